@@ -1,0 +1,2 @@
+//! Placeholder until the tool lands.
+fn main() {}

@@ -1,0 +1,1 @@
+//! JSON over HTTP: timeouts, a deadline, honest retries, errors that name the request.

@@ -1,0 +1,1 @@
+//! Command lines: parsing, exit codes, formats, and the only place an error becomes text.

@@ -1,0 +1,1 @@
+//! Doppler's API: secrets, OIDC exchange, revoke.

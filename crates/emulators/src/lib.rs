@@ -1,0 +1,1 @@
+//! Loopback stand-ins for the services a deploy talks to; never linked into a release.

@@ -1,0 +1,112 @@
+//! The one error every crate returns: a kind that callers act on, what failed, the evidence, what to do next.
+//!
+//! Callers branch on what they can *do* (give up, ask for access, try again), never on which message it was.
+//! Advice is written where the fault is made. A fault never holds a secret: whoever makes one leaves values out.
+
+use std::fmt;
+
+/// What can be done about a fault; each kind is one row of the exit-code table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It ran, and the answer is no: a check failed, an output does not exist. Exit 1.
+    No,
+    /// Wrong usage, or an input that cannot be read or understood. Exit 2.
+    Usage,
+    /// Something promised did not report, or nothing ran. Exit 3.
+    Incomplete,
+    /// Try again later: rate limit, 5xx, no connection, a lock held by someone else. Exit 75.
+    Temporary,
+    /// Not permitted: a credential missing, rejected or too weak; an unknown host key. Exit 77.
+    Permission,
+}
+
+/// What failed, the evidence, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What can be done about it.
+    pub kind: Kind,
+    /// What failed, on which input: lower-case start, no final stop.
+    pub message: String,
+    /// The evidence, outermost first; at most three are shown.
+    pub causes: Vec<String>,
+    /// One imperative sentence that names the flag, variable or permission.
+    pub help: Option<String>,
+}
+
+/// A result whose error is a [`Fault`].
+pub type Result<T, E = Fault> = std::result::Result<T, E>;
+
+impl Fault {
+    /// A fault of `kind` that says what failed, on which input.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), help: None }
+    }
+
+    /// [`Kind::No`]: it ran, and the answer is no.
+    pub fn no(message: impl Into<String>) -> Self {
+        Self::new(Kind::No, message)
+    }
+
+    /// [`Kind::Usage`]: wrong usage, or an unreadable input.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// [`Kind::Incomplete`]: something promised did not report.
+    pub fn incomplete(message: impl Into<String>) -> Self {
+        Self::new(Kind::Incomplete, message)
+    }
+
+    /// [`Kind::Temporary`]: try again later.
+    pub fn temporary(message: impl Into<String>) -> Self {
+        Self::new(Kind::Temporary, message)
+    }
+
+    /// [`Kind::Permission`]: not permitted.
+    pub fn permission(message: impl Into<String>) -> Self {
+        Self::new(Kind::Permission, message)
+    }
+
+    /// Adds a piece of evidence after those already there.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Sets the advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Puts `message` in front; the old message becomes the first cause.
+    #[must_use]
+    pub fn context(mut self, message: impl Into<String>) -> Self {
+        let inner = std::mem::replace(&mut self.message, message.into());
+        self.causes.insert(0, inner);
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Kind};
+
+    #[test]
+    fn context_keeps_the_kind_and_turns_the_old_message_into_the_first_cause() {
+        let fault = Fault::permission("GET /me answered 401").cause("Invalid Auth token").context("cannot sign in");
+        assert_eq!(fault.kind, Kind::Permission);
+        assert_eq!(fault.message, "cannot sign in");
+        assert_eq!(fault.causes, ["GET /me answered 401", "Invalid Auth token"]);
+    }
+}

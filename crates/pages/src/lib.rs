@@ -1,0 +1,1 @@
+//! Cloudflare Pages direct upload: hashing, manifest, upload, deployment.

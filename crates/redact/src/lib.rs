@@ -1,0 +1,1 @@
+//! Every form in which a secret may appear, and its removal from a stream.

@@ -1,0 +1,1 @@
+//! Records, the report model and its renderings.

@@ -1,0 +1,1 @@
+//! The GitHub Actions runner's protocol: commands, files, masks, context.

@@ -1,0 +1,1 @@
+//! SSH targets, host keys, sessions through the system's OpenSSH, quoting.

@@ -1,0 +1,1 @@
+//! Pulumi, Terraform and OpenTofu state: named outputs, each plain or secret.

@@ -1,0 +1,1 @@
+//! Drives the five programs as a user does.
