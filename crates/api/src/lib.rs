@@ -1,1 +1,136 @@
 //! JSON over HTTP: timeouts, a deadline, honest retries, errors that name the request.
+//!
+//! A read is repeated after connection errors, 408, 429 and any 5xx, with jittered exponential back-off and `Retry-After`, until
+//! the deadline. A write is repeated only where it certainly did not take effect (no connection, 429), unless the caller says
+//! that repeating it is harmless. Redirects are refused: no API of ours redirects, and a token must not follow one.
+
+mod base;
+mod error;
+mod request;
+mod retry;
+
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+pub use base::Base;
+pub use error::{Error, Refusal, ServiceError};
+use fault::{Fault, Result};
+pub use request::{Request, Response};
+use reqwest::Method;
+/// Multipart forms, for [`Request::multipart`].
+pub use reqwest::multipart;
+use secrecy::SecretString;
+
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The moment by which everything must have been answered, retries included.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The deadline that is `span` away.
+    #[must_use]
+    pub fn after(span: Duration) -> Self {
+        Self(Instant::now() + span)
+    }
+
+    /// What is left; zero when it has passed.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// One service's API. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    service: &'static str,
+    base: Base,
+    deadline: Deadline,
+    bearer: Option<SecretString>,
+    decode: fn(&[u8]) -> Option<ServiceError>,
+}
+
+impl Client {
+    /// A client for the API of `service` (its name in errors) at `base`.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] when the system's certificates cannot be read.
+    pub fn new(service: &'static str, base: Base, deadline: Deadline) -> Result<Self> {
+        install_tls_provider();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("deploy-action/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        if base.is_plain_http() {
+            // Loopback: no proxy stands between us and ourselves, and reading 140 root certificates takes longer than the request.
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Fault::usage(format!("cannot set up HTTPS for {service}")).cause(error::reason(&error)))?;
+        Ok(Self { http, service, base, deadline, bearer: None, decode: |_| None })
+    }
+
+    /// Signs every request with `Authorization: Bearer`.
+    #[must_use]
+    pub fn bearer(mut self, token: SecretString) -> Self {
+        self.bearer = Some(token);
+        self
+    }
+
+    /// Reads the service's own code and text from the body of an error.
+    #[must_use]
+    pub fn errors(mut self, decode: fn(&[u8]) -> Option<ServiceError>) -> Self {
+        self.decode = decode;
+        self
+    }
+
+    /// The same service under another deadline.
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// A read of `path`, which begins with `/` and follows the base.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Request {
+        Request::new(self.clone(), Method::GET, path)
+    }
+
+    /// A write, not repeated blindly.
+    #[must_use]
+    pub fn post(&self, path: &str) -> Request {
+        Request::new(self.clone(), Method::POST, path)
+    }
+
+    /// A write, not repeated blindly unless [`Request::repeatable`].
+    #[must_use]
+    pub fn put(&self, path: &str) -> Request {
+        Request::new(self.clone(), Method::PUT, path)
+    }
+
+    /// A write, not repeated blindly unless [`Request::repeatable`].
+    #[must_use]
+    pub fn patch(&self, path: &str) -> Request {
+        Request::new(self.clone(), Method::PATCH, path)
+    }
+
+    /// A write, not repeated blindly unless [`Request::repeatable`].
+    #[must_use]
+    pub fn delete(&self, path: &str) -> Request {
+        Request::new(self.clone(), Method::DELETE, path)
+    }
+}
+
+/// rustls takes its cryptography from the process's provider; ring is the only one in the tree.
+fn install_tls_provider() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // An error means that a provider is installed already, which is what we want.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}

@@ -1,0 +1,94 @@
+//! The address of a service: https, or plain http to this machine only, so that no token crosses a network in the clear.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fault::Fault;
+use url::{Host, Url};
+
+/// An API's base URL, its path included, without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base(Url);
+
+impl Base {
+    /// Plain http, hence loopback.
+    #[must_use]
+    pub fn is_plain_http(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    pub(crate) fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl FromStr for Base {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let refuse = |why: &str| Err(Fault::usage(format!("`{}` cannot be an API's address", shown(text))).cause(why));
+        let url = match Url::parse(text.trim()) {
+            Ok(url) => url,
+            Err(error) => return refuse(&error.to_string()),
+        };
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return refuse("it holds a user name, a query or a fragment");
+        }
+        match url.scheme() {
+            "https" => Ok(Self(url)),
+            "http" if is_loopback(&url) => Ok(Self(url)),
+            "http" => refuse("plain http is for loopback addresses only: a token would be readable on the way"),
+            _ => refuse("only https is spoken"),
+        }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// The text up to where a secret could stand: user info or a query.
+fn shown(text: &str) -> &str {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let text = &text[..end];
+    text.rfind('@').map_or(text, |at| &text[at + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Base;
+
+    #[test]
+    fn plain_http_is_refused_except_to_loopback() {
+        for address in ["http://127.0.0.1:8080", "http://[::1]:1", "http://localhost/client/v4", "http://a.localhost:9"]
+        {
+            assert!(address.parse::<Base>().is_ok(), "{address}");
+        }
+        for address in ["http://api.doppler.com", "http://10.0.0.1", "ftp://x", "api.doppler.com", ""] {
+            assert!(address.parse::<Base>().is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated_in_the_error() {
+        let fault = "http://user:hunter2@example.com?k=hunter2".parse::<Base>().unwrap_err();
+        assert!(!format!("{fault:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_path_follows_the_base_with_one_slash() {
+        let base: Base = "https://api.cloudflare.com/client/v4/".parse().unwrap();
+        assert_eq!(base.join("/accounts"), "https://api.cloudflare.com/client/v4/accounts");
+    }
+}

@@ -1,0 +1,294 @@
+//! One request: built, sent, repeated where that is right, answered or refused.
+
+use std::time::Duration;
+
+use fault::Fault;
+use jiff::Timestamp;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::reason;
+use crate::retry::{self, End, Repeat};
+use crate::{Client, Error, Refusal};
+
+/// The most bytes of an answer that are read.
+const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
+
+/// How long one attempt may take, unless the caller says otherwise.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+type MakeForm = Box<dyn Fn() -> reqwest::multipart::Form + Send + Sync>;
+
+enum Body {
+    Empty,
+    Bytes { content_type: String, bytes: Vec<u8> },
+    Form(MakeForm),
+}
+
+/// A request that is not sent yet.
+pub struct Request {
+    client: Client,
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    bearer: Option<SecretString>,
+    body: Body,
+    repeat: Repeat,
+    timeout: Duration,
+    broken: Option<Fault>,
+}
+
+/// An answer with a status of 2xx or 304.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, lower-case names.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// A header's text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl Request {
+    pub(crate) fn new(client: Client, method: Method, path: &str) -> Self {
+        let repeat = if method == Method::GET { Repeat::Harmless } else { Repeat::Harmful };
+        Self {
+            bearer: client.bearer.clone(),
+            client,
+            method,
+            path: path.to_owned(),
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            repeat,
+            timeout: ATTEMPT_TIMEOUT,
+            broken: None,
+        }
+    }
+
+    /// Adds a query parameter; both are percent-encoded. Never a secret.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets a header. One that HTTP cannot carry makes the request fail without being sent.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(header), Ok(value)) => {
+                self.headers.insert(header, value);
+            }
+            _ => self.broken = Some(Fault::usage(format!("the header `{name}` cannot be sent"))),
+        }
+        self
+    }
+
+    /// Signs this request with another token than the client's.
+    #[must_use]
+    pub fn bearer(mut self, token: &SecretString) -> Self {
+        self.bearer = Some(token.clone());
+        self
+    }
+
+    /// Sends `value` as JSON.
+    #[must_use]
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => self.body("application/json", bytes),
+            Err(error) => {
+                self.broken = Some(Fault::usage("the request cannot be written as JSON").cause(error.to_string()));
+                self
+            }
+        }
+    }
+
+    /// Sends these bytes.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, bytes: Vec<u8>) -> Self {
+        self.body = Body::Bytes { content_type: content_type.to_owned(), bytes };
+        self
+    }
+
+    /// Sends a form; `make` is called once an attempt.
+    #[must_use]
+    pub fn multipart(mut self, make: impl Fn() -> reqwest::multipart::Form + Send + Sync + 'static) -> Self {
+        self.body = Body::Form(Box::new(make));
+        self
+    }
+
+    /// Says that this write is the same twice, so it is retried like a read.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeat = Repeat::Harmless;
+        self
+    }
+
+    /// How long one attempt may take; 30 s unless set. The deadline bounds it all the same.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sends it, and again where that is right.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a status other than 2xx and 304; [`Error::Fault`] without a complete answer.
+    pub async fn send(mut self) -> Result<Response, Error> {
+        if let Some(fault) = self.broken.take() {
+            return Err(fault.into());
+        }
+        let mut attempt = 0;
+        loop {
+            let (end, asked, error) = match self.attempt().await {
+                Ok(response) if response.status == 304 || (200..300).contains(&response.status) => return Ok(response),
+                Ok(response) => {
+                    let asked =
+                        response.header("retry-after").and_then(|value| retry::retry_after(value, Timestamp::now()));
+                    (End::Answered(response.status), asked, Error::Refused(self.refusal(&response)))
+                }
+                Err((end, fault)) => (end, None, Error::Fault(fault)),
+            };
+            if !retry::is_worthwhile(end, self.repeat) {
+                return Err(error);
+            }
+            let pause = retry::pause(attempt, jitter(), asked);
+            attempt += 1;
+            if attempt >= retry::ATTEMPTS || pause >= self.client.deadline.remaining() {
+                return Err(gave_up(error, attempt, asked));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends it and reads the answer as the JSON that the API promises.
+    ///
+    /// # Errors
+    /// As [`Request::send`]; also a 2xx whose body is something else (a captive portal, a proxy's page).
+    pub async fn receive<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let (service, request) = (self.client.service, self.shown());
+        let response = self.send().await?;
+        serde_json::from_slice(&response.body).map_err(|error| {
+            Fault::temporary(format!("{service} answered with something else than its API promises"))
+                .cause(format!("{request} answered {}: {}", response.status, describe(&response)))
+                // Where, not what: serde_json's full text can quote the body.
+                .cause(format!("not the expected JSON at line {} column {}", error.line(), error.column()))
+                .help("check whether a proxy or a login page stands between here and the service")
+                .into()
+        })
+    }
+
+    async fn attempt(&self) -> Result<Response, (End, Fault)> {
+        let remaining = self.client.deadline.remaining();
+        let limit = self.timeout.min(remaining);
+        let late = || Fault::temporary(format!("{} gave no complete answer within {limit:.1?}", self.shown()));
+        match tokio::time::timeout(limit, self.exchange()).await {
+            Ok(answer) => answer,
+            Err(_) => Err((End::Lost, late())),
+        }
+    }
+
+    async fn exchange(&self) -> Result<Response, (End, Fault)> {
+        let failed = |error: reqwest::Error| {
+            let end = if error.is_connect() { End::NotSent } else { End::Lost };
+            let reason = reason(&error.without_url());
+            (end, Fault::temporary(format!("{} failed: {reason}", self.shown())))
+        };
+        let mut answer = self.prepared().send().await.map_err(failed)?;
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > ANSWER_LIMIT {
+                let fault = Fault::usage(format!("{} answered with more than {ANSWER_LIMIT} bytes", self.shown()));
+                // As good as an answer: the next attempt would be as long.
+                return Err((End::Answered(status), fault));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status, headers, body })
+    }
+
+    fn prepared(&self) -> reqwest::RequestBuilder {
+        let url = self.client.base.join(&self.path);
+        let mut request = self.client.http.request(self.method.clone(), url).headers(self.headers.clone());
+        if !self.query.is_empty() {
+            request = request.query(&self.query);
+        }
+        if let Some(bearer) = &self.bearer {
+            // reqwest marks the header as sensitive.
+            request = request.bearer_auth(bearer.expose_secret());
+        }
+        match &self.body {
+            Body::Empty => request,
+            Body::Bytes { content_type, bytes } => {
+                request.header(reqwest::header::CONTENT_TYPE, content_type).body(bytes.clone())
+            }
+            Body::Form(make) => request.multipart(make()),
+        }
+    }
+
+    /// Method and URL without the query.
+    fn shown(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        format!("{} {}", self.method, self.client.base.join(path))
+    }
+
+    fn refusal(&self, response: &Response) -> Refusal {
+        let own = (self.client.decode)(&response.body);
+        let (code, message) = match own {
+            Some(error) => (error.code, error.message),
+            None => (None, describe(response)),
+        };
+        let request_id = ["x-request-id", "cf-ray", "x-amz-request-id"].iter().find_map(|name| response.header(name));
+        Refusal {
+            status: response.status,
+            code,
+            message,
+            request_id: request_id.map(str::to_owned),
+            request: self.shown(),
+            gave_up: None,
+        }
+    }
+}
+
+/// What a body is, without quoting it: it may hold secrets.
+fn describe(response: &Response) -> String {
+    let kind = response.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or("no content type");
+    format!("{kind}, {} bytes", response.body.len())
+}
+
+fn gave_up(error: Error, attempts: u32, asked: Option<Duration>) -> Error {
+    let why = match asked {
+        Some(asked) => format!("the service asks to wait {} s, which is past the deadline", asked.as_secs()),
+        None if attempts == 1 => return error,
+        None => format!("tried {attempts} times until the deadline"),
+    };
+    match error {
+        Error::Refused(refusal) => Error::Refused(Refusal { gave_up: Some(why), ..refusal }),
+        Error::Fault(fault) => Error::Fault(fault.cause(why)),
+    }
+}
+
+/// From 0 to 1; without random numbers there is no jitter, which is still right.
+fn jitter() -> f64 {
+    let mut random = [0; 4];
+    match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX),
+        Err(_) => 0.0,
+    }
+}

@@ -1,0 +1,97 @@
+//! When to try again, and after how long: pure decisions.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+
+/// The most attempts of one request; the deadline usually ends it before.
+pub(crate) const ATTEMPTS: u32 = 12;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// What an attempt ended in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// No connection was made: the service never saw the request.
+    NotSent,
+    /// The connection broke or timed out: the service may have seen it.
+    Lost,
+    /// The service answered with this status.
+    Answered(u16),
+}
+
+/// Whether repeating the request can do harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// A read, or a write that is the same twice.
+    Harmless,
+    /// A write that must not happen twice.
+    Harmful,
+}
+
+/// Whether another attempt could end better and does no harm.
+pub(crate) fn is_worthwhile(end: End, repeat: Repeat) -> bool {
+    match end {
+        // A 429 was turned away before it was acted on.
+        End::NotSent | End::Answered(429) => true,
+        End::Lost | End::Answered(408 | 500..=599) => repeat == Repeat::Harmless,
+        End::Answered(_) => false,
+    }
+}
+
+/// The pause before the attempt after the `attempt`th (from 0): doubling, with up to half of it added by `jitter` (0 to 1), or what
+/// the service asked for, if that is longer.
+pub(crate) fn pause(attempt: u32, jitter: f64, asked: Option<Duration>) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    let ours = doubled.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0);
+    // Spread the crowd that waits for the same moment, without coming early.
+    asked.map_or(ours, |asked| asked + FIRST_PAUSE.mul_f64(jitter.clamp(0.0, 1.0)))
+}
+
+/// `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3) seen from `now`.
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(Duration::try_from(now.until(date).ok()?).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{End, Repeat, is_worthwhile, pause, retry_after};
+
+    #[test]
+    fn a_write_is_repeated_only_where_it_did_not_take_effect() {
+        for end in [End::NotSent, End::Answered(429)] {
+            assert!(is_worthwhile(end, Repeat::Harmful), "{end:?}");
+        }
+        for end in [End::Lost, End::Answered(500), End::Answered(503), End::Answered(408)] {
+            assert!(!is_worthwhile(end, Repeat::Harmful), "{end:?}");
+            assert!(is_worthwhile(end, Repeat::Harmless), "{end:?}");
+        }
+        assert!(!is_worthwhile(End::Answered(403), Repeat::Harmless));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_bound_and_never_undercut_retry_after() {
+        assert_eq!(pause(0, 0.0, None), Duration::from_millis(250));
+        assert_eq!(pause(2, 0.0, None), Duration::from_secs(1));
+        assert_eq!(pause(40, 1.0, None), Duration::from_secs(12));
+        assert!(pause(0, 0.5, Some(Duration::from_secs(3))) >= Duration::from_secs(3));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = "1994-11-06T08:49:30Z".parse().unwrap();
+        assert_eq!(retry_after("120", now), Some(Duration::from_mins(2)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+    }
+}

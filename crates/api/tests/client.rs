@@ -1,0 +1,119 @@
+//! The client against a scripted server: what it sends, repeats, refuses and says.
+
+#![expect(clippy::unwrap_used, reason = "a stand-in that fails should fail its test")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use api::{Client, Deadline, Error, ServiceError};
+use fault::{Fault, Kind};
+use serde_json::Value;
+
+/// Answers each connection with the next of `answers`; an empty one breaks the connection. Gives the requests' heads.
+fn serve(answers: &'static [&'static str]) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/base", listener.local_addr().unwrap());
+    let (sender, requests) = channel();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            sender.send(String::from_utf8(head).unwrap()).unwrap();
+            let (first, body) = answer.split_once("\n\n").unwrap_or((answer, ""));
+            if !answer.is_empty() {
+                let head = first.replace('\n', "\r\n");
+                write!(stream, "HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+                    .unwrap();
+            }
+        }
+    });
+    (address, requests)
+}
+
+fn client(address: &str) -> Client {
+    Client::new("Example", address.parse().unwrap(), Deadline::after(Duration::from_secs(20)))
+        .unwrap()
+        .bearer("hunter2-token".into())
+        .errors(|body| {
+            let message = serde_json::from_slice::<Value>(body).ok()?["message"].as_str()?.to_owned();
+            Some(ServiceError { code: Some("10000".to_owned()), message })
+        })
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn a_read_is_repeated_after_a_broken_connection_and_a_server_error() {
+    let (address, requests) = serve(&["", "503 Busy\nretry-after: 0", "200 OK\n\n{\"a\":1}"]);
+    let value: Value = run(client(&address).get("/x").query("q", "a b&c").receive()).unwrap();
+    assert_eq!(value["a"], 1);
+    let heads: Vec<_> = requests.try_iter().collect();
+    assert_eq!(heads.len(), 3);
+    assert!(heads[2].starts_with("GET /base/x?q=a+b%26c HTTP/1.1\r\n"), "{}", heads[2]);
+    assert!(heads[2].contains("authorization: Bearer hunter2-token\r\n"));
+}
+
+#[test]
+fn a_write_is_not_repeated_after_a_lost_answer() {
+    let (address, requests) = serve(&["", "200 OK\n\n{}"]);
+    let error = run(client(&address).post("/deployments").send()).unwrap_err();
+    assert_eq!(Fault::from(error).kind, Kind::Temporary);
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn a_wait_past_the_deadline_is_not_begun() {
+    let (address, requests) = serve(&["429 Slow\nretry-after: 3600"]);
+    let fault = Fault::from(run(client(&address).get("/x").send()).unwrap_err());
+    assert_eq!(fault.kind, Kind::Temporary);
+    assert!(fault.causes[0].contains("3600 s"), "{fault:?}");
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn a_refusal_names_request_status_code_text_and_request_id() {
+    let (address, _requests) = serve(&["403 No\nx-request-id: r-17\n\n{\"message\":\"Authentication error\"}"]);
+    let error = run(client(&address).get("/x").query("secret", "s3cret").send()).unwrap_err();
+    let Error::Refused(refusal) = &error else { panic!("{error:?}") };
+    assert_eq!((refusal.status, refusal.code.as_deref()), (403, Some("10000")));
+    let fault = Fault::from(error);
+    assert_eq!(fault.kind, Kind::Permission);
+    assert_eq!(fault.message, format!("GET {address}/x answered 403 (10000: Authentication error), request id r-17"));
+    assert!(!format!("{fault:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_page_with_status_200_is_an_error_and_is_not_quoted() {
+    let (address, _requests) = serve(&["200 OK\ncontent-type: text/html; charset=utf-8\n\n<html>log in</html>"]);
+    let fault = Fault::from(run(client(&address).get("/x").receive::<Value>()).unwrap_err());
+    assert_eq!(fault.kind, Kind::Temporary);
+    assert!(fault.causes[0].ends_with("answered 200: text/html, 19 bytes"), "{fault:?}");
+    assert!(!format!("{fault:?}").contains("log in"));
+}
+
+#[test]
+fn a_token_does_not_follow_a_redirect() {
+    let (address, requests) = serve(&["302 Found\nlocation: http://127.0.0.1:1/"]);
+    let error = run(client(&address).get("/x").send()).unwrap_err();
+    assert!(matches!(error, Error::Refused(refusal) if refusal.status == 302));
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn nobody_listening_is_temporary_and_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = Client::new("Example", address.parse().unwrap(), Deadline::after(Duration::from_millis(300))).unwrap();
+    let fault = Fault::from(run(client.get("/x").send()).unwrap_err());
+    assert_eq!(fault.kind, Kind::Temporary);
+    assert!(fault.message.contains("refused"), "{fault:?}");
+}
