@@ -54,7 +54,7 @@ foreach ($name in $names) {
     if (-not (Test-Path $program)) { Fail "there is no ``$name`` in $from" 'build or unpack all tools that the input `tools` names' }
     Copy-Item -Force $program $bin
     $said = & (Join-Path $bin "$name.exe") --version
-    if ($LASTEXITCODE -ne 0) { Fail "``$name`` from $from does not run on $env:RUNNER_OS $env:RUNNER_ARCH" 'give programs that were built for this runner' }
+    if ($LASTEXITCODE -ne 0 -or $said -notlike "$name *") { Fail "``$name`` from $from does not run on $env:RUNNER_OS $env:RUNNER_ARCH" 'give programs that were built for this runner' }
     $version = ($said -split ' ')[-1]
 }
 

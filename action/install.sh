@@ -67,8 +67,11 @@ for tool in $names; do
     [ -f "$from/$tool" ] || fail "there is no \`$tool\` in $from" 'build or unpack all tools that the input `tools` names'
     cp -f "$from/$tool" "$bin/$tool"
     chmod 755 "$bin/$tool"
-    said=$("$bin/$tool" --version) || fail "\`$tool\` from $from does not run on ${RUNNER_OS:-this} ${RUNNER_ARCH:-system}" 'give programs that were built for this runner'
-    version=${said##* }
+    said=$("$bin/$tool" --version) || said=
+    case $said in
+    "$tool "*) version=${said##* } ;;
+    *) fail "\`$tool\` from $from does not run on ${RUNNER_OS:-this} ${RUNNER_ARCH:-system}" 'give programs that were built for this runner' ;;
+    esac
 done
 
 printf '%s\n' "$bin" >>"$GITHUB_PATH"

@@ -1,0 +1,188 @@
+//! `action.yml`, played step by step as the Actions runner plays a composite action: real shells, real files.
+
+mod composite;
+
+use std::path::Path;
+
+use composite::{Job, Outcome};
+use tempfile::TempDir;
+
+const TOOLS: [&str; 5] = ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy"];
+
+/// What the install scripts themselves run; cargo is not among it.
+const SYSTEM: [&str; 11] = ["bash", "cat", "chmod", "cp", "env", "head", "mkdir", "sed", "sh", "touch", "tr"];
+
+/// A directory with the five programs, and one file that is no tool.
+fn ready_programs() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_secrets-env")).parent().unwrap();
+    for tool in TOOLS {
+        std::fs::copy(built.join(tool), dir.path().join(tool)).unwrap();
+    }
+    std::fs::write(dir.path().join("curl"), "not a tool").unwrap();
+    dir
+}
+
+fn install(job: &mut Job, inputs: &[(&str, &str)]) -> Outcome {
+    job.uses(inputs)
+}
+
+fn installed(outcome: &Outcome) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(&outcome.outputs["bin-dir"])
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn ready_programs_come_onto_the_path_of_later_steps() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let bin_dir = programs.path().to_str().unwrap();
+    let outcome = install(&mut job, &[("bin-dir", bin_dir)]);
+    assert_eq!(outcome.code, 0, "{}", outcome.log);
+    assert_eq!(outcome.outputs["version"], env!("CARGO_PKG_VERSION"));
+    let later = job.step("ssh-deploy --version && stack-output --version");
+    assert_eq!(later.code, 0, "{}", later.log);
+    assert!(later.log.contains(concat!("stack-output ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn only_the_tools_asked_for_are_installed() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let bin_dir = programs.path().to_str().unwrap();
+    let outcome = install(&mut job, &[("bin-dir", bin_dir), ("tools", "ssh-deploy, stack-output")]);
+    assert_eq!(outcome.code, 0, "{}", outcome.log);
+    assert_eq!(installed(&outcome), ["ssh-deploy", "stack-output"]);
+}
+
+#[test]
+fn without_ready_programs_cargo_builds_them_in_the_actions_own_checkout_without_the_jobs_secrets() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    job.program(
+        "cargo",
+        &format!(
+            "#!/bin/sh\n[ \"$1\" = build ] || exit 0\necho \"cargo $* in $PWD\"\nenv >\"$RUNNER_TEMP/build-env\"\n\
+             mkdir -p target/release\ncp {}/* target/release\n",
+            programs.path().display()
+        ),
+    );
+    job.variable("DOPPLER_TOKEN", "dp.st.dev.secret");
+    job.variable("SSH_PRIVATE_KEY", "a key");
+    job.variable("CARGO_REGISTRIES_OURS_TOKEN", "for cargo itself");
+    let outcome = install(&mut job, &[]);
+    assert_eq!(outcome.code, 0, "{}", outcome.log);
+    let line = format!(
+        "cargo build --release --locked --bin secrets-env --bin preflight-report --bin stack-output \
+         --bin pages-deploy-all --bin ssh-deploy in {}",
+        job.action().display()
+    );
+    assert!(outcome.log.contains(&line), "{}", outcome.log);
+    let seen = std::fs::read_to_string(job.temp().join("build-env")).unwrap();
+    assert!(!seen.contains("DOPPLER_TOKEN") && !seen.contains("SSH_PRIVATE_KEY"), "{seen}");
+    assert!(seen.contains("CARGO_REGISTRIES_OURS_TOKEN"));
+    assert_eq!(installed(&outcome).len(), 5);
+}
+
+#[test]
+fn a_failed_build_fails_the_step_and_installs_nothing() {
+    let mut job = Job::new(&SYSTEM);
+    job.program("cargo", "#!/bin/sh\necho 'error: could not compile' >&2\nexit 101\n");
+    let outcome = install(&mut job, &[]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.log.contains("could not compile"), "{}", outcome.log);
+    assert!(outcome.outputs["bin-dir"].is_empty());
+}
+
+#[test]
+fn a_platform_without_programs_or_cargo_is_named_with_the_input_that_helps() {
+    let mut job = Job::new(&SYSTEM);
+    job.variable("RUNNER_ARCH", "RISCV64");
+    let outcome = install(&mut job, &[]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.log.contains("error: no way to install the tools on Linux RISCV64"), "{}", outcome.log);
+    assert!(outcome.log.contains("::error title=deploy-action::"), "{}", outcome.log);
+    assert!(outcome.log.contains("`bin-dir`"), "{}", outcome.log);
+}
+
+#[test]
+fn a_program_of_another_platform_is_refused() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    std::fs::write(programs.path().join("ssh-deploy"), b"\x7fELF\x02\x01\x01").unwrap();
+    let outcome = install(&mut job, &[("bin-dir", programs.path().to_str().unwrap())]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.log.contains("does not run on Linux X64"), "{}", outcome.log);
+}
+
+#[test]
+fn an_input_is_a_value_and_never_a_command() {
+    let mut job = Job::new(&SYSTEM);
+    let outcome = install(&mut job, &[("tools", "$(touch${IFS}owned);`touch${IFS}owned`")]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.log.contains("error: there is no tool"), "{}", outcome.log);
+    assert!(!job.workspace().join("owned").exists());
+}
+
+#[test]
+fn the_script_gets_the_doppler_variables_and_no_later_step_does() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let outcome = install(
+        &mut job,
+        &[
+            ("bin-dir", programs.path().to_str().unwrap()),
+            ("doppler-token", "dp.st.dev.abc"),
+            ("doppler-config", "dev"),
+            ("run", "printf '%s' \"$DOPPLER_TOKEN in $DOPPLER_CONFIG\" >seen; secrets-env --version; env >env"),
+        ],
+    );
+    assert_eq!(outcome.code, 0, "{}", outcome.log);
+    let read = |name: &str| std::fs::read_to_string(job.workspace().join(name)).unwrap();
+    assert_eq!(read("seen"), "dp.st.dev.abc in dev");
+    assert!(!read("env").contains("INPUT_"));
+    assert_eq!(outcome.variables, "", "the job's variables are untouched");
+    let masked = "::add-mask::dp.st.dev.abc";
+    assert!(outcome.log.contains(masked));
+    assert!(!outcome.log.replace(masked, "").contains("dp.st.dev.abc"), "{}", outcome.log);
+    let later = job.step("env");
+    assert!(!later.log.contains("dp.st.dev.abc") && !later.log.contains("DOPPLER_"), "{}", later.log);
+}
+
+#[test]
+fn a_blank_input_leaves_the_jobs_own_variable() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    job.variable("DOPPLER_CONFIG", "prd");
+    let outcome = install(
+        &mut job,
+        &[("bin-dir", programs.path().to_str().unwrap()), ("run", "echo \"config is $DOPPLER_CONFIG\"")],
+    );
+    assert!(outcome.log.contains("config is prd"), "{}", outcome.log);
+}
+
+#[test]
+fn a_failure_inside_a_pipe_of_the_script_fails_the_step() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let inputs = [("bin-dir", programs.path().to_str().unwrap()), ("run", "(exit 3) | cat\necho 'and on it goes'")];
+    let outcome = install(&mut job, &inputs);
+    assert_eq!(outcome.code, 3);
+    assert!(!outcome.log.contains("and on it goes"));
+}
+
+#[test]
+fn the_script_runs_in_the_working_directory_of_the_input() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    std::fs::create_dir(job.workspace().join("infra")).unwrap();
+    let inputs =
+        [("bin-dir", programs.path().to_str().unwrap()), ("working-directory", "infra"), ("run", "touch here")];
+    assert_eq!(install(&mut job, &inputs).code, 0);
+    assert!(job.workspace().join("infra/here").exists());
+}
+
+#[test]
+fn both_installers_and_the_manifest_name_the_same_five_tools() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    assert!(read("action.yml").contains(&format!("default: {}", TOOLS.join(" "))));
+    assert!(read("action/install.sh").contains(&format!("known='{}'", TOOLS.join(" "))));
+    assert!(read("action/install.ps1").contains(&format!("$known = '{}'", TOOLS.join("', '"))));
+}
