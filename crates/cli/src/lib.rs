@@ -1,1 +1,148 @@
-//! Command lines: parsing, exit codes, formats, and the only place an error becomes text.
+//! Command lines: parsing, exit codes, what a tool may write where, and the only place an error becomes text.
+//!
+//! A tool's `main` is one call of [`main`] with a function from its arguments to an [`Exit`]. Everything the contract promises of
+//! all tools is kept here: stdout carries the result only and survives a closed pipe, a blank variable is none, secrets are masked
+//! and flushed first, foreign text cannot begin a workflow command, and an error says what failed, why, and what to do.
+
+mod console;
+mod exit;
+mod failure;
+mod generate;
+mod stdout;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Arg, Command};
+pub use console::{Console, Destination};
+pub use exit::Exit;
+pub use failure::{error_document, fault_of};
+pub use generate::Generate;
+use runner::Environment;
+pub use stdout::Stdout;
+
+/// Options that every tool has; flatten them into the tool's own.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Shared {
+    /// Write no section to the job summary
+    #[arg(long, help_heading = "Output")]
+    pub no_summary: bool,
+
+    /// Print a man page or shell completions for this program
+    #[arg(long, value_name = "KIND", value_enum, exclusive = true, hide_short_help = true, help_heading = "Output")]
+    pub generate: Option<Generate>,
+}
+
+/// A tool's command line.
+pub trait Tool: clap::Parser {
+    /// The options that every tool has.
+    fn shared(&self) -> &Shared;
+
+    /// Whether stdout carries one JSON document, which then has to tell of an error too.
+    fn prints_json(&self) -> bool;
+}
+
+/// Runs a tool: parses, hands over, turns the outcome into text and an exit code.
+pub fn main<T: Tool>(run: impl FnOnce(T, &Console) -> anyhow::Result<Exit>) -> ExitCode {
+    let console = Console::new(program::<T>(), Environment::of_process());
+    let command = without_blank_variables(T::command(), console.environment());
+    let exit = match parse::<T>(command, std::env::args_os()) {
+        Ok(Parsed::Tool(tool)) => {
+            let prints_json = tool.prints_json();
+            run(tool, &console).unwrap_or_else(|error| failure::report(&console, &fault_of(&error), prints_json))
+        }
+        Ok(Parsed::Generate(kind)) => generate::write(kind, T::command(), &mut console.result()),
+        Err(error) => failure::report_usage(&console, &error),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Runs `future` to its end on this thread, with timers, sockets, processes and signals.
+///
+/// # Errors
+/// The system refuses the handful of file descriptors that takes.
+pub fn block_on<F: Future>(future: F) -> fault::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| fault::Fault::temporary("cannot start the event loop").cause(error.to_string()))?;
+    Ok(runtime.block_on(future))
+}
+
+enum Parsed<T> {
+    Tool(T),
+    Generate(Generate),
+}
+
+fn parse<T: Tool>(command: Command, words: impl Iterator<Item = OsString>) -> Result<Parsed<T>, clap::Error> {
+    let mut matches = command.try_get_matches_from(words)?;
+    // Before the tool's own arguments, which may be required otherwise.
+    if let Some(kind) = matches.get_one::<Generate>("generate") {
+        return Ok(Parsed::Generate(*kind));
+    }
+    T::from_arg_matches_mut(&mut matches).map(Parsed::Tool).map_err(|error| error.format(&mut T::command()))
+}
+
+fn program<T: Tool>() -> String {
+    T::command().get_name().to_owned()
+}
+
+/// An empty expression in a workflow arrives as an empty variable: an argument must not take it for a value. Nor may help
+/// texts show what a variable holds.
+fn without_blank_variables(command: Command, environment: &Environment) -> Command {
+    command.mut_args(|argument: Arg| {
+        let name = argument.get_env().and_then(|name| name.to_str());
+        match name.map(|name| environment.get(name)) {
+            Some(None) => argument.env(None),
+            _ => argument.hide_env_values(true),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+    use runner::Environment;
+
+    use super::{Parsed, Shared, Tool, parse, without_blank_variables};
+
+    #[derive(Debug, Parser)]
+    #[command(name = "tool")]
+    struct Arguments {
+        #[arg(required = true)]
+        names: Vec<String>,
+        // Cargo sets this variable for tests.
+        #[arg(long, env = "CARGO_PKG_NAME")]
+        stack: Option<String>,
+        #[command(flatten)]
+        shared: Shared,
+    }
+
+    impl Tool for Arguments {
+        fn shared(&self) -> &Shared {
+            &self.shared
+        }
+        fn prints_json(&self) -> bool {
+            false
+        }
+    }
+
+    fn parsed(environment: &Environment, words: &[&str]) -> Parsed<Arguments> {
+        let command = without_blank_variables(Arguments::command(), environment);
+        parse(command, words.iter().map(Into::into)).unwrap()
+    }
+
+    #[test]
+    fn a_blank_variable_is_not_given() {
+        let Parsed::Tool(tool) = parsed(&Environment::from([("CARGO_PKG_NAME", "")]), &["tool", "a"]) else { panic!() };
+        assert_eq!(tool.stack, None);
+        let Parsed::Tool(tool) = parsed(&Environment::from([("CARGO_PKG_NAME", "cli")]), &["tool", "a"]) else {
+            panic!()
+        };
+        assert_eq!(tool.stack.as_deref(), Some("cli"));
+    }
+
+    #[test]
+    fn generate_needs_no_other_argument() {
+        assert!(matches!(parsed(&Environment::default(), &["tool", "--generate", "man"]), Parsed::Generate(_)));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a tool may write, each to the stream or file it belongs to.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use fault::{Fault, Result};
+use runner::command::{self, Annotation, Level};
+use runner::{Context, Environment, file, foreign};
+
+use crate::{Shared, Stdout, failure};
+
+/// GitHub keeps ten annotations of a level for a whole composite step; a failed step spends one error on its exit code.
+const ANNOTATIONS: usize = 9;
+
+/// Where values for later steps go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// `GITHUB_ENV`: variables of the job's later steps.
+    Env,
+    /// `GITHUB_OUTPUT`: outputs of this step.
+    Output,
+}
+
+/// The streams and the runner's files, as one tool may use them.
+#[derive(Debug)]
+pub struct Console {
+    tool: String,
+    environment: Environment,
+    context: Context,
+}
+
+impl Console {
+    pub(crate) fn new(tool: String, environment: Environment) -> Self {
+        let context = Context::of(&environment);
+        Self { tool, environment, context }
+    }
+
+    /// The program's name.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// The environment as it was at the start.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// What the runner says about this run.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Stdout: the result, and nothing else.
+    #[must_use]
+    pub fn result(&self) -> Stdout {
+        Stdout::new()
+    }
+
+    /// Whether a person watches stderr.
+    #[must_use]
+    pub fn stderr_is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Whether stdout is a person's screen.
+    #[must_use]
+    pub fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Whether stdin is a keyboard, from which no tool reads.
+    #[must_use]
+    pub fn stdin_is_terminal(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
+    /// A status line on stderr. Lines in `text` cannot begin a workflow command.
+    pub fn status(&self, text: &str) {
+        to_stderr(&foreign::lines(text));
+    }
+
+    /// Something that is not wrong enough to fail.
+    pub fn warn(&self, message: &str) {
+        if self.context.in_actions {
+            to_stderr(&command::annotation(&Annotation::new(Level::Warning, &self.tool, &foreign::lines(message))));
+        } else {
+            to_stderr(&format!("warning: {}", foreign::lines(message)));
+        }
+    }
+
+    /// A line of another program's output, behind `gutter`.
+    pub fn foreign(&self, gutter: &str, line: &[u8]) {
+        to_stderr(&foreign::line(gutter, line));
+    }
+
+    /// Registers masks, before anything that could show the values; outside Actions nobody masks, so nothing is written.
+    pub fn mask(&self, values: &[String]) {
+        if self.context.in_actions {
+            let lines: Vec<String> = values.iter().filter_map(|value| command::add_mask(value)).collect();
+            if !lines.is_empty() {
+                to_stderr(&lines.join("\n"));
+            }
+        }
+    }
+
+    /// Annotations, the most useful first. Outside Actions nothing: the status lines have said it.
+    ///
+    /// GitHub shows ten of a level for a whole step; the last that fits says how many are not shown.
+    pub fn annotate(&self, annotations: &[Annotation<'_>]) {
+        if self.context.in_actions {
+            for line in within_budget(annotations, &self.tool) {
+                to_stderr(&line);
+            }
+        }
+    }
+
+    /// Writes this tool's section of the job summary, if there is one to write. `render` gets the most bytes it may take.
+    ///
+    /// # Errors
+    /// The summary's file cannot be written.
+    pub fn summary(&self, shared: &Shared, render: impl FnOnce(usize) -> String) -> Result<()> {
+        match &self.context.step_summary {
+            Some(path) if !shared.no_summary => {
+                let room = file::summary_room(path);
+                let markdown = render(room);
+                if markdown.len() > room {
+                    self.warn("the job summary has no room left: this section is not in it");
+                    return Ok(());
+                }
+                file::append_summary(path, &markdown)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands values to later steps. Masks must have been registered before.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] outside Actions, for a bad name, or when the runner's file cannot be written. Nothing is written then.
+    pub fn export(&self, to: Destination, pairs: &[(String, String)]) -> Result<()> {
+        let (path, variable, flag) = match to {
+            Destination::Env => (&self.context.env_file, "GITHUB_ENV", "env"),
+            Destination::Output => (&self.context.output_file, "GITHUB_OUTPUT", "output"),
+        };
+        let path = path.as_deref().ok_or_else(|| {
+            Fault::usage(format!("`--to {flag}` has nowhere to write: {variable} is not set"))
+                .help("use it in a step of a workflow, or leave it out to print to stdout")
+        })?;
+        file::append_pairs(path, pairs)
+    }
+
+    /// The one error of a failed run.
+    pub(crate) fn fail(&self, text: &str) {
+        if self.context.in_actions {
+            to_stderr(&command::annotation(&failure::annotation(&self.tool, text)));
+        } else {
+            to_stderr(&format!("error: {text}"));
+        }
+    }
+}
+
+/// The commands for `annotations`: of each level as many as GitHub shows, the last replaced by a count where there are more.
+fn within_budget(annotations: &[Annotation<'_>], tool: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for level in [Level::Error, Level::Warning, Level::Notice] {
+        let all: Vec<_> = annotations.iter().filter(|annotation| annotation.level == level).collect();
+        let shown = if all.len() > ANNOTATIONS { ANNOTATIONS - 1 } else { all.len() };
+        lines.extend(all[..shown].iter().map(|annotation| command::annotation(annotation)));
+        if shown < all.len() {
+            let rest = format!("{} more are not shown here: see the log and the job summary", all.len() - shown);
+            lines.push(command::annotation(&Annotation::new(level, tool, &rest)));
+        }
+    }
+    lines
+}
+
+/// One write a line or block, so that lines of several threads do not mix.
+fn to_stderr(text: &str) {
+    let mut line = String::with_capacity(text.len() + 1);
+    // Writing to a String cannot fail; and where stderr is gone there is nobody to tell.
+    let _ = writeln!(line, "{text}");
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use runner::command::{Annotation, Level};
+
+    use super::within_budget;
+
+    #[test]
+    fn the_last_annotation_that_fits_counts_the_others() {
+        let errors = vec![Annotation::new(Level::Error, "a", "b"); 12];
+        let lines = within_budget(&errors, "tool");
+        assert_eq!(lines.len(), 9);
+        assert_eq!(lines[8], "::error title=tool::4 more are not shown here: see the log and the job summary");
+        assert_eq!(within_budget(&errors[..9], "tool").len(), 9);
+    }
+}
