@@ -1,0 +1,472 @@
+//! Adds records of one or many runs and shards up to one report, whatever the order of the lines.
+//!
+//! Records are first brought into an order of their own (run, shard, time, number, text) and freed of doubles; everything after
+//! that is a fold. A check reported by several shards is as bad as the worst of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::part::{Part, PartCheck, earliest, longest};
+use crate::record::Record;
+use crate::{Check, Report, Shard, Source, Stage, Status, Verdict};
+
+/// Adds the records up.
+pub(crate) fn report(records: &[Record]) -> Report {
+    let parts = parts(records);
+    let started_at = records.iter().filter_map(|record| record.at).min();
+    let finished_at = records.iter().filter_map(|record| record.at).max();
+    let stages = stages(&parts, started_at);
+    let mut report = Report {
+        title: unique(parts.iter().flat_map(|part| &part.titles)).join(", "),
+        tools: unique(parts.iter().flat_map(|part| &part.tools)),
+        started_at,
+        finished_at,
+        duration_seconds: duration(&parts, started_at, finished_at),
+        shards: parts.iter().map(shard).collect(),
+        notes: unique(parts.iter().flat_map(|part| &part.notes)),
+        disagreements: disagreements(&parts, &stages),
+        gaps: Vec::new(),
+        claimed_failure: parts.iter().flat_map(|part| &part.results).any(|result| *result == Verdict::Failed),
+        stages,
+        producer: None,
+        source: Source::default(),
+        exit_code: None,
+    };
+    report.gaps = gaps(&parts, &report);
+    report
+}
+
+fn parts(records: &[Record]) -> Vec<Part> {
+    let mut sorted: Vec<_> = records.iter().map(|record| (order(record), record)).collect();
+    sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+    sorted.dedup_by(|(one, _), (other, _)| one == other);
+    let sorted: Vec<_> = sorted.into_iter().map(|(_, record)| record).collect();
+    sorted.chunk_by(|one, other| one.run == other.run && one.shard == other.shard).map(Part::of).collect()
+}
+
+type Order<'a> = (&'a str, (u64, u64), Option<&'a str>, Option<Timestamp>, u64, String);
+
+fn order(record: &Record) -> Order<'_> {
+    let number = record.shard.as_deref().and_then(|shard| shard.split_once('/'));
+    let number = number.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    (&record.run, number.unwrap_or_default(), record.shard.as_deref(), record.at, record.seq, record.line())
+}
+
+fn unique<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for text in texts {
+        if !seen.contains(text) {
+            seen.push(text.clone());
+        }
+    }
+    seen
+}
+
+fn shard(part: &Part) -> Shard {
+    Shard {
+        run: part.run.clone(),
+        id: part.shard.clone(),
+        finished: part.starts == part.results.len(),
+        duration_seconds: part.seconds.iter().copied().reduce(|one, other| one + other),
+    }
+}
+
+/// One run says itself how long it took; several are as long as their records are apart.
+fn duration(parts: &[Part], started_at: Option<Timestamp>, finished_at: Option<Timestamp>) -> Option<f64> {
+    let said: Vec<f64> = parts.iter().flat_map(|part| &part.seconds).copied().collect();
+    match said.as_slice() {
+        [] => None,
+        [one] => Some(*one),
+        several => longest(between(started_at, finished_at), several.iter().copied().reduce(f64::max)),
+    }
+}
+
+fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
+    Some(to?.duration_since(from?).as_secs_f64().max(0.0))
+}
+
+/// A stage's checks from all parts, and when it was first heard of.
+#[derive(Default)]
+struct Gathered<'a> {
+    checks: Vec<(&'a Part, &'a PartCheck)>,
+    mentioned_at: Option<Timestamp>,
+    place: usize,
+}
+
+fn stages(parts: &[Part], started_at: Option<Timestamp>) -> Vec<Stage> {
+    let mut gathered: BTreeMap<&str, Gathered<'_>> = BTreeMap::new();
+    for (place, (part, check)) in
+        parts.iter().flat_map(|part| part.checks.iter().map(move |check| (part, check))).enumerate()
+    {
+        let stage =
+            gathered.entry(stage_of(&check.check.id)).or_insert_with(|| Gathered { place, ..Gathered::default() });
+        stage.mentioned_at = earliest(stage.mentioned_at, check.mentioned_at);
+        stage.checks.push((part, check));
+    }
+    // A stage may be reported without any check of its own.
+    for id in parts.iter().flat_map(|part| part.stages.keys()) {
+        gathered.entry(id).or_insert_with(|| Gathered { place: usize::MAX, ..Gathered::default() });
+    }
+    let mut ordered: Vec<_> = gathered.into_iter().collect();
+    ordered.sort_by_key(|(_, stage)| (stage.mentioned_at.is_none(), stage.mentioned_at, stage.place));
+    ordered.into_iter().map(|(id, stage)| finish_stage(id, &stage, parts, started_at)).collect()
+}
+
+/// The first part of a check's id; a check without one belongs to `checks`.
+fn stage_of(check: &str) -> &str {
+    check.split_once('/').map_or("checks", |(stage, _)| stage)
+}
+
+fn finish_stage(id: &str, gathered: &Gathered<'_>, parts: &[Part], started_at: Option<Timestamp>) -> Stage {
+    let said: Vec<_> = parts.iter().filter_map(|part| part.stages.get(id)).collect();
+    let begins = gathered.checks.iter().filter_map(|(_, check)| check.began_at()).min();
+    let ends = gathered.checks.iter().filter_map(|(_, check)| check.ended_at).max();
+    let checks = merge_checks(gathered, started_at);
+    let timed = checks.iter().any(|check| check.duration_seconds.is_some());
+    let claimed = said.iter().filter_map(|stage| stage.status).max();
+    Stage {
+        id: id.to_owned(),
+        name: said.iter().find_map(|stage| stage.name.clone()).unwrap_or_else(|| heading(id)),
+        status: stage_status(&checks, claimed),
+        offset_seconds: between(started_at, begins).filter(|_| timed),
+        duration_seconds: said
+            .iter()
+            .fold(None, |longest_yet, stage| longest(longest_yet, stage.duration_seconds))
+            .or_else(|| between(begins, ends).filter(|_| timed)),
+        checks,
+    }
+}
+
+fn merge_checks(gathered: &Gathered<'_>, started_at: Option<Timestamp>) -> Vec<Check> {
+    let mut merged: Vec<Check> = Vec::new();
+    let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (part, said) in &gathered.checks {
+        let mut check = said.check.clone();
+        check.shard.clone_from(&part.shard);
+        check.offset_seconds = between(started_at, said.began_at()).filter(|_| check.duration_seconds.is_some());
+        let (place, reports) = places.entry(&said.check.id).or_insert((merged.len(), 0));
+        *reports += 1;
+        if *reports == 1 {
+            merged.push(check);
+        } else {
+            merged[*place].absorb(check);
+        }
+    }
+    // The shard is worth telling only where several reported the same check.
+    for (place, _) in places.into_values().filter(|(_, reports)| *reports == 1) {
+        merged[place].shard = None;
+    }
+    merged
+}
+
+impl PartCheck {
+    fn began_at(&self) -> Option<Timestamp> {
+        let seconds = self.check.duration_seconds.filter(|seconds| seconds.is_finite());
+        let lasted = seconds.and_then(|seconds| jiff::SignedDuration::try_from_secs_f64(seconds).ok());
+        self.started_at.or_else(|| self.ended_at?.checked_sub(lasted?).ok())
+    }
+}
+
+impl Check {
+    /// Takes in what another shard said of the same check: the worse of the two speaks, both keep their findings.
+    fn absorb(&mut self, mut other: Self) {
+        if other.status > self.status {
+            std::mem::swap(self, &mut other);
+        }
+        self.duration_seconds = longest(self.duration_seconds, other.duration_seconds);
+        self.findings.append(&mut other.findings);
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        self.url = self.url.take().or(other.url);
+        self.output.push_str(&other.output);
+    }
+}
+
+fn stage_status(checks: &[Check], claimed: Option<Status>) -> Status {
+    let worst = checks.iter().map(|check| check.status).max();
+    // One check left out does not make the stage "skipped"; all of them do.
+    let found = match worst {
+        Some(Status::Skipped) if checks.iter().any(|check| check.status == Status::Passed) => Some(Status::Passed),
+        worst => worst,
+    };
+    match (found, claimed) {
+        (Some(found), Some(Status::Skipped)) => found,
+        (found, claimed) => found.max(claimed).unwrap_or(Status::Missing),
+    }
+}
+
+/// `coffee_shop` as a heading: `Coffee shop`.
+fn heading(id: &str) -> String {
+    let words = id.replace(['_', '-'], " ");
+    let mut characters = words.chars();
+    characters.next().map_or(words.clone(), |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// Claims against evidence: both ways of contradicting are worth a sentence.
+fn disagreements(parts: &[Part], stages: &[Stage]) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in parts {
+        let failed = part.checks.iter().filter(|check| check.check.status == Status::Failed).count();
+        match part.results.iter().max() {
+            Some(Verdict::Passed) if failed > 0 => {
+                found.push(format!("{} says that it passed, but {failed} check(s) failed", name_of(part)));
+            }
+            Some(Verdict::Failed) if failed == 0 => {
+                found.push(format!("{} says that it failed, but no check in it failed", name_of(part)));
+            }
+            _ => {}
+        }
+    }
+    for stage in stages {
+        let failed = stage.checks.iter().any(|check| check.status == Status::Failed);
+        let claims = parts.iter().filter_map(|part| part.stages.get(&stage.id)?.status);
+        let claimed = claims.max();
+        if !failed && claimed == Some(Status::Failed) {
+            found.push(format!("stage {} says that it failed, but no check in it failed", stage.id));
+        } else if failed && claimed.is_some_and(|claimed| claimed < Status::Failed) {
+            found.push(format!("stage {} says that it {}, but a check in it failed", stage.id, said(claimed)));
+        }
+    }
+    found
+}
+
+fn said(claimed: Option<Status>) -> &'static str {
+    match claimed {
+        Some(Status::Passed) | None => "passed",
+        Some(Status::Skipped) => "was skipped",
+        Some(Status::Cancelled) => "was cancelled",
+        Some(Status::Missing) => "is missing",
+        Some(Status::Failed) => "failed",
+    }
+}
+
+fn name_of(part: &Part) -> String {
+    let name = part.titles.first().or(part.tools.first()).map_or("the report", String::as_str);
+    part.shard.as_ref().map_or_else(|| name.to_owned(), |shard| format!("{name} (shard {shard})"))
+}
+
+/// Why the records prove nothing, where they do not.
+fn gaps(parts: &[Part], report: &Report) -> Vec<String> {
+    let counts = report.counts();
+    let mut gaps = Vec::new();
+    for (_, check) in report.checks().filter(|(_, check)| check.status == Status::Missing) {
+        gaps.push(format!("{} is missing: {}", check.id, check.why()));
+    }
+    for (_, check) in report.checks().filter(|(_, check)| check.status == Status::Cancelled) {
+        gaps.push(format!("{} was cancelled", check.id));
+    }
+    for part in parts.iter().filter(|part| part.starts != part.results.len() || part.starts == 0) {
+        let what = if part.results.len() < part.starts.max(1) {
+            "did not finish"
+        } else {
+            "has no beginning, so its plan is unknown"
+        };
+        gaps.push(format!("{} {what}", name_of(part)));
+    }
+    for part in parts.iter().filter(|part| part.results.iter().max() == Some(&Verdict::Incomplete)) {
+        gaps.push(format!("{} says that it is incomplete", name_of(part)));
+    }
+    for stage in report.stages.iter().filter(|stage| stage.checks.is_empty()) {
+        gaps.push(format!("stage {} reported no check", stage.id));
+    }
+    // A run that says itself that leaving everything out is right may do so; silence may not.
+    let claims_success =
+        !parts.is_empty() && parts.iter().all(|part| part.results.iter().max() == Some(&Verdict::Passed));
+    if counts.checks == 0 || (counts.skipped == counts.checks && !claims_success) {
+        gaps.push("nothing ran".to_owned());
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use crate::{Record, Report, Status, Verdict};
+
+    fn records(lines: &[serde_json::Value]) -> Vec<Record> {
+        lines
+            .iter()
+            .enumerate()
+            .map(|(seq, line)| {
+                let mut line = line.clone();
+                line["v"] = 1.into();
+                line["run"] = "r".into();
+                if line.get("seq").is_none() {
+                    line["seq"] = seq.into();
+                }
+                Record::parse(&line.to_string()).unwrap()
+            })
+            .collect()
+    }
+
+    fn report(lines: &[serde_json::Value]) -> Report {
+        Report::of(&records(lines))
+    }
+
+    #[test]
+    fn a_planned_check_without_an_end_is_missing() {
+        let report = report(&[
+            json!({"event":"run_started","title":"T","plan":["a/one","a/two"]}),
+            json!({"event":"check_finished","check":"a/one","status":"passed"}),
+            json!({"event":"run_finished","result":"passed"}),
+        ]);
+        assert_eq!(report.result(), Verdict::Incomplete);
+        assert_eq!(report.reasons(), ["a/two is missing: planned, but did not report"]);
+    }
+
+    #[test]
+    fn a_run_that_did_not_finish_is_incomplete_although_every_check_passed() {
+        let report = report(&[
+            json!({"event":"run_started","title":"Sites","plan":["a/one"]}),
+            json!({"event":"check_finished","check":"a/one","status":"passed"}),
+        ]);
+        assert_eq!(report.result(), Verdict::Incomplete);
+        assert_eq!(report.reasons(), ["Sites did not finish"]);
+    }
+
+    #[test]
+    fn a_run_whose_beginning_was_lost_is_incomplete() {
+        let report = report(&[
+            json!({"event":"check_finished","check":"a/one","status":"passed"}),
+            json!({"event":"run_finished","result":"passed"}),
+        ]);
+        assert_eq!(report.reasons(), ["the report has no beginning, so its plan is unknown"]);
+    }
+
+    #[test]
+    fn failed_beats_incomplete() {
+        let report = report(&[
+            json!({"event":"run_started","plan":["a/one","a/two"]}),
+            json!({"event":"check_finished","check":"a/one","status":"failed"}),
+        ]);
+        assert_eq!(report.result(), Verdict::Failed);
+    }
+
+    #[test]
+    fn nothing_that_ran_is_incomplete() {
+        assert_eq!(report(&[]).result(), Verdict::Incomplete);
+        let empty = [json!({"event":"run_started"}), json!({"event":"run_finished","result":"passed"})];
+        assert_eq!(report(&empty).reasons(), ["nothing ran"]);
+    }
+
+    #[test]
+    fn a_claim_of_success_over_a_failed_check_is_shown_and_fails() {
+        let report = report(&[
+            json!({"event":"run_started","title":"T"}),
+            json!({"event":"check_finished","check":"a/one","status":"failed","exit_code":2}),
+            json!({"event":"run_finished","result":"passed"}),
+        ]);
+        assert_eq!(report.result(), Verdict::Failed);
+        assert_eq!(report.reasons(), ["a/one failed: exit code 2", "T says that it passed, but 1 check(s) failed"]);
+    }
+
+    #[test]
+    fn a_claim_of_failure_without_a_failed_check_fails_too() {
+        let report = report(&[
+            json!({"event":"run_started","title":"T"}),
+            json!({"event":"check_finished","check":"a/one","status":"passed"}),
+            json!({"event":"run_finished","result":"failed"}),
+        ]);
+        assert_eq!(report.result(), Verdict::Failed);
+        assert_eq!(report.disagreements, ["T says that it failed, but no check in it failed"]);
+    }
+
+    #[test]
+    fn an_error_found_by_a_check_that_passed_makes_it_fail() {
+        let report = report(&[
+            json!({"event":"run_started"}),
+            json!({"event":"finding","check":"a/one","level":"error","message":"no"}),
+            json!({"event":"check_finished","check":"a/one","status":"passed"}),
+            json!({"event":"run_finished","result":"passed"}),
+        ]);
+        let check = &report.stages[0].checks[0];
+        assert_eq!((check.status, check.reason.as_ref().unwrap().code.as_str()), (Status::Failed, "report_disagrees"));
+    }
+
+    #[test]
+    fn the_same_check_from_two_shards_is_as_bad_as_the_worse() {
+        let lines = [("py3.12", "passed"), ("py3.13", "failed")].map(|(shard, status)| {
+            [
+                json!({"shard":shard,"event":"run_started","plan":["quality/pytest"]}),
+                json!({"shard":shard,"event":"check_finished","check":"quality/pytest","status":status}),
+                json!({"shard":shard,"event":"run_finished","result":status}),
+            ]
+        });
+        let report = report(&lines.concat());
+        let check = &report.stages[0].checks[0];
+        assert_eq!((check.status, check.shard.as_deref()), (Status::Failed, Some("py3.13")));
+        assert_eq!(report.counts().checks, 1);
+    }
+
+    #[test]
+    fn a_stage_is_as_long_as_its_checks_are_apart() {
+        let report = report(&[
+            json!({"at":"2026-11-21T02:40:00Z","event":"run_started"}),
+            json!({"at":"2026-11-21T02:40:00.500Z","event":"check_started","check":"a/one"}),
+            json!({"at":"2026-11-21T02:40:03Z","event":"check_finished","check":"a/one","status":"passed","duration_seconds":2.5}),
+            json!({"at":"2026-11-21T02:40:04Z","event":"check_finished","check":"a/two","status":"passed","duration_seconds":1.0}),
+            json!({"at":"2026-11-21T02:40:05Z","event":"run_finished","result":"passed","duration_seconds":5.0}),
+        ]);
+        assert_eq!(report.stages[0].duration_seconds, Some(3.5));
+        assert_eq!(report.stages[0].checks[1].offset_seconds, Some(3.0));
+    }
+
+    #[test]
+    fn shards_stand_in_the_order_of_their_numbers() {
+        let lines = ["10/12", "2/12", "1/12"].map(|shard| json!({"shard":shard,"event":"run_started"}));
+        let ids: Vec<_> = report(&lines).shards.into_iter().filter_map(|shard| shard.id).collect();
+        assert_eq!(ids, ["1/12", "2/12", "10/12"]);
+    }
+
+    fn any_record() -> impl Strategy<Value = serde_json::Value> {
+        let check = "(a|b)/[xyz]";
+        let event = prop_oneof![
+            (check, "(passed|failed|skipped|cancelled|missing)", 0.0..9.0f64, "(exit_code|timeout)").prop_map(
+                |(check, status, seconds, code)| json!({"event":"check_finished","check":check,"status":status,
+                    "duration_seconds":seconds,"reason":{"code":code,"text":"t"}})
+            ),
+            (check, "[AB]").prop_map(|(check, name)| json!({"event":"check_started","check":check,"name":name})),
+            (check, "(notice|warning|error)", "[mn]")
+                .prop_map(|(check, level, text)| json!({"event":"finding","check":check,"level":level,"message":text})),
+            (check, check).prop_map(|(one, two)| json!({"event":"run_started","title":"T","plan":[one,two]})),
+            "(passed|failed|incomplete)".prop_map(|result| json!({"event":"run_finished","result":result})),
+            ("(a|b)", "(passed|failed)")
+                .prop_map(|(stage, status)| json!({"event":"stage_finished","stage":stage,"status":status})),
+            Just(json!({"event":"lock_taken"})),
+        ];
+        (event, 0u64..3, 0u64..4, prop::option::of("[12]/2")).prop_map(|(mut event, second, seq, shard)| {
+            event["at"] = format!("2026-11-21T02:40:0{second}Z").into();
+            event["seq"] = seq.into();
+            if let Some(shard) = shard {
+                event["shard"] = shard.into();
+            }
+            event
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_lines_changes_nothing(
+            (lines, shuffled) in prop::collection::vec(any_record(), 0..30)
+                .prop_flat_map(|lines| (Just(lines.clone()), Just(lines).prop_shuffle()))
+        ) {
+            prop_assert_eq!(report(&lines), report(&shuffled));
+        }
+
+        #[test]
+        fn a_stream_given_twice_counts_once(lines in prop::collection::vec(any_record(), 0..20)) {
+            prop_assert_eq!(report(&lines), report(&[lines.clone(), lines.clone()].concat()));
+        }
+
+        #[test]
+        fn more_records_never_turn_a_failure_into_a_success(
+            lines in prop::collection::vec(any_record(), 0..20), more in prop::collection::vec(any_record(), 0..20)
+        ) {
+            if report(&lines).result() == Verdict::Failed {
+                prop_assert_eq!(report(&[lines.clone(), more].concat()).result(), Verdict::Failed);
+            }
+        }
+    }
+}

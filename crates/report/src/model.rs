@@ -1,0 +1,323 @@
+//! The report: what the records of one or many runs add up to. Plain data; every rendering reads it and nothing else.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Level, Reason, Record, Status};
+
+/// The answer to "may this be deployed?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that was promised was done and holds.
+    Passed,
+    /// No check failed, but the run proves nothing: something promised did not report, or nothing ran.
+    Incomplete,
+    /// A check failed.
+    Failed,
+}
+
+impl Verdict {
+    /// The verdict as documents write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The row of the exit-code table.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Incomplete => 3,
+        }
+    }
+}
+
+/// The program that wrote a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Producer {
+    /// `preflight-report`.
+    pub name: String,
+    /// `0.1.0`.
+    pub version: String,
+}
+
+/// Where the code came from, for links; all of it optional, so a laptop needs no second path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// `https://github.com`.
+    pub server_url: Option<String>,
+    /// `owner/name`.
+    pub repository: Option<String>,
+    /// The commit, in full.
+    pub commit: Option<String>,
+    /// The page of the workflow run.
+    pub run_url: Option<String>,
+    /// The workflow run's number.
+    pub run_id: Option<String>,
+    /// Counts re-runs from 1.
+    pub run_attempt: Option<String>,
+    /// The workflow's name.
+    pub workflow: Option<String>,
+    /// The job's id.
+    pub job: Option<String>,
+}
+
+impl Source {
+    /// What the runner says.
+    #[must_use]
+    pub fn of(context: &runner::Context) -> Self {
+        Self {
+            server_url: context.server_url.clone(),
+            repository: context.repository.clone(),
+            commit: context.sha.clone(),
+            run_url: context.run_url(),
+            run_id: context.run_id.clone(),
+            run_attempt: context.run_attempt.clone(),
+            workflow: context.workflow.clone(),
+            job: context.job.clone(),
+        }
+    }
+}
+
+/// One process's part: the records with the same run and shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shard {
+    /// The run's key.
+    pub run: String,
+    /// The shard's name, unless the work was not divided.
+    pub id: Option<String>,
+    /// Every tool that started also finished.
+    pub finished: bool,
+    /// What the tools said.
+    pub duration_seconds: Option<f64>,
+}
+
+/// Something a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// Relative to the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    /// The rule's own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Foreign text.
+    pub message: String,
+}
+
+impl Finding {
+    /// `src/index.ts:45:9`, as far as it is known.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        let mut place = self.path.clone()?;
+        for number in [self.line, self.line.and(self.column)].into_iter().flatten() {
+            // Writing to a String cannot fail.
+            let _ = write!(place, ":{number}");
+        }
+        Some(place)
+    }
+}
+
+/// One check, as bad as the worst that was said about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// `stage/item`.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// The words in brackets: `24 passed`.
+    pub note: Option<String>,
+    /// How it ended.
+    pub status: Status,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// From the start of the report.
+    pub offset_seconds: Option<f64>,
+    /// Wall time; the longest where several shards ran it.
+    pub duration_seconds: Option<f64>,
+    /// Of the program it ran.
+    pub exit_code: Option<i64>,
+    /// Where the result can be seen.
+    pub url: Option<String>,
+    /// The tool's own numbers.
+    pub data: Map<String, Value>,
+    /// Errors first.
+    pub findings: Vec<Finding>,
+    /// What its program printed, as far as it was recorded.
+    pub output: String,
+    /// The shard that said the worst, where more than one reported this check.
+    pub shard: Option<String>,
+}
+
+/// Checks that belong together; the first part of their ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// `build`.
+    pub id: String,
+    /// `Build`.
+    pub name: String,
+    /// As bad as its worst check, or as its producer said.
+    pub status: Status,
+    /// From the start of the report.
+    pub offset_seconds: Option<f64>,
+    /// Wall time.
+    pub duration_seconds: Option<f64>,
+    /// In the order of the plan.
+    pub checks: Vec<Check>,
+}
+
+/// How many checks ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names of the statuses")]
+pub struct Counts {
+    pub checks: usize,
+    pub passed: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    pub cancelled: usize,
+    pub missing: usize,
+    pub findings_errors: usize,
+    pub findings_warnings: usize,
+}
+
+/// What the records add up to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The runs' titles.
+    pub title: String,
+    /// The tools that made the records, in the order they started; empty for a foreign report.
+    pub tools: Vec<String>,
+    /// The earliest record.
+    pub started_at: Option<Timestamp>,
+    /// The latest record.
+    pub finished_at: Option<Timestamp>,
+    /// Wall time of the whole.
+    pub duration_seconds: Option<f64>,
+    /// The parts, in the order of their names.
+    pub shards: Vec<Shard>,
+    /// In the order they began.
+    pub stages: Vec<Stage>,
+    /// Remarks that belong to no check.
+    pub notes: Vec<String>,
+    /// Where a producer's claim and the evidence contradict each other, one sentence each.
+    pub disagreements: Vec<String>,
+    /// Why nothing is proven, one sentence each; empty when everything promised reported.
+    pub gaps: Vec<String>,
+    /// A producer said that its run failed, whatever its checks say.
+    pub claimed_failure: bool,
+    /// Who writes the renderings; shown at their end.
+    pub producer: Option<Producer>,
+    /// Where the code came from.
+    pub source: Source,
+    /// Instead of the verdict's own code: a tool that ends with 75 or 77 says so here.
+    pub exit_code: Option<u8>,
+}
+
+impl Report {
+    /// Adds the records up. Their order does not matter, and a record given twice counts once.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Self {
+        crate::merge::report(records)
+    }
+
+    /// The verdict: failed if anything failed, else incomplete if anything is missing.
+    #[must_use]
+    pub fn result(&self) -> Verdict {
+        if self.claimed_failure || self.stages.iter().any(|stage| stage.status == Status::Failed) {
+            Verdict::Failed
+        } else if self.gaps.is_empty() {
+            Verdict::Passed
+        } else {
+            Verdict::Incomplete
+        }
+    }
+
+    /// The exit code that goes with the report.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code.unwrap_or_else(|| self.result().exit_code())
+    }
+
+    /// Whether the report is about what *would* be deployed: no deploying tool had a part in it.
+    #[must_use]
+    pub fn is_validation(&self) -> bool {
+        self.tools.iter().all(|tool| tool == "preflight-report")
+    }
+
+    /// Every check with its stage, in order.
+    pub fn checks(&self) -> impl Iterator<Item = (&Stage, &Check)> {
+        self.stages.iter().flat_map(|stage| stage.checks.iter().map(move |check| (stage, check)))
+    }
+
+    /// The checks that keep the report from passing, the worst first.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<(&Stage, &Check)> {
+        let mut troubles: Vec<_> = self.checks().filter(|(_, check)| check.status > Status::Skipped).collect();
+        troubles.sort_by_key(|(_, check)| std::cmp::Reverse(check.status));
+        troubles
+    }
+
+    /// How many checks ended how.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (_, check) in self.checks() {
+            counts.checks += 1;
+            *match check.status {
+                Status::Passed => &mut counts.passed,
+                Status::Failed => &mut counts.failed,
+                Status::Skipped => &mut counts.skipped,
+                Status::Cancelled => &mut counts.cancelled,
+                Status::Missing => &mut counts.missing,
+            } += 1;
+            counts.findings_errors += check.findings.iter().filter(|finding| finding.level == Level::Error).count();
+            counts.findings_warnings += check.findings.iter().filter(|finding| finding.level == Level::Warning).count();
+        }
+        counts
+    }
+
+    /// Why the report is not "passed", one sentence each, the most important first.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let failed = self.troubles().into_iter().filter(|(_, check)| check.status == Status::Failed);
+        let mut reasons: Vec<_> = failed.map(|(_, check)| format!("{} failed: {}", check.id, check.why())).collect();
+        reasons.extend(self.disagreements.iter().cloned());
+        reasons.extend(self.gaps.iter().cloned());
+        reasons
+    }
+}
+
+impl Check {
+    /// Why it has its status, in one line of foreign text: the first finding with its place, else the reason.
+    #[must_use]
+    pub fn why(&self) -> String {
+        if let Some(finding) = self.findings.first() {
+            let parts = [finding.place(), finding.rule.clone(), Some(finding.message.clone())];
+            return parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        }
+        match (&self.reason, self.exit_code) {
+            (Some(reason), _) if !reason.text.is_empty() => reason.text.clone(),
+            (Some(reason), _) => reason.code.clone(),
+            (None, Some(code)) => format!("exit code {code}"),
+            (None, None) => self.status.name().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! One record: one JSON line, meaningful alone, safe to `cat` together with others.
+//!
+//! Known events are typed; fields and events of a later version are kept in `rest` and written out again, so a filter between
+//! two tools loses nothing. `v` other than 1 is a fault: its meaning is not ours to guess.
+
+use fault::{Fault, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// The version of the record format this crate reads and writes.
+const VERSION: u64 = 1;
+
+/// How a check, or a stage, ended. Everything finer is a [`Reason`]'s code. Ordered from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It holds.
+    Passed,
+    /// It was left out on purpose.
+    Skipped,
+    /// It was stopped from outside before it ended.
+    Cancelled,
+    /// It was promised and did not report.
+    Missing,
+    /// It does not hold.
+    Failed,
+}
+
+impl Status {
+    /// The status as records and documents write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How much a finding matters. Ordered from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Worth knowing.
+    Notice,
+    /// Worth fixing.
+    Warning,
+    /// Makes its check fail.
+    Error,
+}
+
+/// Why a check has its status, for programs (`code`) and for people (`text`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// A stable word: `exit_code`, `timeout`, `needs_failed`, `not_reported`, `interrupted`, …
+    pub code: String,
+    /// One sentence or a few words; may quote a service or a program, so it is foreign text.
+    #[serde(default)]
+    pub text: String,
+}
+
+impl Reason {
+    /// A reason with its code and text.
+    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { code: code.into(), text: text.into() }
+    }
+}
+
+/// What a record says. `check` is `stage/item`: `sites/coffee-shop`, `hosts/10.0.0.7`, `build/worker`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A tool began; `plan` lists the checks it promises to end.
+    RunStarted {
+        /// The program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<String>,
+        /// What the run is called in reports.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// The promised checks.
+        #[serde(default)]
+        plan: Vec<String>,
+    },
+    /// A stage began. Optional: a check's id names its stage.
+    StageStarted {
+        /// The first part of its checks' ids.
+        stage: String,
+        /// For people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// A stage ended.
+    StageFinished {
+        /// The first part of its checks' ids.
+        stage: String,
+        /// What the producer says; a worse check wins over it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<Status>,
+        /// Wall time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration_seconds: Option<f64>,
+    },
+    /// A check began.
+    CheckStarted {
+        /// The check.
+        check: String,
+        /// For people; the default is the id without its stage.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Something a check found; an error makes its check fail.
+    Finding {
+        /// The check.
+        check: String,
+        /// How much it matters.
+        level: Level,
+        /// Relative to the repository, forward slashes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+        /// From 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<u64>,
+        /// From 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        column: Option<u64>,
+        /// The rule's or error's own code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// What is wrong; foreign text.
+        message: String,
+    },
+    /// A check ended: the promise is kept.
+    CheckFinished {
+        /// The check.
+        check: String,
+        /// How it ended.
+        status: Status,
+        /// Wall time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration_seconds: Option<f64>,
+        /// Why it has this status; `None` says itself for `passed`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// Where the result can be seen: a deployed site.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        /// Of the program the check ran.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i64>,
+        /// Numbers and words of the tool's own (`files`, `uploaded`), units in their names.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        data: Map<String, Value>,
+    },
+    /// A remark for people.
+    Note {
+        /// The check it belongs to, or the whole run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<String>,
+        /// Foreign text.
+        text: String,
+    },
+    /// A piece of what a check's program printed. Opt-in.
+    Output {
+        /// The check.
+        check: String,
+        /// `stdout` or `stderr`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<String>,
+        /// Foreign text, as it was printed.
+        text: String,
+    },
+    /// A tool came to its end; without this record a run is unfinished.
+    RunFinished {
+        /// The tool's own verdict; a worse check wins over it.
+        result: crate::Verdict,
+        /// Wall time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration_seconds: Option<f64>,
+    },
+    /// An event of a later version. Its name and fields are in [`Record::rest`].
+    #[serde(other)]
+    Unknown,
+}
+
+/// The fields each known event has besides `event`; whatever else a line holds belongs to `rest`.
+fn fields(event: &str) -> &'static [&'static str] {
+    match event {
+        "run_started" => &["tool", "title", "plan"],
+        "stage_started" => &["stage", "name"],
+        "stage_finished" => &["stage", "status", "duration_seconds"],
+        "check_started" => &["check", "name"],
+        "finding" => &["check", "level", "path", "line", "column", "rule", "message"],
+        "check_finished" => &["check", "status", "duration_seconds", "reason", "url", "exit_code", "data"],
+        "note" => &["check", "text"],
+        "output" => &["check", "stream", "text"],
+        "run_finished" => &["result", "duration_seconds"],
+        _ => &[],
+    }
+}
+
+/// One line of a record stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The run: `<commit, 7 digits>.<attempt>` in Actions. The same in all tools and shards of one run.
+    pub run: String,
+    /// Which part of the work, `2/8` or a name.
+    pub shard: Option<String>,
+    /// Counts the records of one tool from 0.
+    pub seq: u64,
+    /// When, to the millisecond. Ours always have it; a foreign one without it is still read.
+    pub at: Option<Timestamp>,
+    /// What is said.
+    pub event: Event,
+    /// Fields this version does not know; for [`Event::Unknown`] all of them, `event` too.
+    pub rest: Map<String, Value>,
+}
+
+impl Record {
+    /// Whether a JSON object claims to be a record.
+    #[must_use]
+    pub fn is_one(object: &Map<String, Value>) -> bool {
+        object.contains_key("v") && object.get("event").is_some_and(Value::is_string)
+    }
+
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`]: not a JSON object, another version, or a known event whose fields are not what they must be.
+    pub fn parse(line: &str) -> Result<Self> {
+        let object = serde_json::from_str(line)
+            .map_err(|error| Fault::usage("a line is not a JSON object").cause(error.to_string()))?;
+        Self::of_object(object)
+    }
+
+    /// Reads one JSON object.
+    ///
+    /// # Errors
+    /// As [`Record::parse`].
+    pub fn of_object(mut object: Map<String, Value>) -> Result<Self> {
+        let version = object.remove("v").unwrap_or(Value::Null);
+        if version.as_u64() != Some(VERSION) {
+            return Err(Fault::usage(format!("a record has version {version}, and only version {VERSION} is known"))
+                .help("Update the tool that reads the records."));
+        }
+        let (event, rest) = split_event(&mut object)?;
+        let mut rest = rest;
+        Ok(Self {
+            run: take(&mut rest, "run")?.unwrap_or_default(),
+            shard: take(&mut rest, "shard")?,
+            seq: take(&mut rest, "seq")?.unwrap_or_default(),
+            at: take::<String>(&mut rest, "at")?
+                .map(|at| at.parse().map_err(|error: jiff::Error| malformed("at", &error)))
+                .transpose()?,
+            event,
+            rest,
+        })
+    }
+
+    /// The record as one JSON line, without the line's end. `##[` is written as `#\u0023[`: the same string for a reader of
+    /// JSON, and no workflow command for a runner that sees the line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        // A record holds only strings, numbers and maps with string keys: writing it cannot fail.
+        neutral(&serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+/// JSON text that means the same and holds no `##[`, which the runner would look for anywhere in a line.
+pub(crate) fn neutral(json: &str) -> String {
+    json.replace("##[", "#\\u0023[")
+}
+
+fn split_event(object: &mut Map<String, Value>) -> Result<(Event, Map<String, Value>)> {
+    let name = object.get("event").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let known = fields(&name);
+    if known.is_empty() {
+        return Ok((Event::Unknown, std::mem::take(object)));
+    }
+    let (own, rest): (Map<_, _>, Map<_, _>) =
+        std::mem::take(object).into_iter().partition(|(key, _)| key == "event" || known.contains(&key.as_str()));
+    let event = serde_json::from_value(Value::Object(own)).map_err(|error| malformed(&name, &error))?;
+    Ok((event, rest))
+}
+
+fn take<T: serde::de::DeserializeOwned>(object: &mut Map<String, Value>, key: &str) -> Result<Option<T>> {
+    let value = object.remove(key).unwrap_or(Value::Null);
+    serde_json::from_value(value).map_err(|error| malformed(key, &error))
+}
+
+fn malformed(what: &str, error: &dyn std::fmt::Display) -> Fault {
+    Fault::usage(format!("a record's `{what}` is not what it must be")).cause(error.to_string())
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            v: u64,
+            run: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            shard: Option<&'a str>,
+            seq: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            at: Option<String>,
+            #[serde(flatten)]
+            event: Option<&'a Event>,
+            #[serde(flatten)]
+            rest: &'a Map<String, Value>,
+        }
+        Line {
+            v: VERSION,
+            run: &self.run,
+            shard: self.shard.as_deref(),
+            seq: self.seq,
+            at: self.at.map(time),
+            event: Some(&self.event).filter(|event| **event != Event::Unknown),
+            rest: &self.rest,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Self::of_object(Map::deserialize(deserializer)?)
+            .map_err(|fault| serde::de::Error::custom([vec![fault.message], fault.causes].concat().join(": ")))
+    }
+}
+
+/// RFC 3339 UTC with milliseconds.
+pub(crate) fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Event, Record, Status};
+
+    fn parse(value: &Value) -> Record {
+        Record::parse(&value.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_written_in_the_order_of_the_contract() {
+        let line = r#"{"v":1,"run":"5ae7847.1","shard":"2/8","seq":3,"at":"2026-11-21T02:40:00.000Z","event":"check_finished","check":"sites/coffee-shop","status":"passed","duration_seconds":3.2,"url":"https://x.pages.dev","data":{"files":213}}"#;
+        assert_eq!(Record::parse(line).unwrap().line(), line);
+    }
+
+    #[test]
+    fn unknown_events_and_fields_are_kept_and_passed_on() {
+        let later = json!({"v":1,"run":"r","seq":7,"event":"lock_taken","by":{"name":"x"}});
+        let record = parse(&later);
+        assert_eq!(record.event, Event::Unknown);
+        assert_eq!(serde_json::from_str::<Value>(&record.line()).unwrap(), later);
+
+        let wider = json!({"v":1,"run":"r","seq":7,"event":"check_started","check":"a/b","command":"tsc","attempt":1});
+        assert_eq!(serde_json::from_str::<Value>(&parse(&wider).line()).unwrap(), wider);
+        assert_eq!(parse(&wider).rest["attempt"], 1);
+    }
+
+    #[test]
+    fn every_field_of_every_known_event_is_typed() {
+        for line in [
+            json!({"event":"run_started","tool":"t","title":"T","plan":["a/b"]}),
+            json!({"event":"stage_started","stage":"a","name":"A"}),
+            json!({"event":"stage_finished","stage":"a","status":"passed","duration_seconds":1.0}),
+            json!({"event":"check_started","check":"a/b","name":"B"}),
+            json!({"event":"finding","check":"a/b","level":"error","path":"p","line":1,"column":2,"rule":"R","message":"m"}),
+            json!({"event":"check_finished","check":"a/b","status":"failed","duration_seconds":1.5,"exit_code":2,
+                   "reason":{"code":"exit_code","text":"exit code 2"},"url":"https://x","data":{"files":1}}),
+            json!({"event":"note","check":"a/b","text":"t"}),
+            json!({"event":"output","check":"a/b","stream":"stdout","text":"t"}),
+            json!({"event":"run_finished","result":"incomplete","duration_seconds":2.0}),
+        ] {
+            let mut line = line;
+            line["v"] = 1.into();
+            line["run"] = "r".into();
+            line["seq"] = 0.into();
+            let record = parse(&line);
+            assert!(record.rest.is_empty(), "{:?}", record.rest);
+            assert_eq!(serde_json::from_str::<Value>(&record.line()).unwrap(), line);
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let fault = Record::parse(r#"{"v":2,"event":"check_finished"}"#).unwrap_err();
+        assert_eq!(fault.kind, fault::Kind::Usage);
+        assert_eq!(fault.message, "a record has version 2, and only version 1 is known");
+    }
+
+    #[test]
+    fn a_status_nobody_promised_is_refused_rather_than_ignored() {
+        let fault = Record::parse(r#"{"v":1,"event":"check_finished","check":"a/b","status":"fine"}"#).unwrap_err();
+        assert_eq!(fault.message, "a record's `check_finished` is not what it must be");
+        assert!(fault.causes[0].starts_with("unknown variant `fine`"), "{:?}", fault.causes);
+    }
+
+    #[test]
+    fn a_record_in_a_log_is_no_workflow_command() {
+        let record = parse(&json!({"v":1,"run":"","seq":0,"event":"note","text":"##[add-mask]e"}));
+        assert!(!record.line().contains("##["));
+        assert_eq!(Record::parse(&record.line()).unwrap(), record);
+    }
+
+    #[test]
+    fn failed_is_worse_than_missing_and_missing_worse_than_skipped() {
+        assert!(Status::Failed > Status::Missing && Status::Missing > Status::Cancelled);
+        assert!(Status::Cancelled > Status::Skipped && Status::Skipped > Status::Passed);
+    }
+}
