@@ -1,0 +1,149 @@
+//! What Doppler's refusals mean: whose fault it is, and whether the service is away.
+
+use api::{Refusal, ServiceError};
+use fault::{Fault, Kind};
+use serde::Deserialize;
+
+use crate::{Place, Token};
+
+/// Why a read of secrets failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What to tell.
+    pub fault: Fault,
+    /// Doppler is away (no connection, timeout, 408, 429, 5xx): the only case in which older secrets may stand in.
+    pub is_outage: bool,
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        failure.fault
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    messages: Vec<String>,
+}
+
+/// Doppler's error body, `{"messages": […], "success": false}`.
+pub(crate) fn decode(body: &[u8]) -> Option<ServiceError> {
+    let body: Body = serde_json::from_slice(body).ok()?;
+    (!body.messages.is_empty()).then(|| ServiceError { code: None, message: body.messages.join("; ") })
+}
+
+/// What went wrong when `token` asked for `place`.
+pub(crate) fn of(error: api::Error, place: &Place, token: &Token) -> Failure {
+    match error {
+        api::Error::Refused(refusal) => of_refusal(refusal, place, token),
+        api::Error::Fault(fault) => {
+            let is_outage = fault.kind == Kind::Temporary;
+            Failure { fault: fault.context(format!("cannot read the secrets of {place}")), is_outage }
+        }
+    }
+}
+
+fn of_refusal(refusal: Refusal, place: &Place, token: &Token) -> Failure {
+    let status = refusal.status;
+    let words = refusal.message.to_lowercase();
+    let fault: Fault = refusal.into();
+    let permission = |fault: Fault| Fault { kind: Kind::Permission, ..fault };
+    let fault = match status {
+        401 => permission(fault.context(format!("Doppler rejects the token from {}", token.origin)))
+            .help(format!("put a valid, unrevoked Doppler token into {}", token.origin)),
+        403 => permission(fault.context(format!("Doppler does not let the token from {} read {place}", token.origin)))
+            .help(format!("give the token access to {place}, or use one that has it in {}", token.origin)),
+        400 | 404 if words.contains("does not have access") => {
+            permission(fault.context(format!("the token from {} may not read {place}", token.origin)))
+                .help(advice_on_access(place, token))
+        }
+        404 | 400 if words.contains("could not find requested") => Fault {
+            kind: Kind::Usage,
+            ..fault.context(format!("Doppler knows no {place}, or hides it from this token"))
+        }
+        .help("check --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)"),
+        400 => Fault {
+            kind: Kind::Usage,
+            ..fault.context(format!("Doppler cannot make sense of the request for {place}"))
+        }
+        .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)"),
+        _ => fault.context(format!("cannot read the secrets of {place}")),
+    };
+    Failure { fault, is_outage: matches!(status, 408 | 429 | 500..=599) }
+}
+
+fn advice_on_access(place: &Place, token: &Token) -> String {
+    match (token.config_hint(), place.config.as_deref()) {
+        (Some(own), Some(asked)) if own != asked => {
+            format!(
+                "the token is for config `{own}`: ask for that one, or put a token for `{asked}` into {}",
+                token.origin
+            )
+        }
+        _ => format!("check that {place} exists, and use a token in {} that may read it", token.origin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Error, Refusal};
+    use fault::Kind;
+
+    use super::{decode, of};
+    use crate::{Place, Token};
+
+    fn failure(status: u16, message: &str) -> super::Failure {
+        let refusal = Refusal {
+            status,
+            code: None,
+            message: message.to_owned(),
+            request_id: None,
+            request: "GET https://api.doppler.com/v3/configs/config/secrets".to_owned(),
+            gave_up: None,
+        };
+        let place = Place { project: Some("shop".to_owned()), config: Some("prd".to_owned()) };
+        of(Error::Refused(refusal), &place, &Token::new("dp.st.dev.x".into(), "DOPPLER_TOKEN"))
+    }
+
+    #[test]
+    fn a_rejected_token_is_a_permission_fault_that_names_the_variable() {
+        let failure = failure(401, "Invalid Auth token");
+        assert_eq!(failure.fault.kind, Kind::Permission);
+        assert!(failure.fault.message.contains("DOPPLER_TOKEN"));
+        assert!(!failure.is_outage);
+    }
+
+    #[test]
+    fn a_400_without_access_is_a_permission_fault_that_names_project_and_config() {
+        let failure = failure(400, "This token does not have access to requested config 'prd'");
+        assert_eq!(failure.fault.kind, Kind::Permission);
+        assert!(failure.fault.message.contains("project `shop`, config `prd`"));
+        assert!(failure.fault.help.unwrap().contains("the token is for config `dev`"));
+        assert!(!failure.is_outage);
+    }
+
+    #[test]
+    fn an_unknown_config_is_wrong_usage() {
+        let failure = failure(404, "Could not find requested config 'prd'");
+        assert_eq!(failure.fault.kind, Kind::Usage);
+        assert!(!failure.is_outage);
+    }
+
+    #[test]
+    fn only_408_429_and_5xx_are_outages() {
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(failure(status, "x").is_outage, "{status}");
+        }
+        for status in [400, 401, 403, 404, 409, 422, 302] {
+            assert!(!failure(status, "x").is_outage, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_error_body_is_read_and_nothing_else_is_taken_for_one() {
+        let error = decode(br#"{"messages":["Invalid Auth token"],"success":false}"#).unwrap();
+        assert_eq!(error.message, "Invalid Auth token");
+        assert_eq!(decode(b"<html>"), None);
+        assert_eq!(decode(br#"{"messages":[]}"#), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! The secrets of a config, read in one request: values with their visibility, values alone, or names alone.
+
+use std::collections::BTreeMap;
+
+use api::{Request, Response};
+use fault::Fault;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::{ATTEMPT, Doppler, Failure, Place, failure};
+
+/// The names Doppler adds to every config; they say where the secrets come from and are no secrets.
+pub const MANAGED: [&str; 3] = ["DOPPLER_PROJECT", "DOPPLER_ENVIRONMENT", "DOPPLER_CONFIG"];
+
+/// What to ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The secrets wanted; all when empty.
+    pub names: Vec<String>,
+    /// Issue leases for dynamic secrets, which cost, and include their values.
+    pub dynamic: bool,
+    /// The `ETag` of what is known already.
+    pub known: Option<String>,
+}
+
+/// Who may see a value, in Doppler's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum Visibility {
+    /// A secret; also anything Doppler does not call otherwise.
+    #[default]
+    Masked,
+    /// Not a secret: a region, a flag.
+    Unmasked,
+    /// Kept from people: personal and CLI tokens get no value.
+    Restricted,
+}
+
+impl From<String> for Visibility {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "unmasked" => Self::Unmasked,
+            "restricted" => Self::Restricted,
+            _ => Self::Masked,
+        }
+    }
+}
+
+/// A secret, its value as Doppler computed it from references.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// Its name.
+    pub name: String,
+    /// Its value; `None` where the token may not see it.
+    pub value: Option<SecretString>,
+    /// Who may see it.
+    pub visibility: Visibility,
+}
+
+/// An answer to a read.
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// What is known already still holds (304).
+    Unchanged,
+    /// The secrets, sorted by name, and the `ETag` to ask with next time.
+    New {
+        /// The secrets.
+        secrets: Vec<Secret>,
+        /// Their `ETag`, if the API gave one.
+        etag: Option<String>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    secrets: BTreeMap<String, Listed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    computed: Option<SecretString>,
+    #[serde(default)]
+    computed_visibility: Option<Visibility>,
+}
+
+#[derive(Deserialize)]
+struct Names {
+    names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Configs {
+    configs: Vec<Config>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    name: String,
+}
+
+impl Doppler {
+    /// The secrets with their visibility: what decides which values are masked.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn list(&self, place: &Place, query: &Query) -> Result<Fetched, Failure> {
+        let response = self.read("/v3/configs/config/secrets", place, query).await?;
+        decode(&response, place, |listing: Listing| {
+            let secret = |(name, listed): (String, Listed)| Secret {
+                name,
+                value: listed.computed,
+                visibility: listed.computed_visibility.unwrap_or_default(),
+            };
+            listing.secrets.into_iter().map(secret).collect()
+        })
+    }
+
+    /// The secrets without their visibility: every one counts as [`Visibility::Masked`].
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn download(&self, place: &Place, query: &Query) -> Result<Fetched, Failure> {
+        let response = self.read("/v3/configs/config/secrets/download", place, query).await?;
+        decode(&response, place, |values: BTreeMap<String, Option<SecretString>>| {
+            let secret = |(name, value)| Secret { name, value, visibility: Visibility::default() };
+            values.into_iter().map(secret).collect()
+        })
+    }
+
+    /// The names alone: no value leaves Doppler.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn names(&self, place: &Place) -> Result<Vec<String>, Failure> {
+        let request = at(self.client.get("/v3/configs/config/secrets/names"), place);
+        let names: Names = request.receive().await.map_err(|error| failure::of(error, place, &self.token))?;
+        Ok(names.names)
+    }
+
+    /// The configs of `place`'s project, as far as the token may list them.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn configs(&self, place: &Place) -> Result<Vec<String>, Failure> {
+        let request = self.client.get("/v3/configs").query("per_page", "100").timeout(ATTEMPT);
+        let request = match &place.project {
+            Some(project) => request.query("project", project),
+            None => request,
+        };
+        let configs: Configs = request.receive().await.map_err(|error| failure::of(error, place, &self.token))?;
+        Ok(configs.configs.into_iter().map(|config| config.name).collect())
+    }
+
+    async fn read(&self, path: &str, place: &Place, query: &Query) -> Result<Response, Failure> {
+        let mut request = at(self.client.get(path), place)
+            // Leases cost: the API's default is not to issue them, and it is said aloud.
+            .query("include_dynamic_secrets", if query.dynamic { "true" } else { "false" });
+        if path.ends_with("/download") {
+            request = request.query("format", "json");
+        }
+        if !query.names.is_empty() {
+            request = request.query("secrets", &query.names.join(","));
+        }
+        if let Some(etag) = &query.known {
+            request = request.header("if-none-match", etag);
+        }
+        request.send().await.map_err(|error| failure::of(error, place, &self.token))
+    }
+}
+
+fn at(request: Request, place: &Place) -> Request {
+    let mut request = request.header("accept", "application/json").timeout(ATTEMPT);
+    for (name, value) in [("project", &place.project), ("config", &place.config)] {
+        if let Some(value) = value {
+            request = request.query(name, value);
+        }
+    }
+    request
+}
+
+/// A 200 that is not what the API promises is no answer: it replaces nothing, and no older secrets stand in for it.
+fn decode<T: for<'a> Deserialize<'a>>(
+    response: &Response,
+    place: &Place,
+    secrets: impl FnOnce(T) -> Vec<Secret>,
+) -> Result<Fetched, Failure> {
+    if response.status == 304 {
+        return Ok(Fetched::Unchanged);
+    }
+    let content = serde_json::from_slice(&response.body).map_err(|error| {
+        let kind = response.header("content-type").unwrap_or("no content type");
+        let fault = Fault::temporary(format!("cannot read the secrets of {place}"))
+            .cause(format!("Doppler answered {} with {kind}, {} bytes", response.status, response.body.len()))
+            // Where, not what: serde_json's full text can quote a value.
+            .cause(format!("not an object of strings at line {} column {}", error.line(), error.column()))
+            .help("check whether a proxy or a login page stands between here and Doppler (DOPPLER_API_HOST)");
+        Failure { fault, is_outage: false }
+    })?;
+    Ok(Fetched::New { secrets: secrets(content), etag: response.header("etag").map(str::to_owned) })
+}
