@@ -1,0 +1,75 @@
+//! Masks, prints and exports: where values leave this program, in that order.
+
+use std::io::Write as _;
+
+use cli::{Console, Destination};
+use doppler::{MANAGED, Visibility};
+use fault::{Fault, Result};
+use redact::{Plan, Reason};
+use secrecy::ExposeSecret as _;
+
+use crate::args::Args;
+use crate::format::{self, Format};
+use crate::gate;
+use crate::select::Chosen;
+
+/// Tells the runner what to mask, and says by name what is not masked. Everything that hands out values comes after this.
+pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
+    let mut plan = Plan::new();
+    let mut spared = Vec::new();
+    for secret in secrets.iter().filter(|secret| !MANAGED.contains(&secret.name.as_str())) {
+        if secret.visibility == Visibility::Unmasked {
+            spared.push(format!("{} (unmasked in Doppler)", secret.name));
+        } else {
+            // Exposed to derive the forms to hide.
+            plan.add(&secret.name, secret.value.expose_secret());
+        }
+    }
+    console.mask(&plan.masks());
+    let hides = console.context().in_actions || (args.running.redact && !args.command.is_empty());
+    if hides {
+        spared.extend(plan.spared().iter().map(|spared| format!("{} ({})", spared.name, reason(spared.reason))));
+        if !spared.is_empty() {
+            console.status(&format!("not masked: {}", spared.join(", ")));
+        }
+    }
+    plan
+}
+
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Short => "under 4 characters",
+        Reason::Common => "a common word",
+    }
+}
+
+/// Prints the secrets.
+pub(crate) fn print(secrets: &[Chosen], format: Format, console: &Console) -> Result<()> {
+    let text = format::render(secrets, format)?;
+    write(console, text.as_bytes())
+}
+
+/// Hands the secrets to later steps: everything is checked, then there is one append.
+pub(crate) fn export(secrets: &[Chosen], to: Destination, console: &Console) -> Result<()> {
+    gate::check_export(secrets, to)?;
+    let pairs: Vec<(String, String)> = secrets
+        .iter()
+        // Exposed to hand them to later steps, which is what was asked for.
+        .map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned()))
+        .collect();
+    console.export(to, &pairs)?;
+    let names: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+    let what = match to {
+        Destination::Env => "variables of later steps",
+        Destination::Output => "outputs of this step",
+    };
+    console.status(&format!("exported as {what}: {}", names.join(", ")));
+    Ok(())
+}
+
+fn write(console: &Console, bytes: &[u8]) -> Result<()> {
+    let mut out = console.result();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Fault::usage("cannot write to stdout").cause(error.to_string()))
+}

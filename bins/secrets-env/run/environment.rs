@@ -1,0 +1,55 @@
+//! The environment of the command: ours with the secrets, without what would let it sign in as us.
+
+use std::process::Command;
+
+use cli::Console;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::args::Args;
+use crate::gate::KEPT;
+use crate::select::Chosen;
+
+/// Whoever has these can read every secret again, or identify as this job.
+const WITHHELD: [&str; 4] =
+    ["DOPPLER_TOKEN", "DOPPLER_PASSPHRASE", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"];
+
+/// What is different from our own environment.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    cleared: bool,
+    removed: Vec<&'static str>,
+    set: Vec<(String, SecretString)>,
+}
+
+/// The environment for the command of `args`; says which secrets it does not get.
+pub(super) fn of_command(args: &Args, secrets: &[Chosen], console: &Console) -> Changes {
+    let kept = |name: &str| KEPT.contains(&name);
+    let dropped: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).filter(|name| kept(name)).collect();
+    if !dropped.is_empty() {
+        console.status(&format!("not set for the command, which keeps its own: {}", dropped.join(", ")));
+    }
+    let mut set: Vec<(String, SecretString)> = Vec::new();
+    if args.running.pristine
+        && let Some(path) = console.environment().get("PATH")
+    {
+        set.push(("PATH".to_owned(), path.into()));
+    }
+    let given = secrets.iter().filter(|secret| !kept(&secret.name));
+    set.extend(given.map(|secret| (secret.name.clone(), secret.value.clone())));
+    let removed = if args.running.keep_token { Vec::new() } else { WITHHELD.to_vec() };
+    Changes { cleared: args.running.pristine, removed, set }
+}
+
+impl Changes {
+    /// Gives `command` this environment.
+    pub(super) fn apply(&self, command: &mut Command) {
+        if self.cleared {
+            command.env_clear();
+        }
+        for name in &self.removed {
+            command.env_remove(name);
+        }
+        // Exposed to the one process they were fetched for.
+        command.envs(self.set.iter().map(|(name, value)| (name, value.expose_secret())));
+    }
+}

@@ -1,0 +1,114 @@
+//! Running the command: in our place when nothing is hidden, under our eyes when its output passes the redactor.
+
+mod environment;
+mod find;
+#[cfg(target_os = "linux")]
+mod launch;
+#[cfg(unix)]
+mod signals;
+mod supervise;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use cli::{Console, Exit};
+use redact::Plan;
+use runner::command::{Annotation, Level};
+
+use crate::args::Args;
+use crate::gate;
+use crate::select::Chosen;
+use environment::Changes;
+
+/// What a second start of this program is for, if this is one.
+#[cfg(target_os = "linux")]
+pub(crate) use launch::launched;
+
+/// Only Linux needs a second start.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn launched() -> Option<std::process::ExitCode> {
+    None
+}
+
+/// Our own failure to run a command, as `env` and `timeout` have it.
+const OWN_FAILURE: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Runs the command of `args` with `secrets` in its environment.
+pub(crate) fn command(args: &Args, secrets: &[Chosen], plan: &Plan, console: &Console) -> anyhow::Result<Exit> {
+    gate::check_command(secrets)?;
+    let name = &args.command[0];
+    let program = match find::program(name, console.environment().get("PATH")) {
+        Ok(program) => program,
+        Err(error) => return Ok(not_started(&error, name, console)),
+    };
+    let environment = environment::of_command(args, secrets, console);
+    let outcome = if redacts(args, console) {
+        supervise::run(&program, &args.command, &environment, Some(plan))
+    } else {
+        as_it_is(&program, &args.command, &environment)
+    };
+    match outcome {
+        Ok(exit) => Ok(exit),
+        Err(error) => Ok(not_started(&error, name, console)),
+    }
+}
+
+/// Becomes the command: nothing of us stays behind, and codes and signals are its own.
+#[cfg(unix)]
+fn as_it_is(program: &Path, words: &[OsString], environment: &Changes) -> io::Result<Exit> {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = plain(program, words);
+    environment.apply(&mut command);
+    // `exec` returns only when it failed.
+    Err(command.exec())
+}
+
+/// `program` with the command line `words`, its own name first.
+fn plain(program: &Path, words: &[OsString]) -> Command {
+    let mut command = Command::new(program);
+    command.args(&words[1..]);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, &words[0]);
+    command
+}
+
+/// Where a process cannot become another, it waits for it.
+#[cfg(not(unix))]
+fn as_it_is(program: &Path, words: &[OsString], environment: &Changes) -> io::Result<Exit> {
+    supervise::run(program, words, environment, None)
+}
+
+/// Output is redacted when asked for, and inside Actions unless asked not to.
+fn redacts(args: &Args, console: &Console) -> bool {
+    args.running.redact || (console.context().in_actions && !args.running.no_redact)
+}
+
+/// Says why the command did not start; the code `env` would end with.
+fn not_started(error: &io::Error, program: &OsStr, console: &Console) -> Exit {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
+        _ => OWN_FAILURE,
+    };
+    let help = match error.kind() {
+        io::ErrorKind::ArgumentListTooLong => {
+            "\n  help: choose fewer secrets with --only, or hand large ones over with --file"
+        }
+        _ => "",
+    };
+    tell(console, &format!("cannot run `{}`\n  caused by: {error}{help}", program.display()));
+    Exit::Child(code)
+}
+
+/// The contract's error, for the ends that are not a fault's: 125 to 127.
+fn tell(console: &Console, text: &str) {
+    if console.context().in_actions {
+        console.annotate(&[Annotation::new(Level::Error, console.tool(), text)]);
+    } else {
+        console.status(&format!("error: {text}"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Runs the command as a child, its output through the redactor.
+//!
+//! Each stream has a thread of its own, so that a reader who stalls one does not stall the other; the main thread waits for signals
+//! and for the end. Nothing is buffered beyond what could still become a secret.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+use cli::Exit;
+use redact::{Plan, Redactor};
+use tokio::sync::oneshot;
+
+use super::environment::Changes;
+use super::plain;
+
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Runs the command; with a plan, hides what it hides in both streams.
+pub(super) fn run(program: &Path, words: &[OsString], environment: &Changes, plan: Option<&Plan>) -> io::Result<Exit> {
+    let mut command = second_start(program, words).unwrap_or_else(|| plain(program, words));
+    environment.apply(&mut command);
+    if plan.is_some() {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    event_loop.block_on(supervise(command, plan))
+}
+
+#[cfg(target_os = "linux")]
+fn second_start(program: &Path, words: &[OsString]) -> Option<Command> {
+    super::launch::command(program, words).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn second_start(_: &Path, _: &[OsString]) -> Option<Command> {
+    None
+}
+
+#[cfg(unix)]
+async fn supervise(mut command: Command, plan: Option<&Plan>) -> io::Result<Exit> {
+    use std::io::IsTerminal as _;
+    use std::os::unix::process::CommandExt as _;
+
+    use super::signals::{self, Signals, Target};
+
+    let mut signals = Signals::listen()?;
+    let shares_terminal = io::stdin().is_terminal();
+    if !shares_terminal {
+        command.process_group(0);
+    }
+    let mut child = command.spawn()?;
+    let id = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let target = id.map(|id| if shares_terminal { Target::Process(id) } else { Target::Group(id) });
+    let copies = copy(&mut child, plan);
+    let mut end = ended(child);
+    loop {
+        tokio::select! {
+            status = &mut end => {
+                finish(copies);
+                return Ok(signals::exit(status.map_err(io::Error::other)??));
+            }
+            kind = signals.next() => if let Some(target) = target {
+                signals::pass_on(kind, target);
+            },
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn supervise(mut command: Command, plan: Option<&Plan>) -> io::Result<Exit> {
+    let mut child = command.spawn()?;
+    let copies = copy(&mut child, plan);
+    // Ctrl-C reaches the command itself, which shares the console; we wait for how it ends.
+    let _ignored = tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    let status = ended(child).await.map_err(io::Error::other)??;
+    finish(copies);
+    Ok(Exit::Child(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(super::OWN_FAILURE)))
+}
+
+/// Waits for the child on a thread of its own.
+fn ended(mut child: Child) -> oneshot::Receiver<io::Result<std::process::ExitStatus>> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || sender.send(child.wait()));
+    receiver
+}
+
+fn copy(child: &mut Child, plan: Option<&Plan>) -> Vec<JoinHandle<()>> {
+    let mut copies = Vec::new();
+    if let Some(plan) = plan {
+        if let Some(output) = child.stdout.take() {
+            copies.push(pump(output, io::stdout(), plan.redactor()));
+        }
+        if let Some(output) = child.stderr.take() {
+            copies.push(pump(output, io::stderr(), plan.redactor()));
+        }
+    }
+    copies
+}
+
+/// The streams end when everything that inherited them has: what a command leaves running in the background is still read.
+fn finish(copies: Vec<JoinHandle<()>>) {
+    for copy in copies {
+        // A copy that panicked has nothing more to say.
+        let _ = copy.join();
+    }
+}
+
+fn pump(
+    mut from: impl Read + Send + 'static,
+    mut to: impl Write + Send + 'static,
+    mut redactor: Redactor,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match from.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => {
+                    let shown = redactor.push(&chunk[..count]);
+                    if to.write_all(&shown).and_then(|()| to.flush()).is_err() {
+                        // Nobody reads any more: dropping our end tells the command so, as a pipe would.
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        // As above, nobody may be left to read it.
+        let _ = to.write_all(&redactor.finish()).and_then(|()| to.flush());
+    })
+}
