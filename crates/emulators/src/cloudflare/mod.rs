@@ -1,0 +1,190 @@
+//! Cloudflare Pages: projects, direct upload, deployments, and the deployed sites themselves.
+//!
+//! Held to real `wrangler pages deploy`, which deploys to it in a test. The sites answer on the same port under
+//! `http://<project>.localhost:PORT` (what production serves) and `http://<deployment>.<project>.localhost:PORT`.
+
+mod account;
+mod assets;
+mod rules;
+mod site;
+mod state;
+mod token;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+pub use state::{Deployment, Progress};
+use state::{Permission, State};
+
+/// The account that the stand-in knows.
+pub const ACCOUNT: &str = "acc0123456789";
+
+/// A loopback Cloudflare with one account.
+#[derive(Debug)]
+pub struct Cloudflare {
+    server: Server,
+    state: Arc<Mutex<State>>,
+    token: String,
+    secrets: Secrets,
+}
+
+impl Cloudflare {
+    /// Starts on a free port.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_at(0)
+    }
+
+    /// Starts on `port` (0: any free one).
+    #[must_use]
+    pub fn start_at(port: u16) -> Self {
+        let secrets = Secrets::default();
+        let state = Arc::new(Mutex::new(State::new(secrets.clone())));
+        let token = lock(&state).issue_token(Permission::Edit);
+        let server = Server::start_at(port, |address| Pages { address, state: Arc::clone(&state) });
+        Self { server, state, token, secrets }
+    }
+
+    /// For `CLOUDFLARE_API_BASE_URL`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}/client/v4", self.server.url())
+    }
+
+    /// For `CLOUDFLARE_ACCOUNT_ID`.
+    #[must_use]
+    pub fn account(&self) -> &'static str {
+        ACCOUNT
+    }
+
+    /// For `CLOUDFLARE_API_TOKEN`: may edit Pages.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A token that is valid and may do nothing with Pages.
+    #[must_use]
+    pub fn powerless_token(&self) -> String {
+        lock(&self.state).issue_token(Permission::None)
+    }
+
+    /// Tokens and upload tokens handed out so far.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Creates a project whose production branch is `main`.
+    pub fn project(&self, name: &str) {
+        lock(&self.state).create_project(name, "main");
+    }
+
+    /// The project's deployments, oldest first.
+    #[must_use]
+    pub fn deployments(&self, project: &str) -> Vec<Deployment> {
+        lock(&self.state).projects.get(project).map(|project| project.deployments.clone()).unwrap_or_default()
+    }
+
+    /// The id of the deployment that production serves.
+    #[must_use]
+    pub fn live(&self, project: &str) -> Option<String> {
+        lock(&self.state).projects.get(project)?.canonical.clone()
+    }
+
+    /// Where production serves the project.
+    #[must_use]
+    pub fn site(&self, project: &str) -> String {
+        format!("http://{project}.localhost:{}", self.server.address().port())
+    }
+
+    /// The names of all projects.
+    #[must_use]
+    pub fn projects(&self) -> Vec<String> {
+        lock(&self.state).projects.keys().cloned().collect()
+    }
+
+    /// How deployments created from now on proceed.
+    pub fn deployments_will(&self, progress: Progress) {
+        lock(&self.state).progress = progress;
+    }
+
+    /// Every upload token handed out so far has expired.
+    pub fn expire_upload_tokens(&self) {
+        lock(&self.state).upload_tokens.clear();
+    }
+
+    /// Upload tokens from now on live that long and allow that many files.
+    pub fn upload_tokens_will(&self, live: Duration, max_files: u64) {
+        let mut state = lock(&self.state);
+        state.token_life = live;
+        state.max_files = max_files;
+    }
+
+    /// At most `requests` calls with one token are answered; then 429 with `Retry-After`, until [`Self::recover`].
+    pub fn limit(&self, requests: usize, retry_after_seconds: u64) {
+        lock(&self.state).limit = Some((requests, retry_after_seconds));
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.server.requests()
+    }
+
+    /// From now on requests that match `when`, `POST */deployments` for example, meet `fault`.
+    pub fn fail(&self, when: &str, fault: Fault) {
+        self.server.fail(when, fault);
+    }
+
+    /// Forgets all faults and limits.
+    pub fn recover(&self) {
+        self.server.recover();
+        lock(&self.state).limit = None;
+    }
+}
+
+struct Pages {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl Service for Pages {
+    fn answer(&self, request: &Request) -> Response {
+        let mut state = lock(&self.state);
+        let host = request.header("host").unwrap_or_default();
+        if let Some(site) = host.split(':').next().and_then(|name| name.strip_suffix(".localhost")) {
+            return site::answer(&state, site, request);
+        }
+        let Some(path) = request.path.strip_prefix("/client/v4") else {
+            return failure(404, 7003, "Could not route to the path: no such endpoint");
+        };
+        if let Some(refused) = state.over_limit() {
+            return refused;
+        }
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match segments.as_slice() {
+            ["pages", "assets", call] => assets::answer(&mut state, call, request),
+            _ => account::answer(&mut state, self.address.port(), &segments, request),
+        }
+    }
+
+    fn everywhere(&self) -> Vec<(String, String)> {
+        vec![("cf-ray".to_owned(), "8f00000000000000-LOC".to_owned())]
+    }
+}
+
+/// The envelope of a success.
+fn success(result: &Value) -> Response {
+    Response::json(200, &json!({ "result": result, "success": true, "errors": [], "messages": [] }))
+}
+
+/// The envelope of an error.
+fn failure(status: u16, code: u64, message: &str) -> Response {
+    let errors = json!([{ "code": code, "message": message }]);
+    Response::json(status, &json!({ "result": null, "success": false, "errors": errors, "messages": [] }))
+}

@@ -1,0 +1,248 @@
+//! What Cloudflare remembers: tokens, projects, assets, deployments.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::ACCOUNT;
+use crate::http::{Response, Secrets};
+
+/// What an API token may do with Pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    Edit,
+    None,
+}
+
+/// How a deployment proceeds after it was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It is a success at that many-th look.
+    SucceedAfter(usize),
+    /// Its stage `deploy` fails at the first look.
+    Fail,
+    /// It stays in stage `deploy`, active.
+    Hang,
+    /// It is a success, and serves an empty 500 on every path.
+    SucceedBroken,
+}
+
+/// One uploaded file.
+#[derive(Clone, Debug)]
+pub(super) struct Asset {
+    pub(super) bytes: Vec<u8>,
+    pub(super) content_type: String,
+}
+
+/// One deployment.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// A UUID.
+    pub id: String,
+    /// Whether its branch is the production branch.
+    pub production: bool,
+    /// Absent when the client sent none.
+    pub branch: Option<String>,
+    /// The form's other text fields.
+    pub fields: BTreeMap<String, String>,
+    /// Path to asset hash.
+    pub manifest: BTreeMap<String, String>,
+    /// The form's file parts: `_headers`, `_redirects`, `_worker.bundle`, …
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// When it was created.
+    pub created: Timestamp,
+    pub(super) progress: Progress,
+    pub(super) looks: usize,
+}
+
+impl Deployment {
+    /// The first eight characters of the id.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        &self.id[..8]
+    }
+
+    /// Whether it came to its end well.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.latest_stage() == ("deploy", "success")
+    }
+
+    /// The name and status of the stage it is in.
+    pub(super) fn latest_stage(&self) -> (&'static str, &'static str) {
+        match self.progress {
+            _ if self.looks == 0 => ("queued", "active"),
+            Progress::SucceedAfter(looks) if self.looks < looks => ("deploy", "active"),
+            Progress::SucceedAfter(_) | Progress::SucceedBroken => ("deploy", "success"),
+            Progress::Fail => ("deploy", "failure"),
+            Progress::Hang => ("deploy", "active"),
+        }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.files.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+/// One project.
+#[derive(Clone, Debug)]
+pub(super) struct Project {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) production_branch: String,
+    pub(super) created: Timestamp,
+    pub(super) deployments: Vec<Deployment>,
+    pub(super) canonical: Option<String>,
+    pub(super) assets: HashMap<String, Asset>,
+}
+
+impl Project {
+    pub(super) fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.id == id)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) projects: BTreeMap<String, Project>,
+    /// The project of each upload token that is still valid.
+    pub(super) upload_tokens: HashMap<String, (String, Timestamp)>,
+    pub(super) token_life: Duration,
+    pub(super) max_files: u64,
+    pub(super) progress: Progress,
+    pub(super) limit: Option<(usize, u64)>,
+    tokens: HashMap<String, Permission>,
+    secrets: Secrets,
+    ids: u64,
+}
+
+impl State {
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self {
+            projects: BTreeMap::new(),
+            upload_tokens: HashMap::new(),
+            token_life: Duration::from_mins(5),
+            max_files: 20_000,
+            progress: Progress::SucceedAfter(1),
+            limit: None,
+            tokens: HashMap::new(),
+            secrets,
+            ids: 0,
+        }
+    }
+
+    pub(super) fn issue_token(&mut self, permission: Permission) -> String {
+        let token = format!("cf-token-{}", self.next_id().replace('-', ""));
+        self.secrets.add(&token);
+        self.tokens.insert(token.clone(), permission);
+        token
+    }
+
+    pub(super) fn permission(&self, token: &str) -> Option<Permission> {
+        self.tokens.get(token).copied()
+    }
+
+    pub(super) fn remember_upload_token(&mut self, token: &str, project: &str, expires: Timestamp) {
+        self.secrets.add(token);
+        self.upload_tokens.insert(token.to_owned(), (project.to_owned(), expires));
+    }
+
+    pub(super) fn create_project(&mut self, name: &str, production_branch: &str) -> &Project {
+        let id = self.next_id();
+        self.projects.entry(name.to_owned()).or_insert_with(|| Project {
+            id,
+            name: name.to_owned(),
+            production_branch: production_branch.to_owned(),
+            created: Timestamp::now(),
+            deployments: Vec::new(),
+            canonical: None,
+            assets: HashMap::new(),
+        })
+    }
+
+    /// 429 where the limit is reached; each call spends one.
+    pub(super) fn over_limit(&mut self) -> Option<Response> {
+        let (left, seconds) = self.limit.as_mut()?;
+        if *left > 0 {
+            *left -= 1;
+            return None;
+        }
+        let refused = super::failure(429, 971, "Please wait and consider throttling your request speed");
+        Some(
+            refused
+                .header("retry-after", *seconds)
+                .header("x-ratelimit-remaining", 0)
+                .header("x-ratelimit-reset", *seconds),
+        )
+    }
+
+    /// A UUID; the same in every run, so that a failing test can be read twice.
+    pub(super) fn next_id(&mut self) -> String {
+        self.ids += 1;
+        let hash = blake3::hash(format!("{ACCOUNT} {}", self.ids).as_bytes()).to_hex();
+        [&hash[..8], &hash[8..12], &hash[12..16], &hash[16..20], &hash[20..32]].join("-")
+    }
+}
+
+pub(super) fn project_json(project: &Project, port: u16) -> Value {
+    let shown = |id: Option<&String>| {
+        id.and_then(|id| project.deployment(id)).map(|deployment| deployment_json(project, deployment, port))
+    };
+    json!({
+        "id": project.id,
+        "name": project.name,
+        "subdomain": format!("{}.localhost:{port}", project.name),
+        "domains": [format!("{}.localhost:{port}", project.name)],
+        "source": null,
+        "build_config": { "build_command": null, "destination_dir": null, "root_dir": null },
+        "deployment_configs": { "preview": configuration(), "production": configuration() },
+        "latest_deployment": shown(project.deployments.last().map(|deployment| &deployment.id)),
+        "canonical_deployment": shown(project.canonical.as_ref()),
+        "created_on": project.created.to_string(),
+        "production_branch": project.production_branch,
+    })
+}
+
+fn configuration() -> Value {
+    json!({ "compatibility_date": "2024-01-01", "compatibility_flags": [], "env_vars": null, "fail_open": true,
+        "usage_model": "standard" })
+}
+
+pub(super) fn deployment_json(project: &Project, deployment: &Deployment, port: u16) -> Value {
+    let (stage, status) = deployment.latest_stage();
+    let field = |name: &str| deployment.fields.get(name).cloned().unwrap_or_default();
+    let created = deployment.created.to_string();
+    let stages: Vec<Value> = ["queued", "initialize", "clone_repo", "build", "deploy"]
+        .iter()
+        .map(|name| {
+            let status = if *name == stage { status } else { "idle" };
+            json!({ "name": name, "started_on": null, "ended_on": null, "status": status })
+        })
+        .collect();
+    let environment = if deployment.production { "production" } else { "preview" };
+    let aliases = super::site::alias(project, deployment).map(|alias| vec![format!("http://{alias}.localhost:{port}")]);
+    json!({
+        "id": deployment.id,
+        "short_id": deployment.short_id(),
+        "project_id": project.id,
+        "project_name": project.name,
+        "environment": environment,
+        "url": format!("http://{}.{}.localhost:{port}", deployment.short_id(), project.name),
+        "created_on": created,
+        "modified_on": created,
+        "latest_stage": { "name": stage, "status": status, "started_on": created, "ended_on": null },
+        "deployment_trigger": { "type": "ad_hoc", "metadata": {
+            "branch": deployment.branch.clone().unwrap_or_else(|| project.production_branch.clone()),
+            "commit_hash": field("commit_hash"),
+            "commit_message": field("commit_message"),
+            "commit_dirty": field("commit_dirty") == "true",
+        } },
+        "stages": stages,
+        "aliases": aliases,
+        "is_skipped": false,
+        "uses_functions": deployment.files.contains_key("_worker.bundle"),
+        "production_branch": project.production_branch,
+    })
+}
