@@ -17,6 +17,10 @@ impl Base {
         self.0.scheme() == "http"
     }
 
+    pub(crate) fn domain(&self) -> Option<&str> {
+        self.0.domain()
+    }
+
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0.as_str().trim_end_matches('/'))
     }

@@ -9,6 +9,7 @@ mod error;
 mod request;
 mod retry;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,10 @@ impl Client {
         if base.is_plain_http() {
             // Loopback: no proxy stands between us and ourselves, and reading 140 root certificates takes longer than the request.
             builder = builder.no_proxy().tls_certs_only([]);
+            if let Some(name) = base.domain() {
+                // RFC 6761 §6.3: a `.localhost` name is this machine, which not every resolver knows.
+                builder = builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+            }
         }
         let http = builder
             .build()

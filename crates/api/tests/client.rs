@@ -62,6 +62,14 @@ fn a_read_is_repeated_after_a_broken_connection_and_a_server_error() {
 }
 
 #[test]
+fn a_localhost_name_is_this_machine() {
+    let (address, requests) = serve(&["200 OK\n\n{}"]);
+    let address = address.replace("127.0.0.1", "docs.localhost");
+    run(client(&address).get("/x").receive::<Value>()).unwrap();
+    assert!(requests.recv().unwrap().contains("host: docs.localhost:"));
+}
+
+#[test]
 fn a_write_is_not_repeated_after_a_lost_answer() {
     let (address, requests) = serve(&["", "200 OK\n\n{}"]);
     let error = run(client(&address).post("/deployments").send()).unwrap_err();
