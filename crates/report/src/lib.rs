@@ -3,13 +3,31 @@
 //! A tool turns each result into a [`Record`] and never formats it twice: text, Markdown, JSON, annotations and the exit code
 //! are all derived from the [`Report`] that the records add up to. The plan is a promise: what was planned and did not end is
 //! missing, a run that did not finish is unfinished, and both make the report incomplete. Nothing else counts as passed.
+//!
+//! ```text
+//! let mut recorder = Recorder::new(run_key, shard, Timestamp::now);
+//! recorder.record(Event::RunStarted { … });                   // one line of `--format jsonl` each
+//! let report = recorder.report();
+//! report::text(&report, Style::of(environment, Screen::Other)) // or markdown(&report, room), json(&report)
+//! ```
 
+mod annotations;
+mod json;
+pub mod markdown;
 mod merge;
 mod model;
 mod part;
 mod record;
 mod recorder;
+mod style;
+mod text;
+mod words;
 
+pub use annotations::{Annotation, annotations};
+pub use json::json;
+pub use markdown::markdown;
 pub use model::{Check, Counts, Finding, Producer, Report, Shard, Source, Stage, Verdict};
-pub use record::{Event, Level, Reason, Record, Status};
+pub use record::{Event, Level, Reason, Record, Status, neutral};
 pub use recorder::Recorder;
+pub use style::{Charset, Colour, Screen, Style};
+pub use text::text;

@@ -219,7 +219,7 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Where a producer's claim and the evidence contradict each other, one sentence each.
     pub disagreements: Vec<String>,
-    /// Why nothing is proven, one sentence each; empty when everything promised reported.
+    /// Why the runs as a whole prove nothing, one sentence each: unfinished, or nothing ran.
     pub gaps: Vec<String>,
     /// A producer said that its run failed, whatever its checks say.
     pub claimed_failure: bool,
@@ -243,7 +243,7 @@ impl Report {
     pub fn result(&self) -> Verdict {
         if self.claimed_failure || self.stages.iter().any(|stage| stage.status == Status::Failed) {
             Verdict::Failed
-        } else if self.gaps.is_empty() {
+        } else if self.gaps.is_empty() && self.checks().all(|(_, check)| check.status <= Status::Skipped) {
             Verdict::Passed
         } else {
             Verdict::Incomplete
@@ -297,15 +297,24 @@ impl Report {
     /// Why the report is not "passed", one sentence each, the most important first.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
-        let failed = self.troubles().into_iter().filter(|(_, check)| check.status == Status::Failed);
-        let mut reasons: Vec<_> = failed.map(|(_, check)| format!("{} failed: {}", check.id, check.why())).collect();
-        reasons.extend(self.disagreements.iter().cloned());
+        let mut reasons: Vec<_> = self.troubles().into_iter().map(|(_, check)| check.sentence()).collect();
+        // Failures, then contradictions, then what did not report.
+        let failed = self.counts().failed;
+        reasons.splice(failed..failed, self.disagreements.iter().cloned());
         reasons.extend(self.gaps.iter().cloned());
         reasons
     }
 }
 
 impl Check {
+    fn sentence(&self) -> String {
+        match self.status {
+            Status::Missing => format!("{} is missing: {}", self.id, self.why()),
+            Status::Cancelled => format!("{} was cancelled", self.id),
+            status => format!("{} {}: {}", self.id, status.name(), self.why()),
+        }
+    }
+
     /// Why it has its status, in one line of foreign text: the first finding with its place, else the reason.
     #[must_use]
     pub fn why(&self) -> String {

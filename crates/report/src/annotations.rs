@@ -1,0 +1,137 @@
+//! The report as annotations, the most useful first: a runner shows only the first few.
+
+use runner::command;
+
+use crate::words::{cut, one_line};
+use crate::{Check, Finding, Level, Report, Stage, Status};
+
+/// The runner cuts a message at 4,096 characters.
+const MESSAGE: usize = 4000;
+
+/// One annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// How loud.
+    pub level: command::Level,
+    /// The check.
+    pub title: String,
+    /// What is wrong.
+    pub message: String,
+    /// Relative to the repository.
+    pub path: Option<String>,
+    /// From 1.
+    pub line: Option<u64>,
+    /// From 1.
+    pub column: Option<u64>,
+}
+
+impl Annotation {
+    /// As the runner's protocol takes it.
+    #[must_use]
+    pub fn as_command(&self) -> command::Annotation<'_> {
+        command::Annotation {
+            level: self.level,
+            title: Some(&self.title),
+            message: &self.message,
+            path: self.path.as_deref(),
+            line: self.line,
+            column: self.column,
+        }
+    }
+}
+
+/// One annotation for each check that keeps the report from passing, then for what the report as a whole lacks, then the other
+/// findings.
+#[must_use]
+pub fn annotations(report: &Report) -> Vec<Annotation> {
+    let mut first = Vec::new();
+    let mut others = Vec::new();
+    for (stage, check) in report.troubles() {
+        let mut findings = check.findings.iter().map(|finding| of_finding(stage, check, finding));
+        first.push(findings.next().unwrap_or_else(|| of_check(stage, check)));
+        others.extend(findings);
+    }
+    for (stage, check) in report.checks().filter(|(_, check)| check.status <= Status::Skipped) {
+        others.extend(check.findings.iter().map(|finding| of_finding(stage, check, finding)));
+    }
+    let doubts = report.disagreements.iter().chain(&report.gaps);
+    first.extend(doubts.map(|doubt| Annotation {
+        level: command::Level::Error,
+        title: title(&report.title),
+        message: message(doubt),
+        path: None,
+        line: None,
+        column: None,
+    }));
+    first.extend(others);
+    first
+}
+
+fn of_check(stage: &Stage, check: &Check) -> Annotation {
+    Annotation {
+        level: command::Level::Error,
+        title: title(&format!("{} › {}", stage.name, check.name)),
+        message: message(&format!("{}: {}", check.status.name(), check.why())),
+        path: None,
+        line: None,
+        column: None,
+    }
+}
+
+fn of_finding(stage: &Stage, check: &Check, finding: &Finding) -> Annotation {
+    let text =
+        [finding.rule.clone(), Some(finding.message.clone())].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Annotation {
+        level: match finding.level {
+            Level::Error => command::Level::Error,
+            Level::Warning => command::Level::Warning,
+            Level::Notice => command::Level::Notice,
+        },
+        title: title(&format!("{} › {}", stage.name, check.name)),
+        message: message(&text),
+        path: finding.path.as_deref().map(one_line),
+        line: finding.line,
+        column: finding.column,
+    }
+}
+
+fn title(text: &str) -> String {
+    cut(&one_line(text), 200)
+}
+
+fn message(text: &str) -> String {
+    cut(&runner::foreign::lines(text), MESSAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use runner::command;
+
+    use super::annotations;
+    use crate::{Record, Report};
+
+    fn report(lines: &str) -> Report {
+        Report::of(&lines.lines().map(|line| Record::parse(line).unwrap()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_failed_check_speaks_before_any_speaks_twice() {
+        let report = report(
+            r#"{"v":1,"event":"run_started","title":"T","plan":["a/one","a/two"]}
+{"v":1,"event":"finding","check":"a/one","level":"error","path":"x.ts","line":4,"rule":"R1","message":"first"}
+{"v":1,"event":"finding","check":"a/one","level":"error","path":"x.ts","line":9,"rule":"R2","message":"second"}
+{"v":1,"event":"check_finished","check":"a/one","status":"failed"}"#,
+        );
+        let all = annotations(&report);
+        let lines: Vec<_> = all.iter().map(|annotation| command::annotation(&annotation.as_command())).collect();
+        assert_eq!(
+            lines,
+            [
+                "::error file=x.ts,line=4,title=A › one::R1 first",
+                "::error title=A › two::missing: planned, but did not report",
+                "::error title=T::T did not finish",
+                "::error file=x.ts,line=9,title=A › one::R2 second",
+            ]
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! The report as one JSON document, `schema_version` 1. What nobody measured or said is left out.
+
+use serde_json::{Map, Value, json};
+
+use crate::record::time;
+use crate::{Check, Report, Source, Stage, Status, Verdict, words};
+
+/// How many lines of a check's output the document carries.
+const OUTPUT: usize = 100;
+
+/// The report as a JSON document. Strings are the foreign text as it is: write it with [`crate::neutral`].
+#[must_use]
+pub fn json(report: &Report) -> Value {
+    let failed = report.troubles().into_iter().map(|(_, check)| check.id.clone());
+    let document = json!({
+        "kind": "preflight_report",
+        "schema_version": 1,
+        "title": report.title,
+        "result": report.result(),
+        "ready": report.result() == Verdict::Passed,
+        "exit_code": report.exit_code(),
+        "reasons": report.reasons(),
+        "started_at": report.started_at.map(time),
+        "finished_at": report.finished_at.map(time),
+        "duration_seconds": report.duration_seconds.map(milliseconds),
+        "tool": report.producer,
+        "source": source(&report.source, report),
+        "counts": report.counts(),
+        "stages": report.stages.iter().map(stage).collect::<Vec<_>>(),
+        "notes": (!report.notes.is_empty()).then_some(&report.notes),
+        "next": { "failed": failed.collect::<Vec<_>>() },
+    });
+    without_nulls(document)
+}
+
+fn source(source: &Source, report: &Report) -> Value {
+    let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().ok());
+    let shards = report.shards.iter().map(|shard| {
+        without_nulls(json!({
+            "id": shard.id.as_deref().unwrap_or("main"),
+            "run": shard.run,
+            "finished": shard.finished,
+            "duration_seconds": shard.duration_seconds.map(milliseconds),
+        }))
+    });
+    without_nulls(json!({
+        "repository": source.repository,
+        "commit": source.commit,
+        "workflow": source.workflow,
+        "job": source.job,
+        "run_id": number(&source.run_id),
+        "run_attempt": number(&source.run_attempt),
+        "run_url": source.run_url,
+        "shards": shards.collect::<Vec<_>>(),
+    }))
+}
+
+fn stage(stage: &Stage) -> Value {
+    without_nulls(json!({
+        "id": stage.id,
+        "name": stage.name,
+        "status": stage.status,
+        "offset_seconds": stage.offset_seconds.map(milliseconds),
+        "duration_seconds": stage.duration_seconds.map(milliseconds),
+        "checks": stage.checks.iter().map(check).collect::<Vec<_>>(),
+    }))
+}
+
+fn check(check: &Check) -> Value {
+    let lines = check.output.lines().count();
+    let output = (lines > 0).then(|| {
+        json!({
+            "tail": words::tail(&check.output, OUTPUT).join("\n"),
+            "lines_total": lines,
+            "bytes_total": check.output.len(),
+            "truncated": lines > OUTPUT,
+        })
+    });
+    let says_more = check.status != Status::Passed || !check.findings.is_empty();
+    without_nulls(json!({
+        "id": check.id,
+        "name": check.name,
+        "status": check.status,
+        "note": check.note,
+        "offset_seconds": check.offset_seconds.map(milliseconds),
+        "duration_seconds": check.duration_seconds.map(milliseconds),
+        "exit_code": check.exit_code,
+        "shard": check.shard,
+        "reason": check.reason,
+        "url": check.url,
+        "data": (!check.data.is_empty()).then_some(&check.data),
+        "findings": says_more.then_some(&check.findings),
+        "findings_total": says_more.then_some(check.findings.len()),
+        "output": output,
+    }))
+}
+
+/// Times are measured in milliseconds; more digits would be noise of the arithmetic.
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            Value::Object(object.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json;
+    use crate::{Record, Report};
+
+    #[test]
+    fn the_document_of_the_sample_has_the_shape_of_the_schema() {
+        let records: Vec<_> =
+            include_str!("../tests/events.jsonl").lines().map(|line| Record::parse(line).unwrap()).collect();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&Report::of(&records))).unwrap());
+    }
+}

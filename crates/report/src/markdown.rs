@@ -1,0 +1,268 @@
+//! The report as a section of the job summary: why and where first, then the stages.
+//!
+//! GitHub drops a summary that is too long whole, so the text gets shorter in named steps until it fits, and says which step was
+//! taken. Foreign text is escaped: in cells and headings everything that Markdown, HTML, mentions and references are made of, in
+//! blocks by a fence longer than any run of backticks in it.
+
+mod escape;
+mod place;
+
+pub use escape::{cell, code, fence};
+
+use crate::words::{self, outcome, seconds};
+use crate::{Check, Report, Stage, Status, Verdict};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Lines of output of a failed check.
+    lines: usize,
+    /// Failed checks whose output is shown.
+    logs: usize,
+    /// Checks of a stage that did not fail.
+    items: usize,
+    /// Checks that failed, are missing or were cancelled.
+    troubles: usize,
+    /// What the reader is told.
+    step: &'static str,
+}
+
+/// From everything to counts only.
+const STEPS: [Limits; 6] = [
+    Limits { lines: 200, logs: 50, items: 1000, troubles: 1000, step: "" },
+    Limits { lines: 20, logs: 50, items: 1000, troubles: 1000, step: "logs cut to 20 lines" },
+    Limits { lines: 10, logs: 10, items: 200, troubles: 200, step: "logs of 10 checks, cut to 10 lines" },
+    Limits { lines: 0, logs: 0, items: 50, troubles: 100, step: "no logs" },
+    Limits { lines: 0, logs: 0, items: 0, troubles: 20, step: "no logs, 20 failures, passed checks counted" },
+    Limits { lines: 0, logs: 0, items: 0, troubles: 0, step: "counts only" },
+];
+
+/// How many names a cell of the stages table may hold.
+const NAMES: usize = 60;
+
+/// The report as Markdown, at most `limit` bytes; the shortest form where even that does not fit.
+#[must_use]
+pub fn markdown(report: &Report, limit: usize) -> String {
+    let mut section = String::new();
+    for limits in &STEPS {
+        section = render(report, limits);
+        if section.len() <= limit {
+            break;
+        }
+    }
+    section
+}
+
+fn render(report: &Report, limits: &Limits) -> String {
+    let mut blocks = vec![heading(report), overview(report)];
+    blocks.extend(doubts(report));
+    blocks.extend(troubles(report, limits));
+    blocks.extend(logs(report, limits));
+    blocks.extend(stages(report, limits));
+    blocks.extend(report.stages.iter().filter(|stage| has_results(stage)).filter_map(|stage| results(stage, limits)));
+    blocks.push(footer(report, limits));
+    blocks.join("\n\n") + "\n"
+}
+
+fn heading(report: &Report) -> String {
+    let mark = match report.result() {
+        Verdict::Passed => "✅",
+        Verdict::Failed => "❌",
+        Verdict::Incomplete => "⚠️",
+    };
+    format!("## {mark} {} {}", cell(&words::title(&report.title)), outcome(report.result(), report.is_validation()))
+}
+
+fn overview(report: &Report) -> String {
+    let counts = report.counts();
+    let mut parts = vec![if counts.failed > 0 {
+        format!("**{} of {} checks failed**", counts.failed, counts.checks)
+    } else {
+        format!("**{} of {} checks passed**", counts.passed, counts.checks)
+    }];
+    let passed = if counts.failed > 0 { counts.passed } else { 0 };
+    for (count, word) in
+        [(passed, "passed"), (counts.missing, "missing"), (counts.cancelled, "cancelled"), (counts.skipped, "skipped")]
+    {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    let mut line = parts.join(", ");
+    let commit = report.source.commit.as_deref().map(|commit| commit.get(..7).unwrap_or(commit));
+    let more = [report.duration_seconds.map(seconds), commit.map(|commit| format!("commit {}", code(commit)))];
+    for part in more.into_iter().flatten() {
+        line.push_str(" · ");
+        line.push_str(&part);
+    }
+    line
+}
+
+fn doubts(report: &Report) -> Option<String> {
+    let doubts = report.disagreements.iter().chain(&report.gaps).take(20);
+    let lines: Vec<_> = doubts.map(|doubt| format!("- {}", cell(doubt))).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Why and where.
+fn troubles(report: &Report, limits: &Limits) -> Option<String> {
+    let troubles = report.troubles();
+    let mut rows = vec!["| | Check | Why | Where |".to_owned(), "|:-:|:--|:--|:--|".to_owned()];
+    for (stage, check) in troubles.iter().take(limits.troubles) {
+        let (why, place) = match check.findings.first() {
+            Some(finding) => {
+                let rule = finding.rule.as_deref().map(|rule| format!("{} ", code(rule))).unwrap_or_default();
+                let why = format!("{rule}{}", cell(&words::cut(&finding.message, 300)));
+                (why, place::link(&report.source, finding).unwrap_or_default())
+            }
+            None => (cell(&words::cut(&check.why(), 300)), String::new()),
+        };
+        rows.push(format!(
+            "| {} | **{}** › {} | {why} | {place} |",
+            mark(check.status),
+            cell(&stage.name),
+            title(check)
+        ));
+    }
+    let left_out = troubles.len().saturating_sub(limits.troubles);
+    if left_out > 0 {
+        rows.push(format!("| | … and {left_out} more | | |"));
+    }
+    (!troubles.is_empty()).then(|| rows.join("\n"))
+}
+
+/// What the failed checks printed, and their further findings.
+fn logs(report: &Report, limits: &Limits) -> Vec<String> {
+    let with_log = report.troubles().into_iter().filter_map(|(stage, check)| log(stage, check, limits));
+    with_log.take(limits.logs).collect()
+}
+
+fn log(stage: &Stage, check: &Check, limits: &Limits) -> Option<String> {
+    let mut text: Vec<String> = Vec::new();
+    if check.findings.len() > 1 {
+        text.extend(check.findings.iter().take(limits.lines).map(|finding| {
+            let parts = [finding.place(), finding.rule.clone(), Some(finding.message.clone())];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }));
+    }
+    if !check.output.trim().is_empty() {
+        text.extend(words::tail(&check.output, limits.lines));
+    }
+    if text.is_empty() || limits.lines == 0 {
+        return None;
+    }
+    let after = check.duration_seconds.map(|time| format!(" after {}", seconds(time))).unwrap_or_default();
+    let how = check.exit_code.map_or_else(|| check.status.name().to_owned(), |code| format!("exit code {code}"));
+    Some(format!(
+        "<details open><summary>{} {} › {} – {how}{after}</summary>\n\n{}\n\n</details>",
+        mark(check.status),
+        cell(&stage.name),
+        title(check),
+        fence(&text.join("\n"))
+    ))
+}
+
+fn stages(report: &Report, limits: &Limits) -> Option<String> {
+    let mut rows = vec!["| Stage | | Time | Checks |".to_owned(), "|:--|:-:|--:|:--|".to_owned()];
+    for stage in &report.stages {
+        let time = stage.duration_seconds.filter(|_| stage.status != Status::Skipped).map_or("–".to_owned(), seconds);
+        let checks = if has_results(stage) { tally(&stage.checks) } else { names(stage, limits) };
+        rows.push(format!("| {} | {} | {time} | {checks} |", cell(&stage.name), mark(stage.status)));
+    }
+    (!report.stages.is_empty()).then(|| rows.join("\n"))
+}
+
+fn names(stage: &Stage, limits: &Limits) -> String {
+    if limits.items == 0 || stage.checks.len() > NAMES {
+        return tally(&stage.checks);
+    }
+    let all_passed = stage.checks.iter().all(|check| check.status == Status::Passed);
+    let name = |check: &Check| {
+        // Times that round to nothing are noise.
+        let time = check.duration_seconds.filter(|time| *time >= 0.05).map(|time| format!(" {}", seconds(time)));
+        let text = format!("{}{}", title(check), time.unwrap_or_default());
+        match check.status {
+            Status::Passed if all_passed => text,
+            Status::Passed | Status::Skipped => format!("{} {text}", mark(check.status)),
+            _ => format!("{} **{text}**", mark(check.status)),
+        }
+    };
+    let mut line = stage.checks.iter().map(name).collect::<Vec<_>>().join(" · ");
+    let skipped = stage.checks.iter().filter(|check| check.status == Status::Skipped);
+    let mut reasons: Vec<_> =
+        skipped.filter_map(|check| check.reason.as_ref()).map(|reason| cell(&reason.text)).collect();
+    reasons.dedup();
+    if let ([reason], false) = (reasons.as_slice(), reasons.is_empty()) {
+        line = format!("{line} ({reason})");
+    }
+    line
+}
+
+fn tally(checks: &[Check]) -> String {
+    let statuses = [Status::Failed, Status::Missing, Status::Cancelled, Status::Skipped, Status::Passed];
+    let counted = statuses.map(|status| (checks.iter().filter(|check| check.status == status).count(), status));
+    let parts =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, status)| format!("{count} {}", status.name()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether its checks made something that can be visited or counted: those get a table of their own.
+fn has_results(stage: &Stage) -> bool {
+    stage.checks.iter().any(|check| check.url.is_some() || !words::details(&check.data).is_empty())
+}
+
+fn results(stage: &Stage, limits: &Limits) -> Option<String> {
+    let mut rows =
+        vec![format!("| | {} | Time | Result | Details |", cell(&stage.name)), "|:-:|:--|--:|:--|:--|".to_owned()];
+    for check in stage.checks.iter().take(limits.items) {
+        let time = check.duration_seconds.map(seconds).unwrap_or_default();
+        let url = check.url.as_deref().map(place::address).unwrap_or_default();
+        let note = check.note.clone().into_iter().chain(words::details(&check.data)).chain(shown_reason(check));
+        let details = note.map(|detail| cell(&detail)).collect::<Vec<_>>().join(", ");
+        rows.push(format!("| {} | {} | {time} | {url} | {details} |", mark(check.status), cell(&check.name)));
+    }
+    let left_out = stage.checks.len().saturating_sub(limits.items);
+    if left_out > 0 {
+        rows.push(format!("| | … and {left_out} more | | | |"));
+    }
+    (limits.items > 0).then(|| rows.join("\n"))
+}
+
+fn shown_reason(check: &Check) -> Option<String> {
+    (check.status != Status::Passed).then(|| words::cut(&check.why(), 120))
+}
+
+fn footer(report: &Report, limits: &Limits) -> String {
+    let mut parts: Vec<String> =
+        report.producer.iter().map(|by| format!("{} {}", cell(&by.name), cell(&by.version))).collect();
+    parts.extend(report.source.run_url.as_deref().map(|url| format!("[run]({})", place::encode(url))));
+    parts.push(format!("exit code {}", report.exit_code()));
+    if !limits.step.is_empty() {
+        parts.push(format!("shortened to fit: {}", limits.step));
+    }
+    format!("<sub>{}</sub>", parts.join(" · "))
+}
+
+fn title(check: &Check) -> String {
+    let mut title = cell(&check.name);
+    if let Some(note) = &check.note {
+        title = format!("{title} ({})", cell(note));
+    }
+    if let Some(shard) = &check.shard {
+        title = format!("{title} [{}]", cell(shard));
+    }
+    title
+}
+
+fn mark(status: Status) -> &'static str {
+    match status {
+        Status::Passed => "✅",
+        Status::Failed => "❌",
+        Status::Skipped => "⚪",
+        Status::Cancelled => "🚫",
+        Status::Missing => "❓",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Links: to a line of the repository, to a result.
+
+use std::fmt::Write as _;
+
+use super::escape::{cell, code};
+use crate::{Finding, Source};
+
+/// A finding's place, linked where repository and commit are known; paths outside the repository are only named.
+pub(super) fn link(source: &Source, finding: &Finding) -> Option<String> {
+    let path = finding.path.as_deref()?;
+    let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let shown = code(&format!("{path}{line}"));
+    let outside = path.starts_with('/') || path.contains(':') || path.split(['/', '\\']).any(|part| part == "..");
+    let (Some(repository), Some(commit), false) = (&source.repository, &source.commit, outside) else {
+        return Some(shown);
+    };
+    let server = source.server_url.as_deref().unwrap_or("https://github.com");
+    let anchor = finding.line.map(|line| format!("#L{line}")).unwrap_or_default();
+    let path = path.replace('%', "%25").replace('#', "%23").replace('?', "%3F").replace('\\', "/");
+    Some(format!("[{shown}]({}{anchor})", encode(&format!("{server}/{repository}/blob/{commit}/{path}"))))
+}
+
+/// An address as a link that shows its host; anything but a web address is only shown.
+pub(super) fn address(url: &str) -> String {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match rest {
+        Some(rest) => format!("[{}]({})", cell(rest.trim_end_matches('/')), encode(url)),
+        None => code(url),
+    }
+}
+
+/// What may stand between the parentheses of a link: everything else is percent-encoded.
+pub(super) fn encode(url: &str) -> String {
+    let mut safe = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'+,;=%".contains(&byte) {
+            safe.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "%{byte:02X}");
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{address, link};
+    use crate::{Finding, Level, Source};
+
+    fn finding(path: &str) -> Finding {
+        Finding {
+            level: Level::Error,
+            path: Some(path.to_owned()),
+            line: Some(4),
+            column: None,
+            rule: None,
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_repository_is_linked_at_the_commit() {
+        let source = Source {
+            repository: Some("acme/shop".to_owned()),
+            commit: Some("5ae7847".to_owned()),
+            ..Source::default()
+        };
+        assert_eq!(
+            link(&source, &finding("src/a b).ts")).unwrap(),
+            "[<code>src/a b).ts:4</code>](https://github.com/acme/shop/blob/5ae7847/src/a%20b%29.ts#L4)"
+        );
+        assert_eq!(link(&source, &finding("/abs.ts")).unwrap(), "<code>/abs.ts:4</code>");
+        assert_eq!(link(&Source::default(), &finding("x.ts")).unwrap(), "<code>x.ts:4</code>");
+    }
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        assert_eq!(address("https://shop.pages.dev/"), "[shop.pages.dev](https://shop.pages.dev/)");
+        assert_eq!(address("javascript:x"), "<code>javascript:x</code>");
+    }
+}

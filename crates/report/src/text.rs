@@ -1,0 +1,132 @@
+//! The report as text, in the layout of the seed (EP-006): a boxed title, stages with their checks, a boxed verdict.
+//!
+//! Columns are measured in display width. Every piece of foreign text is one harmless line; the marks in front of it
+//! keep it from beginning a workflow command.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::words::{cut, name, one_line, tail};
+use crate::{Check, Report, Stage, Status, Style, Verdict};
+
+/// Where a stage's time begins.
+const STAGE_TIME: usize = 50;
+/// Where a check's time begins, and the total.
+const CHECK_TIME: usize = 48;
+/// How many findings of one check are shown.
+const FINDINGS: usize = 10;
+/// How many lines of a failed check's output are shown.
+const OUTPUT: usize = 20;
+
+/// The report as text, its last line ended.
+#[must_use]
+pub fn text(report: &Report, style: Style) -> String {
+    let rule = style.rule();
+    let title = cut(&one_line(&report.title), 200).to_uppercase();
+    let title = if title.is_empty() { "REPORT".to_owned() } else { style.fit(&title) };
+    let mut lines = vec![rule.clone(), format!("  {title}"), rule.clone(), String::new()];
+    for stage in &report.stages {
+        lines.extend(stage_lines(stage, style));
+        lines.push(String::new());
+    }
+    lines.extend(report.notes.iter().map(|note| style.fit(&format!("{} {}", style.arrow(), one_line(note)))));
+    lines.extend([rule.clone(), verdict(report, style), rule, String::new()]);
+    lines.extend(closing(report, style));
+    lines.join("\n") + "\n"
+}
+
+fn stage_lines(stage: &Stage, style: Style) -> Vec<String> {
+    let name = style.fit(&one_line(&stage.name));
+    let symbol = style.symbol(stage.status);
+    let time = match (stage.status, stage.duration_seconds) {
+        (Status::Skipped, _) => "[skipped]".to_owned(),
+        (_, Some(seconds)) => format!("[{seconds:.1}s]"),
+        (_, None) => String::new(),
+    };
+    let head = format!("{name} Stage {symbol}");
+    let painted = format!("{name} Stage {}", style.of_status(stage.status, symbol));
+    let mut lines = vec![column(&painted, head.width(), STAGE_TIME, &time)];
+    lines.extend(stage.checks.iter().flat_map(|check| check_lines(check, style)));
+    lines
+}
+
+fn check_lines(check: &Check, style: Style) -> Vec<String> {
+    let symbol = style.symbol(check.status);
+    let name = style.fit(&name(check));
+    let reason = check.reason.as_ref().map(|reason| one_line(&reason.text)).filter(|text| !text.is_empty());
+    let short = reason.clone().filter(|text| check.status == Status::Skipped && text.chars().count() <= 60);
+    let time = match (check.status, &short, check.duration_seconds) {
+        (Status::Skipped, Some(reason), _) => format!("({})", style.fit(reason)),
+        (Status::Passed | Status::Failed, _, Some(seconds)) => format!("({seconds:.1}s)"),
+        (Status::Passed | Status::Failed, _, None) => String::new(),
+        (status, _, _) => format!("({})", status.name()),
+    };
+    let gap = " ".repeat(style.widest_symbol().saturating_sub(symbol.width()) + 1);
+    let head = format!("  {symbol}{gap}{name}");
+    let painted = format!("  {}{gap}{name}", style.of_status(check.status, symbol));
+    let mut lines = vec![column(&painted, head.width(), CHECK_TIME, &time)];
+    for remark in remarks(check, reason.filter(|_| short.is_none())) {
+        let mut parts = remark.into_iter().filter(|line| !line.is_empty());
+        lines.extend(parts.next().map(|first| format!("    {} {}", style.arrow(), style.fit(&first))));
+        lines.extend(parts.map(|next| format!("      {}", style.fit(&next))));
+    }
+    lines
+}
+
+/// What stands under a check, each remark a few lines: findings, else why it failed and what it printed; its address.
+fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
+    let mut remarks = Vec::new();
+    for finding in check.findings.iter().take(FINDINGS) {
+        let place = [finding.place(), finding.rule.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        remarks.push([vec![one_line(&place)], tail(&finding.message, OUTPUT)].concat());
+    }
+    if check.findings.len() > FINDINGS {
+        remarks.push(vec![format!("{} more findings", check.findings.len() - FINDINGS)]);
+    }
+    let bad = check.status > Status::Skipped;
+    if bad
+        && !check.findings.is_empty()
+        && check.reason.as_ref().is_some_and(|reason| reason.code == "report_disagrees")
+    {
+        remarks.extend(reason.map(|reason| vec![reason]));
+    } else if check.findings.is_empty() {
+        let code = check.exit_code.filter(|code| *code != 0).map(|code| format!("exit code {code}"));
+        remarks.extend(reason.or(code.filter(|_| bad)).map(|reason| vec![reason]));
+    }
+    if bad && check.findings.is_empty() && !check.output.trim().is_empty() {
+        remarks.push(tail(&check.output, OUTPUT));
+    }
+    remarks.extend(check.url.as_ref().map(|url| vec![one_line(url)]));
+    remarks
+}
+
+fn verdict(report: &Report, style: Style) -> String {
+    let word = report.result().name().to_uppercase();
+    let painted = format!("  RESULT: {}", style.of_verdict(report.result(), &word));
+    let total = report.duration_seconds.map(|seconds| format!("Total: {seconds:.1}s")).unwrap_or_default();
+    column(&painted, "  RESULT: ".len() + word.len(), CHECK_TIME, &total)
+}
+
+fn closing(report: &Report, style: Style) -> Vec<String> {
+    let counts = report.counts();
+    let doubts = report.disagreements.iter().chain(&report.gaps);
+    let mut lines: Vec<_> = doubts.map(|doubt| style.fit(&format!("{} {}", style.arrow(), one_line(doubt)))).collect();
+    lines.push(match report.result() {
+        Verdict::Passed if report.is_validation() => "Ready to deploy!".to_owned(),
+        Verdict::Passed => format!("{} of {} checks passed.", counts.passed, counts.checks),
+        Verdict::Failed if counts.failed > 0 => format!("{} check(s) failed. Fix issues and retry.", counts.failed),
+        Verdict::Failed => "The run failed. Fix issues and retry.".to_owned(),
+        Verdict::Incomplete => "Incomplete: nothing is proven until everything reports.".to_owned(),
+    });
+    lines
+}
+
+/// `left`, of the given display width, and `right` from the given column on.
+fn column(left: &str, width: usize, at: usize, right: &str) -> String {
+    if right.is_empty() {
+        return left.to_owned();
+    }
+    format!("{left}{}{right}", " ".repeat(at.saturating_sub(width).max(1)))
+}
+
+#[cfg(test)]
+mod tests;

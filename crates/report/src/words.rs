@@ -1,0 +1,141 @@
+//! The words that several renderings share: numbers with their units, details, one line of foreign text.
+
+use runner::foreign;
+use serde_json::{Map, Value};
+
+use crate::{Check, Verdict};
+
+/// Foreign text as one harmless line: control characters shown, white space run together.
+pub(crate) fn one_line(text: &str) -> String {
+    let safe: Vec<String> = foreign::lines(text).lines().map(str::to_owned).collect();
+    let joined = safe.join(" ");
+    let words: Vec<&str> = joined.split_whitespace().collect();
+    foreign::line("", words.join(" ").as_bytes())
+}
+
+/// At most `limit` characters, the end replaced by `…`.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The end of what a program printed: at most `limit` lines, each harmless and at most 400 characters.
+pub(crate) fn tail(output: &str, limit: usize) -> Vec<String> {
+    let safe = foreign::lines(output.trim_end());
+    let lines: Vec<&str> = safe.lines().collect();
+    let left_out = lines.len().saturating_sub(limit);
+    let note = (left_out > 0).then(|| format!("… {left_out} lines before"));
+    note.into_iter().chain(lines[left_out..].iter().map(|line| cut(line, 400))).collect()
+}
+
+/// `5.9 s`, `2 min 5 s`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let whole = seconds.round();
+    if whole < 60.0 { format!("{seconds:.1} s") } else { format!("{} min {} s", (whole / 60.0).floor(), whole % 60.0) }
+}
+
+/// A check's name with the words in brackets: `pytest (24 passed)`, `shop (213 files, 4 uploaded)`, `pytest [py3.13]`.
+pub(crate) fn name(check: &Check) -> String {
+    let mut name = one_line(&check.name);
+    let brackets: Vec<String> = check.note.iter().map(|note| one_line(note)).chain(details(&check.data)).collect();
+    if !brackets.is_empty() {
+        name = format!("{name} ({})", brackets.join(", "));
+    }
+    if let Some(shard) = &check.shard {
+        name = format!("{name} [{}]", one_line(shard));
+    }
+    name
+}
+
+/// The tool's own numbers and words: `213 files`, `1.2 MiB`, `retries 2`; nested values stay in the JSON document.
+pub(crate) fn details(data: &Map<String, Value>) -> Vec<String> {
+    data.iter().filter_map(|(key, value)| detail(key, value)).collect()
+}
+
+fn detail(key: &str, value: &Value) -> Option<String> {
+    let words = one_line(&key.replace('_', " "));
+    match value {
+        Value::Number(number) => Some(if let Some(what) = key.strip_suffix("_seconds") {
+            format!("{} {}", one_line(&what.replace('_', " ")), seconds(number.as_f64()?))
+        } else if key.ends_with("_bytes") {
+            bytes(number.as_f64()?)
+        } else {
+            format!("{number} {words}")
+        }),
+        Value::String(text) if !text.trim().is_empty() => Some(format!("{words} {}", cut(&one_line(text), 80))),
+        _ => None,
+    }
+}
+
+fn bytes(size: f64) -> String {
+    let mut size = size;
+    for unit in ["B", "KiB", "MiB"] {
+        if size < 1024.0 {
+            return if unit == "B" { format!("{size} B") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1024.0;
+    }
+    format!("{size:.1} GiB")
+}
+
+/// A title in capitals reads as a sentence in prose: `Pre-deploy validation`.
+pub(crate) fn title(title: &str) -> String {
+    let title = cut(&one_line(title), 200);
+    if title.is_empty() {
+        return "Report".to_owned();
+    }
+    if title.chars().any(char::is_lowercase) {
+        return title;
+    }
+    let lower = title.to_lowercase();
+    let mut characters = lower.chars();
+    characters.next().map_or(title, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// What the verdict means for the reader, after the title.
+pub(crate) fn outcome(verdict: Verdict, validation: bool) -> &'static str {
+    match (verdict, validation) {
+        (Verdict::Passed, true) => "passed – ready to deploy",
+        (Verdict::Passed, false) => "passed",
+        (Verdict::Failed, true) => "failed – do not deploy",
+        (Verdict::Failed, false) => "failed",
+        (Verdict::Incomplete, true) => "is incomplete – do not deploy",
+        (Verdict::Incomplete, false) => "is incomplete",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{details, one_line, seconds, tail, title};
+
+    #[test]
+    fn numbers_carry_their_unit() {
+        let data = json!({"files": 213, "uploaded": 4, "size_bytes": 1_258_291, "wait_seconds": 2.5, "branch": "main", "nested": {}});
+        let serde_json::Value::Object(data) = data else { panic!() };
+        assert_eq!(details(&data), ["branch main", "213 files", "1.2 MiB", "4 uploaded", "wait 2.5 s"]);
+        assert_eq!(seconds(59.96), "1 min 0 s");
+        assert_eq!(seconds(0.04), "0.0 s");
+    }
+
+    #[test]
+    fn foreign_text_becomes_one_line_that_is_no_command() {
+        assert_eq!(one_line("  ::error::x\n\n  y \x1b[31mz"), "│ ::error::x y z");
+    }
+
+    #[test]
+    fn a_tail_counts_what_it_leaves_out() {
+        assert_eq!(tail("a\nb\nc\n", 2), ["… 1 lines before", "b", "c"]);
+        assert_eq!(tail("a\n", 2), ["a"]);
+    }
+
+    #[test]
+    fn capitals_become_a_sentence() {
+        assert_eq!(title("PRE-DEPLOY VALIDATION"), "Pre-deploy validation");
+        assert_eq!(title("Deploy to PRD"), "Deploy to PRD");
+        assert_eq!(title(" "), "Report");
+    }
+}
