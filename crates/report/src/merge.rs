@@ -276,9 +276,6 @@ fn gaps(parts: &[Part], report: &Report) -> Vec<String> {
         };
         gaps.push(format!("{} {what}", name_of(part)));
     }
-    for part in parts.iter().filter(|part| part.results.iter().max() == Some(&Verdict::Incomplete)) {
-        gaps.push(format!("{} says that it is incomplete", name_of(part)));
-    }
     for stage in report.stages.iter().filter(|stage| stage.checks.is_empty()) {
         gaps.push(format!("stage {} reported no check", stage.id));
     }
@@ -287,6 +284,11 @@ fn gaps(parts: &[Part], report: &Report) -> Vec<String> {
         !parts.is_empty() && parts.iter().all(|part| part.results.iter().max() == Some(&Verdict::Passed));
     if counts.checks == 0 || (counts.skipped == counts.checks && !claims_success) {
         gaps.push("nothing ran".to_owned());
+    }
+    // Worth a sentence only where nothing else explains it.
+    if gaps.is_empty() && counts.missing + counts.cancelled == 0 {
+        let unsure = parts.iter().filter(|part| part.results.iter().max() == Some(&Verdict::Incomplete));
+        gaps.extend(unsure.map(|part| format!("{} says that it is incomplete", name_of(part))));
     }
     gaps
 }

@@ -1,0 +1,150 @@
+//! What documents become, and which inputs are refused.
+
+use fault::Kind;
+use report::{Report, Status, Verdict};
+
+use super::{Reading, Setting, all};
+use crate::input::Input;
+
+fn read(texts: &[&str]) -> fault::Result<Reading> {
+    let inputs: Vec<_> = texts
+        .iter()
+        .enumerate()
+        .map(|(number, text)| Input { name: format!("`{number}`"), text: (*text).to_owned() })
+        .collect();
+    let setting =
+        Setting { run: "local".to_owned(), workflow: None, read_at: "2026-11-21T02:40:09.31Z".parse().unwrap() };
+    all(&inputs, &setting)
+}
+
+fn report(text: &str) -> Report {
+    Report::of(&read(&[text]).unwrap().records)
+}
+
+const TIMED_FAIL: &str = include_str!("../../../tests/fixtures/reports/seed-dagger-timed-fail.json");
+
+#[test]
+fn a_timed_document_keeps_its_stages_in_order_and_its_times() {
+    let report = report(TIMED_FAIL);
+    let stages: Vec<_> = report.stages.iter().map(|stage| (stage.id.as_str(), stage.duration_seconds)).collect();
+    assert_eq!(stages, [("build", Some(5.9)), ("quality", Some(3.2)), ("integration", Some(0.21))]);
+    assert_eq!(report.duration_seconds, Some(9.31));
+    assert_eq!(report.stages[1].offset_seconds, Some(5.9));
+    assert_eq!(report.started_at.unwrap().to_string(), "2026-11-21T02:40:00Z");
+}
+
+#[test]
+fn an_error_that_says_skipped_is_a_skip_and_no_failure() {
+    let report = report(TIMED_FAIL);
+    let check = &report.stages[2].checks[1];
+    assert_eq!((check.id.as_str(), check.status), ("integration/django-health", Status::Skipped));
+    assert_eq!(check.reason.as_ref().unwrap().text, "migrations failed");
+    assert_eq!(report.counts().failed, 2);
+    assert_eq!(report.disagreements, Vec::<String>::new());
+}
+
+#[test]
+fn a_compilers_place_is_found_in_the_error() {
+    let report = report(TIMED_FAIL);
+    let check = &report.stages[0].checks[1];
+    assert_eq!(check.exit_code, Some(2));
+    assert_eq!(check.why(), "src/index.ts:45:9 TS2322 Type 'string' is not assignable to type 'number'.");
+}
+
+#[test]
+fn brackets_behind_a_name_are_a_note_and_no_part_of_the_id() {
+    let report = report(TIMED_FAIL);
+    let check = &report.stages[1].checks[2];
+    assert_eq!((check.id.as_str(), check.note.as_deref()), ("quality/pytest", Some("no tests collected")));
+}
+
+#[test]
+fn the_untimed_and_the_planned_form_are_read_too() {
+    let untimed = report(include_str!("../../../tests/fixtures/reports/seed-dagger-untimed-fail.json"));
+    assert_eq!((untimed.result(), untimed.duration_seconds), (Verdict::Failed, None));
+    assert_eq!(untimed.reasons(), ["quality/mypy failed: exit code 1"]);
+    let planned = report(include_str!("../../../tests/fixtures/reports/seed-ticket-planned.json"));
+    let check = &planned.stages[0].checks[0];
+    assert_eq!((planned.result(), check.duration_seconds), (Verdict::Passed, Some(7.0)));
+    assert_eq!(check.data["tests_passed"], 24);
+}
+
+#[test]
+fn a_claim_of_success_over_a_failed_check_is_no_success() {
+    let report = report(
+        r#"{"result":"passed","stages":{"build":{"status":"passed","checks":[{"name":"a","status":"failed"}]}}}"#,
+    );
+    assert_eq!(report.result(), Verdict::Failed);
+    assert_eq!(report.disagreements.len(), 2);
+}
+
+#[test]
+fn a_claim_of_failure_over_passed_checks_is_a_failure() {
+    let report = report(
+        r#"{"result":"failed","stages":{"build":{"status":"passed","checks":[{"name":"a","status":"passed"}]}}}"#,
+    );
+    assert_eq!(report.result(), Verdict::Failed);
+}
+
+#[test]
+fn two_checks_of_one_name_stay_two() {
+    let report = report(
+        r#"{"result":"failed","stages":{"build":{"checks":[{"name":"a","status":"failed"},{"name":"a","status":"passed"}]}}}"#,
+    );
+    assert_eq!(report.counts().checks, 2);
+}
+
+#[test]
+fn the_needs_of_a_workflow_are_jobs() {
+    let failed = report(
+        r#"{"validate":{"result":"success","outputs":{}},"deploy":{"result":"failure"},"notify":{"result":"skipped"}}"#,
+    );
+    let jobs: Vec<_> = failed.stages[0].checks.iter().map(|check| (check.id.as_str(), check.status)).collect();
+    assert_eq!(
+        jobs,
+        [("jobs/validate", Status::Passed), ("jobs/deploy", Status::Failed), ("jobs/notify", Status::Skipped)]
+    );
+    assert_eq!(failed.result(), Verdict::Failed);
+    assert_eq!(report(r#"{"a":{"result":"skipped"}}"#).reasons(), ["nothing ran"]);
+    assert_eq!(report(r#"{"a":{"result":"success"},"b":{"result":"cancelled"}}"#).reasons(), ["jobs/b was cancelled"]);
+}
+
+#[test]
+fn a_document_without_any_check_is_incomplete() {
+    assert_eq!(report(r#"{"result":"passed","stages":{}}"#).result(), Verdict::Incomplete);
+}
+
+#[test]
+fn blanks_are_incomplete_and_words_are_no_report() {
+    assert_eq!(read(&[" \n"]).unwrap_err().kind, Kind::Incomplete);
+    let fault = read(&["RESULT: FAILED\n"]).unwrap_err();
+    assert_eq!((fault.kind, fault.message.as_str()), (Kind::Usage, "`0` holds no report in a known format"));
+    assert_eq!(fault.causes[1], "it begins with: RESULT: FAILED");
+}
+
+#[test]
+fn a_report_that_is_cut_off_is_refused_with_its_line() {
+    let fault = read(&[&format!("noise\n{}", &TIMED_FAIL[..700])]).unwrap_err();
+    assert_eq!((fault.kind, fault.message.as_str()), (Kind::Usage, "cannot read `0`, line 2"));
+}
+
+#[test]
+fn a_record_that_is_cut_off_leaves_a_gap_and_the_rest_counts() {
+    let reading =
+        read(&["{\"v\":1,\"event\":\"run_started\",\"plan\":[\"a/b\"]}\n{\"v\":1,\"event\":\"check_fin"]).unwrap();
+    assert_eq!(reading.records.len(), 1);
+    assert!(reading.gaps[0].starts_with("line 2 of `0` is broken: EOF"), "{:?}", reading.gaps);
+}
+
+#[test]
+fn an_empty_file_among_others_is_a_gap() {
+    let reading = read(&[TIMED_FAIL, ""]).unwrap();
+    assert_eq!(reading.gaps, ["`1` is empty"]);
+}
+
+#[test]
+fn the_second_document_is_held_against_its_own_claims() {
+    let passed = r#"{"result":"passed","stages":{"build":{"checks":[{"name":"a","status":"failed"}]}}}"#;
+    let report = report(&format!("{TIMED_FAIL}\n{passed}"));
+    assert_eq!(report.disagreements, ["PRE-DEPLOY VALIDATION (shard 2) says that it passed, but 1 check(s) failed"]);
+}
