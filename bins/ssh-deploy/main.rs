@@ -1,2 +1,44 @@
-//! Placeholder until the tool lands.
-fn main() {}
+//! Runs a deploy on servers over SSH, safely.
+//!
+//! Gather ([`gather`]: hosts, key, script), decide ([`judge`]: what an ending means; `ssh`: everything about the connection), act
+//! ([`deploy`]: check every host, then change them), report ([`log`] while it runs, [`emit`] at the end). A host is changed only
+//! when all of them can be.
+
+mod args;
+mod deploy;
+mod emit;
+mod gather;
+mod judge;
+mod log;
+mod stop;
+
+use std::process::ExitCode;
+
+use args::Args;
+use cli::{Console, Exit};
+use log::Log;
+
+fn main() -> ExitCode {
+    cli::main(|args: Args, console| act(&args, console))
+}
+
+fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
+    let targets = gather::targets(args, console)?;
+    if targets.is_empty() {
+        console.status("no hosts: nothing to do");
+        return Ok(Exit::Success);
+    }
+    cli::block_on(async {
+        let found = gather::credentials(args, console).await?;
+        let program = gather::program(args, &found)?;
+        let settings = gather::settings(args, console, &found, targets.len())?;
+        let values = gather::hidden(&program);
+        let plan = deploy::Plan { targets, program, jobs: args.jobs(), timeout: args.timeout, rehearsal: args.dry_run };
+        let stop = stop::on_signals()?;
+        let transport = ssh::OpenSsh::prepare(settings).await?;
+        let log = Log::new(&plan, args.format, || values.as_ref().map(redact::Plan::redactor), console);
+        deploy::carry_out(&plan, &transport, &stop, &log).await;
+        transport.close().await;
+        Ok(emit::finish(log, &plan.targets, &stop, args, console)?)
+    })?
+}

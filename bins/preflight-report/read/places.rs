@@ -80,7 +80,8 @@ fn made(
     message: &str,
 ) -> Option<Place> {
     let path = path.trim();
-    if path.is_empty() || path.contains(char::is_whitespace) {
+    // A clock's `12:30` is no path.
+    if !path.contains(char::is_alphabetic) || path.contains(char::is_whitespace) {
         return None;
     }
     Some(Place {

@@ -5,6 +5,8 @@
 
 use fault::Kind;
 
+use crate::Target;
+
 /// Why a server could not be used; nothing was changed on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -16,6 +18,16 @@ pub struct Refusal {
     pub host_key: Option<String>,
     /// The keys that were offered to the server: type and fingerprint each.
     pub offered: Vec<String>,
+}
+
+impl Refusal {
+    /// The same for a server whose keys came with its address: to show another one is to have changed it.
+    pub(crate) fn of(mut self, target: &Target) -> Self {
+        if self.cause == Cause::UnknownHostKey && !target.host_keys.is_empty() {
+            self.cause = Cause::ChangedHostKey;
+        }
+        self
+    }
 }
 
 /// The kinds of failure that ask for different action.

@@ -117,7 +117,7 @@ impl OpenSsh {
                 Ok(conversation)
             }
             Ok(Err(Some(unusable))) => Err(Refusal { cause: Cause::Unusable, text: unusable, ..refusal(&text, "") }),
-            Ok(Err(None)) => Err(refusal(&text, &conversation.said())),
+            Ok(Err(None)) => Err(refusal(&text, &conversation.said()).of(target)),
             Err(_elapsed) => {
                 let words = format!("no login within {} s", patience.as_secs());
                 Err(Refusal { cause: Cause::TimedOut, text: words, ..refusal(&text, "") })

@@ -1,0 +1,195 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use cli::{Shared, Tool};
+use ssh::User;
+
+const AFTER_HELP: &str = "\
+Hosts, as arguments or on stdin:
+  [user@]host[:port] [HOST-KEY], one a line; IPv6 in brackets where a port follows; or JSON: a text, a list of texts or of
+  objects {host, user, port, host_key, name, labels}, or an object of names to these. HOST-KEY and host_key are a public key
+  (`ssh-ed25519 AAAA…`) or its fingerprint (`SHA256:…`).
+
+What is changed:
+  Nothing, on any host, unless every host is reached, known, logged in to and ready. Then COMMAND runs on all of them under
+  `bash -euo pipefail` (`sh -eu` where there is no bash), its stdin /dev/null. When this program ends, however it ends, so does
+  what it runs. Nothing is left on the hosts; here, only a folder without secrets in the temporary folder, and only after SIGKILL.
+
+Environment:
+  SSH_PRIVATE_KEY      the key, else a secret of that name in Doppler, else your own agent and files
+  SSH_KEY_PASSPHRASE   its passphrase
+  SSH_KNOWN_HOSTS      the lines of a known-hosts file, else a secret of that name in Doppler, else your own files
+  DOPPLER_TOKEN        signs in to Doppler
+
+Exit codes:
+  0 done on every host · 1 it failed on a host · 2 wrong usage · 75 a host cannot be reached, try again later · 77 a host key is
+  unknown or changed, or the key is refused · 130, 143 interrupted, after the hosts were told to stop
+
+Examples:
+  ssh-deploy --user deploy web1.example.org -- 'cd /opt/app && ./deploy.sh'
+  stack-output servers --format json | ssh-deploy --user deploy --timeout 10m -- ./deploy.sh
+  printf '10.0.0.7 SHA256:…\\n' | ssh-deploy --script deploy.sh --env API_TOKEN";
+
+/// Run a deploy on servers over SSH, safely
+///
+/// Every host is checked before the first is changed, host keys are strict, the private key never touches a disk, and a deploy that
+/// is interrupted leaves nothing running.
+#[derive(Clone, Debug, Parser)]
+#[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
+pub(crate) struct Args {
+    /// Where to deploy; without any, or with `-`, the hosts are read from stdin
+    #[arg(value_name = "HOST")]
+    pub(crate) hosts: Vec<String>,
+
+    /// What to run: one text for the shell, or a program and its arguments
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate"])]
+    pub(crate) command: Vec<String>,
+
+    /// The login of hosts that name none
+    #[arg(short, long, value_name = "USER", help_heading = "Hosts")]
+    pub(crate) user: Option<User>,
+
+    /// Succeed when there are no hosts
+    #[arg(long, help_heading = "Hosts")]
+    pub(crate) allow_empty: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    #[command(flatten)]
+    pub(crate) running: Running,
+
+    /// Check every host and change none
+    #[arg(long, help_heading = "Running")]
+    pub(crate) dry_run: bool,
+
+    /// Seconds (or `5m`, `1h`) until a host's command is ended
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Running")]
+    pub(crate) timeout: Option<Duration>,
+
+    /// How to print the result; hosts' own output is on stderr
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+/// How hosts are reached.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// The known hosts, in place of your own file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known_hosts: Option<PathBuf>,
+
+    /// The variable or Doppler secret that holds the private key, in place of `SSH_PRIVATE_KEY`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_env: Option<String>,
+
+    /// A variable that ssh itself needs, for a `ProxyCommand`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ssh_env: Vec<String>,
+
+    /// Seconds (or `1m`) to connect to a host
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15")]
+    pub(crate) connect_timeout: Duration,
+}
+
+/// What runs, and how much of it at once.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct Running {
+    /// Run this file, under the program of its `#!` line if it has one
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    pub(crate) script: Option<PathBuf>,
+
+    /// Give the command this variable, from here or from Doppler; its value is sent over stdin
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) env: Vec<String>,
+
+    /// Hosts that run the command at the same time
+    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: u16,
+}
+
+/// How the result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A line a host
+    Text,
+    /// One document
+    Json,
+    /// Records, one JSON a line, while it runs
+    Jsonl,
+}
+
+impl Args {
+    pub(crate) fn jobs(&self) -> usize {
+        usize::from(self.running.jobs)
+    }
+}
+
+impl Tool for Args {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn prints_json(&self) -> bool {
+        self.format == Format::Json
+    }
+}
+
+/// `90`, `90s`, `1.5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1.0),
+        Some((at, 'm')) => (&text[..at], 60.0),
+        Some((at, 'h')) => (&text[..at], 3600.0),
+        _ => (text, 1.0),
+    };
+    let seconds =
+        number.parse::<f64>().map_err(|_not_a_number| "not a time: give seconds, or 30s, 5m, 1h".to_owned())?;
+    let time = Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())?;
+    if time < Duration::from_secs(1) { Err("at least one second".to_owned()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Args, duration};
+
+    #[test]
+    fn the_command_line_is_consistent_and_short_help_fits_a_screen() {
+        Args::command().debug_assert();
+        let help = Args::command().render_help().to_string();
+        assert!(help.lines().count() <= 40, "{help}");
+    }
+
+    #[test]
+    fn hosts_stand_before_the_dashes_and_the_command_behind_them() {
+        let args = Args::try_parse_from(["ssh-deploy", "a", "b:22", "--", "ls", "-l"]).unwrap();
+        assert_eq!(
+            (args.hosts, args.command),
+            (vec!["a".to_owned(), "b:22".to_owned()], vec!["ls".to_owned(), "-l".to_owned()])
+        );
+        assert!(Args::try_parse_from(["ssh-deploy", "a"]).is_err());
+        assert!(Args::try_parse_from(["ssh-deploy", "a", "--script", "x", "--", "ls"]).is_err());
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("1.5m").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("1h").unwrap(), Duration::from_secs(3600));
+        for text in ["", "s", "0", "-1", "1d", "NaN", "inf", "1e99h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

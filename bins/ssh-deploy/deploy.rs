@@ -1,0 +1,149 @@
+//! The order of a deploy: every host is checked, then all are changed, or none.
+//!
+//! A host that is reached stays connected and waits, so the check is of the very connection that the deploy uses. A host is never
+//! cut off because another failed; only a signal or the time limit ends a command, and then the host ends it itself.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use ssh::{Ending, Line, Program, Ready, Refusal, Session, Target, Transport};
+use tokio::sync::Semaphore;
+
+use crate::stop::{Stop, Told};
+
+/// What to do, decided before anything is done.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The hosts, in the order they were given.
+    pub(crate) targets: Vec<Target>,
+    /// What runs on each.
+    pub(crate) program: Program,
+    /// How many hosts run it at once.
+    pub(crate) jobs: usize,
+    /// How long it may take on a host.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether to change nothing.
+    pub(crate) rehearsal: bool,
+}
+
+/// What became of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It cannot be deployed to; nothing was changed on it.
+    Refused(Refusal),
+    /// It is ready, but not all hosts are; nothing was changed on it.
+    HeldBack,
+    /// We were told to stop before its command began; nothing was changed on it.
+    NotBegun(Told),
+    /// It is ready, and this is a rehearsal.
+    Rehearsed,
+    /// The command ran.
+    Ran(Ending, Option<Cut>),
+}
+
+/// Why a command was told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The time limit.
+    Timeout,
+    /// A signal.
+    Told(Told),
+}
+
+/// Sees what happens, while it happens. Hosts are known by their place in the plan.
+pub(crate) trait Observer {
+    /// A host is ready.
+    fn ready(&self, host: usize, ready: &Ready);
+    /// The command begins on a host.
+    fn begun(&self, host: usize);
+    /// A host's command wrote a line.
+    fn line(&self, host: usize, line: &Line<'_>);
+    /// A host is done with, one way or another, `elapsed` after work on it began.
+    fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration);
+}
+
+/// Carries the plan out. Every host's end is told to `observer`, exactly once.
+pub(crate) async fn carry_out<T: Transport>(plan: &Plan, transport: &T, stop: &Stop, observer: &impl Observer) {
+    let hosts = plan.targets.iter().enumerate();
+    let sessions = join_all(hosts.map(|(host, target)| check(plan, target, host, transport, stop, observer))).await;
+    let all_ready = sessions.iter().all(Option::is_some);
+    let slots = Semaphore::new(plan.jobs);
+    let waiting = sessions.into_iter().enumerate().filter_map(|(host, session)| Some((host, session?)));
+    let runs = waiting.map(|(host, session)| {
+        let slots = &slots;
+        async move {
+            let begun = Instant::now();
+            let outcome = match (stop.told(), all_ready, plan.rehearsal) {
+                (Some(told), ..) => Outcome::NotBegun(told),
+                (None, false, _) => Outcome::HeldBack,
+                (None, true, true) => Outcome::Rehearsed,
+                (None, true, false) => return change(plan, session, host, slots, stop, observer).await,
+            };
+            observer.ended(host, &outcome, begun.elapsed());
+        }
+    });
+    join_all(runs).await;
+}
+
+/// Gets a host ready; tells of its end if that fails.
+async fn check<T: Transport>(
+    plan: &Plan,
+    target: &Target,
+    host: usize,
+    transport: &T,
+    stop: &Stop,
+    observer: &impl Observer,
+) -> Option<T::Session> {
+    let begun = Instant::now();
+    let outcome = tokio::select! {
+        session = transport.connect(target, &plan.program) => match session {
+            Ok(session) => {
+                observer.ready(host, session.ready());
+                return Some(session);
+            }
+            Err(refusal) => Outcome::Refused(refusal),
+        },
+        () = stop.requested() => Outcome::NotBegun(stop.told().unwrap_or(Told::Terminate)),
+    };
+    observer.ended(host, &outcome, begun.elapsed());
+    None
+}
+
+/// Runs the command on a host that is ready, in its turn.
+async fn change<S: Session>(
+    plan: &Plan,
+    session: S,
+    host: usize,
+    slots: &Semaphore,
+    stop: &Stop,
+    observer: &impl Observer,
+) {
+    let _slot = slots.acquire().await;
+    let begun = Instant::now();
+    if let Some(told) = stop.told() {
+        observer.ended(host, &Outcome::NotBegun(told), begun.elapsed());
+        return;
+    }
+    observer.begun(host);
+    let cut = Cell::new(None);
+    let told_to_end = async {
+        let why = tokio::select! {
+            () = stop.requested() => Cut::Told(stop.told().unwrap_or(Told::Terminate)),
+            () = expired(plan.timeout) => Cut::Timeout,
+        };
+        cut.set(Some(why));
+    };
+    let ending = session.run(&plan.program, told_to_end, |line| observer.line(host, &line)).await;
+    observer.ended(host, &Outcome::Ran(ending, cut.get()), begun.elapsed());
+}
+
+async fn expired(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The end of a run: the result on stdout, the job summary, the annotations, the exit code.
+
+use std::io::Write as _;
+
+use cli::{Console, Exit};
+use fault::Result;
+use report::{Report, Status};
+use runner::command::{Annotation, Level};
+use serde_json::{Value, json};
+use ssh::Target;
+
+use crate::args::{Args, Format};
+use crate::log::{Host, Log, hosts, seconds};
+use crate::stop::Stop;
+
+/// Tells the result in every form that was asked for.
+///
+/// # Errors
+/// The job summary cannot be written.
+pub(crate) fn finish(log: Log<'_>, targets: &[Target], stop: &Stop, args: &Args, console: &Console) -> Result<Exit> {
+    let (ends, report) = log.finish();
+    let exit = match stop.told() {
+        Some(told) => told.exit(),
+        None => Exit::worst(ends.iter().filter_map(|host| host.end.as_ref()).map(|(judgement, _)| judgement.exit)),
+    };
+    let text = match args.format {
+        Format::Text => text(targets, &ends),
+        Format::Json => format!("{}\n", report::neutral(&json(targets, &ends, &report, exit).to_string())),
+        Format::Jsonl => String::new(),
+    };
+    // A reader that has left does not undo a deploy.
+    let _ = console.result().write_all(text.as_bytes());
+    annotate(targets, &ends, console);
+    console.summary(&args.shared, |room| report::markdown(&report, room))?;
+    Ok(exit)
+}
+
+/// A line a host, then the count.
+fn text(targets: &[Target], ends: &[Host]) -> String {
+    let width = targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0);
+    let line = |(target, host): (&Target, &Host)| {
+        let (judgement, elapsed) = host.end.as_ref()?;
+        let why = judgement
+            .reason
+            .as_ref()
+            .map_or_else(|| format!("in {:.1} s", elapsed.as_secs_f64()), |reason| reason.text.clone());
+        Some(format!("{:width$}  {:9}  {why}\n", target.name, judgement.status.name()))
+    };
+    let lines: String = targets.iter().zip(ends).filter_map(line).collect();
+    let count = |status: Status| {
+        ends.iter().filter(|host| host.end.as_ref().is_some_and(|(end, _)| end.status == status)).count()
+    };
+    let counts =
+        [Status::Passed, Status::Failed, Status::Cancelled, Status::Skipped].map(|status| (count(status), status));
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{count} {}", status.name()))
+        .collect();
+    format!("{lines}{}: {}\n", hosts(ends.len()), counts.join(", "))
+}
+
+fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value {
+    let host = |(target, host): (&Target, &Host)| {
+        let (judgement, elapsed) = host.end.as_ref()?;
+        let check = report.checks().map(|(_, check)| check).find(|check| check.name == target.name);
+        let mut value = json!(check.map(|check| check.data.clone()).unwrap_or_default());
+        value["name"] = json!(target.name);
+        value["status"] = json!(judgement.status);
+        value["reason"] = json!(judgement.reason);
+        value["causes"] = json!(judgement.causes);
+        value["help"] = json!(judgement.help);
+        value["exit_code"] = json!(judgement.exit_code);
+        value["duration_seconds"] = json!(seconds(*elapsed));
+        Some(value)
+    };
+    json!({
+        "schema_version": 1,
+        "tool": "ssh-deploy",
+        "result": report.result(),
+        "exit_code": exit.code(),
+        "duration_seconds": report.duration_seconds,
+        "hosts": targets.iter().zip(ends).filter_map(host).collect::<Vec<_>>(),
+    })
+}
+
+/// One error a host that failed.
+fn annotate(targets: &[Target], ends: &[Host], console: &Console) {
+    let failures = targets.iter().zip(ends).filter_map(|(target, host)| {
+        let (judgement, _) = host.end.as_ref().filter(|(judgement, _)| judgement.status == Status::Failed)?;
+        let mut lines = vec![judgement.reason.as_ref().map_or_else(String::new, |reason| reason.text.clone())];
+        lines.extend(judgement.causes.iter().map(|cause| format!("caused by: {cause}")));
+        lines.extend(judgement.help.iter().map(|help| format!("help: {help}")));
+        Some((format!("ssh-deploy: {}", target.name), lines.join("\n")))
+    });
+    let failures: Vec<(String, String)> = failures.collect();
+    let annotations: Vec<Annotation<'_>> =
+        failures.iter().map(|(title, message)| Annotation::new(Level::Error, title, message)).collect();
+    console.annotate(&annotations);
+}

@@ -1,0 +1,178 @@
+//! Reads what a run needs: the hosts, the script, the key, the known hosts. Changes nothing, connects to no host.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use api::Deadline;
+use cli::Console;
+use credentials::Credentials;
+use fault::{Fault, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use secrecy::{ExposeSecret as _, SecretString};
+use ssh::{PrivateKey, Program, Settings, Target, inventory};
+
+use crate::args::Args;
+
+const KEY: &str = "SSH_PRIVATE_KEY";
+const PASSPHRASE: &str = "SSH_KEY_PASSPHRASE";
+const KNOWN_HOSTS: &str = "SSH_KNOWN_HOSTS";
+
+/// The most a list of hosts may take.
+const LIST_LIMIT: u64 = 16 * 1024 * 1024;
+/// A client's three pipes and its process.
+const FILES_PER_HOST: u64 = 5;
+
+/// The hosts of the arguments, else of stdin; empty only with `--allow-empty`.
+///
+/// # Errors
+/// A usage fault for a list that is malformed, or empty.
+pub(crate) fn targets(args: &Args, console: &Console) -> Result<Vec<Target>> {
+    let from_stdin = args.hosts.is_empty() || args.hosts == ["-"];
+    let targets = if from_stdin {
+        inventory::parse(&standard_input(console)?)?
+    } else {
+        args.hosts.iter().map(|host| inventory::of_line(host)).collect::<Result<_>>()?
+    };
+    if targets.is_empty() && args.allow_empty {
+        return Ok(targets);
+    }
+    inventory::complete(targets, args.user.as_ref())
+}
+
+fn standard_input(console: &Console) -> Result<String> {
+    if console.stdin_is_terminal() {
+        return Err(Fault::usage("no host is given").help("give hosts as arguments, or one a line on stdin"));
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(LIST_LIMIT).read_to_end(&mut bytes);
+    read.map_err(|error| Fault::usage("cannot read the hosts from stdin").cause(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_binary| Fault::usage("the list of hosts on stdin is not text"))
+}
+
+/// Credentials by name, already masked.
+pub(crate) struct Found(BTreeMap<String, SecretString>);
+
+/// The key, its passphrase, the known hosts and the values of `--env`: from the environment, else from Doppler, in one request.
+///
+/// # Errors
+/// Those of Doppler; a permission fault for a name that was asked for and is nowhere.
+pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found> {
+    let key = args.connection.key_env.as_deref().unwrap_or(KEY);
+    let mut names = vec![key, PASSPHRASE];
+    if args.connection.known_hosts.is_none() {
+        names.push(KNOWN_HOSTS);
+    }
+    names.extend(args.running.env.iter().map(String::as_str));
+    let credentials = Credentials::new(console.environment(), Deadline::after(Duration::from_mins(1)));
+    let found = credentials.find_all(&names, &|values| console.mask(values)).await?;
+    let found = Found(found.into_iter().map(|one| (one.name, one.value)).collect());
+    let asked_for = args.running.env.iter().chain(&args.connection.key_env);
+    match asked_for.into_iter().find(|name| !found.0.contains_key(*name)) {
+        Some(name) => Err(credentials.missing(name)),
+        None => Ok(found),
+    }
+}
+
+/// What runs on the hosts.
+///
+/// # Errors
+/// A usage fault for a script that cannot be read, and for a value that cannot be handed over.
+pub(crate) fn program(args: &Args, found: &Found) -> Result<Program> {
+    let program = match &args.running.script {
+        Some(path) => Program::new(script(path)?),
+        None => Program::command(&args.command),
+    };
+    args.running.env.iter().try_fold(program, |program, name| match found.0.get(name) {
+        Some(value) => program.with_value(name, value.clone()),
+        None => Ok(program),
+    })
+}
+
+/// What hides the values that the hosts are given, where they are given any.
+pub(crate) fn hidden(program: &Program) -> Option<redact::Plan> {
+    let mut plan = redact::Plan::new();
+    for (name, value) in &program.values {
+        plan.add(name, value.expose_secret());
+    }
+    (!program.values.is_empty()).then_some(plan)
+}
+
+fn script(path: &Path) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| {
+        Fault::usage(format!("cannot read the script {}", path.display())).cause(error.to_string())
+    };
+    let script = std::fs::read(path).map_err(failed)?;
+    if script.iter().all(u8::is_ascii_whitespace) {
+        return Err(Fault::usage(format!("the script {} is empty", path.display())));
+    }
+    Ok(script)
+}
+
+/// What all connections share.
+///
+/// # Errors
+/// A usage fault for a key or a file that cannot be used, and for more hosts than files may be open.
+pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usize) -> Result<Settings> {
+    allow_files(hosts as u64 * FILES_PER_HOST + 64)?;
+    let name = args.connection.key_env.as_deref().unwrap_or(KEY);
+    let key = found.0.get(name).map(|value| PrivateKey::repaired(name, value)).transpose()?;
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Ok(Settings {
+        environment: environment(args, console),
+        known_hosts: known_hosts(args, found)?,
+        key: key.map(|key| (key, found.0.get(PASSPHRASE).cloned())),
+        connect_timeout: args.connection.connect_timeout,
+        // More only makes each slower, and looks like an attack to a bastion.
+        handshakes: cores * 4,
+    })
+}
+
+fn known_hosts(args: &Args, found: &Found) -> Result<Option<String>> {
+    let Some(path) = &args.connection.known_hosts else {
+        return Ok(found.0.get(KNOWN_HOSTS).map(|lines| format!("{}\n", lines.expose_secret())));
+    };
+    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    text.map(Some).map_err(|error| {
+        Fault::usage(format!("cannot read the known hosts {}", path.display())).cause(error.to_string())
+    })
+}
+
+/// What ssh needs of our environment, and nothing else: it may run a `ProxyCommand` of anybody's. `LANG` and `LC_*` stay here,
+/// because many systems' `ssh_config` sends them on to the host.
+fn environment(args: &Args, console: &Console) -> Vec<(String, String)> {
+    const NEEDED: [&str; 14] = [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TMPDIR",
+        "SSH_AUTH_SOCK",
+        "SSH_SK_PROVIDER",
+        "KRB5CCNAME",
+        "KRB5_CONFIG",
+        "XDG_CONFIG_HOME",
+        "XDG_RUNTIME_DIR",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+    ];
+    let wanted = |name: &str| NEEDED.contains(&name) || args.connection.ssh_env.iter().any(|one| one == name);
+    let environment = console.environment().iter().filter(|(name, _)| wanted(name));
+    environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Raises the limit of open files to `needed`, where the system allows it.
+fn allow_files(needed: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).map_err(|error| {
+        Fault::usage(format!("so many hosts need {needed} open files"))
+            .cause(error.to_string())
+            .help("raise the limit: ulimit -n")
+    })
+}
