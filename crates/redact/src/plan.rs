@@ -1,18 +1,15 @@
-//! What is hidden, and what is spared because hiding it would ruin a log without protecting anything.
+//! The secrets to hide, and what is spared of them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use crate::Redactor;
+use crate::engine::Engine;
+use crate::form::{Code, forms};
+use crate::part::{Extent, Part, parts};
+use crate::{Reason, Redactor, ordinary};
 
-/// Why a value is not hidden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Under four characters: it would hide parts of other words.
-    Short,
-    /// `true`, `production`, `localhost`: a word that logs are full of.
-    Common,
-}
+/// The runner searches every line of the log for every mask, in some ten forms of its own: past so many, a chatty job crawls.
+const MASKS: usize = 1_000;
 
 /// A secret that is not hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +21,18 @@ pub struct Spared {
 }
 
 /// The secrets, and every form in which they may appear.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Plan {
-    forms: Vec<String>,
+    parts: Vec<Part>,
+    seen: HashSet<String>,
     spared: Vec<Spared>,
+}
+
+impl std::fmt::Debug for Plan {
+    /// Numbers only: the parts are secrets.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Plan").field("parts", &self.parts.len()).field("spared", &self.spared).finish_non_exhaustive()
+    }
 }
 
 impl Plan {
@@ -39,16 +44,12 @@ impl Plan {
 
     /// Hides the secret `name`, whose value is `value`.
     pub fn add(&mut self, name: &str, value: &str) {
-        if value.trim().len() < 4 {
-            self.spared.push(Spared { name: name.to_owned(), reason: Reason::Short });
-            return;
+        let parts = parts(value);
+        if parts.is_empty() && !value.trim().is_empty() {
+            let reason = ordinary::reason(value).unwrap_or(Reason::Common);
+            self.spared.push(Spared { name: name.to_owned(), reason });
         }
-        for line in value.lines().map(str::trim).filter(|line| line.len() >= 4) {
-            self.forms.push(line.to_owned());
-            self.forms.push(STANDARD.encode(line));
-        }
-        self.forms.sort_by(|left, right| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
-        self.forms.dedup();
+        self.parts.extend(parts.into_iter().filter(|part| self.seen.insert(part.text.clone())));
     }
 
     /// The secrets that are not hidden, and why.
@@ -57,15 +58,86 @@ impl Plan {
         &self.spared
     }
 
-    /// The values to tell the runner to mask, each a single line.
+    /// The values to tell the runner to mask, each a single line, the most telling first.
+    ///
+    /// Every part is among them. Encodings and pieces, which the runner does not derive itself, follow as long as there are not too
+    /// many: blocks of eight bytes, of which any run of fifteen holds one.
     #[must_use]
     pub fn masks(&self) -> Vec<String> {
-        self.forms.clone()
+        let mut masks: Vec<String> = self.parts.iter().map(|part| part.text.clone()).collect();
+        let mut seen: HashSet<String> = masks.iter().cloned().collect();
+        let forms: Vec<_> =
+            self.parts.iter().flat_map(|part| forms(part).into_iter().map(|form| (part.extent, form))).collect();
+        let whole = forms.iter().filter(|(_, form)| form.code != Code::Dump).map(|(_, form)| form.bytes.as_slice());
+        let blocks = forms.iter().filter(|(extent, _)| *extent == Extent::Any).flat_map(|(_, form)| {
+            let size = match form.code {
+                Code::Plain => 8,
+                Code::Base64 => 12,
+                Code::Hex => 16,
+                Code::Escaped | Code::Dump => usize::MAX,
+            };
+            form.bytes.chunks_exact(size).filter(|block| !ordinary::is_usual(&block[..8]))
+        });
+        let room = MASKS.saturating_sub(masks.len());
+        let more =
+            whole.chain(blocks).filter_map(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| text.len() >= 8);
+        let more: Vec<String> =
+            more.filter(|text| seen.insert((*text).to_owned())).take(room).map(str::to_owned).collect();
+        masks.extend(more);
+        masks
     }
 
-    /// A filter for a stream of bytes.
+    /// A filter for a stream of bytes; clone it for a second stream.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(self.forms.clone())
+        Redactor::new(Arc::new(Engine::new(self.parts.iter().flat_map(forms).collect())))
+    }
+
+    /// How many forms are looked for.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        Engine::new(self.parts.iter().flat_map(forms).collect()).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MASKS, Plan};
+    use crate::Reason;
+
+    #[test]
+    fn what_is_spared_is_named_with_its_reason() {
+        let mut plan = Plan::new();
+        plan.add("DEBUG", "true");
+        plan.add("COUNT", "3");
+        plan.add("EMPTY", "");
+        let spared: Vec<_> = plan.spared().iter().map(|spared| (spared.name.as_str(), spared.reason)).collect();
+        assert_eq!(spared, [("DEBUG", Reason::Common), ("COUNT", Reason::Short)]);
+        assert!(plan.masks().is_empty());
+    }
+
+    #[test]
+    fn every_mask_is_one_line_and_the_parts_come_first() {
+        let mut plan = Plan::new();
+        plan.add("KEY", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\nAASCBKcwggSj\n-----END KEY-----\n");
+        let masks = plan.masks();
+        assert_eq!(masks[..2], ["MIIEvQIBADANBgkqhkiG9w0BAQEF", "AASCBKcwggSj"]);
+        assert!(masks.iter().all(|mask| !mask.contains('\n') && mask.len() >= 4));
+    }
+
+    #[test]
+    fn many_secrets_keep_every_part_and_drop_forms() {
+        let mut plan = Plan::new();
+        for number in 0..1_200 {
+            plan.add("KEY", &format!("value-{number:06}-{:08x}", number * 7919));
+        }
+        assert_eq!(plan.masks().len(), 1_200.max(MASKS));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut plan = Plan::new();
+        plan.add("KEY", "hunter2-SECRET");
+        assert!(!format!("{plan:?}").contains("hunter2"));
     }
 }

@@ -1,0 +1,231 @@
+//! Finds runs of many forms in text at the speed of reading it.
+//!
+//! Every position's eight bytes (a *gram*) are looked up in a bitmap; the few that may be a form's are compared in full. Of a form
+//! that counts from `least` bytes on, every `least - 7`th gram is known, so that each run that counts contains a known one. A run of
+//! nothing but usual text does not count. Forms of four to seven bytes have a bitmap of their own, of four.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::form::Form;
+use crate::ordinary;
+
+/// A gram's length, and that of short forms.
+const LONG: usize = 8;
+const SHORT: usize = 4;
+
+/// More places than this, of one gram in one form, are a repetition: one of them finds the run.
+const REPETITIONS: usize = 4;
+
+/// Text between `start` and `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// What is secret, in no order, overlapping.
+    pub(crate) secret: Vec<Span>,
+    /// From here on, more text could make a run count, or longer.
+    pub(crate) open: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Needle {
+    bytes: Vec<u8>,
+    least: usize,
+    /// How many telling grams begin before each place; a run tells if it holds one.
+    telling: Vec<u32>,
+}
+
+/// The forms, indexed.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    needles: Vec<Needle>,
+    long: Grams,
+    short: Grams,
+    reach: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(forms: Vec<Form>) -> Self {
+        let needles: Vec<Needle> = forms.into_iter().filter(|form| form.bytes.len() >= SHORT).map(Needle::of).collect();
+        let mut long = HashMap::default();
+        let mut short = HashMap::default();
+        for (number, needle) in (0..).zip(&needles) {
+            let (grams, size) = if needle.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
+            needle.index(number, size, grams);
+        }
+        let reach = needles.iter().filter(|needle| needle.is_in_pieces()).map(|needle| needle.least - 1).max();
+        Self { long: Grams::new(long), short: Grams::new(short), reach: reach.unwrap_or(0).max(LONG - 1), needles }
+    }
+
+    /// So many bytes at the end of a text may begin a run that no gram shows yet.
+    pub(crate) fn reach(&self) -> usize {
+        if self.needles.is_empty() { 0 } else { self.reach }
+    }
+
+    /// How many forms are looked for.
+    pub(crate) fn len(&self) -> usize {
+        self.needles.len()
+    }
+
+    pub(crate) fn scan(&self, text: &[u8]) -> Scan {
+        let mut scan = Scan::default();
+        if !self.long.is_empty() {
+            for (at, gram) in text.windows(LONG).enumerate() {
+                let gram = gram.first_chunk().map_or(0, |bytes: &[u8; LONG]| u64::from_le_bytes(*bytes));
+                if self.long.may_hold(gram) {
+                    self.compare(&self.long, gram, LONG, text, at, &mut scan);
+                }
+            }
+        }
+        if !self.short.is_empty() {
+            for (at, gram) in text.windows(SHORT).enumerate() {
+                let gram = gram.first_chunk().map_or(0, |bytes: &[u8; SHORT]| u64::from(u32::from_le_bytes(*bytes)));
+                if self.short.may_hold(gram) {
+                    self.compare(&self.short, gram, SHORT, text, at, &mut scan);
+                }
+            }
+        }
+        scan
+    }
+
+    /// Whether the last four bytes of `tail` could be a part of a run: only then is it held back for long.
+    pub(crate) fn may_begin_in(&self, tail: &[u8]) -> bool {
+        let Some(last) = tail.last_chunk::<SHORT>() else { return false };
+        self.needles.iter().any(|needle| {
+            if needle.is_in_pieces() {
+                needle.bytes.windows(SHORT).any(|piece| piece == last)
+            } else {
+                (SHORT..needle.bytes.len()).any(|length| tail.ends_with(&needle.bytes[..length]))
+            }
+        })
+    }
+
+    #[inline(never)]
+    fn compare(&self, grams: &Grams, gram: u64, size: usize, text: &[u8], at: usize, scan: &mut Scan) {
+        for &(number, offset) in grams.places(gram) {
+            let (needle, offset) = (&self.needles[number as usize], offset as usize);
+            let back = text[..at].iter().rev().zip(needle.bytes[..offset].iter().rev());
+            let start = at - back.take_while(|(left, right)| left == right).count();
+            let ahead = text[at + size..].iter().zip(&needle.bytes[offset + size..]);
+            let end = at + size + ahead.take_while(|(left, right)| left == right).count();
+            let from = offset - (at - start);
+            let to = from + (end - start);
+            if end - start >= needle.least && needle.tells(from, to) {
+                scan.secret.push(Span { start, end });
+            }
+            if end == text.len() && to < needle.bytes.len() {
+                scan.open = Some(scan.open.map_or(start, |open| open.min(start)));
+            }
+        }
+    }
+}
+
+impl Needle {
+    fn of(form: Form) -> Self {
+        let Form { bytes, least, .. } = form;
+        let mut telling = Vec::new();
+        if least < bytes.len() {
+            let mut count = 0;
+            telling.push(0);
+            for window in bytes.windows(LONG) {
+                count += u32::from(!ordinary::is_usual(window));
+                telling.push(count);
+            }
+        }
+        Self { bytes, least, telling }
+    }
+
+    fn is_in_pieces(&self) -> bool {
+        self.least < self.bytes.len()
+    }
+
+    /// The whole always tells; a piece if it holds a gram that is not usual.
+    fn tells(&self, from: usize, to: usize) -> bool {
+        to - from == self.bytes.len()
+            || match (self.telling.get(from), self.telling.get((to + 1).saturating_sub(LONG))) {
+                (Some(before), Some(after)) => after > before,
+                _ => true,
+            }
+    }
+
+    fn index(&self, number: u32, size: usize, grams: &mut Places) {
+        let stride = if self.is_in_pieces() { self.least - size + 1 } else { usize::MAX };
+        for (offset, gram) in (0..).zip(self.bytes.windows(size)).step_by(stride.min(self.bytes.len())) {
+            let gram = gram.iter().rev().fold(0, |gram, &byte| gram << 8 | u64::from(byte));
+            let places = grams.entry(gram).or_default();
+            if places.iter().rev().take_while(|(needle, _)| *needle == number).count() < REPETITIONS {
+                places.push((number, offset));
+            }
+        }
+    }
+}
+
+type Places = HashMap<u64, Vec<(u32, u32)>, BuildHasherDefault<Multiply>>;
+
+/// The known grams: a bitmap that says no quickly, and where each stands.
+#[derive(Debug)]
+struct Grams {
+    bits: Vec<u64>,
+    shift: u32,
+    places: Places,
+}
+
+impl Grams {
+    fn new(places: Places) -> Self {
+        // 32 bits a gram: one position in 32 is looked up for nothing.
+        let size = (places.len() * 32).next_power_of_two().clamp(1 << 12, 1 << 24);
+        let mut grams = Self { bits: vec![0; size / 64], shift: 64 - size.ilog2(), places };
+        for &gram in grams.places.keys() {
+            let bit = spread(gram) >> grams.shift;
+            grams.bits[usize::try_from(bit / 64).unwrap_or_default()] |= 1 << (bit % 64);
+        }
+        grams
+    }
+
+    fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    #[inline]
+    fn may_hold(&self, gram: u64) -> bool {
+        let bit = spread(gram) >> self.shift;
+        let word = self.bits.get(usize::try_from(bit / 64).unwrap_or_default()).copied().unwrap_or_default();
+        word >> (bit % 64) & 1 != 0
+    }
+
+    fn places(&self, gram: u64) -> &[(u32, u32)] {
+        self.places.get(&gram).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Fibonacci hashing: the upper bits depend on every byte.
+#[inline]
+fn spread(gram: u64) -> u64 {
+    gram.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// A hasher for grams, which nobody outside chooses: an attacker would have to know the secrets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = spread(self.0 ^ u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, gram: u64) {
+        self.0 = spread(gram).rotate_left(32);
+    }
+}

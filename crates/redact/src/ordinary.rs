@@ -1,0 +1,194 @@
+//! What logs are full of anyway. To hide it would ruin them, and protects nothing.
+
+/// Words that stand in many a config and in every log.
+const COMMON: &[&str] = &[
+    "admin",
+    "allow",
+    "always",
+    "api",
+    "app",
+    "auth",
+    "auto",
+    "backend",
+    "basic",
+    "bearer",
+    "blue",
+    "build",
+    "client",
+    "cloud",
+    "config",
+    "console",
+    "database",
+    "debug",
+    "default",
+    "deny",
+    "deploy",
+    "dev",
+    "devel",
+    "development",
+    "disabled",
+    "docker",
+    "enabled",
+    "error",
+    "example",
+    "external",
+    "false",
+    "file",
+    "frontend",
+    "full",
+    "github",
+    "google",
+    "green",
+    "guest",
+    "host",
+    "html",
+    "http",
+    "https",
+    "info",
+    "internal",
+    "json",
+    "latest",
+    "linux",
+    "local",
+    "localhost",
+    "login",
+    "main",
+    "master",
+    "memory",
+    "mysql",
+    "never",
+    "node",
+    "none",
+    "notice",
+    "null",
+    "password",
+    "port",
+    "postgres",
+    "postgresql",
+    "prd",
+    "preview",
+    "private",
+    "prod",
+    "production",
+    "project",
+    "public",
+    "python",
+    "readonly",
+    "redis",
+    "release",
+    "root",
+    "secret",
+    "server",
+    "service_account",
+    "simple",
+    "staging",
+    "standard",
+    "stg",
+    "strict",
+    "string",
+    "sqlite",
+    "system",
+    "test",
+    "testing",
+    "text",
+    "token",
+    "trace",
+    "true",
+    "undefined",
+    "user",
+    "username",
+    "utf-8",
+    "utf8",
+    "value",
+    "verbose",
+    "warn",
+    "warning",
+    "worker",
+];
+
+/// Why a value is not hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Under four characters: it would hide parts of other words and numbers.
+    Short,
+    /// `true`, `production`, `8080`: logs are full of it.
+    Common,
+}
+
+/// Why the whole of `value` is not hidden, if it is not.
+pub(crate) fn reason(value: &str) -> Option<Reason> {
+    let value = value.trim();
+    if value.chars().count() < 4 {
+        return Some(Reason::Short);
+    }
+    let lower = value.to_lowercase();
+    let is_small_number = value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_one_thing = value.bytes().all(|byte| Some(&byte) == value.as_bytes().first());
+    (COMMON.contains(&lower.as_str())
+        || is_small_number
+        || (is_one_thing && !value.as_bytes()[0].is_ascii_alphanumeric()))
+    .then_some(Reason::Common)
+}
+
+/// Whether eight bytes are too usual to tell of a secret by themselves: a piece of one pronounceable word, a date, a ruler.
+pub(crate) fn is_usual(window: &[u8]) -> bool {
+    if distinct(window) <= 2 {
+        return true;
+    }
+    if window.iter().all(|byte| byte.is_ascii_digit() || b"-/.:".contains(byte)) {
+        return distinct(window) <= 4;
+    }
+    let separators = |byte: &u8| b" _-./:,=".contains(byte);
+    let words: Vec<&[u8]> = window.split(separators).filter(|word| !word.is_empty()).collect();
+    // Two pieces of words around a separator are a phrase: rare enough to tell.
+    let long = words.iter().filter(|word| word.len() > 1).count();
+    long <= 1 && words.iter().all(|word| is_word(word))
+}
+
+/// Letters in the case of one word, that a person could pronounce.
+fn is_word(letters: &[u8]) -> bool {
+    if !letters.iter().all(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    let capitals = letters.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    // `Word`, `word`, `WORD`, `camelCase`: a capital begins a word or follows others.
+    let one_case = capitals <= 1 || capitals == letters.len();
+    let is_vowel = |byte: &u8| b"aeiouyAEIOUY".contains(byte);
+    let longest = |vowels: bool| letters.split(|byte| is_vowel(byte) != vowels).map(<[u8]>::len).max().unwrap_or(0);
+    let vowels = letters.iter().filter(|byte| is_vowel(byte)).count();
+    one_case && longest(false) <= 4 && longest(true) <= 3 && (letters.len() < 4 || vowels * 5 >= letters.len())
+}
+
+fn distinct(window: &[u8]) -> usize {
+    let mut bytes = window.to_vec();
+    bytes.sort_unstable();
+    bytes.dedup();
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reason, is_usual, reason};
+
+    #[test]
+    fn words_of_every_config_and_short_values_are_spared() {
+        assert_eq!(reason("1"), Some(Reason::Short));
+        assert_eq!(reason("dev"), Some(Reason::Short));
+        for value in ["true", "False", "production", "8080", "----", "localhost"] {
+            assert_eq!(reason(value), Some(Reason::Common), "{value}");
+        }
+        for value in ["hunter2", "s3cr3t", "123456", "wxyz", "Truth?"] {
+            assert_eq!(reason(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_word_is_usual_and_a_piece_of_a_password_is_not() {
+        for usual in ["database", " databas", "Deployme", "--------", "2026-202", "PASSWORD", "nation, "] {
+            assert!(is_usual(usual.as_bytes()), "{usual}");
+        }
+        for telling in ["4eC39Hqt", "xkqzvbnw", "Tr0ub4do", "horse ba", "gZ/tQ+rA", "19384756"] {
+            assert!(!is_usual(telling.as_bytes()), "{telling}");
+        }
+    }
+}

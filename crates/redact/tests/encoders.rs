@@ -1,0 +1,274 @@
+//! Real encoders against the redactor: whatever they make of a secret, no run of eight of its bytes is left to decode.
+//!
+//! The check shares nothing with the crate: it decodes what is left, by its own means, and looks for the secret in it. An encoder that
+//! is not installed is passed over; `bash` and `base64` must be there.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use redact::Plan;
+
+const PEM: &str = "-----BEGIN PRIVATE KEY-----
+MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7VJTUt9Us8cKj
+MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu
+NMoSfm76oqFvAp8Gy0iz5sxjZmSnXyCdPEovGhLa0VzMaQ8s+CLOyS56YyCFGeJZ
+qgtzJ6GR3eqoYSW9b9UMvkBpZODSctWSNGj3P7jRFDO5VoTwCQAWbFnOjDfH5Ulg
+p2PKSQnSJP3AJLQNFNe7br1XbrhV
+-----END PRIVATE KEY-----
+";
+
+/// A secret, and what is secret in it.
+struct Secret {
+    value: String,
+    parts: Vec<String>,
+}
+
+fn corpus() -> Vec<Secret> {
+    let plain = |value: &str| Secret { value: value.to_owned(), parts: vec![value.to_owned()] };
+    let of = |value: &str, parts: &[&str]| Secret {
+        value: value.to_owned(),
+        parts: parts.iter().map(|&part| part.to_owned()).collect(),
+    };
+    let body: Vec<&str> = PEM.lines().filter(|line| !line.starts_with("---")).collect();
+    let account = serde_json::json!({
+        "type": "service_account", "project_id": "acme-prod-371204", "private_key_id": "9f3c1a7be2d84f60a5b1c2d3e4f5061728394a5b",
+        "private_key": PEM, "client_email": "deployer@acme-prod-371204.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token", "universe_domain": "googleapis.com",
+    });
+    let mut account_parts = body.clone();
+    account_parts.push("9f3c1a7be2d84f60a5b1c2d3e4f5061728394a5b");
+    vec![
+        plain("hunter2-SECRET"),
+        plain("sk_live_4eC39HqLyjWDarjtT1zdp7dc"),
+        plain("p%25w&q=1/2+3<4>\"5'6\\7`8$9"),
+        plain("Grüße-aus-Ω-9f8e7d6c5b4a"),
+        plain("it's \"quoted\" & 100% $HOME `x` \\n 4711"),
+        plain("Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZGVm"),
+        plain("xkqzvbnwtrplmgfdhjkcsxwqzvbnmkjhgfdtrpl"),
+        of(
+            "postgres://shop:Tr0ub4dor%263%2Fxyz@db.internal:5432/shop?sslmode=require",
+            &["Tr0ub4dor&3/xyz", "Tr0ub4dor%263%2Fxyz"],
+        ),
+        of("https://hooks.example.com/services/T0A1B2C3D/B9Z8Y7X6W/q1w2e3r4t5y6u7i8o9p0", &["q1w2e3r4t5y6u7i8o9p0"]),
+        of(PEM, &body),
+        of(&serde_json::to_string_pretty(&account).unwrap(), &account_parts),
+        of("user: shop\npassword: 8Kx!vQ2#mZ7p\nregion: eu\n", &["8Kx!vQ2#mZ7p"]),
+    ]
+}
+
+/// Each prints what it makes of `$S`, in a log line as often as not.
+const ENCODERS: &[(&str, &[&str])] = &[
+    ("bash", &["-c", r#"printf '%s\n' "$S""#]),
+    ("bash", &["-c", r#"printf 'key=%q;\n' "$S""#]),
+    ("bash", &["-c", r#"echo "key=${S@Q}""#]),
+    ("bash", &["-c", r#"set -x; : "$S""#]),
+    ("bash", &["-c", r#"printf '%s' "$S" | base64"#]),
+    ("bash", &["-c", r#"echo "$S" | base64 -w0"#]),
+    ("bash", &["-c", r#"printf 'user:%s' "$S" | base64 -w0"#]),
+    ("bash", &["-c", r#"printf '%s:x' "$S" | base64 -w0"#]),
+    ("bash", &["-c", r#"printf 'u:%s:pass' "$S" | base64 | tr -d '\n'"#]),
+    ("xxd", &[]),
+    ("xxd", &["-p"]),
+    ("xxd", &["-u", "-p", "-c0"]),
+    ("od", &["-An", "-tx1"]),
+    ("hexdump", &["-C"]),
+    ("jq", &["-cn", "env.S"]),
+    ("jq", &["-cn", "{password: env.S, n: 1}"]),
+    ("jq", &["-rn", "env.S | try fromjson catch ."]),
+    ("jq", &["-cn", "env.S | try fromjson catch ."]),
+    ("jq", &["-rn", "env.S | @uri, @html, @sh, @json, @base64"]),
+    ("node", &["-e", "console.log(JSON.stringify({s: process.env.S}))"]),
+    ("node", &["-e", "console.log(encodeURIComponent(process.env.S)); console.log(encodeURI(process.env.S))"]),
+    ("node", &["-e", "console.log(String(new URLSearchParams({s: process.env.S})))"]),
+    ("node", &["-e", "console.log(Buffer.from('x' + process.env.S).toString('base64url'))"]),
+    ("node", &["-e", "console.log({s: process.env.S})"]),
+    ("python3", &["-c", "import os,json; print(json.dumps({'s': os.environ['S']}))"]),
+    (
+        "python3",
+        &[
+            "-c",
+            "import os,urllib.parse as u; s=os.environ['S']; print(u.quote(s)); print(u.quote_plus(s)); print(u.quote(s, safe=''))",
+        ],
+    ),
+    (
+        "python3",
+        &["-c", "import os,html; s=os.environ['S']; print(html.escape(s)); print(repr(s)); print(s.encode().hex(':'))"],
+    ),
+    (
+        "python3",
+        &[
+            "-c",
+            "import os,base64; s=os.environ['S'].encode(); print(base64.encodebytes(b'ab'+s).decode()); print(base64.b16encode(s).decode())",
+        ],
+    ),
+    ("perl", &["-e", "print unpack('H*', $ENV{S}), qq(\\n)"]),
+    ("perl", &["-MMIME::Base64", "-e", "print encode_base64('a:' . $ENV{S})"]),
+    ("perl", &["-e", "($s = $ENV{S}) =~ s/([^A-Za-z0-9])/sprintf('%%%02x', ord($1))/ge; print $s"]),
+];
+
+fn encoded(program: &str, arguments: &[&str], secret: &str) -> Option<Vec<u8>> {
+    let mut command = Command::new(program);
+    command.args(arguments).env("S", secret).env("LC_ALL", "C.UTF-8").stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+    let mut stdin = child.stdin.take().unwrap();
+    // Encoders that read nothing may be gone already.
+    let _ = std::io::Write::write_all(&mut stdin, secret.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Some([output.stdout, output.stderr].concat())
+}
+
+/// Everything that `text` may stand for, line by line: itself, unescaped, and decoded from base64 and hexadecimal at any offset.
+fn readings(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = vec![text.to_vec()];
+    for line in text.split(|&byte| byte == b'\n') {
+        all.push(unescaped(line, b'%', 0));
+        all.push(unescaped(line, b'\\', 1));
+        let markup = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
+        let line_text = String::from_utf8_lossy(line).into_owned();
+        all.push(markup.iter().fold(line_text, |text, (from, to)| text.replace(from, to)).into_bytes());
+        let runs =
+            line.split(|byte| !byte.is_ascii_alphanumeric() && !b"+/-_".contains(byte)).filter(|run| run.len() >= 8);
+        for run in runs {
+            all.extend((0..4).map(|offset| unbase64(&run[offset..])));
+        }
+        let digits: Vec<u8> = line.iter().copied().filter(|byte| !b" :".contains(byte)).collect();
+        for run in digits.split(|byte| !byte.is_ascii_hexdigit()) {
+            all.extend((0..2.min(run.len())).map(|offset| unhex(&run[offset..])));
+        }
+    }
+    all
+}
+
+fn unescaped(line: &[u8], escape: u8, skipped: usize) -> Vec<u8> {
+    let (mut out, mut at) = (Vec::new(), 0);
+    while at < line.len() {
+        let width = if escape == b'%' { 2 } else { 4 };
+        let is_hex = line[at] == escape && (escape == b'%' || line.get(at + 1) == Some(&b'u'));
+        let digits = line.get(at + 1 + skipped..at + 1 + skipped + width).filter(|_| is_hex);
+        let code = digits.and_then(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        if let Some(code) = code {
+            match (escape, char::from_u32(code)) {
+                (b'\\', Some(character)) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+                _ => out.push(u8::try_from(code & 0xff).unwrap()),
+            }
+            at += 1 + skipped + width;
+        } else {
+            at += usize::from(line[at] == escape && escape == b'\\' && at + 1 < line.len());
+            out.push(line[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
+fn unbase64(run: &[u8]) -> Vec<u8> {
+    let standard: Vec<u8> = run
+        .iter()
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        })
+        .collect();
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, config);
+    let usable = if standard.len() % 4 == 1 { standard.len() - 1 } else { standard.len() };
+    engine.decode(&standard[..usable]).unwrap_or_default()
+}
+
+fn unhex(run: &[u8]) -> Vec<u8> {
+    run.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// A run of eight bytes of the secret that can still be read.
+fn leak(shown: &[u8], secret: &Secret) -> Option<String> {
+    let windows: BTreeSet<&[u8]> = secret.parts.iter().flat_map(|part| part.as_bytes().windows(8)).collect();
+    let readings = readings(shown);
+    let mut found = readings.iter().flat_map(|reading| reading.windows(8)).filter(|window| windows.contains(window));
+    found.next().map(|window| String::from_utf8_lossy(window).into_owned())
+}
+
+fn redacted(plan: &Plan, text: &[u8]) -> Vec<u8> {
+    let mut redactor = plan.redactor();
+    let mut out = redactor.push(text);
+    out.extend(redactor.finish());
+    out
+}
+
+#[test]
+fn no_encoder_leaves_eight_bytes_of_a_secret_to_decode() {
+    let mut run = 0;
+    let mut leaks = Vec::new();
+    for secret in corpus() {
+        let mut plan = Plan::new();
+        plan.add("SECRET", &secret.value);
+        for (program, arguments) in ENCODERS {
+            let Some(text) = encoded(program, arguments, &secret.value) else { continue };
+            run += 1;
+            if let Some(leak) = leak(&redacted(&plan, &text), &secret) {
+                leaks.push(format!(
+                    "{program} {arguments:?} of {:.20?}… leaves {leak:?}\n{}",
+                    secret.value,
+                    String::from_utf8_lossy(&redacted(&plan, &text))
+                ));
+            }
+        }
+    }
+    assert!(run >= 9 * corpus().len(), "bash and base64 must be there: {run}");
+    assert!(leaks.is_empty(), "{} leaks of {run}:\n{}", leaks.len(), leaks.join("\n"));
+}
+
+#[test]
+fn the_check_itself_sees_what_is_not_redacted() {
+    let secret = &corpus()[1];
+    for (program, arguments) in ENCODERS {
+        if let Some(text) = encoded(program, arguments, &secret.value) {
+            assert!(leak(&text, secret).is_some(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&text));
+        }
+    }
+}
+
+#[test]
+fn words_and_braces_around_secrets_stay() {
+    let mut plan = Plan::new();
+    for secret in corpus() {
+        plan.add("SECRET", &secret.value);
+    }
+    for line in [
+        "if (x) { return 1; }",
+        "type: service_account, region: eu-central-1",
+        "connecting to postgres://localhost:5432/shop as shop",
+        "-----BEGIN PRIVATE KEY-----",
+        "POST https://oauth2.googleapis.com/token 200 in 120 ms",
+        "took 11.3 seconds on port 8081",
+    ] {
+        assert_eq!(String::from_utf8(redacted(&plan, line.as_bytes())).unwrap(), line);
+    }
+}
+
+#[test]
+fn ten_thousand_lines_of_ordinary_build_logs_come_through_unchanged() {
+    let mut plan = Plan::new();
+    for secret in corpus() {
+        plan.add("SECRET", &secret.value);
+    }
+    // Real lines of package managers, compilers, test runners and system tools, once for each of some timestamps.
+    let lines: Vec<&str> = include_str!("fixtures/build.log").lines().collect();
+    let line = |number: usize| {
+        let (minute, second, text) = (number / 60 % 60, number % 60, lines[number % lines.len()]);
+        format!("2026-11-21T05:{minute:02}:{second:02}.{number:04}Z {text}\n")
+    };
+    let log = (0..10_000).map(line).collect::<Vec<_>>().concat();
+    let shown = String::from_utf8(redacted(&plan, log.as_bytes())).unwrap();
+    let changed: Vec<_> = log.lines().zip(shown.lines()).filter(|(before, after)| before != after).collect();
+    assert!(shown == log, "{changed:#?}");
+}
