@@ -7,6 +7,8 @@ use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
 use ssh::User;
 
+use crate::deploy::{Wait, pause};
+
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
   [user@]host[:port] [HOST-KEY], one a line; IPv6 in brackets where a port follows; or JSON: a text, a list of texts or of
@@ -86,6 +88,10 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "FILE")]
     pub(crate) known_hosts: Option<PathBuf>,
 
+    /// Accept host keys that nobody knows, and say which; a changed one is refused all the same
+    #[arg(long)]
+    pub(crate) accept_new: bool,
+
     /// The variable or Doppler secret that holds the private key, in place of `SSH_PRIVATE_KEY`
     #[arg(long, value_name = "NAME")]
     pub(crate) key_env: Option<String>,
@@ -97,6 +103,10 @@ pub(crate) struct Connection {
     /// Seconds (or `1m`) to connect to a host
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15")]
     pub(crate) connect_timeout: Duration,
+
+    /// Seconds (or `5m`) to wait for hosts that are booting
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
 }
 
 /// What runs, and how much of it at once.
@@ -130,6 +140,10 @@ pub(crate) enum Format {
 impl Args {
     pub(crate) fn jobs(&self) -> usize {
         usize::from(self.running.jobs)
+    }
+
+    pub(crate) fn wait(&self) -> Option<Wait> {
+        self.connection.wait.map(|limit| Wait { limit, pause })
     }
 }
 
@@ -187,7 +201,7 @@ mod tests {
     fn times_have_units() {
         assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
         assert_eq!(duration("1.5m").unwrap(), Duration::from_secs(90));
-        assert_eq!(duration("1h").unwrap(), Duration::from_secs(3600));
+        assert_eq!(duration("1h").unwrap(), Duration::from_hours(1));
         for text in ["", "s", "0", "-1", "1d", "NaN", "inf", "1e99h"] {
             assert!(duration(text).is_err(), "{text}");
         }

@@ -23,8 +23,24 @@ pub(crate) struct Plan {
     pub(crate) jobs: usize,
     /// How long it may take on a host.
     pub(crate) timeout: Option<Duration>,
+    /// How long hosts that are not there yet are waited for.
+    pub(crate) wait: Option<Wait>,
     /// Whether to change nothing.
     pub(crate) rehearsal: bool,
+}
+
+/// Patience with hosts that are booting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    /// How long in all.
+    pub(crate) limit: Duration,
+    /// How long after the n-th try, from 0.
+    pub(crate) pause: fn(u32) -> Duration,
+}
+
+/// 1, 2, 4, then 5 s.
+pub(crate) fn pause(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.min(3)).min(Duration::from_secs(5))
 }
 
 /// What became of a host.
@@ -53,6 +69,8 @@ pub(crate) enum Cut {
 
 /// Sees what happens, while it happens. Hosts are known by their place in the plan.
 pub(crate) trait Observer {
+    /// A host is not there yet; told once.
+    fn waiting(&self, host: usize, refusal: &Refusal);
     /// A host is ready.
     fn ready(&self, host: usize, ready: &Ready);
     /// The command begins on a host.
@@ -97,7 +115,7 @@ async fn check<T: Transport>(
 ) -> Option<T::Session> {
     let begun = Instant::now();
     let outcome = tokio::select! {
-        session = transport.connect(target, &plan.program) => match session {
+        session = reach(plan, target, host, transport, observer) => match session {
             Ok(session) => {
                 observer.ready(host, session.ready());
                 return Some(session);
@@ -108,6 +126,34 @@ async fn check<T: Transport>(
     };
     observer.ended(host, &outcome, begun.elapsed());
     None
+}
+
+/// Connects; again where the failure may pass and there is time to wait.
+async fn reach<T: Transport>(
+    plan: &Plan,
+    target: &Target,
+    host: usize,
+    transport: &T,
+    observer: &impl Observer,
+) -> Result<T::Session, Refusal> {
+    let begun = Instant::now();
+    let mut tries = 0;
+    loop {
+        let refusal = match transport.connect(target, &plan.program).await {
+            Ok(session) => return Ok(session),
+            Err(refusal) => refusal,
+        };
+        let Some(wait) = plan.wait.filter(|_| refusal.cause.may_pass()) else { return Err(refusal) };
+        let pause = (wait.pause)(tries);
+        if begun.elapsed() + pause > wait.limit {
+            return Err(refusal);
+        }
+        if tries == 0 {
+            observer.waiting(host, &refusal);
+        }
+        tokio::time::sleep(pause).await;
+        tries += 1;
+    }
 }
 
 /// Runs the command on a host that is ready, in its turn.

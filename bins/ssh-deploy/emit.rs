@@ -65,6 +65,8 @@ fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value
         let (judgement, elapsed) = host.end.as_ref()?;
         let check = report.checks().map(|(_, check)| check).find(|check| check.name == target.name);
         let mut value = json!(check.map(|check| check.data.clone()).unwrap_or_default());
+        value["host"] = json!(target.address.host.as_str());
+        value["port"] = json!(target.address.port);
         value["name"] = json!(target.name);
         value["status"] = json!(judgement.status);
         value["reason"] = json!(judgement.reason);

@@ -11,7 +11,7 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
-use ssh::{PrivateKey, Program, Settings, Target, inventory};
+use ssh::{PrivateKey, Program, Settings, Target, UnknownHosts, inventory};
 
 use crate::args::Args;
 
@@ -61,13 +61,16 @@ pub(crate) struct Found(BTreeMap<String, SecretString>);
 pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found> {
     let key = args.connection.key_env.as_deref().unwrap_or(KEY);
     let mut names = vec![key, PASSPHRASE];
-    if args.connection.known_hosts.is_none() {
+    // Public, so it is not masked where that can be helped.
+    let public = console.environment().get(KNOWN_HOSTS);
+    if args.connection.known_hosts.is_none() && public.is_none() {
         names.push(KNOWN_HOSTS);
     }
     names.extend(args.running.env.iter().map(String::as_str));
     let credentials = Credentials::new(console.environment(), Deadline::after(Duration::from_mins(1)));
     let found = credentials.find_all(&names, &|values| console.mask(values)).await?;
-    let found = Found(found.into_iter().map(|one| (one.name, one.value)).collect());
+    let public = public.map(|lines| (KNOWN_HOSTS.to_owned(), lines.into()));
+    let found = Found(found.into_iter().map(|one| (one.name, one.value)).chain(public).collect());
     let asked_for = args.running.env.iter().chain(&args.connection.key_env);
     match asked_for.into_iter().find(|name| !found.0.contains_key(*name)) {
         Some(name) => Err(credentials.missing(name)),
@@ -123,6 +126,7 @@ pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usi
         environment: environment(args, console),
         known_hosts: known_hosts(args, found)?,
         key: key.map(|key| (key, found.0.get(PASSPHRASE).cloned())),
+        unknown_hosts: if args.connection.accept_new { UnknownHosts::Accept } else { UnknownHosts::Refuse },
         connect_timeout: args.connection.connect_timeout,
         // More only makes each slower, and looks like an attack to a bastion.
         handshakes: cores * 4,

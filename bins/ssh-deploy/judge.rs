@@ -183,7 +183,11 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
         Cause::UnknownHostKey | Cause::ChangedHostKey => {
             let (kind, fingerprint) = refusal.host_key.as_deref()?.split_once(' ')?;
             let file = kind.strip_prefix("ssh-").or_else(|| kind.split('-').next()).unwrap_or(kind);
-            let place = if target.host_keys.is_empty() { "give the host as" } else { "correct it to" };
+            let place = match (target.host_keys.is_empty(), refusal.cause) {
+                (false, _) => "correct it to",
+                (true, Cause::ChangedHostKey) => "replace its line in the known hosts, or give the host as",
+                (true, _) => "give the host as",
+            };
             format!(
                 "compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_{file}_key.pub); only if it is the same, {place} `{} {fingerprint}`",
                 target.address

@@ -9,7 +9,7 @@ use cli::Console;
 use redact::Redactor;
 use report::{Event, Recorder, Status};
 use serde_json::{Map, Value, json};
-use ssh::{Line, Ready, Source, Target};
+use ssh::{Line, Ready, Refusal, Source, Target};
 
 use crate::args::Format;
 use crate::deploy::{Observer, Outcome, Plan};
@@ -44,7 +44,6 @@ pub(crate) struct Host {
     ready: Option<Ready>,
     reached: Option<Duration>,
     tail: VecDeque<String>,
-    lines: u64,
     /// How it ended, and after how long.
     pub(crate) end: Option<(Judgement, Duration)>,
 }
@@ -131,7 +130,19 @@ impl<'a> Log<'a> {
 }
 
 impl Observer for Log<'_> {
+    fn waiting(&self, host: usize, refusal: &Refusal) {
+        self.console.status(&format!("{}: not there yet ({})", self.plan.targets[host].name, refusal.text));
+    }
+
     fn ready(&self, host: usize, ready: &Ready) {
+        if let (true, Some(key)) = (ready.newly_known, &ready.host_key) {
+            let target = &self.plan.targets[host];
+            let fingerprint = key.split(' ').next_back().unwrap_or(key);
+            self.console.warn(&format!(
+                "{}: its host key {key} was accepted unseen; from now on give the host as `{} {fingerprint}`",
+                target.name, target.address
+            ));
+        }
         let mut state = self.state.borrow_mut();
         state.hosts[host].reached = Some(state.begun.elapsed());
         state.hosts[host].ready = Some(ready.clone());
@@ -166,7 +177,6 @@ impl Observer for Log<'_> {
         let mut state = self.state.borrow_mut();
         let host = &mut state.hosts[host];
         self.console.foreign(&host.gutter, &bytes);
-        host.lines += 1;
         if host.tail.len() == TAIL {
             host.tail.pop_front();
         }
@@ -210,13 +220,11 @@ impl Observer for Log<'_> {
 fn data(target: &Target, host: &Host) -> Map<String, Value> {
     let ready = host.ready.as_ref();
     let fields = [
-        ("host", Some(json!(target.address.host.as_str()))),
+        ("address", Some(json!(target.address.to_string()))),
         ("user", target.address.user.as_ref().map(|user| json!(user.as_str()))),
-        ("port", target.address.port.map(Value::from)),
         ("host_key", ready.and_then(|ready| ready.host_key.as_deref()).map(Value::from)),
         ("interpreter", ready.map(|ready| json!(ready.interpreter))),
         ("reached_seconds", host.reached.map(|time| json!(seconds(time)))),
-        ("lines", ready.map(|_| json!(host.lines))),
         ("labels", (!target.labels.is_empty()).then(|| json!(target.labels))),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

@@ -33,7 +33,14 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         let program = gather::program(args, &found)?;
         let settings = gather::settings(args, console, &found, targets.len())?;
         let values = gather::hidden(&program);
-        let plan = deploy::Plan { targets, program, jobs: args.jobs(), timeout: args.timeout, rehearsal: args.dry_run };
+        let plan = deploy::Plan {
+            targets,
+            program,
+            jobs: args.jobs(),
+            timeout: args.timeout,
+            wait: args.wait(),
+            rehearsal: args.dry_run,
+        };
         let stop = stop::on_signals()?;
         let transport = ssh::OpenSsh::prepare(settings).await?;
         let log = Log::new(&plan, args.format, || values.as_ref().map(redact::Plan::redactor), console);

@@ -6,15 +6,22 @@ use std::time::Duration;
 
 use ssh::{Cause, Ending, Line, Program, Ready, Refusal, Session, Target, Transport, Verdict, inventory};
 
-use super::{Cut, Observer, Outcome, Plan, carry_out};
+use super::{Cut, Observer, Outcome, Plan, Wait, carry_out, pause};
 use crate::stop::{Stop, Told};
 
-/// What each host does: `down` refuses the connection, `stuck` runs until it is told to end, else the code it exits with.
-struct Hosts;
+/// What each host does: `down` refuses the connection, `booting` does so twice, `stuck` runs until it is told to end, else the code it exits with.
+#[derive(Default)]
+struct Hosts {
+    tries: std::cell::Cell<u32>,
+}
 
 struct Host {
     name: String,
     ready: Ready,
+}
+
+fn refusal(cause: Cause) -> Refusal {
+    Refusal { cause, text: String::new(), host_key: None, offered: Vec::new() }
 }
 
 impl Transport for Hosts {
@@ -22,7 +29,13 @@ impl Transport for Hosts {
 
     async fn connect(&self, target: &Target, _program: &Program) -> Result<Host, Refusal> {
         match target.name.as_str() {
-            "down" => Err(Refusal { cause: Cause::Refused, text: String::new(), host_key: None, offered: Vec::new() }),
+            "down" => Err(refusal(Cause::Refused)),
+            // Boots at the third try.
+            "booting" if self.tries.replace(self.tries.get() + 1) < 2 => Err(refusal(Cause::TimedOut)),
+            "stranger" => {
+                self.tries.set(self.tries.get() + 1);
+                Err(refusal(Cause::UnknownHostKey))
+            }
             "slow" => std::future::pending().await,
             name => Ok(Host { name: name.to_owned(), ready: Ready::default() }),
         }
@@ -54,6 +67,7 @@ struct Memory {
 }
 
 impl Observer for Memory {
+    fn waiting(&self, _host: usize, _refusal: &Refusal) {}
     fn ready(&self, _host: usize, _ready: &Ready) {}
     fn begun(&self, _host: usize) {
         let mut running = self.running.borrow_mut();
@@ -72,13 +86,13 @@ impl Observer for Memory {
 fn plan(hosts: &[&str]) -> Plan {
     let targets = hosts.iter().map(|host| inventory::of_line(host).unwrap()).collect();
     let program = Program::new(b"true\n".to_vec());
-    Plan { targets, program, jobs: 64, timeout: None, rehearsal: false }
+    Plan { targets, program, jobs: 64, timeout: None, wait: None, rehearsal: false }
 }
 
 fn carried_out(plan: &Plan, stop: &Stop) -> (Vec<Outcome>, usize) {
     let memory = Memory::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(carry_out(plan, &Hosts, stop, &memory));
+    runtime.block_on(carry_out(plan, &Hosts::default(), stop, &memory));
     let ends: Vec<Outcome> = memory.ends.into_inner().into_values().collect();
     assert_eq!(ends.len(), plan.targets.len());
     (ends, memory.running.into_inner().1)
@@ -130,4 +144,28 @@ fn a_signal_before_all_are_ready_changes_no_host() {
     sender.send(Some(Told::Interrupt)).unwrap();
     let (ends, _) = carried_out(&plan(&["slow", "a"]), &stop);
     assert_eq!(ends, [Outcome::NotBegun(Told::Interrupt), Outcome::NotBegun(Told::Interrupt)]);
+}
+
+#[test]
+fn a_host_that_is_booting_is_waited_for() {
+    let (_sender, stop) = Stop::by_hand();
+    let wait = Some(Wait { limit: Duration::from_mins(1), pause: |_| Duration::ZERO });
+    assert_eq!(carried_out(&Plan { wait, ..plan(&["booting"]) }, &stop).0, [exited(0, None)]);
+    assert!(matches!(carried_out(&plan(&["booting"]), &stop).0[0], Outcome::Refused(_)));
+}
+
+#[test]
+fn a_host_that_refuses_for_good_is_not_asked_again() {
+    let (_sender, stop) = Stop::by_hand();
+    let hosts = Hosts::default();
+    let patient =
+        Plan { wait: Some(Wait { limit: Duration::from_mins(1), pause: |_| Duration::ZERO }), ..plan(&["stranger"]) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(carry_out(&patient, &hosts, &stop, &Memory::default()));
+    assert_eq!(hosts.tries.get(), 1);
+}
+
+#[test]
+fn the_pauses_between_tries_grow_to_five_seconds() {
+    assert_eq!([0, 1, 2, 3, 40].map(|tries| pause(tries).as_secs()), [1, 2, 4, 5, 5]);
 }

@@ -15,7 +15,9 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::PrivateKey;
 use crate::openssh::missing;
 
-const UNTIL_THE_PIPE_ENDS: &str = r#"echo; cat >/dev/null; kill "$SSH_AGENT_PID""#;
+/// The agent removes its socket when it ends.
+const UNTIL_THE_PIPE_ENDS: &str = r#"echo; cat >/dev/null; kill "$SSH_AGENT_PID"
+n=0; while [ -S "$SSH_AUTH_SOCK" ] && [ "$n" -lt 100 ]; do n=$((n + 1)); sleep 0.01; done"#;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running agent with one key in it.

@@ -16,6 +16,17 @@ pub(crate) struct Policy<'a> {
     pub(crate) key: Option<(&'a Path, &'a Path)>,
     /// How long a connection may take.
     pub(crate) connect_seconds: u64,
+    /// What becomes of a server whose key nobody knows.
+    pub(crate) unknown: UnknownHosts,
+}
+
+/// What becomes of a server whose key nobody knows; a changed key is refused always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownHosts {
+    /// It is refused.
+    Refuse,
+    /// Its key is taken for its own from then on.
+    Accept,
 }
 
 /// The text of the configuration file.
@@ -26,9 +37,13 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
     let key = policy.key.map(|(socket, public_key)| {
         format!("IdentityAgent {}\nIdentityFile {}\nIdentitiesOnly yes\n", quoted(socket), quoted(public_key))
     });
+    let strict = match policy.unknown {
+        UnknownHosts::Refuse => "yes",
+        UnknownHosts::Accept => "accept-new",
+    };
     format!(
         "Host *\n\
-         BatchMode yes\nStrictHostKeyChecking yes\nUpdateHostKeys no\nVisualHostKey no\nLogLevel ERROR\n\
+         BatchMode yes\nStrictHostKeyChecking {strict}\nUpdateHostKeys no\nVisualHostKey no\nLogLevel ERROR\n\
          ConnectTimeout {}\nServerAliveInterval 15\nServerAliveCountMax 3\n\
          ForwardAgent no\nForwardX11 no\nClearAllForwardings yes\n\
          PermitLocalCommand no\nRemoteCommand none\nRequestTTY no\nEscapeChar none\n\
@@ -54,6 +69,8 @@ pub(crate) struct Files<'a> {
     pub(crate) pins: &'a Path,
     /// The program that compares fingerprints.
     pub(crate) fingerprints: &'a Path,
+    /// Types of host keys that are not to be asked for.
+    pub(crate) unwanted: &'a [String],
 }
 
 /// The arguments after `ssh`. No secret, no text of the user's but the checked address.
@@ -63,6 +80,7 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
     // The log is where causes are read from; the offered keys and the server's fingerprint are at this level.
     words.extend(["-o", "LogLevel=DEBUG1", "-T", "-x", "-a"].map(str::to_owned));
     if !target.host_keys.is_empty() {
+        words.extend(["-o", "StrictHostKeyChecking=yes"].map(str::to_owned));
         words.extend(["-o".to_owned(), format!("HostKeyAlias={ALIAS}")]);
         words.extend(["-o".to_owned(), format!("UserKnownHostsFile={}", quoted(files.pins))]);
         let fingerprints: Vec<String> = target
@@ -76,6 +94,9 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
             words.extend(["-o".to_owned(), format!("KnownHostsCommand={program}")]);
         }
     }
+    if !files.unwanted.is_empty() {
+        words.extend(["-o".to_owned(), format!("HostKeyAlgorithms=-{}", algorithms(files.unwanted).join(","))]);
+    }
     if let Some(port) = target.address.port {
         words.extend(["-p".to_owned(), port.to_string()]);
     }
@@ -84,6 +105,14 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
     }
     words.extend(["--".to_owned(), target.address.host.as_str().to_owned(), command_line.to_owned()]);
     words
+}
+
+/// The signature algorithms of key types, as patterns: an RSA key has three, and every type a certificate.
+fn algorithms(types: &[String]) -> Vec<String> {
+    let patterns = |kind: &String| {
+        if kind == "ssh-rsa" { vec!["ssh-rsa*".to_owned(), "rsa-*".to_owned()] } else { vec![format!("{kind}*")] }
+    };
+    types.iter().flat_map(patterns).collect()
 }
 
 /// The name under which a pinned server's keys are looked up: independent of its address, alias and port.
@@ -116,7 +145,7 @@ done
 mod tests {
     use std::path::Path;
 
-    use super::{ALIAS, Files, Policy, arguments, configuration, pins};
+    use super::{ALIAS, Files, Policy, UnknownHosts, arguments, configuration, pins};
 
     fn files() -> Files<'static> {
         Files {
@@ -124,6 +153,7 @@ mod tests {
             log: Path::new("/t/log"),
             pins: Path::new("/t/pins"),
             fingerprints: Path::new("/t/100%/sum"),
+            unwanted: &[],
         }
     }
 
@@ -144,6 +174,8 @@ mod tests {
     #[test]
     fn a_pinned_host_is_known_by_its_own_keys_alone() {
         let words = arguments(&target(&format!("web1 {KEY}")), &files(), "x").join(" ");
+        // Whatever --accept-new says.
+        assert!(words.contains("StrictHostKeyChecking=yes"), "{words}");
         assert!(words.contains("HostKeyAlias=ssh-deploy-pinned -o UserKnownHostsFile=\"/t/pins\""), "{words}");
         assert!(!words.contains("KnownHostsCommand"));
         let print = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU";
@@ -162,7 +194,12 @@ mod tests {
 
     #[test]
     fn our_values_stand_before_the_users_own() {
-        let policy = Policy { known_hosts: Some(Path::new("/t/known hosts")), key: None, connect_seconds: 10 };
+        let policy = Policy {
+            known_hosts: Some(Path::new("/t/known hosts")),
+            key: None,
+            connect_seconds: 10,
+            unknown: UnknownHosts::Refuse,
+        };
         let text = configuration(&policy);
         let position = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
         for line in

@@ -82,6 +82,12 @@ impl Cause {
         }
     }
 
+    /// Whether a server that is booting fails like this, and may not a moment later.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Resolve | Self::Refused | Self::NoRoute | Self::TimedOut | Self::Dropped)
+    }
+
     /// What a caller can do about it.
     #[must_use]
     pub fn kind(self) -> Kind {
@@ -157,6 +163,11 @@ pub(crate) fn ending(log: &str) -> String {
 /// The type and fingerprint of the key that the server showed.
 pub(crate) fn host_key(log: &str) -> Option<String> {
     log.lines().rev().find_map(|line| line.split_once("Server host key: ")).map(|(_, key)| key.trim().to_owned())
+}
+
+/// Whether the server's key was new and has been added to the known ones.
+pub(crate) fn newly_known(log: &str) -> bool {
+    log.lines().any(|line| line.starts_with("Warning: Permanently added "))
 }
 
 /// `ED25519 SHA256:…` of each `Offering public key: NAME ED25519 SHA256:… agent`; a name may hold spaces.

@@ -16,6 +16,7 @@ mod target;
 mod transport;
 
 pub use bootstrap::{Interpreter, Program};
+pub use client::UnknownHosts;
 pub use evidence::{Cause, Refusal};
 pub use host_key::HostKey;
 pub use openssh::{OpenSsh, Settings};

@@ -17,9 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
 use crate::agent::Agent;
-use crate::client::{FINGERPRINTS, Files, Policy, arguments, configuration, pins};
-use crate::evidence::{host_key, refusal};
-use crate::{Cause, PrivateKey, Program, Ready, Refusal, Target, Transport};
+use crate::client::{FINGERPRINTS, Files, Policy, UnknownHosts, arguments, configuration, pins};
+use crate::evidence::{host_key, newly_known, refusal};
+use crate::{Cause, HostKey, PrivateKey, Program, Ready, Refusal, Target, Transport};
 use conversation::Conversation;
 
 /// What all connections of a run share.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub known_hosts: Option<String>,
     /// The only key to offer, with its passphrase; the user's own agent and files where it is `None`.
     pub key: Option<(PrivateKey, Option<SecretString>)>,
+    /// What becomes of a server whose key nobody knows.
+    pub unknown_hosts: UnknownHosts,
     /// How long reaching a server may take.
     pub connect_timeout: Duration,
     /// How many servers are shaken hands with at once.
@@ -75,6 +77,7 @@ impl OpenSsh {
             known_hosts: settings.known_hosts.as_ref().map(|_| known_hosts.as_path()),
             key: agent.as_ref().map(|agent| (agent.socket.as_path(), agent.public_key.as_path())),
             connect_seconds: settings.connect_timeout.as_secs().max(1),
+            unknown: settings.unknown_hosts,
         };
         file("config", &configuration(&policy))?;
         file("fingerprints", FINGERPRINTS)?;
@@ -97,12 +100,12 @@ impl OpenSsh {
         }
     }
 
-    async fn attempt(&self, target: &Target, program: &Program) -> Result<Conversation, Refusal> {
+    async fn attempt(&self, target: &Target, program: &Program, unwanted: &[String]) -> Result<Conversation, Refusal> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let log = self.folder.path().join(format!("log-{number}"));
         let nonce = nonce();
         let stage = program.stage(&nonce);
-        let child = self.spawn(target, &Program::command_line(&stage, &nonce), &log, number)?;
+        let child = self.spawn(target, &Program::command_line(&stage, &nonce), &log, (number, unwanted))?;
         let Some(mut conversation) = Conversation::new(child, nonce) else {
             return Err(unreachable("ssh has no pipes"));
         };
@@ -112,7 +115,7 @@ impl OpenSsh {
         let text = read_log(&log);
         match begun {
             Ok(Ok(interpreter)) => {
-                conversation.ready = Ready { interpreter, host_key: host_key(&text) };
+                conversation.ready = Ready { interpreter, host_key: host_key(&text), newly_known: newly_known(&text) };
                 conversation.log = log;
                 Ok(conversation)
             }
@@ -125,7 +128,13 @@ impl OpenSsh {
         }
     }
 
-    fn spawn(&self, target: &Target, command_line: &str, log: &Path, number: u64) -> Result<Child, Refusal> {
+    fn spawn(
+        &self,
+        target: &Target,
+        command_line: &str,
+        log: &Path,
+        (number, unwanted): (u64, &[String]),
+    ) -> Result<Child, Refusal> {
         let pin_file = self.folder.path().join(format!("pins-{number}"));
         if !target.host_keys.is_empty() {
             std::fs::write(&pin_file, pins(target, &self.known_hosts))
@@ -136,6 +145,7 @@ impl OpenSsh {
             log,
             pins: &pin_file,
             fingerprints: &self.folder.path().join("fingerprints"),
+            unwanted,
         };
         let mut command = Command::new("ssh");
         command.args(arguments(target, &files, command_line));
@@ -154,20 +164,37 @@ impl Transport for OpenSsh {
 
     async fn connect(&self, target: &Target, program: &Program) -> Result<Conversation, Refusal> {
         let mut attempt = 1;
+        let mut unwanted = Vec::new();
+        let mut first_key: Option<Refusal> = None;
         loop {
             let result = {
                 let _permit = self.handshakes.acquire().await;
-                self.attempt(target, program).await
+                self.attempt(target, program, &unwanted).await
             };
-            match result {
-                Err(Refusal { cause: Cause::Dropped, .. }) if attempt < ATTEMPTS => {
-                    tokio::time::sleep(Duration::from_millis(500) * attempt).await;
-                    attempt += 1;
-                }
-                result => return result,
+            let refusal = match result {
+                Ok(conversation) => return Ok(conversation),
+                Err(refusal) => refusal,
+            };
+            if refusal.cause == Cause::Dropped && attempt < ATTEMPTS {
+                tokio::time::sleep(Duration::from_millis(500) * attempt).await;
+                attempt += 1;
+            } else if let Some(kind) = other_kind(target, &refusal, &unwanted) {
+                unwanted.push(kind);
+                first_key.get_or_insert(refusal);
+            } else {
+                return Err(first_key.unwrap_or(refusal));
             }
         }
     }
+}
+
+/// The type of key that the server showed, where the given fingerprint may be that of its key of another type: a fingerprint
+/// does not tell which type to ask for, so each is asked for in turn.
+fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option<String> {
+    let only_fingerprints = target.host_keys.iter().all(|key| matches!(key, HostKey::Fingerprint(_)));
+    let (kind, _) = refusal.host_key.as_deref()?.split_once(' ')?;
+    let asked = refusal.cause == Cause::ChangedHostKey && only_fingerprints && !target.host_keys.is_empty();
+    (asked && !unwanted.iter().any(|one| one == kind)).then(|| kind.to_owned())
 }
 
 fn unreachable(text: &str) -> Refusal {

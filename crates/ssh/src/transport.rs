@@ -35,6 +35,8 @@ pub struct Ready {
     pub interpreter: String,
     /// The type and fingerprint of the server's key.
     pub host_key: Option<String>,
+    /// Whether that key was not known before, and was accepted all the same.
+    pub newly_known: bool,
 }
 
 /// Where a line was written.
