@@ -1,11 +1,28 @@
 //! Loopback stand-ins for the services a deploy talks to; never linked into a release.
+//!
+//! Each stand-in is a handle: starting it takes a free loopback port and a thread of its own, dropping it stops both. Each
+//! keeps the state of the real service, answers as the real one was documented or seen to answer, records every request,
+//! and can be told to fail. None of them shares code with the tools: an oracle that uses the code under test proves nothing.
+
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
+    clippy::missing_panics_doc,
     clippy::panic,
     reason = "a stand-in that cannot work must stop the test at once, with the line that noticed"
 )]
+
 pub mod cloudflare;
+pub mod doppler;
+mod forms;
 pub mod http;
+mod jwt;
+mod random;
+pub mod runner;
+pub mod sshd;
 
 pub use cloudflare::Cloudflare;
+pub use doppler::{Doppler, Visibility};
+pub use forms::leaks;
+pub use http::{Fault, Request, Secrets};
+pub use runner::Runner;
+pub use sshd::Sshd;

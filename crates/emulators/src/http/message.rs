@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::response::Response as AxumResponse;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::wire::Severed;
@@ -130,7 +130,7 @@ impl Response {
 
     /// Adds one header.
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
@@ -155,7 +155,12 @@ impl Response {
                 // The full length is announced and half of it sent: the reader must notice, whatever it parses.
                 builder = builder.header("content-length", self.body.len());
                 let half = Bytes::copy_from_slice(&self.body[..self.body.len() / 2]);
-                Body::from_stream(stream::iter([Ok(half), Err(std::io::Error::other("cut by a fault"))]))
+                let failure = async {
+                    // Only a body that pauses has what it gave so far written out.
+                    tokio::task::yield_now().await;
+                    Err(std::io::Error::other("cut by a fault"))
+                };
+                Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(failure)))
             }
         };
         builder.body(body).expect("a well-formed answer")

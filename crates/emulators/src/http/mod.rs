@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 pub use fault::Fault;
 pub(crate) use fault::Faults;
 pub use message::{Request, Response};
+pub(crate) use multipart::find;
 pub use multipart::{Part, parts};
 use wire::{Listener, Severed};
 
