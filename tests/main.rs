@@ -3,3 +3,5 @@
 
 mod action;
 mod preflight_report;
+mod step;
+mod support;

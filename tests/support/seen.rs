@@ -1,8 +1,9 @@
 //! What the runner saw of a step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use emulators::runner::Annotation;
@@ -33,14 +34,14 @@ pub(crate) struct Seen {
     /// What the runner complains of: broken file entries, empty masks, disabled commands.
     pub(crate) complaints: Vec<String>,
     /// The fresh working folder, home and temporary folder; removed when this is dropped.
-    #[expect(dead_code, reason = "kept for what a test may look at in the step's folder")]
-    root: tempfile::TempDir,
+    _root: tempfile::TempDir,
 }
 
 impl Seen {
     /// Standard output as one JSON document.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {:?}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in {:?}\n{}", self.stdout, self.stderr))
     }
 
     /// Standard output as JSON lines.
@@ -62,7 +63,8 @@ impl Seen {
     }
 }
 
-pub(super) fn judge(step: Step, status: ExitStatus, stdout: Vec<u8>, stderr: Vec<u8>) -> Seen {
+/// `known` are the files that held a secret before the step began.
+pub(super) fn judge(step: Step, known: &BTreeSet<PathBuf>, status: ExitStatus, [stdout, stderr]: [Vec<u8>; 2]) -> Seen {
     let secrets = step.secrets();
     let mut runner = step.runner;
     let in_actions = step.environment.contains_key(std::ffi::OsStr::new("GITHUB_ACTIONS"));
@@ -90,7 +92,7 @@ pub(super) fn judge(step: Step, status: ExitStatus, stdout: Vec<u8>, stderr: Vec
         leak::check("an annotation", shown.as_bytes(), &secrets);
     }
     for name in ["work", "home", "temp"] {
-        leak::check_folder(&step.root.path().join(name), &secrets);
+        leak::check_folder(&step.root.path().join(name), &secrets, known);
     }
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap();
     Seen {
@@ -104,6 +106,6 @@ pub(super) fn judge(step: Step, status: ExitStatus, stdout: Vec<u8>, stderr: Vec
         annotations: runner.annotations.clone(),
         masks: runner.masks().to_vec(),
         complaints: runner.complaints.clone(),
-        root: step.root,
+        _root: step.root,
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn transform(name: &str, transformer: &str) -> Option<String> {
         "lower-kebab" => lower.replace('_', "-"),
         "tf-var" => format!("TF_VAR_{lower}"),
         "upper-camel" => words().map(capital).collect(),
-        "camel" => words().enumerate().map(|(at, word)| if at == 0 { word.to_owned() } else { capital(word) }).collect(),
+        "camel" => {
+            words().enumerate().map(|(at, word)| if at == 0 { word.to_owned() } else { capital(word) }).collect()
+        }
         "dotnet" => dotnet(&lower, ":"),
         "dotnet-env" => dotnet(&lower, "__"),
         _ => return None,

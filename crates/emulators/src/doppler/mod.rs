@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
 use crate::random;
-use state::{Kind, State, Token};
 pub use state::Visibility;
+use state::{Kind, State, Token};
 
 /// The project that [`Doppler::set`] writes to and that the default tokens see.
 pub const PROJECT: &str = "app";

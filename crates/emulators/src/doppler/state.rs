@@ -84,7 +84,13 @@ impl Limit {
 
     /// Whole seconds until the window ends, at least one.
     pub(super) fn reset_seconds(&self) -> u64 {
-        self.window.saturating_sub(self.since.elapsed()).as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+        self.window
+            .saturating_sub(self.since.elapsed())
+            .as_millis()
+            .div_ceil(1000)
+            .max(1)
+            .try_into()
+            .unwrap_or(u64::MAX)
     }
 
     pub(super) fn headers(&mut self) -> [(String, String); 3] {

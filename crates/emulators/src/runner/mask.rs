@@ -77,7 +77,12 @@ fn encodings(value: &str) -> Vec<String> {
         value.replace('\'', "''"),
         json[1..json.len() - 1].to_owned(),
         percent(bytes),
-        value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;"),
+        value
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+            .replace('\'', "&apos;"),
     ];
     if value.len() > 8
         && let Some(inner) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'))

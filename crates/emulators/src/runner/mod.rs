@@ -148,7 +148,8 @@ impl Runner {
         let mut read = BTreeMap::new();
         for (key, value) in pairs {
             if name == "env" && key.eq_ignore_ascii_case("NODE_OPTIONS") {
-                self.complaints.push("Can't store NODE_OPTIONS output parameter using '$GITHUB_ENV' command.".to_owned());
+                self.complaints
+                    .push("Can't store NODE_OPTIONS output parameter using '$GITHUB_ENV' command.".to_owned());
             } else {
                 read.insert(key, value);
             }
@@ -160,7 +161,8 @@ impl Runner {
     pub fn summary(&mut self, text: &str) -> String {
         if text.len() > LARGEST_SUMMARY {
             let size = text.len() / 1024;
-            self.complaints.push(format!("$GITHUB_STEP_SUMMARY upload aborted, supports content up to 1024k, got {size}k."));
+            self.complaints
+                .push(format!("$GITHUB_STEP_SUMMARY upload aborted, supports content up to 1024k, got {size}k."));
             return String::new();
         }
         text.split_inclusive('\n').map(|line| self.masker.apply(line)).collect()

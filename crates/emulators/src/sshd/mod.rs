@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub use proxy::Trouble;
 use proxy::Proxy;
+pub use proxy::Trouble;
 use tempfile::TempDir;
 
 use crate::http::Secrets;
@@ -48,7 +48,8 @@ impl Sshd {
         for (name, kind) in [("host_key", "ed25519"), ("user_key", "ed25519")] {
             keygen(&folder.path().join(name), &["-t", kind, "-N", ""]);
         }
-        fs::copy(folder.path().join("user_key.pub"), folder.path().join("authorized_keys")).expect("the authorised key");
+        fs::copy(folder.path().join("user_key.pub"), folder.path().join("authorized_keys"))
+            .expect("the authorised key");
         let (daemon, port) = launch(program, folder.path());
         let secrets = Secrets::default();
         let sshd = Self { proxy: Proxy::start(port), daemon, user: login_name(), secrets, folder };
@@ -177,7 +178,8 @@ fn launch(program: &Path, folder: &Path) -> (Child, u16) {
     let _ = fs::create_dir_all("/run/sshd");
     let mut lenient = Vec::new();
     for _ in 0..5 {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
         fs::write(folder.join("config"), config(folder, port)).expect("the configuration");
         if lenient.is_empty() && knows(program, folder, PENALTIES) {
             lenient = vec!["-o", PENALTIES];

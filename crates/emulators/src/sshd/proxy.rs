@@ -48,7 +48,8 @@ impl Proxy {
         let socket = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
         socket.set_nonblocking(true).expect("a non-blocking socket");
         let port = socket.local_addr().expect("the address of a bound socket").port();
-        let shared = Shared { upstream, trouble: Mutex::default(), connections: AtomicUsize::new(0), cut: Notify::new() };
+        let shared =
+            Shared { upstream, trouble: Mutex::default(), connections: AtomicUsize::new(0), cut: Notify::new() };
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);

@@ -17,8 +17,7 @@ fn a_download_is_a_sorted_flat_object_with_the_managed_names() {
     doppler.set("dev", "FOO", "bar");
     let answer = raw::get(&doppler.url(), DOWNLOAD, doppler.token());
     assert_eq!(answer.status, 200);
-    let expected =
-        r#"{"DOPPLER_CONFIG":"dev","DOPPLER_ENVIRONMENT":"dev","DOPPLER_PROJECT":"app","FOO":"bar"}"#;
+    let expected = r#"{"DOPPLER_CONFIG":"dev","DOPPLER_ENVIRONMENT":"dev","DOPPLER_PROJECT":"app","FOO":"bar"}"#;
     assert_eq!(answer.text(), expected);
 }
 
