@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
 
@@ -40,7 +39,7 @@ pub(crate) struct Args {
     pub(crate) reports: Vec<PathBuf>,
 
     /// What the report is called, instead of what its inputs say
-    #[arg(long, value_name = "TITLE", env = "PREFLIGHT_REPORT_TITLE", value_parser = NonEmptyStringValueParser::new(), help_heading = "Output")]
+    #[arg(long, value_name = "TITLE", env = "PREFLIGHT_REPORT_TITLE", help_heading = "Output")]
     pub(crate) title: Option<String>,
 
     /// How to print the report

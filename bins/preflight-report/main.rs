@@ -35,7 +35,9 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
 fn report(args: &Args, reading: &read::Reading, console: &Console) -> Report {
     let mut report = Report::of(&reading.records);
     report.gaps.extend(reading.gaps.iter().cloned());
-    report.title = args.title.clone().unwrap_or(report.title);
+    // An empty expression of a workflow arrives as an empty title.
+    let title = args.title.clone().filter(|title| !title.trim().is_empty());
+    report.title = title.unwrap_or(report.title);
     report.producer = Some(Producer { name: console.tool().to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() });
     report.source = Source::of(console.context());
     report

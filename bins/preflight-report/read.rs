@@ -3,6 +3,7 @@
 //! Whatever stands around the documents is noise. A document that begins like a report and cannot be read is not: a record
 //! that was cut off leaves a gap, since the rest of its stream still counts; any other is a fault.
 
+mod mend;
 mod needs;
 mod ordered;
 mod places;
@@ -56,7 +57,8 @@ pub(crate) fn all(inputs: &[Input], setting: &Setting) -> Result<Reading> {
     let mut reading = Reading::default();
     let mut foreign = 0;
     for input in inputs {
-        if input.text.trim().is_empty() {
+        // `{}` is what `toJSON(needs)` gives for a job that needs none.
+        if matches!(input.text.trim(), "" | "{}" | "[]" | "null") {
             reading.gaps.push(format!("{} is empty", input.name));
         } else {
             one(input, setting, &mut foreign, &mut reading)?;
@@ -95,7 +97,10 @@ fn one(input: &Input, setting: &Setting, foreign: &mut usize, reading: &mut Read
 
 /// The records of one document; none of a document that is no report.
 fn document(text: &str, setting: &Setting, foreign: &mut usize) -> Result<Vec<Record>> {
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return Ok(Vec::new()) };
+    let mended = mend::surrogates(text);
+    let text = mended.as_ref();
+    let value = serde_json::from_str(text)
+        .map_err(|error| Fault::usage("a JSON document cannot be read").cause(error.to_string()))?;
     match value {
         Value::Object(object) if Record::is_one(&object) => Record::of_object(object).map(|record| vec![record]),
         Value::Array(items) if !items.is_empty() => {

@@ -62,7 +62,7 @@ fn candidate(rest: &str, line: usize) -> (Option<Piece>, usize) {
     match values.next() {
         Some(Ok(value)) => (Some(Piece::Document { line, text: value.get().to_owned() }), values.byte_offset()),
         Some(Err(error)) => {
-            let seen = up_to(rest, error.line());
+            let seen = up_to(rest, error.line(), error.column());
             let is_record = seen.contains("\"event\"") && seen.contains("\"v\"");
             let is_report = is_record || seen.contains("\"stages\"") || seen.contains("\"result\"");
             let broken = Broken { line, is_record, cause: error.to_string() };
@@ -74,10 +74,10 @@ fn candidate(rest: &str, line: usize) -> (Option<Piece>, usize) {
     }
 }
 
-/// The text up to the end of the given line, from 1.
-fn up_to(text: &str, line: usize) -> &str {
-    let end = text.match_indices('\n').nth(line.saturating_sub(1)).map_or(text.len(), |(end, _)| end);
-    &text[..end]
+/// The text up to where the parser gave up: a line from 1, and bytes into it.
+fn up_to(text: &str, line: usize, column: usize) -> &str {
+    let end = before_line(text, line) + column;
+    text.get(..end).unwrap_or(text)
 }
 
 /// Where the given line begins; 0 for the first, which then counts as looked at.
@@ -157,6 +157,12 @@ mod tests {
         let found = pieces(text);
         assert!(matches!(&found[0], Piece::Broken(broken) if broken.line == 2 && !broken.is_record), "{found:?}");
         assert_eq!(documents(text), ["{\"v\":1}"]);
+    }
+
+    #[test]
+    fn a_brace_in_the_noise_makes_the_report_behind_it_no_broken_one() {
+        let report = r#"{"result":"passed","stages":{}}"#;
+        assert_eq!(pieces(&format!("{{\n{report}\n")), [Piece::Document { line: 2, text: report.to_owned() }]);
     }
 
     #[test]

@@ -148,3 +148,21 @@ fn the_second_document_is_held_against_its_own_claims() {
     let report = report(&format!("{TIMED_FAIL}\n{passed}"));
     assert_eq!(report.disagreements, ["PRE-DEPLOY VALIDATION (shard 2) says that it passed, but 1 check(s) failed"]);
 }
+
+#[test]
+fn a_byte_that_was_no_utf8_does_not_hide_the_failure_it_stands_in() {
+    let report = report(
+        r#"{"result":"failed","stages":{"build":{"checks":[{"name":"a","status":"failed","error":"x \udcff"}]}}}"#,
+    );
+    assert_eq!(report.reasons(), ["build/a failed: x \u{fffd}"]);
+}
+
+#[test]
+fn a_document_that_cannot_be_a_value_is_refused_rather_than_passed_over() {
+    assert_eq!(read(&[r#"{"stages":{},"duration_seconds":1e999}"#]).unwrap_err().kind, Kind::Usage);
+}
+
+#[test]
+fn a_job_that_needs_no_other_reports_nothing() {
+    assert_eq!(read(&["{}\n"]).unwrap_err().kind, Kind::Incomplete);
+}

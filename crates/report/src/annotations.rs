@@ -71,7 +71,7 @@ fn of_check(stage: &Stage, check: &Check) -> Annotation {
     Annotation {
         level: command::Level::Error,
         title: title(&format!("{} › {}", stage.name, check.name)),
-        message: message(&format!("{}: {}", check.status.name(), check.why())),
+        message: message(&check.explained()),
         path: None,
         line: None,
         column: None,

@@ -91,11 +91,11 @@ fn shard(part: &Part) -> Shard {
     }
 }
 
-/// One run says itself how long it took; several are as long as their records are apart.
+/// One run says itself how long it took; several, or one that was cut off, are as long as their records are apart.
 fn duration(parts: &[Part], started_at: Option<Timestamp>, finished_at: Option<Timestamp>) -> Option<f64> {
     let said: Vec<f64> = parts.iter().flat_map(|part| &part.seconds).copied().collect();
     match said.as_slice() {
-        [] => None,
+        [] => between(started_at, finished_at).filter(|seconds| *seconds > 0.0),
         [one] => Some(*one),
         several => longest(between(started_at, finished_at), several.iter().copied().reduce(f64::max)),
     }

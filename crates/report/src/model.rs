@@ -311,8 +311,14 @@ impl Check {
         match self.status {
             Status::Missing => format!("{} is missing: {}", self.id, self.why()),
             Status::Cancelled => format!("{} was cancelled", self.id),
-            status => format!("{} {}: {}", self.id, status.name(), self.why()),
+            _ => format!("{} {}", self.id, self.explained()),
         }
+    }
+
+    /// The status and why; the status alone where nothing explains it.
+    pub(crate) fn explained(&self) -> String {
+        let (status, why) = (self.status.name(), self.why());
+        if why == status { why } else { format!("{status}: {why}") }
     }
 
     /// Why it has its status, in one line of foreign text: the first finding with its place, else the reason.
