@@ -14,6 +14,7 @@
 pub mod cloudflare;
 pub mod doppler;
 mod forms;
+pub mod github;
 pub mod http;
 mod jwt;
 mod random;
@@ -23,6 +24,7 @@ pub mod sshd;
 pub use cloudflare::Cloudflare;
 pub use doppler::{Doppler, Visibility};
 pub use forms::leaks;
+pub use github::GitHub;
 pub use http::{Fault, Request, Secrets};
 pub use runner::Runner;
 pub use sshd::Sshd;

@@ -1,12 +1,11 @@
 //! The upload token: a JWT whose payload clients read, and which the asset calls want back.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::ACCOUNT;
 use super::state::State;
+use crate::jwt;
 
 /// A fresh upload token for the project.
 pub(super) fn issue(state: &mut State, project: &str) -> String {
@@ -17,10 +16,7 @@ pub(super) fn issue(state: &mut State, project: &str) -> String {
         "iss": "stand-in", "account_id": ACCOUNT, "project": project, "iat": now.as_second(), "exp": expires.as_second(),
         "max_file_count_allowed": state.max_files, "jti": id,
     });
-    let encode = |text: String| BASE64_URL_SAFE_NO_PAD.encode(text);
-    let header = encode(json!({ "alg": "HS256", "typ": "JWT" }).to_string());
-    let signature = encode(blake3::hash(id.as_bytes()).to_hex().to_string());
-    let token = format!("{header}.{}.{signature}", encode(payload.to_string()));
+    let token = jwt::issue(&payload);
     state.remember_upload_token(&token, project, expires);
     token
 }
