@@ -85,7 +85,7 @@ fn a_failed_check_exits_1_and_says_where_and_why_everywhere() {
         annotations,
         [
             "::error file=src/index.ts,line=45,col=9,title=Build › Worker container::TS2322 Type 'string' is not assignable to type 'number'.",
-            "::error title=Integration › Run migrations::failed: could not connect to server",
+            "::error title=Integration › Run migrations::could not connect to server",
         ]
     );
 }

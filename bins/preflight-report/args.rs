@@ -7,9 +7,11 @@ use cli::{Shared, Tool};
 
 const AFTER_HELP: &str = "\
 Reports:
-  the JSON of a Dagger pipeline (`stages` with their `checks`; times optional), records (`--format jsonl` of
-  secrets-env's siblings), `toJSON(needs)` of a workflow. Noise around them, colours and several in one stream are fine.
-  A check is as bad as the worst that is said about it. What was planned and did not report is missing.
+  - the JSON of a Dagger pipeline: `stages` with their `checks`, times optional
+  - records: what pages-deploy-all and ssh-deploy print with --format jsonl, shards in any order
+  - `toJSON(needs)` of a workflow
+  Noise around them, colours and several in one stream are fine. A check is as bad as the worst
+  that is said about it; what was planned and did not report is missing.
 
 Environment:
   PREFLIGHT_REPORT_TITLE

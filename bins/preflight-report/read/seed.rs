@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use fault::{Fault, Result};
 use jiff::{SignedDuration, Timestamp};
-use report::{Event, Reason, Status, Verdict};
+use report::{Event, Level, Reason, Status, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -121,8 +121,15 @@ fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp) ->
             });
         }
         exit_code = exit_code_in(error);
-        let (why, output) = explain(error, exit_code);
-        reason = Some(why);
+        let (first, mut output) = error.split_once('\n').unwrap_or((error, ""));
+        if let Some(code) = exit_code {
+            reason = Some(Reason::new("exit_code", format!("exit code {code}")));
+            output = if error == format!("exit code: {code}") { "" } else { error };
+        } else if matches!(status, Status::Skipped | Status::Cancelled) {
+            reason = Some(Reason::new("condition", first.trim()));
+        } else if events.is_empty() {
+            events.push(finding(id, first));
+        }
         if !output.is_empty() {
             events.push(Event::Output { check: id.to_owned(), stream: None, text: format!("{output}\n") });
         }
@@ -137,14 +144,17 @@ fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp) ->
     events.into_iter().map(|event| said(event, at)).chain([finished]).collect()
 }
 
-/// The short reason, and what is left to show.
-fn explain(error: &str, exit_code: Option<i64>) -> (Reason, &str) {
-    if let Some(code) = exit_code {
-        let said_all = error == format!("exit code: {code}");
-        return (Reason::new("exit_code", format!("exit code {code}")), if said_all { "" } else { error });
+/// What went wrong, without a place. On a check that says it passed it is evidence against that.
+fn finding(check: &str, message: &str) -> Event {
+    Event::Finding {
+        check: check.to_owned(),
+        level: Level::Error,
+        path: None,
+        line: None,
+        column: None,
+        rule: None,
+        message: message.trim().to_owned(),
     }
-    let (first, rest) = error.split_once('\n').unwrap_or((error, ""));
-    (Reason::new("error", first.trim()), rest.trim_matches('\n'))
 }
 
 /// Dagger ends the first line of a failed exec's error with `exit code: 2`.

@@ -30,6 +30,9 @@ pub(super) struct Broken {
     pub(super) cause: String,
 }
 
+/// How many beginnings without an end are followed to the end of the stream: each costs a walk through all of it.
+const UNCLOSED: usize = 200;
+
 /// The documents and broken reports of a stream, in order.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let clean;
@@ -42,12 +45,18 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut at = 0;
     let mut line = 1;
+    let mut unclosed = 0;
     while at < text.len() {
         let rest = &text[at..];
         let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         let begins = rest[indent..].starts_with(['{', '[', '"']);
-        let (piece, used) = if begins { candidate(&rest[indent..], line) } else { (None, 0) };
+        let (piece, used) = if begins { candidate(&rest[indent..], line, &mut unclosed) } else { (None, 0) };
         pieces.extend(piece);
+        if unclosed > UNCLOSED {
+            let cause = "too many brackets are never closed to tell reports from noise".to_owned();
+            pieces.push(Piece::Broken(Broken { line, is_record: false, cause }));
+            break;
+        }
         // What stands behind a document on its last line may be the next one.
         let end = if used > 0 { indent + used } else { rest.find('\n').map_or(rest.len(), |end| end + 1) };
         line += rest[..end].matches('\n').count();
@@ -57,11 +66,12 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
 }
 
 /// What begins here, and how many bytes of it are dealt with.
-fn candidate(rest: &str, line: usize) -> (Option<Piece>, usize) {
+fn candidate(rest: &str, line: usize, unclosed: &mut usize) -> (Option<Piece>, usize) {
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
     match values.next() {
         Some(Ok(value)) => (Some(Piece::Document { line, text: value.get().to_owned() }), values.byte_offset()),
         Some(Err(error)) => {
+            *unclosed += usize::from(error.is_eof());
             let seen = up_to(rest, error.line(), error.column());
             let is_record = seen.contains("\"event\"") && seen.contains("\"v\"");
             let is_report = is_record || seen.contains("\"stages\"") || seen.contains("\"result\"");
@@ -176,6 +186,12 @@ mod tests {
             })
             .collect();
         assert_eq!(lines, [2, 5]);
+    }
+
+    #[test]
+    fn endless_brackets_are_refused_in_a_time_that_does_not_grow_with_their_square() {
+        let found = pieces(&"{\"a\":\n".repeat(20_000));
+        assert!(matches!(found.as_slice(), [Piece::Broken(broken)] if broken.line == 201), "{found:?}");
     }
 
     proptest! {

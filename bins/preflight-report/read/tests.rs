@@ -87,6 +87,16 @@ fn a_claim_of_failure_over_passed_checks_is_a_failure() {
 }
 
 #[test]
+fn an_error_beside_a_status_of_passed_is_evidence_against_it() {
+    for error in ["connection refused", "process \\\"x\\\" did not complete successfully: exit code: 5"] {
+        let report = report(&format!(
+            r#"{{"result":"passed","stages":{{"build":{{"checks":[{{"name":"a","status":"passed","error":"{error}"}}]}}}}}}"#
+        ));
+        assert_eq!(report.result(), Verdict::Failed, "{error}");
+    }
+}
+
+#[test]
 fn two_checks_of_one_name_stay_two() {
     let report = report(
         r#"{"result":"failed","stages":{"build":{"checks":[{"name":"a","status":"failed"},{"name":"a","status":"passed"}]}}}"#,

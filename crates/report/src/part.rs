@@ -184,7 +184,8 @@ impl PartCheck {
         self.ended = true;
     }
 
-    /// Turns silence into `missing`, and an error that was found into a failure, whatever the check says of itself.
+    /// Turns silence into `missing`, and an error that was found or an exit code that is not 0 into a failure, whatever the check
+    /// says of itself.
     fn settle(&mut self) {
         let check = &mut self.check;
         check.findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -195,10 +196,18 @@ impl PartCheck {
             check.status = Status::Missing;
             check.reason = Some(Reason::new("not_reported", text));
         } else if errors > 0 && check.status < Status::Failed {
-            let text = format!("says {}, but reported {errors} error(s)", check.status.name());
-            check.status = Status::Failed;
-            check.reason = Some(Reason::new("report_disagrees", text));
+            check.contradict(&format!("reported {errors} error(s)"));
+        } else if let (Status::Passed, Some(code @ (..=-1 | 1..))) = (check.status, check.exit_code) {
+            check.contradict(&format!("ended with exit code {code}"));
         }
+    }
+}
+
+impl Check {
+    fn contradict(&mut self, evidence: &str) {
+        let text = format!("says {}, but {evidence}", self.status.name());
+        self.status = Status::Failed;
+        self.reason = Some(Reason::new("report_disagrees", text));
     }
 }
 

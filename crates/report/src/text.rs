@@ -92,7 +92,8 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
         let code = check.exit_code.filter(|code| *code != 0).map(|code| format!("exit code {code}"));
         remarks.extend(reason.or(code.filter(|_| bad)).map(|reason| vec![reason]));
     }
-    if bad && check.findings.is_empty() && !check.output.trim().is_empty() {
+    let placed = check.findings.iter().any(|finding| finding.path.is_some());
+    if bad && !placed && !check.output.trim().is_empty() {
         remarks.push(tail(&check.output, OUTPUT));
     }
     remarks.extend(check.url.as_ref().map(|url| vec![one_line(url)]));

@@ -106,6 +106,17 @@ fn an_error_found_by_a_check_that_passed_makes_it_fail() {
 }
 
 #[test]
+fn a_check_that_passed_with_a_failing_exit_code_fails_too() {
+    let report = report(&[
+        json!({"event":"run_started"}),
+        json!({"event":"check_finished","check":"a/one","status":"passed","exit_code":5}),
+        json!({"event":"run_finished","result":"passed"}),
+    ]);
+    let check = &report.stages[0].checks[0];
+    assert_eq!((check.status, check.why().as_str()), (Status::Failed, "says passed, but ended with exit code 5"));
+}
+
+#[test]
 fn the_same_check_from_two_shards_is_as_bad_as_the_worse() {
     let lines = [("py3.12", "passed"), ("py3.13", "failed")].map(|(shard, status)| {
         [
