@@ -24,6 +24,8 @@ pub struct Refusal {
     pub request_id: Option<String>,
     /// Method and URL without the query.
     pub request: String,
+    /// How long the service asks to wait before the next attempt, rounded up.
+    pub retry_after_seconds: Option<u16>,
     /// Why it was not tried again, where it might have been.
     pub gave_up: Option<String>,
 }

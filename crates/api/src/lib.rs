@@ -7,6 +7,7 @@
 mod base;
 mod error;
 mod request;
+mod resolve;
 mod retry;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,8 @@ pub use base::Base;
 pub use error::{Error, Refusal, ServiceError};
 use fault::{Fault, Result};
 pub use request::{Request, Response};
+/// A body made piece by piece, for [`Request::stream`].
+pub use reqwest::Body;
 use reqwest::Method;
 /// Multipart forms, for [`Request::multipart`].
 pub use reqwest::multipart;
@@ -64,6 +67,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("deploy-action/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(std::sync::Arc::new(resolve::Resolver))
             .redirect(reqwest::redirect::Policy::none());
         if base.is_plain_http() {
             // Loopback: no proxy stands between us and ourselves, and reading 140 root certificates takes longer than the request.
@@ -97,6 +101,20 @@ impl Client {
     #[must_use]
     pub fn until(mut self, deadline: Deadline) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// What is left until the deadline.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.remaining()
+    }
+
+    /// Another host over the same connections, without the token: for addresses that an answer named.
+    #[must_use]
+    pub fn at(mut self, base: Base) -> Self {
+        self.base = base;
+        self.bearer = None;
         self
     }
 

@@ -21,11 +21,13 @@ const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 type MakeForm = Box<dyn Fn() -> reqwest::multipart::Form + Send + Sync>;
+type MakeBody = Box<dyn Fn() -> reqwest::Body + Send + Sync>;
 
 enum Body {
     Empty,
     Bytes { content_type: String, bytes: Vec<u8> },
     Form(MakeForm),
+    Stream { content_type: String, length: u64, make: MakeBody },
 }
 
 /// A request that is not sent yet.
@@ -38,6 +40,7 @@ pub struct Request {
     bearer: Option<SecretString>,
     body: Body,
     repeat: Repeat,
+    attempts: u32,
     timeout: Duration,
     broken: Option<Fault>,
 }
@@ -73,6 +76,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Body::Empty,
             repeat,
+            attempts: retry::ATTEMPTS,
             timeout: ATTEMPT_TIMEOUT,
             broken: None,
         }
@@ -130,6 +134,26 @@ impl Request {
         self
     }
 
+    /// Sends a body of `length` bytes that is made piece by piece, so that memory does not grow with it; `make` is called once
+    /// an attempt.
+    #[must_use]
+    pub fn stream(
+        mut self,
+        content_type: &str,
+        length: u64,
+        make: impl Fn() -> reqwest::Body + Send + Sync + 'static,
+    ) -> Self {
+        self.body = Body::Stream { content_type: content_type.to_owned(), length, make: Box::new(make) };
+        self
+    }
+
+    /// One attempt and no other: for a caller that paces all its requests together and repeats them itself.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.attempts = 1;
+        self
+    }
+
     /// Says that this write is the same twice, so it is retried like a read.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
@@ -159,16 +183,16 @@ impl Request {
                 Ok(response) => {
                     let asked =
                         response.header("retry-after").and_then(|value| retry::retry_after(value, Timestamp::now()));
-                    (End::Answered(response.status), asked, Error::Refused(self.refusal(&response)))
+                    (End::Answered(response.status), asked, Error::Refused(self.refusal(&response, asked)))
                 }
                 Err((end, fault)) => (end, None, Error::Fault(fault)),
             };
-            if !retry::is_worthwhile(end, self.repeat) {
+            if self.attempts == 1 || !retry::is_worthwhile(end, self.repeat) {
                 return Err(error);
             }
             let pause = retry::pause(attempt, jitter(), asked);
             attempt += 1;
-            if attempt >= retry::ATTEMPTS || pause >= self.client.deadline.remaining() {
+            if attempt >= self.attempts || pause >= self.client.deadline.remaining() {
                 return Err(gave_up(error, attempt, asked));
             }
             tokio::time::sleep(pause).await;
@@ -239,6 +263,11 @@ impl Request {
                 request.header(reqwest::header::CONTENT_TYPE, content_type).body(bytes.clone())
             }
             Body::Form(make) => request.multipart(make()),
+            // With the length given, hyper does not fall back to chunks, which gateways refuse.
+            Body::Stream { content_type, length, make } => request
+                .header(reqwest::header::CONTENT_TYPE, content_type)
+                .header(reqwest::header::CONTENT_LENGTH, *length)
+                .body(make()),
         }
     }
 
@@ -248,7 +277,7 @@ impl Request {
         format!("{} {}", self.method, self.client.base.join(path))
     }
 
-    fn refusal(&self, response: &Response) -> Refusal {
+    fn refusal(&self, response: &Response, retry_after: Option<Duration>) -> Refusal {
         let own = (self.client.decode)(&response.body);
         let (code, message) = match own {
             Some(error) => (error.code, error.message),
@@ -261,6 +290,9 @@ impl Request {
             message,
             request_id: request_id.map(str::to_owned),
             request: self.shown(),
+            // A part of a second is waited for whole.
+            retry_after_seconds: retry_after
+                .map(|wait| u16::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u16::MAX)),
             gave_up: None,
         }
     }

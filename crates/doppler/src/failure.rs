@@ -99,6 +99,7 @@ mod tests {
             message: message.to_owned(),
             request_id: None,
             request: "GET https://api.doppler.com/v3/configs/config/secrets".to_owned(),
+            retry_after_seconds: None,
             gave_up: None,
         };
         let place = Place { project: Some("shop".to_owned()), config: Some("prd".to_owned()) };

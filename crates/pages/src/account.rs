@@ -1,0 +1,231 @@
+//! The calls of one account, each paced with all others and repeated where that can help and do no harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Client, Error, Request};
+use fault::{Fault, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::answer::{self, Envelope, Ignored, advise, is_limit, is_passing};
+use crate::form::Form;
+use crate::model::{Deployment, Project};
+use crate::pace::Pace;
+use crate::token::UploadToken;
+
+/// Attempts at one call, those that a rate limit turned away not counted.
+const ATTEMPTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+
+/// The most deployments the API lists at once; asking for more is refused (8000024).
+const PAGE: &str = "25";
+
+/// What one attempt at an upload or a form may take: 56 MB on a slow line.
+const LONG: Duration = Duration::from_mins(5);
+
+/// One account's Pages.
+#[derive(Clone, Debug)]
+pub struct Account {
+    client: Client,
+    id: String,
+    pace: Arc<Pace>,
+}
+
+/// Whether a call may be made again after an answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Harmless,
+    /// Only a rate limit is waited for: it turned the call away before it was acted on.
+    Harmful,
+}
+
+impl Account {
+    /// The account `id`, through a client that carries its API token.
+    #[must_use]
+    pub fn new(client: Client, id: impl Into<String>, pace: Arc<Pace>) -> Self {
+        Self { client: client.errors(answer::decode), id: id.into(), pace }
+    }
+
+    /// The client, for addresses that are not the API's.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The project `name`, or `None` where the service says that there is none.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn project(&self, name: &str) -> Result<Option<Project>> {
+        match self.call(Repeat::Harmless, || self.client.get(&self.path(name, ""))).await {
+            Ok(project) => Ok(Some(project)),
+            Err(error) if answer::is_no_project(&error) => Ok(None),
+            Err(error) => Err(advise(error, name)),
+        }
+    }
+
+    /// Creates the project `name`.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn create_project(&self, name: &str, production_branch: &str) -> Result<Project> {
+        let path = format!("/accounts/{}/pages/projects", self.id);
+        let body = json!({"name": name, "production_branch": production_branch});
+        self.call(Repeat::Harmful, || self.client.post(&path).json(&body)).await.map_err(|error| advise(error, name))
+    }
+
+    /// A token for the project's assets.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn upload_token(&self, project: &str) -> Result<UploadToken> {
+        #[derive(Deserialize)]
+        struct Answer {
+            jwt: String,
+        }
+        let path = self.path(project, "/upload-token");
+        let answer: Answer =
+            self.call(Repeat::Harmless, || self.client.get(&path)).await.map_err(|error| advise(error, project))?;
+        Ok(UploadToken::new(answer.jwt.into()))
+    }
+
+    /// Posts a deployment, once: the caller looks whether a lost one took.
+    pub(crate) async fn post_deployment(&self, project: &str, form: &Form) -> Result<Deployment, Error> {
+        let boundary = form.boundary();
+        let (path, content_type) =
+            (self.path(project, "/deployments"), format!("multipart/form-data; boundary={boundary}"));
+        let post = || self.client.post(&path).body(&content_type, form.encode(&boundary)).timeout(LONG);
+        self.call(Repeat::Harmful, post).await
+    }
+
+    /// The project's newest deployments, newest first, 25 at most.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn newest_deployments(&self, project: &str) -> Result<Vec<Deployment>> {
+        let path = self.path(project, "/deployments");
+        let get = || self.client.get(&path).query("page", "1").query("per_page", PAGE);
+        self.call(Repeat::Harmless, get).await.map_err(|error| advise(error, project))
+    }
+
+    /// A deployment as it stands.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn deployment(&self, project: &str, id: &str) -> Result<Deployment> {
+        let path = self.path(project, &format!("/deployments/{id}"));
+        self.call(Repeat::Harmless, || self.client.get(&path)).await.map_err(|error| advise(error, project))
+    }
+
+    /// The last line of a deployment's log: why it failed. Foreign text.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn last_log_line(&self, project: &str, id: &str) -> Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Log {
+            #[serde(default)]
+            data: Vec<Line>,
+        }
+        #[derive(Deserialize)]
+        struct Line {
+            line: String,
+        }
+        let path = self.path(project, &format!("/deployments/{id}/history/logs"));
+        let log: Log = self
+            .call(Repeat::Harmless, || self.client.get(&path).query("size", "10000000"))
+            .await
+            .map_err(|error| advise(error, project))?;
+        Ok(log.data.into_iter().next_back().map(|line| line.line))
+    }
+
+    /// Makes production serve the deployment `id` again.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn roll_back(&self, project: &str, id: &str) -> Result<()> {
+        let path = self.path(project, &format!("/deployments/{id}/rollback"));
+        // The same twice: production serves that deployment.
+        let done: Result<Ignored, Error> = self.call(Repeat::Harmless, || self.client.post(&path)).await;
+        done.map(|_| ()).map_err(|error| advise(error, project))
+    }
+
+    /// A call with its answer's `result`.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        repeat: Repeat,
+        make: impl Fn() -> Request,
+    ) -> Result<T, Error> {
+        let mut attempt = 0;
+        loop {
+            let turn = self.pace.turn().await;
+            let outcome = read(make().once().receive().await);
+            drop(turn);
+            let error = match outcome {
+                Ok(result) => {
+                    self.pace.answered();
+                    return Ok(result);
+                }
+                Err(error) => error,
+            };
+            if let Error::Refused(refusal) = &error
+                && is_limit(refusal)
+            {
+                self.pace.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
+                if self.pace.stopped_for() >= self.client.remaining() {
+                    return Err(past_the_deadline(error, self.pace.stopped_for()));
+                }
+                continue;
+            }
+            attempt += 1;
+            let pause = FIRST_PAUSE.saturating_mul(1 << attempt);
+            let again = repeat == Repeat::Harmless && is_passing(&error) && attempt < ATTEMPTS;
+            if !again || pause >= self.client.remaining() {
+                return Err(tried(error, attempt));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    pub(crate) fn asset_call(&self, path: &str, token: &UploadToken) -> Request {
+        // The account's token has no business there.
+        self.client.post(path).bearer(token.jwt()).timeout(LONG)
+    }
+
+    fn path(&self, project: &str, rest: &str) -> String {
+        format!("/accounts/{}/pages/projects/{project}{rest}", self.id)
+    }
+}
+
+/// An answer's `result`; an envelope that says no is a refusal, whatever its status.
+fn read<T: DeserializeOwned>(outcome: Result<Envelope<T>, Error>) -> Result<T, Error> {
+    let envelope = outcome?;
+    match envelope.result {
+        Some(result) if envelope.success => Ok(result),
+        // Where the caller wants nothing, `null` is a result.
+        None if envelope.success => serde_json::from_value(serde_json::Value::Null)
+            .map_err(|_missing| Fault::temporary("Cloudflare answered a success without a result").into()),
+        _ => Err(answer::refused(envelope.errors)),
+    }
+}
+
+fn tried(error: Error, attempts: u32) -> Error {
+    match error {
+        Error::Refused(refusal) if attempts > 1 => {
+            Error::Refused(api::Refusal { gave_up: Some(format!("tried {attempts} times")), ..refusal })
+        }
+        Error::Fault(fault) if attempts > 1 => Error::Fault(fault.cause(format!("tried {attempts} times"))),
+        error => error,
+    }
+}
+
+fn past_the_deadline(error: Error, wait: Duration) -> Error {
+    let why =
+        format!("the service wants {} s without requests, which is past the deadline (--timeout)", wait.as_secs());
+    match error {
+        Error::Refused(refusal) => Error::Refused(api::Refusal { gave_up: Some(why), ..refusal }),
+        Error::Fault(fault) => Error::Fault(fault.cause(why)),
+    }
+}

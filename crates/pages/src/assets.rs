@@ -1,0 +1,145 @@
+//! A project's asset store: what is missing is asked for, sent, and kept alive, under a token that is renewed once for all.
+
+use fault::{Fault, Result};
+use futures_util::stream::{self, TryStreamExt as _};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use crate::account::{Account, Repeat};
+use crate::answer::{Ignored, advise, is_expired};
+use crate::bucket::{Bucket, deal};
+use crate::hash::AssetHash;
+use crate::manifest::{Asset, Manifest};
+use crate::token::UploadToken;
+
+/// Uploads of one site at once, as in wrangler; the governor bounds all sites together.
+const AT_ONCE: usize = 3;
+
+/// Renewals for one call: a token that is refused fresh from the service stays refused.
+const RENEWALS: u32 = 2;
+
+/// What was sent of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Distinct files that the store did not have.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The asset store of one project.
+#[derive(Debug)]
+pub struct Assets<'a> {
+    account: &'a Account,
+    project: &'a str,
+    token: Mutex<UploadToken>,
+}
+
+impl<'a> Assets<'a> {
+    /// The store of `project`, opened with a fresh token.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn open(account: &'a Account, project: &'a str) -> Result<Self> {
+        Ok(Self { account, project, token: Mutex::new(account.upload_token(project).await?) })
+    }
+
+    /// The most files a deployment of this project may have.
+    pub async fn files_limit(&self) -> u64 {
+        self.token.lock().await.files_limit()
+    }
+
+    /// The assets of `manifest` that the store does not have, one for each hash.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn missing<'m>(&self, manifest: &'m Manifest) -> Result<Vec<&'m Asset>> {
+        let body = hashes(&manifest.hashes());
+        let answer: Vec<String> =
+            self.call("/pages/assets/check-missing", |request| request.body("application/json", body.clone())).await?;
+        let missing = answer.iter().map(|hash| hash.parse()).collect::<Result<Vec<AssetHash>>>()?;
+        Ok(manifest.holding(&missing))
+    }
+
+    /// Sends `missing`, three requests at once; `progress` gets the content's bytes of each that was stored.
+    ///
+    /// # Errors
+    /// The service refuses, or is away; a file changed meanwhile.
+    pub async fn upload(&self, missing: &[&Asset], progress: impl Fn(u64)) -> Result<Sent> {
+        let buckets = deal(missing);
+        let sent = Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
+        stream::iter(buckets.into_iter().map(Ok))
+            .try_for_each_concurrent(AT_ONCE, |bucket| {
+                let progress = &progress;
+                async move {
+                    self.send(&bucket).await?;
+                    progress(bucket.content());
+                    Ok::<(), Fault>(())
+                }
+            })
+            .await?;
+        Ok(sent)
+    }
+
+    /// Tells the store that all of `manifest` is in use.
+    ///
+    /// # Errors
+    /// The service refuses, or is away.
+    pub async fn keep(&self, manifest: &Manifest) -> Result<()> {
+        let body = hashes(&manifest.hashes());
+        let call = self
+            .call::<Ignored>("/pages/assets/upsert-hashes", |request| request.body("application/json", body.clone()));
+        call.await.map(|_| ())
+    }
+
+    async fn send(&self, bucket: &Bucket) -> Result<()> {
+        let length = bucket.length();
+        let call = self.call::<Ignored>("/pages/assets/upload", |request| {
+            let bucket = bucket.clone();
+            request.stream("application/json", length, move || bucket.body())
+        });
+        call.await.map(|_| ())
+    }
+
+    /// All asset calls are the same twice: content is stored under its own hash.
+    async fn call<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        fill: impl Fn(api::Request) -> api::Request,
+    ) -> Result<T> {
+        let mut renewals = 0;
+        loop {
+            let token = self.fresh().await?;
+            let outcome = self.account.call(Repeat::Harmless, || fill(self.account.asset_call(path, &token))).await;
+            match outcome {
+                Err(api::Error::Refused(refusal)) if is_expired(&refusal) && renewals < RENEWALS => {
+                    renewals += 1;
+                    self.renew(&token).await?;
+                }
+                outcome => return outcome.map_err(|error| advise(error, self.project)),
+            }
+        }
+    }
+
+    async fn fresh(&self) -> Result<UploadToken> {
+        let mut token = self.token.lock().await;
+        if token.is_due(jiff::Timestamp::now().as_second()) {
+            *token = self.account.upload_token(self.project).await?;
+        }
+        Ok(token.clone())
+    }
+
+    /// Replaces `refused`, unless somebody else has done so meanwhile.
+    async fn renew(&self, refused: &UploadToken) -> Result<()> {
+        let mut token = self.token.lock().await;
+        if token.is(refused) {
+            *token = self.account.upload_token(self.project).await?;
+        }
+        Ok(())
+    }
+}
+
+fn hashes(hashes: &[AssetHash]) -> Vec<u8> {
+    let texts: Vec<String> = hashes.iter().map(ToString::to_string).collect();
+    json!({ "hashes": texts }).to_string().into_bytes()
+}

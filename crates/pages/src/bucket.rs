@@ -1,0 +1,237 @@
+//! Which assets travel in one upload, and the bytes of it, read from disk while they are sent.
+//!
+//! The limits are wrangler's: 40 MiB of content and 2,000 files; more has made gateways fail (workers-sdk PR 5813).
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::sync::Arc;
+
+use futures_util::stream;
+use tokio::sync::mpsc;
+
+use crate::hash::for_each_piece;
+use crate::manifest::Asset;
+
+const CONTENT_LIMIT: u64 = 40 * 1024 * 1024;
+const FILES_LIMIT: usize = 2000;
+
+/// Content that is not worth a second request of its own.
+const WORTHWHILE: u64 = 4 * 1024 * 1024;
+
+/// How many requests a large upload begins with, as in wrangler.
+const SPREAD: u64 = 3;
+
+/// Bytes handed to the connection at once.
+const CHUNK: usize = 256 * 1024;
+
+/// The assets of one upload.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    assets: Arc<Vec<Asset>>,
+    content: u64,
+}
+
+impl Bucket {
+    /// The assets in it.
+    #[must_use]
+    pub fn assets(&self) -> &[Asset] {
+        &self.assets
+    }
+
+    /// The bytes of its files.
+    #[must_use]
+    pub fn content(&self) -> u64 {
+        self.content
+    }
+
+    /// The length of the request's body.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        let items: u64 =
+            self.assets.iter().map(|asset| (before(asset).len() + after(asset).len()) as u64 + text(asset)).sum();
+        // The brackets, and a comma between two.
+        items + 2 + (self.assets.len() as u64).saturating_sub(1)
+    }
+
+    /// The request's body: `[{"key","value","metadata":{"contentType"},"base64":true},…]`, exactly [`Bucket::length`] bytes. A file
+    /// that changed since it was hashed breaks the body off, so that no wrong content is stored under a right key.
+    #[must_use]
+    pub fn body(&self) -> api::Body {
+        let assets = Arc::clone(&self.assets);
+        let (send, receive) = mpsc::channel::<io::Result<Vec<u8>>>(2);
+        tokio::task::spawn_blocking(move || {
+            let mut out = Chunks { send: &send, buffer: Vec::with_capacity(CHUNK + CHUNK / 8) };
+            let end = write(&assets, &mut out);
+            if let Err(error) = end {
+                // Where nobody receives any more there is nobody to tell.
+                let _ = send.blocking_send(Err(error));
+            }
+        });
+        api::Body::wrap_stream(stream::unfold(receive, async |mut receive| {
+            let chunk = receive.recv().await?;
+            Some((chunk, receive))
+        }))
+    }
+}
+
+/// Deals `missing` into buckets: the largest first, round and round, as wrangler does; but little content stays one request.
+#[must_use]
+pub fn deal(missing: &[&Asset]) -> Vec<Bucket> {
+    let mut sorted = missing.to_vec();
+    sorted.sort_by(|one, other| other.file.size.cmp(&one.file.size).then_with(|| one.file.path.cmp(&other.file.path)));
+    let content: u64 = sorted.iter().map(|asset| asset.file.size).sum();
+    let spread = usize::try_from(content.div_ceil(WORTHWHILE).clamp(1, SPREAD)).unwrap_or(1);
+    let mut buckets: Vec<(Vec<Asset>, u64)> = vec![(Vec::new(), 0); spread];
+    for (turn, &asset) in sorted.iter().enumerate() {
+        let count = buckets.len();
+        let fits = (0..count).map(|step| (turn + step) % count).find(|&at| {
+            let (files, content) = &buckets[at];
+            content + asset.file.size <= CONTENT_LIMIT && files.len() < FILES_LIMIT
+        });
+        let at = fits.unwrap_or_else(|| {
+            buckets.push((Vec::new(), 0));
+            count
+        });
+        buckets[at].0.push(asset.clone());
+        buckets[at].1 += asset.file.size;
+    }
+    let full = buckets.into_iter().filter(|(assets, _)| !assets.is_empty());
+    full.map(|(assets, content)| Bucket { assets: Arc::new(assets), content }).collect()
+}
+
+struct Chunks<'a> {
+    send: &'a mpsc::Sender<io::Result<Vec<u8>>>,
+    buffer: Vec<u8>,
+}
+
+impl Chunks<'_> {
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + CHUNK / 8));
+        self.send.blocking_send(Ok(chunk)).map_err(|_gone| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+}
+
+fn write(assets: &[Asset], out: &mut Chunks<'_>) -> io::Result<()> {
+    out.push(b"[")?;
+    for (at, asset) in assets.iter().enumerate() {
+        if at > 0 {
+            out.push(b",")?;
+        }
+        out.push(before(asset).as_bytes())?;
+        let content = open_unchanged(asset)?;
+        for_each_piece(content, |text| out.push(text))?;
+        out.push(after(asset).as_bytes())?;
+    }
+    out.push(b"]")?;
+    out.flush()
+}
+
+fn open_unchanged(asset: &Asset) -> io::Result<impl io::Read> {
+    let content = fs::File::open(&asset.file.source)?;
+    let about = content.metadata()?;
+    if about.len() != asset.file.size || about.modified().ok() != asset.file.modified {
+        return Err(io::Error::other(format!("`{}` changed while it was deployed", asset.file.source.display())));
+    }
+    Ok(content.take(asset.file.size))
+}
+
+fn before(asset: &Asset) -> String {
+    format!(r#"{{"key":"{}","value":""#, asset.hash)
+}
+
+fn after(asset: &Asset) -> String {
+    // The types come from our own table and need no escaping.
+    format!(r#"","metadata":{{"contentType":"{}"}},"base64":true}}"#, asset.content_type)
+}
+
+/// The length of its content's base64 text.
+fn text(asset: &Asset) -> u64 {
+    asset.file.size.div_ceil(3) * 4
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+    use tokio::sync::mpsc;
+
+    use super::{CONTENT_LIMIT, Chunks, FILES_LIMIT, deal, write};
+    use crate::hash::AssetHash;
+    use crate::manifest::{Asset, hash_all};
+    use crate::tree::{File, Links, walk};
+
+    fn asset(path: String, size: u64) -> Asset {
+        let hash = AssetHash::of(path.as_bytes(), "").unwrap();
+        let file = File { path, source: PathBuf::new(), size, modified: None };
+        Asset { file, hash, content_type: "text/plain" }
+    }
+
+    #[test]
+    fn little_content_is_one_request() {
+        let assets: Vec<Asset> = (0..50).map(|at| asset(at.to_string(), 20_000)).collect();
+        assert_eq!(deal(&assets.iter().collect::<Vec<_>>()).len(), 1);
+        assert!(deal(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_body_has_the_length_that_was_announced_and_wranglers_shape() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in [("a.txt", "same bytes\n"), ("b", ""), ("c.html", "xy")] {
+            fs::write(root.path().join(name), content).unwrap();
+        }
+        let manifest = hash_all(vec![walk(root.path(), Links::Anywhere).unwrap()], 1).remove(0).unwrap();
+        let bucket = deal(&manifest.holding(&manifest.hashes())).remove(0);
+        let body = body(bucket.assets()).unwrap();
+        assert_eq!(body.len() as u64, bucket.length());
+        let items: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(items[0]["value"], "c2FtZSBieXRlcwo=");
+        assert_eq!(
+            items[2],
+            serde_json::json!({"key": "af1349b9f5f9a1a6a0404dea36dcc949", "value": "", "metadata": {"contentType": "application/octet-stream"}, "base64": true})
+        );
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_hashed_is_not_sent() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.txt"), "old").unwrap();
+        let manifest = hash_all(vec![walk(root.path(), Links::Anywhere).unwrap()], 1).remove(0).unwrap();
+        fs::write(root.path().join("a.txt"), "newer").unwrap();
+        let error = body(manifest.assets()).unwrap_err();
+        assert!(error.to_string().contains("a.txt` changed"), "{error}");
+    }
+
+    fn body(assets: &[Asset]) -> std::io::Result<Vec<u8>> {
+        let (send, mut receive) = mpsc::channel(64);
+        write(assets, &mut Chunks { send: &send, buffer: Vec::new() })?;
+        drop(send);
+        let mut body = Vec::new();
+        while let Ok(chunk) = receive.try_recv() {
+            body.extend(chunk?);
+        }
+        Ok(body)
+    }
+
+    proptest! {
+        #[test]
+        fn every_asset_is_in_one_bucket_and_no_bucket_is_over_the_limits(sizes in proptest::collection::vec(0u64..26_214_400, 0..3000)) {
+            let assets: Vec<Asset> = sizes.iter().enumerate().map(|(at, size)| asset(at.to_string(), *size)).collect();
+            let buckets = deal(&assets.iter().collect::<Vec<_>>());
+            let mut seen: Vec<&str> = buckets.iter().flat_map(super::Bucket::assets).map(|asset| asset.file.path.as_str()).collect();
+            seen.sort_unstable();
+            let mut all: Vec<&str> = assets.iter().map(|asset| asset.file.path.as_str()).collect();
+            all.sort_unstable();
+            prop_assert_eq!(seen, all);
+            for bucket in &buckets {
+                prop_assert!(bucket.content() <= CONTENT_LIMIT && bucket.assets().len() <= FILES_LIMIT && !bucket.assets().is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Projects and deployments as the API describes them; what we do not use is not read.
+
+use serde::{Deserialize, Deserializer};
+
+/// A Pages project.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// The branch whose deployments visitors see.
+    #[serde(default)]
+    pub production_branch: Option<String>,
+    /// What production serves now: where a rollback leads. Absent before the first deployment.
+    #[serde(default)]
+    pub canonical_deployment: Option<Deployment>,
+    /// The newest deployment, production or not.
+    #[serde(default)]
+    pub latest_deployment: Option<Deployment>,
+}
+
+/// A deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Deployment {
+    /// A UUID.
+    pub id: String,
+    /// Its own immutable address.
+    #[serde(default)]
+    pub url: String,
+    /// `production` or `preview`: the service decides.
+    #[serde(default)]
+    pub environment: String,
+    /// The branch's address for a preview, custom domains for production.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub aliases: Vec<String>,
+    /// Where it stands.
+    #[serde(default)]
+    pub latest_stage: Option<Stage>,
+    /// What it was made from.
+    #[serde(default)]
+    pub deployment_trigger: Option<Trigger>,
+    /// The project's production branch at that time.
+    #[serde(default)]
+    pub production_branch: Option<String>,
+}
+
+/// One of queued, initialize, `clone_repo`, build, deploy.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: String,
+    /// idle, active, success, failure or canceled.
+    pub status: String,
+}
+
+/// What made a deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Trigger {
+    /// The commit and branch it was said to come from.
+    #[serde(default)]
+    pub metadata: Commit,
+}
+
+/// The commit that a deployment is said to come from. Absent parts are blank.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Commit {
+    /// The branch.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub branch: String,
+    /// The full hash.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub commit_hash: String,
+    /// The message, cut to what Pages keeps.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub commit_message: String,
+}
+
+/// Where a deployment stands, as far as it matters to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It is served: stage `deploy` with `success`, nothing less.
+    Live,
+    /// It ended otherwise.
+    Failed,
+    /// It goes on.
+    Going,
+}
+
+impl Commit {
+    /// Whether both name one commit of one branch. The message is left out: line ends and blanks do not survive the way.
+    fn is_from(&self, other: &Self) -> bool {
+        self.branch == other.branch && self.commit_hash == other.commit_hash
+    }
+}
+
+impl Deployment {
+    /// Where it stands.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let Some(stage) = &self.latest_stage else { return Progress::Going };
+        match (stage.name.as_str(), stage.status.as_str()) {
+            ("deploy", "success") => Progress::Live,
+            (_, "failure" | "canceled") => Progress::Failed,
+            _ => Progress::Going,
+        }
+    }
+
+    /// Its stage and status in words.
+    #[must_use]
+    pub fn stage(&self) -> String {
+        self.latest_stage
+            .as_ref()
+            .map_or_else(|| "no stage".to_owned(), |stage| format!("stage `{}`, status `{}`", stage.name, stage.status))
+    }
+
+    /// What it was made from.
+    #[must_use]
+    pub fn commit(&self) -> Commit {
+        self.deployment_trigger.clone().unwrap_or_default().metadata
+    }
+
+    /// The alias on Cloudflare's own domain, or else the first one. Read, never computed: names get suffixes.
+    #[must_use]
+    pub fn alias(&self) -> Option<&str> {
+        let own = self.aliases.iter().find(|alias| alias.trim_end_matches('/').ends_with(".pages.dev"));
+        own.or(self.aliases.first()).map(String::as_str)
+    }
+}
+
+/// Our deployment among `newest_first`, after an answer to its creation was lost: newer than `last_known`, from the same commit.
+#[must_use]
+pub fn find_ours<'a>(
+    newest_first: &'a [Deployment],
+    last_known: Option<&str>,
+    ours: &Commit,
+) -> Option<&'a Deployment> {
+    newest_first.iter().take_while(|one| Some(one.id.as_str()) != last_known).find(|one| one.commit().is_from(ours))
+}
+
+/// The API writes `null` for an empty list or text.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Commit, Deployment, Progress, find_ours};
+
+    fn deployment(id: &str, stage: &str, status: &str, branch: &str) -> Deployment {
+        serde_json::from_value(json!({
+            "id": id, "url": "https://x.a.pages.dev", "environment": "preview", "aliases": null,
+            "latest_stage": {"name": stage, "status": status},
+            "deployment_trigger": {"type": "ad_hoc", "metadata": {"branch": branch, "commit_hash": "c", "commit_message": null}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_stage_deploy_with_success_is_live() {
+        let cases = [
+            ("deploy", "success", Progress::Live),
+            ("deploy", "active", Progress::Going),
+            ("build", "success", Progress::Going),
+            ("queued", "active", Progress::Going),
+            ("build", "failure", Progress::Failed),
+            ("deploy", "canceled", Progress::Failed),
+        ];
+        for (stage, status, expected) in cases {
+            assert_eq!(deployment("1", stage, status, "b").progress(), expected, "{stage} {status}");
+        }
+    }
+
+    #[test]
+    fn the_alias_is_read_and_the_one_on_pages_dev_is_preferred() {
+        let mut one = deployment("1", "deploy", "success", "b");
+        assert_eq!(one.alias(), None);
+        one.aliases = vec!["https://shop.example".to_owned(), "https://b.a-5ab.pages.dev".to_owned()];
+        assert_eq!(one.alias(), Some("https://b.a-5ab.pages.dev"));
+    }
+
+    #[test]
+    fn a_lost_deployment_is_found_only_among_the_newer_ones_of_our_commit() {
+        let all = ["5 b", "4 other", "3 b"].map(|one| {
+            let (id, branch) = one.split_once(' ').unwrap();
+            deployment(id, "queued", "active", branch)
+        });
+        let ours =
+            |branch: &str| Commit { branch: branch.to_owned(), commit_hash: "c".to_owned(), ..Commit::default() };
+        assert_eq!(find_ours(&all, Some("3"), &ours("b")).map(|one| one.id.as_str()), Some("5"));
+        assert_eq!(find_ours(&all, Some("5"), &ours("b")), None);
+        assert_eq!(find_ours(&all, None, &ours("main")), None);
+    }
+}
