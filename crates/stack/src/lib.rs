@@ -1,1 +1,19 @@
 //! Pulumi, Terraform and OpenTofu state: named outputs, each plain or secret.
+//!
+//! [`outputs::document`] reads any of their documents from a stream; [`pulumi`] and [`terraform`] know where states stand;
+//! [`select`] finds what was asked for; [`print`] writes it as `pulumi stack output` and `terraform output` do.
+
+mod json;
+pub mod kind;
+pub mod outputs;
+pub mod path;
+pub mod print;
+pub mod pulumi;
+pub mod select;
+pub mod source;
+mod state;
+pub mod terraform;
+pub mod value;
+
+pub use outputs::{Dialect, Document, Output, Outputs};
+pub use state::{Extent, Secrets};

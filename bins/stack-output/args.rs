@@ -1,0 +1,175 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use cli::{Shared, Tool};
+use stack::kind::Kind;
+
+const AFTER_HELP: &str = "\
+Environment:
+  PULUMI_STACK, PULUMI_BACKEND_URL, PULUMI_HOME
+                                  as for the pulumi program
+  PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE
+                                  open a stack's secrets; the first also from Doppler, by name
+  TF_WORKSPACE, TF_DATA_DIR       as for the terraform program
+  DOPPLER_TOKEN                   fetches credentials that are missing above
+
+Exit codes:
+  0 printed · 1 no such output, stack or value · 2 wrong usage or a broken state · 75 try again later · 77 not permitted
+
+Examples:
+  stack-output django_server_ip --cwd infra
+  stack-output 'servers[0].ip' db.host --type ip
+  stack-output servers --format lines | ssh-deploy --user deploy -- ./deploy.sh
+  pulumi stack output --json | stack-output --state - db.host";
+
+/// Print the outputs of a Pulumi, Terraform or OpenTofu stack
+///
+/// Reads them from the stack's state, without those programs and without a lock, and prints nothing else on stdout: one value
+/// with a newline, several one a line, all of them when none is named. Changes nothing. A secret needs --show-secrets; in Actions
+/// it is masked first. A value that is missing, unknown or of another --type is an error, so that it never reaches a pipe.
+#[derive(Clone, Debug, Parser)]
+#[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
+pub(crate) struct Args {
+    /// An output's name, or a path into its value; all outputs when there is none
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+
+    /// Where to hand the values to
+    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", help_heading = "Output")]
+    pub(crate) to: Destination,
+
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+/// Where the stack is.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Source")]
+pub(crate) struct Source {
+    /// The stack or workspace, else the one that is selected
+    #[arg(short, long, value_name = "STACK")]
+    pub(crate) stack: Option<String>,
+
+    /// Look as if started in this folder
+    #[arg(short = 'C', long, value_name = "FOLDER")]
+    pub(crate) cwd: Option<PathBuf>,
+
+    /// Read this state, or outputs that a program printed; `-` for stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "backend")]
+    pub(crate) state: Option<String>,
+
+    /// The Pulumi backend, as for `pulumi login`
+    #[arg(long, value_name = "URL", env = "PULUMI_BACKEND_URL")]
+    pub(crate) backend: Option<String>,
+
+    /// Seconds until everything must have been read, retries included
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) deadline: Duration,
+}
+
+/// What may be printed, and what instead.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct Selection {
+    /// Print secrets too, after masking them
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+
+    /// Fail unless this output exists; for use without NAME
+    #[arg(long, value_name = "NAME")]
+    pub(crate) require: Vec<String>,
+
+    /// Print this where there is no such output, or it is not known yet
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) default: Option<String>,
+
+    /// Fail unless every value is of this type
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    pub(crate) kind: Option<Type>,
+}
+
+/// How values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A string as it is, anything else as one line of JSON; a table when none is named
+    Text,
+    /// As `pulumi stack output --json` and `terraform output -json` print it
+    Json,
+    /// The items of a list, one a line
+    Lines,
+    /// `name=value` lines for `eval` in a POSIX shell
+    Shell,
+    /// `name="value"` lines for a .env file
+    Dotenv,
+}
+
+/// Where values go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Destination {
+    /// Standard output
+    Stdout,
+    /// Variables of the job's later steps (`GITHUB_ENV`)
+    Env,
+    /// Outputs of this step (`GITHUB_OUTPUT`)
+    Output,
+}
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Type {
+    /// An IPv4 or IPv6 address
+    Ip,
+    /// A URL with a host
+    Url,
+    /// A whole number
+    Int,
+    /// true or false
+    Bool,
+    /// A list
+    List,
+    /// An object
+    Object,
+}
+
+impl From<Type> for Kind {
+    fn from(kind: Type) -> Self {
+        match kind {
+            Type::Ip => Self::Ip,
+            Type::Url => Self::Url,
+            Type::Int => Self::Int,
+            Type::Bool => Self::Bool,
+            Type::List => Self::List,
+            Type::Object => Self::Object,
+        }
+    }
+}
+
+impl Tool for Args {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Never: what `--format json` prints are the stack's own names and values, and whatever takes them from the pipe must not
+    /// take an error for one of them.
+    fn prints_json(&self) -> bool {
+        false
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

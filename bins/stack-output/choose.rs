@@ -1,0 +1,122 @@
+//! Which values are printed: pure decisions over the outputs that were read.
+
+use std::collections::BTreeSet;
+
+use fault::{Fault, Kind, Result};
+use stack::Output;
+use stack::path::Path;
+use stack::select::{self, Show};
+use stack::value::Value;
+
+use crate::args::Args;
+use crate::gather::Stack;
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The paths, in the order of the arguments; every output that may be shown when there was none.
+    pub(crate) paths: Vec<Path>,
+    /// Outputs that are left out, as nobody asked for them by name.
+    pub(crate) withheld: Vec<String>,
+}
+
+/// A value that is printed.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// Where it came from.
+    pub(crate) path: Path,
+    /// The value, and Terraform's type of it where it is a whole output. Every secret in it is open.
+    pub(crate) output: Output,
+    /// Whether it is or holds a secret.
+    pub(crate) is_secret: bool,
+    /// Texts to be masked.
+    pub(crate) leaves: Vec<String>,
+}
+
+/// What the arguments ask for.
+pub(crate) fn asked(stack: &Stack, args: &Args) -> Result<Asked> {
+    for name in &args.selection.require {
+        let path = select::path(&stack.outputs, name)?;
+        let value = select::value(&stack.outputs, &path, &stack.name)?;
+        select::check_shown(&path, &value, show(args))?;
+    }
+    if !args.names.is_empty() {
+        let paths = args.names.iter().map(|name| select::path(&stack.outputs, name));
+        return Ok(Asked { paths: paths.collect::<Result<_>>()?, withheld: Vec::new() });
+    }
+    if let Some(why) = stack.outputs.none {
+        return Err(Fault::no(format!("{} has nothing to print", stack.name))
+            .cause(why)
+            .help("deploy the stack first"));
+    }
+    let (shown, withheld): (Vec<_>, Vec<_>) = stack
+        .outputs
+        .named
+        .iter()
+        .partition(|(name, output)| select::check_shown(&Path::of_name(name), &output.value, show(args)).is_ok());
+    Ok(Asked {
+        paths: shown.into_iter().map(|(name, _)| Path::of_name(name)).collect(),
+        withheld: withheld.into_iter().map(|(name, _)| name.clone()).collect(),
+    })
+}
+
+/// The ciphertexts that have to be opened.
+///
+/// # Errors
+/// A secret that may not be shown; nothing is decrypted then.
+pub(crate) fn sealed(stack: &Stack, asked: &Asked, args: &Args) -> Result<BTreeSet<String>> {
+    let mut ciphertexts = BTreeSet::new();
+    for path in &asked.paths {
+        if let Some(value) = value(stack, path, args)? {
+            ciphertexts.extend(value.sealed().into_iter().map(str::to_owned));
+        }
+    }
+    Ok(ciphertexts)
+}
+
+/// The values that were asked for.
+pub(crate) fn chosen(stack: &Stack, asked: &Asked, args: &Args) -> Result<Vec<Chosen>> {
+    asked.paths.iter().map(|path| one(stack, path, args)).collect()
+}
+
+fn one(stack: &Stack, path: &Path, args: &Args) -> Result<Chosen> {
+    let Some(value) = value(stack, path, args)? else {
+        let output = Output::of(default(args)?);
+        return Ok(Chosen { path: path.clone(), output, is_secret: false, leaves: Vec::new() });
+    };
+    let is_secret = value.holds_secret();
+    let (value, leaves) = value.revealed();
+    // A secret may hold something unknown, which shows only now.
+    select::check_shown(path, &value, Show::Secrets)?;
+    if let Some(kind) = args.selection.kind {
+        stack::kind::Kind::from(kind).check(&path.to_string(), &value)?;
+    }
+    let output = match stack.outputs.named.get(&path.name) {
+        Some(output) if path.steps.is_empty() => output.with(value),
+        _ => Output::of(value),
+    };
+    Ok(Chosen { path: path.clone(), output, is_secret, leaves })
+}
+
+/// The value at `path`; `None` where --default stands in for it.
+fn value(stack: &Stack, path: &Path, args: &Args) -> Result<Option<Value>> {
+    let value = select::value(&stack.outputs, path, &stack.name)
+        .and_then(|value| select::check_shown(path, &value, show(args)).map(|()| value));
+    match value {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.kind == Kind::No && args.selection.default.is_some() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn default(args: &Args) -> Result<Value> {
+    let text = args.selection.default.clone().unwrap_or_default();
+    match args.selection.kind {
+        Some(kind) => stack::kind::Kind::from(kind).value(&text),
+        None => Ok(Value::Text(text)),
+    }
+}
+
+fn show(args: &Args) -> Show {
+    if args.selection.show_secrets { Show::Secrets } else { Show::Public }
+}

@@ -1,0 +1,85 @@
+//! Opens the secrets that were asked for, with the key of the stack's secrets provider.
+
+use api::Deadline;
+use cli::Console;
+use credentials::Credentials;
+use fault::{Fault, Result};
+use secrecy::SecretString;
+use stack::pulumi::key::Key;
+use stack::pulumi::provider::Provider;
+
+use crate::args::Args;
+use crate::choose::{self, Asked};
+use crate::gather::Stack;
+
+/// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
+pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Console) -> Result<()> {
+    let sealed = choose::sealed(stack, asked, args)?;
+    if sealed.is_empty() {
+        return Ok(());
+    }
+    let key = match &stack.outputs.provider {
+        Some(Provider::Passphrase { salt }) => {
+            let passphrase = passphrase(args, console)?;
+            Key::derive(&passphrase.text, salt).map_err(|fault| fault.help(passphrase.advice))?
+        }
+        Some(Provider::Service { .. }) => return Err(unreadable(stack, "Pulumi Cloud")),
+        Some(Provider::Cloud { url, .. }) => {
+            let service = url.split_once("://").map_or("a key service", |(scheme, _)| scheme).to_owned();
+            return Err(unreadable(stack, &service));
+        }
+        Some(Provider::Other(name)) => return Err(unreadable(stack, &name.clone())),
+        None => {
+            return Err(Fault::usage(format!("{} holds secrets but does not say who encrypted them", stack.name))
+                .help("read it with the `pulumi` program"));
+        }
+    };
+    stack.outputs.open(|ciphertext| if sealed.contains(ciphertext) { key.open(ciphertext).map(Some) } else { Ok(None) })
+}
+
+fn unreadable(stack: &Stack, provider: &str) -> Fault {
+    Fault::permission(format!("cannot open the secrets of {}", stack.name))
+        .cause(format!("they are encrypted with {provider}"))
+        .help(
+            "pipe the outputs: pulumi stack output --json --show-secrets | stack-output --state - --show-secrets NAME",
+        )
+}
+
+struct Passphrase {
+    text: SecretString,
+    /// What to do when it is wrong.
+    advice: String,
+}
+
+/// In Pulumi's order: the variable, then the file; then Doppler; then the empty passphrase, which is a legal one, but only where
+/// the variable says so.
+fn passphrase(args: &Args, console: &Console) -> Result<Passphrase> {
+    const NAME: &str = "PULUMI_CONFIG_PASSPHRASE";
+    const FILE: &str = "PULUMI_CONFIG_PASSPHRASE_FILE";
+    let environment = console.environment();
+    if environment.get(NAME).is_none()
+        && let Some(file) = environment.get(FILE)
+    {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Fault::permission(format!("cannot read the passphrase from {file}")).cause(error.to_string())
+        })?;
+        let text = text.trim().to_owned();
+        console.mask(std::slice::from_ref(&text));
+        return Ok(Passphrase {
+            text: text.into(),
+            advice: format!("put this stack's passphrase into the file that {FILE} names"),
+        });
+    }
+    let credentials = Credentials::new(environment, Deadline::after(args.source.deadline));
+    let mask = |values: &[String]| console.mask(values);
+    if let Some(found) = cli::block_on(credentials.find(NAME, &mask))?? {
+        return Ok(Passphrase { text: found.value, advice: format!("set {NAME} to this stack's passphrase") });
+    }
+    match environment.iter().find(|(name, _)| *name == NAME) {
+        Some((_, blank)) => Ok(Passphrase {
+            text: blank.to_owned().into(),
+            advice: format!("set {NAME}, which is blank, to this stack's passphrase"),
+        }),
+        None => Err(credentials.missing(NAME)),
+    }
+}

@@ -1,0 +1,187 @@
+//! Masks, prints and exports: where values leave this program, in that order.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use cli::Console;
+use fault::{Fault, Result};
+use redact::Plan;
+use stack::print::{json, raw, shell};
+use stack::value::Value;
+use stack::{Dialect, Output};
+
+use crate::args::{Args, Destination, Format};
+use crate::choose::{Asked, Chosen};
+
+/// Refuses combinations of arguments that mean nothing.
+pub(crate) fn check(args: &Args) -> Result<()> {
+    if args.format == Format::Lines && args.names.is_empty() {
+        return Err(Fault::usage("--format lines needs NAME").help("name the output whose items are to be printed"));
+    }
+    if args.to != Destination::Stdout && args.format != Format::Text {
+        return Err(Fault::usage("--to env and --to output write values as they are").help("leave --format away"));
+    }
+    if args.names.is_empty() && args.selection.default.is_some() {
+        return Err(Fault::usage("--default needs NAME"));
+    }
+    Ok(())
+}
+
+/// Names what was left out, where everything was asked for.
+pub(crate) fn withheld(asked: &Asked, args: &Args, console: &Console) {
+    if asked.withheld.is_empty() {
+        return;
+    }
+    let why = if args.selection.show_secrets { "not known yet" } else { "secret, or not known yet" };
+    console.status(&format!("withheld ({why}): {}", asked.withheld.join(", ")));
+}
+
+/// Tells the runner to mask each leaf of each secret, and says by name what it cannot mask.
+pub(crate) fn mask(chosen: &[Chosen], console: &Console) {
+    let mut plan = Plan::new();
+    for one in chosen {
+        for leaf in &one.leaves {
+            plan.add(&one.path.to_string(), leaf);
+        }
+    }
+    console.mask(&plan.masks());
+    if console.context().in_actions && !plan.spared().is_empty() {
+        let mut names: Vec<&str> = plan.spared().iter().map(|spared| spared.name.as_str()).collect();
+        names.dedup();
+        console.status(&format!("not masked, as too short or a common word: values in {}", names.join(", ")));
+    }
+}
+
+/// Prints the values.
+pub(crate) fn print(chosen: &[Chosen], dialect: Dialect, args: &Args, console: &Console) -> Result<()> {
+    let text = text(chosen, dialect, args)?;
+    let mut out = console.result();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Fault::usage("cannot write to stdout").cause(error.to_string()))
+}
+
+fn text(chosen: &[Chosen], dialect: Dialect, args: &Args) -> Result<String> {
+    let values = || chosen.iter().map(|one| &one.output.value);
+    match (args.format, args.names.len()) {
+        (Format::Text, 0) => Ok(table(chosen, dialect)),
+        (Format::Text, 1) => Ok(values().map(|value| raw(value, dialect) + "\n").collect()),
+        (Format::Text, _) => chosen.iter().map(|one| line(&one.path.to_string(), &one.output.value, dialect)).collect(),
+        (Format::Json, 1) => Ok(values().map(|value| one_json(value, dialect) + "\n").collect()),
+        (Format::Json, _) => Ok(json::all(&named(chosen), dialect) + "\n"),
+        (Format::Lines, _) => chosen.iter().map(|one| lines(one, dialect)).collect(),
+        (Format::Shell, _) => assignments(chosen, dialect, shell::quoted),
+        (Format::Dotenv, _) => assignments(chosen, dialect, shell::dotenv),
+    }
+}
+
+fn one_json(value: &Value, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Pulumi => json::pretty(value, dialect),
+        Dialect::Terraform => json::line(value, dialect),
+    }
+}
+
+fn named(chosen: &[Chosen]) -> BTreeMap<String, (&Output, bool)> {
+    chosen.iter().map(|one| (one.path.to_string(), (&one.output, one.is_secret))).collect()
+}
+
+/// For people: names and values in columns, each value on its line.
+fn table(chosen: &[Chosen], dialect: Dialect) -> String {
+    let width = chosen.iter().map(|one| one.path.name.chars().count()).max().unwrap_or(0);
+    let row = |one: &Chosen| {
+        let value = match &one.output.value {
+            Value::Text(text) if !text.contains(char::is_control) => text.clone(),
+            other => json::line(other, dialect),
+        };
+        format!("{:width$}  {value}\n", one.path.name.escape_debug().to_string())
+    };
+    chosen.iter().map(row).collect()
+}
+
+/// A value among several, each on a line of its own.
+fn line(path: &str, value: &Value, dialect: Dialect) -> Result<String> {
+    let text = raw(value, dialect);
+    if text.contains(['\n', '\r']) {
+        return Err(Fault::no(format!("`{path}` has several lines, and would not be told from the values around it"))
+            .help("print it alone, or add --format json"));
+    }
+    Ok(text + "\n")
+}
+
+fn lines(one: &Chosen, dialect: Dialect) -> Result<String> {
+    let path = one.path.to_string();
+    let Value::List(items) = &one.output.value else {
+        return Err(Fault::no(format!("the output `{path}` is not a list"))
+            .cause(format!("it is {}", one.output.value.kind()))
+            .help("leave --format lines away, or name a list"));
+    };
+    let lines = items.iter().enumerate().map(|(at, item)| line(&format!("{path}[{at}]"), item, dialect));
+    lines.collect()
+}
+
+fn assignments(chosen: &[Chosen], dialect: Dialect, quote: fn(&str) -> String) -> Result<String> {
+    let assignment = |one: &Chosen| {
+        let name = one.path.variable();
+        let is_safe = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if !is_safe {
+            return Err(Fault::no(format!("the output `{}` cannot name a variable", name.escape_debug()))
+                .help("name the outputs to print, or add --format json"));
+        }
+        let value = raw(&one.output.value, dialect);
+        if value.contains('\0') {
+            return Err(Fault::no(format!("the output `{name}` holds a NUL, which no variable can")));
+        }
+        Ok(format!("{name}={}\n", quote(&value)))
+    };
+    chosen.iter().map(assignment).collect()
+}
+
+/// Hands the values to later steps: everything is checked, then there is one append.
+pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, args: &Args, console: &Console) -> Result<()> {
+    let (to, what) = match args.to {
+        Destination::Output => (cli::Destination::Output, "outputs of this step"),
+        Destination::Env | Destination::Stdout => (cli::Destination::Env, "variables of later steps"),
+    };
+    let mut pairs = BTreeMap::new();
+    for one in chosen {
+        let name = one.path.variable();
+        check_name(&name, to)?;
+        if pairs.insert(name.clone(), raw(&one.output.value, dialect)).is_some() {
+            return Err(Fault::usage(format!("two of the outputs would be exported as `{name}`")));
+        }
+    }
+    let pairs: Vec<(String, String)> = pairs.into_iter().collect();
+    console.export(to, &pairs)?;
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    console.status(&format!("exported as {what}: {}", names.join(", ")));
+    Ok(())
+}
+
+/// Names that would change how later steps run rather than what they know.
+const RESERVED: [&str; 7] = ["PATH", "HOME", "NODE_OPTIONS", "BASH_ENV", "ENV", "CI", "SHELL"];
+const RESERVED_PREFIXES: [&str; 5] = ["LD_", "DYLD_", "GITHUB_", "RUNNER_", "ACTIONS_"];
+
+fn check_name(name: &str, to: cli::Destination) -> Result<()> {
+    let refuse = |why: &str| {
+        Err(Fault::usage(format!("the output `{}` cannot be exported", name.escape_debug()))
+            .cause(why)
+            .help("name the outputs to export"))
+    };
+    let is_word = |extra: &[u8]| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || extra.contains(&byte))
+    };
+    let upper = name.to_ascii_uppercase();
+    match to {
+        cli::Destination::Output if !is_word(b"-") => refuse("a step's output is letters, digits, `_` and `-`"),
+        cli::Destination::Env if !is_word(b"") => refuse("a variable is letters, digits and `_`"),
+        cli::Destination::Env
+            if RESERVED.contains(&upper.as_str()) || RESERVED_PREFIXES.iter().any(|it| upper.starts_with(it)) =>
+        {
+            refuse("a variable of that name would change how every later step runs")
+        }
+        _ => Ok(()),
+    }
+}

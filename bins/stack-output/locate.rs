@@ -1,0 +1,109 @@
+//! Finds where the stack's state stands, as the programs that own it do.
+
+use std::path::{Path, PathBuf};
+
+use cli::Console;
+use fault::{Fault, Result};
+use runner::Environment;
+use stack::pulumi::project::{Project, Reference};
+use stack::pulumi::store::Directory;
+use stack::terraform::local;
+
+use crate::args::{Args, Source};
+
+/// Where a state stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Stdin.
+    Stdin,
+    /// A file, whatever it holds.
+    File(PathBuf),
+    /// A Pulumi store on a disk.
+    Store { store: Directory, reference: Reference, project: Option<String> },
+    /// A local Terraform state.
+    Terraform { file: PathBuf, workspace: String },
+}
+
+/// Where the state that the arguments mean stands.
+pub(crate) fn place(args: &Args, console: &Console) -> Result<Place> {
+    let environment = console.environment();
+    let directory = directory(&args.source)?;
+    match args.source.state.as_deref() {
+        Some("-") => return Ok(Place::Stdin),
+        Some("") => return Err(Fault::usage("--state is empty").help("name a file, or `-` for stdin")),
+        Some(file) => return Ok(Place::File(directory.join(file))),
+        None => {}
+    }
+    let data_dir = directory.join(environment.get("TF_DATA_DIR").unwrap_or(".terraform"));
+    let project = Project::find(&directory)?;
+    let is_terraform = local::is_here(&directory, &data_dir);
+    if args.source.backend.is_none() && is_terraform && project.as_ref().is_none_or(|it| it.directory() != directory) {
+        return Ok(terraform(&args.source, environment, &directory, &data_dir));
+    }
+    if project.is_none() && args.source.backend.is_none() {
+        if !console.stdin_is_terminal() && args.source.stack.is_none() && args.source.cwd.is_none() {
+            return Ok(Place::Stdin);
+        }
+        return Err(nowhere(&directory));
+    }
+    pulumi(&args.source, environment, &directory, project.as_ref())
+}
+
+/// Says that there is nothing to read.
+pub(crate) fn nowhere(directory: &Path) -> Fault {
+    Fault::usage(format!("there is no stack in {}", directory.display()))
+        .cause("no Pulumi.yaml here or above, and no Terraform state or configuration")
+        .help("add --cwd, --state or --backend")
+}
+
+fn directory(source: &Source) -> Result<PathBuf> {
+    let about = |error: std::io::Error, shown: &Path| {
+        Fault::usage(format!("cannot look into the folder {}", shown.display())).cause(error.to_string())
+    };
+    let cwd = source.cwd.as_deref().unwrap_or(Path::new("."));
+    let absolute = std::path::absolute(cwd).map_err(|error| about(error, cwd))?;
+    // Symbolic links stay as they are, as in Pulumi, whose selected stack is remembered under the path as it was entered.
+    let absolute: PathBuf = absolute.components().fold(PathBuf::new(), |mut path, component| {
+        if component == std::path::Component::ParentDir {
+            path.pop();
+        } else {
+            path.push(component);
+        }
+        path
+    });
+    std::fs::read_dir(&absolute).map_err(|error| about(error, &absolute))?;
+    Ok(absolute)
+}
+
+fn terraform(source: &Source, environment: &Environment, directory: &Path, data_dir: &Path) -> Place {
+    let variable = source.stack.as_deref().or_else(|| environment.get("TF_WORKSPACE"));
+    let workspace = local::workspace(variable, data_dir);
+    Place::Terraform { file: local::state(directory, &workspace), workspace }
+}
+
+fn pulumi(source: &Source, environment: &Environment, directory: &Path, project: Option<&Project>) -> Result<Place> {
+    let of_project = || project.and_then(|project| Some((project.backend.as_deref()?, project.directory())));
+    let given = source.backend.as_deref().map(|url| (url, directory));
+    let (url, base) = given.or_else(of_project).ok_or_else(|| {
+        Fault::usage("the stack's backend is Pulumi Cloud, which cannot be read yet").help("add --backend or --state")
+    })?;
+    let home = environment.get("HOME").map(Path::new);
+    let Some(rest) = url.strip_prefix("file://") else {
+        return Err(Fault::usage(format!("cannot read the backend `{}`", scheme(url)))
+            .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME"));
+    };
+    let store = Directory::of_url(rest, home, base);
+    let pulumi_home = environment.get("PULUMI_HOME").map(PathBuf::from).or_else(|| Some(home?.join(".pulumi")));
+    let selected = || project?.selected_stack(pulumi_home.as_deref()?, url);
+    let named = source.stack.clone().or_else(|| environment.get("PULUMI_STACK").map(str::to_owned));
+    let reference: Reference = named.or_else(selected).ok_or_else(no_stack)?.parse()?;
+    Ok(Place::Store { store, reference, project: project.map(|project| project.name.clone()) })
+}
+
+fn no_stack() -> Fault {
+    Fault::usage("no stack is selected").help("add --stack, set PULUMI_STACK, or run `pulumi stack select`")
+}
+
+fn scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(scheme, _)| scheme)
+}

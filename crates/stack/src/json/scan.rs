@@ -1,0 +1,518 @@
+//! A strict JSON reader over a byte stream, in bounded memory: it walks into what it is asked to and skips the rest.
+//!
+//! Grammar: RFC 8259, any value at the top. Like Go's decoder, which wrote and reads these files, it does not refuse bytes
+//! that are not UTF-8 inside strings; they become U+FFFD where a string is decoded.
+
+use std::io::Read;
+
+/// Bytes read at a time; what a reader holds besides what it captures.
+const BUFFER: usize = 64 * 1024;
+
+/// The deepest nesting that is read.
+const DEPTH_LIMIT: usize = 512;
+
+/// The most bytes that are kept for a second reading.
+const KEPT_LIMIT: usize = 16 << 20;
+
+/// Why a document cannot be read any further.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// Not JSON from this byte on.
+    Syntax { offset: u64, expected: &'static str },
+    /// The text ends inside a value.
+    Truncated { offset: u64 },
+    /// Nothing but white space.
+    Empty,
+    /// Larger than what is accepted, in bytes.
+    TooLarge { what: &'static str, limit: u64 },
+    /// Nested deeper than what is accepted.
+    TooDeep { offset: u64 },
+    /// Everything that was wanted is known: not a failure, it ends the walk.
+    Enough,
+    /// The bytes could not be read or decompressed.
+    Read(std::io::Error),
+}
+
+type Result<T> = std::result::Result<T, Broken>;
+
+/// The reader. Its methods consume exactly one JSON token or value each, white space before it included.
+pub(crate) struct Scanner<R> {
+    input: R,
+    buffer: Box<[u8]>,
+    at: usize,
+    end: usize,
+    /// Offset of `buffer[0]` in the stream.
+    base: u64,
+    size_limit: u64,
+    stop_after: Option<u64>,
+    capture: Option<Capture>,
+    /// Everything read so far, while the caller may still want to read it again.
+    kept: Option<Vec<u8>>,
+    scratch: Vec<u8>,
+    nesting: Vec<u8>,
+}
+
+/// A piece of text that is being copied: what earlier buffers held of it, and where it begins in the present one.
+struct Capture {
+    text: Vec<u8>,
+    from: usize,
+    limit: usize,
+}
+
+impl<R: Read> Scanner<R> {
+    /// Reads at most `size_limit` bytes of `input`.
+    pub(crate) fn new(input: R, size_limit: u64) -> Self {
+        Self {
+            input,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            at: 0,
+            end: 0,
+            base: 0,
+            size_limit,
+            stop_after: None,
+            capture: None,
+            kept: None,
+            scratch: Vec::new(),
+            nesting: Vec::new(),
+        }
+    }
+
+    /// The offset of the next byte.
+    pub(crate) fn offset(&self) -> u64 {
+        self.base + self.at as u64
+    }
+
+    /// Ends the walk with [`Broken::Enough`] when `more` bytes or a little over have been read from here, or from where this was
+    /// first called.
+    pub(crate) fn stop_after(&mut self, more: u64) {
+        let offset = self.offset();
+        self.stop_after.get_or_insert(offset + more);
+    }
+
+    /// Keeps what is read, up to [`KEPT_LIMIT`].
+    pub(crate) fn keep(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// What was kept: everything read so far, or nothing when that was too much or [`Self::forget`] was called.
+    pub(crate) fn kept(&mut self) -> Option<Vec<u8>> {
+        self.kept.take()
+    }
+
+    /// Keeps nothing from now on.
+    pub(crate) fn forget(&mut self) {
+        self.kept = None;
+    }
+
+    /// The first byte of the next token, not consumed; `None` at the end of the text.
+    pub(crate) fn peek(&mut self) -> Result<Option<u8>> {
+        loop {
+            while self.at < self.end {
+                let byte = self.buffer[self.at];
+                if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                    return Ok(Some(byte));
+                }
+                self.at += 1;
+            }
+            if !self.refill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Enters an object or array.
+    pub(crate) fn open(&mut self, bracket: u8, expected: &'static str) -> Result<()> {
+        match self.token()? {
+            byte if byte == bracket => Ok(()),
+            _ => Err(self.syntax(expected)),
+        }
+    }
+
+    /// The next key of the object that was entered, its colon consumed: whichever of `known` it is, or an empty text for any
+    /// other ([`Self::key`] has it). `None` after the last, the closing brace consumed.
+    pub(crate) fn next_key(&mut self, first: &mut bool, known: &[&'static str]) -> Result<Option<&'static str>> {
+        if !self.next_element(first, b'}')? {
+            return Ok(None);
+        }
+        if self.token()? != b'"' {
+            return Err(self.syntax("a key in quotes"));
+        }
+        self.string_into_scratch()?;
+        self.colon()?;
+        Ok(Some(known.iter().find(|name| name.as_bytes() == self.scratch).copied().unwrap_or("")))
+    }
+
+    /// The last key that was read.
+    pub(crate) fn key(&self) -> String {
+        String::from_utf8_lossy(&self.scratch).into_owned()
+    }
+
+    /// Whether the array that was entered has another item; the closing bracket is consumed when not.
+    pub(crate) fn next_item(&mut self, first: &mut bool) -> Result<bool> {
+        self.next_element(first, b']')
+    }
+
+    /// A string's decoded bytes, in place until the next call.
+    pub(crate) fn string_bytes(&mut self) -> Result<&[u8]> {
+        if self.token()? != b'"' {
+            return Err(self.syntax("a string"));
+        }
+        self.string_into_scratch()?;
+        Ok(&self.scratch)
+    }
+
+    /// A string.
+    pub(crate) fn string(&mut self) -> Result<String> {
+        self.string_bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// Skips one value.
+    pub(crate) fn skip(&mut self) -> Result<()> {
+        self.nesting.clear();
+        if self.begin_value()? {
+            self.skip_open()?;
+        }
+        Ok(())
+    }
+
+    /// Skips what is left of the object that was entered, after one of its values.
+    pub(crate) fn skip_rest_of_object(&mut self) -> Result<()> {
+        self.nesting.clear();
+        self.nesting.push(b'{');
+        if self.after_value()? { self.skip_open() } else { Ok(()) }
+    }
+
+    /// The text of one value, of at most `limit` bytes.
+    pub(crate) fn capture(&mut self, limit: usize) -> Result<Vec<u8>> {
+        self.peek()?;
+        self.capture = Some(Capture { text: Vec::new(), from: self.at, limit });
+        let skipped = self.skip();
+        let capture = self.capture.take();
+        skipped?;
+        let Some(mut capture) = capture else { return Ok(Vec::new()) };
+        capture.text.extend_from_slice(&self.buffer[capture.from..self.at]);
+        capture.check()?;
+        Ok(capture.text)
+    }
+
+    /// Nothing but white space follows.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(self.syntax("the end of the document")),
+        }
+    }
+
+    fn refill(&mut self) -> Result<bool> {
+        if let Some(capture) = &mut self.capture {
+            capture.text.extend_from_slice(&self.buffer[capture.from..self.end]);
+            capture.from = 0;
+            capture.check()?;
+        }
+        self.base += self.end as u64;
+        (self.at, self.end) = (0, 0);
+        if self.stop_after.is_some_and(|offset| self.base > offset) {
+            return Err(Broken::Enough);
+        }
+        if self.base > self.size_limit {
+            return Err(Broken::TooLarge { what: "the state", limit: self.size_limit });
+        }
+        loop {
+            match self.input.read(&mut self.buffer) {
+                Ok(read) => {
+                    self.end = read;
+                    if let Some(kept) = &mut self.kept {
+                        kept.extend_from_slice(&self.buffer[..read]);
+                    }
+                    if self.kept.as_ref().is_some_and(|kept| kept.len() > KEPT_LIMIT) {
+                        self.kept = None;
+                    }
+                    return Ok(read > 0);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Broken::Read(error)),
+            }
+        }
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        if self.at == self.end && !self.refill()? {
+            return Err(Broken::Truncated { offset: self.offset() });
+        }
+        let byte = self.buffer[self.at];
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn token(&mut self) -> Result<u8> {
+        match self.peek()? {
+            Some(byte) => {
+                self.at += 1;
+                Ok(byte)
+            }
+            None => Err(Broken::Truncated { offset: self.offset() }),
+        }
+    }
+
+    fn syntax(&self, expected: &'static str) -> Broken {
+        Broken::Syntax { offset: self.offset().saturating_sub(1), expected }
+    }
+
+    fn colon(&mut self) -> Result<()> {
+        if self.token()? == b':' { Ok(()) } else { Err(self.syntax("a colon")) }
+    }
+
+    fn next_element(&mut self, first: &mut bool, close: u8) -> Result<bool> {
+        let is_first = std::mem::replace(first, false);
+        match self.peek()? {
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(_) if is_first => Ok(true),
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(_) => {
+                self.at += 1;
+                Err(self.syntax("a comma or a closing bracket"))
+            }
+            None => Err(Broken::Truncated { offset: self.offset() }),
+        }
+    }
+
+    /// Skips until everything in `nesting` is closed.
+    fn skip_open(&mut self) -> Result<()> {
+        loop {
+            while self.begin_value()? {}
+            if !self.after_value()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Consumes a scalar or an empty object or array (`false`), or the opening of a full one, with its first key (`true`).
+    fn begin_value(&mut self) -> Result<bool> {
+        match self.token()? {
+            b'"' => self.skip_string().map(|()| false),
+            open @ (b'{' | b'[') => {
+                if self.peek()? == Some(open + 2) {
+                    self.at += 1;
+                    return Ok(false);
+                }
+                if self.nesting.len() >= DEPTH_LIMIT {
+                    return Err(Broken::TooDeep { offset: self.offset() });
+                }
+                self.nesting.push(open);
+                if open == b'{' {
+                    self.skip_key()?;
+                }
+                Ok(true)
+            }
+            b't' => self.literal(b"rue").map(|()| false),
+            b'f' => self.literal(b"alse").map(|()| false),
+            b'n' => self.literal(b"ull").map(|()| false),
+            digit @ (b'-' | b'0'..=b'9') => self.skip_number(digit).map(|()| false),
+            _ => Err(self.syntax("a value")),
+        }
+    }
+
+    /// Closes what ends here; `true` when another value follows, its key consumed.
+    fn after_value(&mut self) -> Result<bool> {
+        while let Some(&open) = self.nesting.last() {
+            match self.token()? {
+                b',' => {
+                    if open == b'{' {
+                        self.skip_key()?;
+                    }
+                    return Ok(true);
+                }
+                close if close == open + 2 => {
+                    self.nesting.pop();
+                }
+                _ => return Err(self.syntax("a comma or a closing bracket")),
+            }
+        }
+        Ok(false)
+    }
+
+    fn skip_key(&mut self) -> Result<()> {
+        if self.token()? != b'"' {
+            return Err(self.syntax("a key in quotes"));
+        }
+        self.skip_string()?;
+        self.colon()
+    }
+
+    fn literal(&mut self, rest: &[u8]) -> Result<()> {
+        for expected in rest {
+            if self.byte()? != *expected {
+                return Err(self.syntax("a value"));
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_string(&mut self) -> Result<()> {
+        loop {
+            let plain = self.buffer[self.at..self.end].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+            self.at += plain;
+            if self.at == self.end {
+                if !self.refill()? {
+                    return Err(Broken::Truncated { offset: self.offset() });
+                }
+                continue;
+            }
+            match self.byte()? {
+                b'"' => return Ok(()),
+                b'\\' => self.skip_escape()?,
+                _ => return Err(self.syntax("no control character inside a string")),
+            }
+        }
+    }
+
+    fn skip_escape(&mut self) -> Result<()> {
+        match self.byte()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => self.hex4().map(|_| ()),
+            _ => Err(self.syntax("an escape")),
+        }
+    }
+
+    fn hex4(&mut self) -> Result<u16> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let byte = self.byte()?;
+            let digit = char::from(byte).to_digit(16).ok_or_else(|| self.syntax("four hexadecimal digits"))?;
+            unit = unit << 4 | u16::try_from(digit).unwrap_or_default();
+        }
+        Ok(unit)
+    }
+
+    /// A number's text is digits with an optional sign, fraction and exponent; a leading zero stands alone.
+    fn skip_number(&mut self, first: u8) -> Result<()> {
+        let first = if first == b'-' { self.byte()? } else { first };
+        match first {
+            b'0' => {}
+            b'1'..=b'9' => self.digits()?,
+            _ => return Err(self.syntax("a digit")),
+        }
+        if self.at_one_of(b".")? {
+            self.digit()?;
+            self.digits()?;
+        }
+        if self.at_one_of(b"eE")? {
+            self.at_one_of(b"+-")?;
+            self.digit()?;
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digit(&mut self) -> Result<()> {
+        if self.byte()?.is_ascii_digit() { Ok(()) } else { Err(self.syntax("a digit")) }
+    }
+
+    fn digits(&mut self) -> Result<()> {
+        while self.at_one_of(b"0123456789")? {}
+        Ok(())
+    }
+
+    /// Consumes the next byte when it is one of `set`.
+    fn at_one_of(&mut self, set: &[u8]) -> Result<bool> {
+        if self.at == self.end && !self.refill()? {
+            return Ok(false);
+        }
+        let found = set.contains(&self.buffer[self.at]);
+        self.at += usize::from(found);
+        Ok(found)
+    }
+
+    /// Half a surrogate pair becomes U+FFFD, as in Go.
+    fn string_into_scratch(&mut self) -> Result<()> {
+        self.scratch.clear();
+        let mut high = None;
+        loop {
+            let byte = self.byte()?;
+            if byte == b'\\' {
+                high = self.escape_into_scratch(high)?;
+            } else {
+                self.unpaired(high.take());
+                match byte {
+                    b'"' => return Ok(()),
+                    0..0x20 => return Err(self.syntax("no control character inside a string")),
+                    byte => self.scratch.push(byte),
+                }
+            }
+            if self.scratch.len() > STRING_LIMIT {
+                return Err(Broken::TooLarge { what: "a string", limit: STRING_LIMIT as u64 });
+            }
+        }
+    }
+
+    /// `high` is the first half of a surrogate pair that stood just before; returns one that stands here.
+    fn escape_into_scratch(&mut self, high: Option<u16>) -> Result<Option<u16>> {
+        let byte = self.byte()?;
+        if byte == b'u' {
+            let unit = self.hex4()?;
+            if let (Some(high), 0xDC00..0xE000) = (high, unit) {
+                let pair = char::decode_utf16([high, unit]).next().and_then(std::result::Result::ok);
+                self.push(pair.unwrap_or(char::REPLACEMENT_CHARACTER));
+                return Ok(None);
+            }
+            self.unpaired(high);
+            if (0xD800..0xDC00).contains(&unit) {
+                return Ok(Some(unit));
+            }
+            self.push(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER));
+            return Ok(None);
+        }
+        self.unpaired(high);
+        self.scratch.push(match byte {
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            _ => return Err(self.syntax("an escape")),
+        });
+        Ok(None)
+    }
+
+    fn unpaired(&mut self, high: Option<u16>) {
+        if high.is_some() {
+            self.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    fn push(&mut self, character: char) {
+        self.scratch.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+}
+
+impl Capture {
+    fn check(&self) -> Result<()> {
+        if self.text.len() > self.limit {
+            return Err(Broken::TooLarge { what: "a value in the state", limit: self.limit as u64 });
+        }
+        Ok(())
+    }
+}
+
+/// The longest string that is decoded.
+const STRING_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Bytes that stand for themselves inside a string.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        plain[byte] = false;
+        byte += 1;
+    }
+    plain[b'"' as usize] = false;
+    plain[b'\\' as usize] = false;
+    plain
+};

@@ -1,0 +1,69 @@
+//! Whether a document that was not read to its end has one.
+//!
+//! A reader that stops early would take a half-copied file for a whole one. The end of a file is cheap to look at, and JSON can
+//! be read backwards: outside a string, a quote ends one, and the quote that began it is the next one to the left that has an
+//! even number of backslashes before it. So brackets can be matched from the end.
+
+/// Whether `tail`, the last bytes of a document but not all of it, ends as a whole document does. One that was cut off ends
+/// inside a string, after a comma, or with a bracket that closes something begun inside it, which is seen when that begins
+/// inside `tail` too.
+pub(crate) fn is_closed(tail: &[u8]) -> bool {
+    let mut at = tail.trim_ascii_end().len();
+    if tail[..at].last() != Some(&b'}') {
+        return false;
+    }
+    let mut closed: Vec<u8> = Vec::new();
+    while at > 0 {
+        at -= 1;
+        match tail[at] {
+            b'"' => match opening_quote(&tail[..at]) {
+                Some(quote) => at = quote,
+                None => break,
+            },
+            close @ (b'}' | b']') => closed.push(close),
+            open @ (b'{' | b'[') if (closed.pop() != Some(open + 2) || closed.is_empty()) => {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+fn opening_quote(before: &[u8]) -> Option<usize> {
+    let mut end = before.len();
+    loop {
+        let quote = before[..end].iter().rposition(|byte| *byte == b'"')?;
+        let backslashes = before[..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if backslashes % 2 == 0 {
+            return Some(quote);
+        }
+        end = quote;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_closed;
+
+    #[test]
+    fn a_whole_document_is_closed_wherever_the_tail_begins() {
+        let text = br#"{"a":{"b":[{"c":"x}]\\"},{"d":"\"{["}],"e":{}}}"#;
+        for from in 1..text.len() - 1 {
+            assert!(is_closed(&text[from..]), "{}", String::from_utf8_lossy(&text[from..]));
+        }
+    }
+
+    #[test]
+    fn a_document_cut_off_between_resources_is_not_closed() {
+        let text = br#""outputs":{"a":1}},{"type":"x","outputs":{}},{"type":"y","outputs":{"l":[]}}"#;
+        assert!(!is_closed(text));
+    }
+
+    #[test]
+    fn a_document_cut_off_inside_a_string_or_after_a_comma_is_not_closed() {
+        for text in [&br#"{"a":{"b":"{}"#[..], br#"{"a":{"b":"}","#, b""] {
+            assert!(!is_closed(text), "{}", String::from_utf8_lossy(text));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a caller says a value must be, so that nothing else comes down a pipe.
+
+use std::net::IpAddr;
+use std::str::FromStr as _;
+
+use fault::{Fault, Result};
+use url::Url;
+
+use crate::json::parse;
+use crate::terraform;
+use crate::value::Value;
+
+/// A type that a value must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An IPv4 or IPv6 address, alone.
+    Ip,
+    /// An absolute URL with a host.
+    Url,
+    /// A whole number, also as a string.
+    Int,
+    /// `true` or `false`, also as a string.
+    Bool,
+    /// A list.
+    List,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    /// Checks `value`, which `path` names; a secret is never repeated.
+    ///
+    /// # Errors
+    /// [`fault::Kind::No`] for a value of another type.
+    pub fn check(self, path: &str, value: &Value) -> Result<()> {
+        if self.holds(value) {
+            return Ok(());
+        }
+        Err(Fault::no(format!("the output `{path}` is not {}", self.article()))
+            .cause(format!("it is {}", value.kind())))
+    }
+
+    /// `text`, a value given on the command line, as one of this type.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] when it is none.
+    pub fn value(self, text: &str) -> Result<Value> {
+        let value = match self {
+            Self::Ip | Self::Url => Some(Value::Text(text.to_owned())),
+            _ => parse(text.as_bytes()).ok().map(terraform::value),
+        };
+        match value {
+            Some(value) if self.holds(&value) => Ok(value),
+            _ => Err(Fault::usage(format!("--default is not {}", self.article()))),
+        }
+    }
+
+    fn holds(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Ip, Value::Text(text)) => IpAddr::from_str(text).is_ok(),
+            (Self::Url, Value::Text(text)) => {
+                Url::parse(text).is_ok_and(|url| url.has_host()) && !text.contains(char::is_whitespace)
+            }
+            (Self::Int, Value::Number(text) | Value::Text(text)) => is_whole(text),
+            (Self::Bool, Value::Text(text)) => matches!(text.as_str(), "true" | "false"),
+            (Self::Bool, Value::Bool(_)) | (Self::List, Value::List(_)) | (Self::Object, Value::Map(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn article(self) -> &'static str {
+        match self {
+            Self::Ip => "an IP address",
+            Self::Url => "a URL",
+            Self::Int => "a whole number",
+            Self::Bool => "a bool",
+            Self::List => "a list",
+            Self::Object => "an object",
+        }
+    }
+}
+
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+    use crate::value::Value;
+
+    #[test]
+    fn only_a_value_of_the_type_passes() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        for (kind, good, bad) in [
+            (Kind::Ip, text("203.0.113.7"), text("04da6b54-80e4-46f7-96ec-b56ff0331ba9")),
+            (Kind::Ip, text("2001:db8::1"), text("203.0.113.7\n")),
+            (Kind::Url, text("https://example.com/x"), text("example.com")),
+            (Kind::Int, Value::Number("-8000".to_owned()), Value::Number("0.5".to_owned())),
+            (Kind::Bool, Value::Bool(false), text("yes")),
+            (Kind::List, Value::List(vec![]), text("[]")),
+            (Kind::Object, Value::Map([].into()), Value::Null),
+        ] {
+            assert!(kind.check("x", &good).is_ok(), "{kind:?} {good:?}");
+            assert!(kind.check("x", &bad).is_err(), "{kind:?} {bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_default_is_of_the_type() {
+        assert_eq!(Kind::List.value("[]").unwrap(), Value::List(vec![]));
+        assert!(Kind::List.value("x").is_err());
+        assert_eq!(Kind::Ip.value("127.0.0.1").unwrap(), Value::Text("127.0.0.1".to_owned()));
+    }
+}

@@ -1,0 +1,215 @@
+//! A path into an output's value: `servers[0].ip`, `db["host name"]`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fault::{Fault, Result};
+
+use crate::value::{Secret, Value};
+
+/// One step into a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A member of an object.
+    Key(String),
+    /// An item of a list, from 0.
+    Index(usize),
+}
+
+/// An output's name and the steps into its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    text: String,
+    /// The output's name.
+    pub name: String,
+    /// The steps into its value.
+    pub steps: Vec<Step>,
+}
+
+impl Path {
+    /// The path that is only a name, whatever characters it holds.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        Self { text: name.to_owned(), name: name.to_owned(), steps: Vec::new() }
+    }
+
+    /// The value at the end of the path: a secret when the way led through one.
+    ///
+    /// # Errors
+    /// The first step that leads nowhere.
+    pub fn follow<'a>(&self, mut value: &'a Value) -> std::result::Result<Value, Nowhere<'a>> {
+        let mut is_secret = false;
+        for (at, step) in self.steps.iter().enumerate() {
+            while let Value::Secret(Secret::Open(inner)) = value {
+                (value, is_secret) = (inner, true);
+            }
+            let next = match (step, value) {
+                (_, Value::Secret(_) | Value::Unknown) => break,
+                (Step::Key(key), Value::Map(map)) => map.get(key),
+                (Step::Index(index), Value::List(list)) => list.get(*index),
+                _ => None,
+            };
+            value = next.ok_or(Nowhere { at, value, is_secret })?;
+        }
+        let value = value.clone();
+        Ok(if is_secret { Value::Secret(Secret::Open(Box::new(value))) } else { value })
+    }
+
+    /// The path up to, but without, its step number `at`.
+    #[must_use]
+    pub fn until(&self, at: usize) -> String {
+        let mut text = self.name.clone();
+        for step in &self.steps[..at] {
+            text.push_str(&step.to_string());
+        }
+        text
+    }
+
+    /// A name for it where only letters, digits, `_` and `-` may stand: `servers_0_ip`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        let mut name = self.name.clone();
+        for step in &self.steps {
+            name.push('_');
+            match step {
+                Step::Key(key) => name.push_str(key),
+                Step::Index(index) => name.push_str(&index.to_string()),
+            }
+        }
+        if self.steps.is_empty() { name } else { name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_") }
+    }
+}
+
+/// Where a path ends early.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere<'a> {
+    /// The step that leads nowhere.
+    pub at: usize,
+    /// The value it was to lead into.
+    pub value: &'a Value,
+    /// Whether that is part of a secret.
+    pub is_secret: bool,
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(out, "[{index}]"),
+            Self::Key(key) if is_plain(key) => write!(out, ".{key}"),
+            Self::Key(key) => write!(out, "[{key:?}]"),
+        }
+    }
+}
+
+fn is_plain(key: &str) -> bool {
+    !key.is_empty() && !key.contains(['.', '[', ']', '"'])
+}
+
+impl FromStr for Path {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut rest = text;
+        let mut steps = Vec::new();
+        while let Some(step) = next(&mut rest, steps.is_empty()) {
+            steps.push(step.map_err(|why| {
+                Fault::usage(format!("`{}` is not a path into an output", text.escape_debug()))
+                    .cause(why)
+                    .help("write it as in servers[0].ip or db[\"host name\"]")
+            })?);
+        }
+        let mut steps = steps.into_iter();
+        match steps.next() {
+            Some(Step::Key(name)) => Ok(Self { text: text.to_owned(), name, steps: steps.collect() }),
+            _ => {
+                Err(Fault::usage("an output's name cannot be empty")
+                    .help("name an output, or leave the name away for all"))
+            }
+        }
+    }
+}
+
+fn next(rest: &mut &str, is_first: bool) -> Option<std::result::Result<Step, String>> {
+    if rest.is_empty() {
+        return None;
+    }
+    let text = *rest;
+    Some(match text.strip_prefix('[') {
+        Some(inside) => bracket(inside, rest),
+        None => word(text, rest, is_first),
+    })
+}
+
+fn word<'a>(whole: &'a str, rest: &mut &'a str, is_first: bool) -> std::result::Result<Step, String> {
+    let text = match whole.strip_prefix('.') {
+        Some(text) if !is_first => text,
+        None if is_first => whole,
+        _ => return Err(format!("`{}` cannot stand where it does", whole.escape_debug())),
+    };
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    if end == 0 {
+        return Err("a name is missing".to_owned());
+    }
+    *rest = &text[end..];
+    Ok(Step::Key(text[..end].to_owned()))
+}
+
+fn bracket<'a>(inside: &'a str, rest: &mut &'a str) -> std::result::Result<Step, String> {
+    if inside.starts_with('"') {
+        let mut values = serde_json::Deserializer::from_str(inside).into_iter::<String>();
+        let Some(Ok(key)) = values.next() else { return Err("a key in quotes does not end".to_owned()) };
+        let Some(after) = inside[values.byte_offset()..].strip_prefix(']') else {
+            return Err("a closing `]` is missing".to_owned());
+        };
+        *rest = after;
+        return Ok(Step::Key(key));
+    }
+    let (index, after) = inside.split_once(']').ok_or("a closing `]` is missing")?;
+    *rest = after;
+    let index = index.parse().map_err(|error| format!("`[{}]`: {error}", index.escape_debug()))?;
+    Ok(Step::Index(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, Step};
+
+    fn steps(text: &str) -> (String, Vec<Step>) {
+        let path: Path = text.parse().unwrap();
+        (path.name, path.steps)
+    }
+
+    fn key(name: &str) -> Step {
+        Step::Key(name.to_owned())
+    }
+
+    #[test]
+    fn a_path_is_a_name_and_steps() {
+        assert_eq!(steps("ip"), ("ip".to_owned(), vec![]));
+        assert_eq!(steps("servers[0].ip"), ("servers".to_owned(), vec![Step::Index(0), key("ip")]));
+        assert_eq!(steps(r#"db["host name"].x"#), ("db".to_owned(), vec![key("host name"), key("x")]));
+        assert_eq!(steps(r#"["a.b"]["c\"]\u00e9"]"#), ("a.b".to_owned(), vec![key("c\"]é")]));
+        assert_eq!(steps("dash-name"), ("dash-name".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for text in
+            ["", ".a", "a.", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[0", "a[0]b", "a[\"b", "a[\"b\"", "[0]", "a.[0]"]
+        {
+            assert!(text.parse::<Path>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_makes_a_variables_name() {
+        assert_eq!("servers[0].ip-v4".parse::<Path>().unwrap().variable(), "servers_0_ip_v4");
+        assert_eq!("dash-name".parse::<Path>().unwrap().variable(), "dash-name");
+    }
+}

@@ -1,0 +1,8 @@
+//! Pulumi: what its state holds and where it stands.
+
+pub mod key;
+mod number;
+pub mod project;
+pub mod provider;
+pub mod signature;
+pub mod store;

@@ -1,0 +1,136 @@
+//! Which outputs were asked for, and whether they may be shown.
+
+use fault::{Fault, Result};
+
+use crate::outputs::Outputs;
+use crate::path::{Nowhere, Path, Step};
+use crate::value::{Secret, Value};
+
+/// The path that `argument` means: the output of exactly that name where there is one, else a name and steps into its value.
+///
+/// # Errors
+/// [`fault::Kind::Usage`] for what is neither.
+pub fn path(outputs: &Outputs, argument: &str) -> Result<Path> {
+    if outputs.named.contains_key(argument) { Ok(Path::of_name(argument)) } else { argument.parse() }
+}
+
+/// The value at the end of `path`; `stack` names the stack in errors.
+///
+/// # Errors
+/// [`fault::Kind::No`] when there is no such output or nothing at that path, with the nearest name as advice.
+pub fn value(outputs: &Outputs, path: &Path, stack: &str) -> Result<Value> {
+    let Some(output) = outputs.named.get(&path.name) else { return Err(missing(outputs, path, stack)) };
+    path.follow(&output.value).map_err(|nowhere| nothing_at(path, nowhere))
+}
+
+/// Refuses what must not or cannot be shown.
+///
+/// # Errors
+/// [`fault::Kind::Permission`] for a secret, unless `show` allows it, and for one that is out of reach;
+/// [`fault::Kind::No`] for an unknown value.
+pub fn check_shown(path: &Path, value: &Value, show: Show) -> Result<()> {
+    if value.holds_secret() && show == Show::Public {
+        let what = if matches!(value, Value::Secret(_)) { "is a secret" } else { "holds a secret" };
+        return Err(Fault::permission(format!("the output `{path}` {what}")).help("add --show-secrets to print it"));
+    }
+    if value.any(&|value| matches!(value, Value::Secret(Secret::Gone))) {
+        return Err(Fault::permission(format!("the output `{path}` is the placeholder `[secret]`, not the secret"))
+            .help("add --show-secrets to the `pulumi stack output --json` that was piped here"));
+    }
+    if value.holds_unknown() {
+        return Err(Fault::no(format!("the output `{path}` is not known yet"))
+            .cause("its value was still to be computed when the state was written")
+            .help("run the update to its end first"));
+    }
+    Ok(())
+}
+
+/// Whether secrets may be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Secrets are withheld.
+    Public,
+    /// Secrets are printed, after their masks.
+    Secrets,
+}
+
+fn missing(outputs: &Outputs, path: &Path, stack: &str) -> Fault {
+    let fault = Fault::no(format!("{stack} has no output `{path}`"));
+    if let Some(why) = outputs.none {
+        return fault.cause(why).help("deploy the stack first, or give --default");
+    }
+    let fault = if path.steps.is_empty() { fault } else { fault.cause(format!("it has no output `{}`", path.name)) };
+    match nearest(&path.name, outputs.named.keys().map(String::as_str)) {
+        Some(name) => fault.help(format!("ask for `{name}`, the nearest name")),
+        None => fault.help(format!("ask for one of {}", listed(outputs.named.keys().map(String::as_str)))),
+    }
+}
+
+fn nothing_at(path: &Path, nowhere: Nowhere<'_>) -> Fault {
+    let (step, before) = (&path.steps[nowhere.at], path.until(nowhere.at));
+    let fault = Fault::no(format!("there is nothing at `{path}`"));
+    match (step, nowhere.value) {
+        // The keys of a secret object are part of the secret.
+        (Step::Key(key), Value::Map(_)) if nowhere.is_secret => fault.cause(format!("`{before}` has no `{key}`")),
+        (Step::Key(key), Value::Map(map)) => {
+            let fault = fault.cause(format!("`{before}` has no `{key}`"));
+            match nearest(key, map.keys().map(String::as_str)) {
+                Some(name) => fault.help(format!("ask for `{before}{}`", Step::Key(name.to_owned()))),
+                None => fault,
+            }
+        }
+        (Step::Index(_), Value::List(list)) => fault.cause(format!("`{before}` has {} items, from [0]", list.len())),
+        (_, value) => fault.cause(format!("`{before}` is {}", value.kind())),
+    }
+}
+
+/// Names for an error message, at most eight.
+fn listed<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    let count = names.clone().count();
+    let mut text = names.take(8).map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", ");
+    if count > 8 {
+        text.push_str(", …");
+    }
+    text
+}
+
+/// The name that differs least from `wanted`, when the difference is small.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (wanted.chars().count() / 3).max(1);
+    names
+        .map(|name| (distance(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein's distance, in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_name_is_suggested_when_it_is_near() {
+        let names = ["django_server_ip", "db_password", "port"];
+        assert_eq!(nearest("django_server_pi", names.into_iter()), Some("django_server_ip"));
+        assert_eq!(nearest("DjangoServerIp", names.into_iter()), Some("django_server_ip"));
+        assert_eq!(nearest("prot", names.into_iter()), None);
+        assert_eq!(nearest("ports", names.into_iter()), Some("port"));
+        assert_eq!(nearest("x", names.into_iter()), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! Terraform and OpenTofu: what their state holds and where it stands.
+
+pub mod local;
+
+use std::collections::BTreeMap;
+
+use fault::{Fault, Result};
+
+use crate::json::{Json, parse};
+use crate::outputs::{Dialect, Output, Outputs};
+use crate::value::{Secret, Value};
+
+/// Versions 3 and 4 hold outputs where we look; older ones hold no types, newer ones do not exist.
+pub(crate) fn check_version(version: &str) -> Result<()> {
+    match version {
+        "3" | "4" => Ok(()),
+        _ => Err(Fault::usage(format!("its version is {version}; versions 3 and 4 are known"))
+            .help("apply once with a current terraform, which upgrades the state")),
+    }
+}
+
+/// Outputs as state, `terraform output -json` and `terraform show -json` hold them: `{name: {value, type, sensitive}}`.
+pub(crate) fn of_outputs(text: Option<&[u8]>, none: &'static str) -> Result<Outputs> {
+    let Some(text) = text else { return Ok(Outputs::nothing(Dialect::Terraform, none)) };
+    let Json::Map(map) = parse(text)? else { return Err(Fault::usage("its outputs are no object")) };
+    if map.is_empty() {
+        return Ok(Outputs::nothing(Dialect::Terraform, none));
+    }
+    let named = map.into_iter().map(|(name, json)| {
+        let output =
+            output(json).ok_or_else(|| Fault::usage(format!("the output `{name}` is broken: it has no value")))?;
+        Ok((name, output))
+    });
+    Ok(Outputs::new(Dialect::Terraform, named.collect::<Result<_>>()?))
+}
+
+/// Whether it looks as an output does in `terraform output -json`.
+pub(crate) fn is_printed_output(json: &Json) -> bool {
+    let Json::Map(map) = json else { return false };
+    matches!(map.get("sensitive"), Some(Json::Bool(_))) && map.contains_key("type") && map.contains_key("value")
+}
+
+fn output(json: Json) -> Option<Output> {
+    let Json::Map(mut map) = json else { return None };
+    let value = value(map.remove("value")?);
+    let value = match map.get("sensitive") {
+        Some(Json::Bool(true)) => Value::Secret(Secret::Open(Box::new(value))),
+        _ => value,
+    };
+    Some(Output { value, constraint: map.remove("type") })
+}
+
+pub(crate) fn value(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(value),
+        Json::Number(text) => Value::Number(text),
+        Json::Text(text) => Value::Text(text),
+        Json::List(list) => Value::List(list.into_iter().map(value).collect()),
+        Json::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, value(item))).collect::<BTreeMap<_, _>>()),
+    }
+}
