@@ -20,6 +20,7 @@ mod jwt;
 mod random;
 pub mod runner;
 pub mod sshd;
+pub mod stage;
 
 pub use cloudflare::Cloudflare;
 pub use doppler::{Doppler, Visibility};

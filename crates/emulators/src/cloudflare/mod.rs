@@ -96,6 +96,12 @@ impl Cloudflare {
         lock(&self.state).projects.get(project)?.canonical.clone()
     }
 
+    /// The port of the API and of every site.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.server.address().port()
+    }
+
     /// Where production serves the project.
     #[must_use]
     pub fn site(&self, project: &str) -> String {

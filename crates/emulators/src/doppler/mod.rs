@@ -14,7 +14,7 @@ use crate::random;
 pub use state::Visibility;
 use state::{Kind, State, Token};
 
-/// The project that [`Doppler::set`] writes to and that the default tokens see.
+/// The project that [`Doppler::set`] writes to and that the default tokens see, unless it was given another.
 pub const PROJECT: &str = "app";
 
 /// A running stand-in of `https://api.doppler.com`.
@@ -23,6 +23,7 @@ pub struct Doppler {
     server: Server,
     state: Arc<Mutex<State>>,
     secrets: Secrets,
+    project: String,
     token: String,
 }
 
@@ -30,14 +31,20 @@ impl Doppler {
     /// A workplace with the project `app` and its empty configs `dev`, `stg` and `prd`.
     #[must_use]
     pub fn start() -> Self {
+        Self::of(PROJECT)
+    }
+
+    /// The same with a project of that name in place of `app`.
+    #[must_use]
+    pub fn of(project: &str) -> Self {
         let secrets = Secrets::default();
         let state = Arc::new(Mutex::new(State::default()));
         for config in ["dev", "stg", "prd"] {
-            lock(&state).config(PROJECT, config);
+            lock(&state).config(project, config);
         }
         let service = Api { state: Arc::clone(&state), secrets: secrets.clone() };
         let server = Server::start(|_| service);
-        let mut doppler = Self { server, state, secrets, token: String::new() };
+        let mut doppler = Self { server, state, secrets, project: project.to_owned(), token: String::new() };
         doppler.token = doppler.service_token("dev");
         doppler
     }
@@ -57,7 +64,7 @@ impl Doppler {
     /// A token that sees one config of the project `app` and no other.
     #[must_use]
     pub fn service_token(&self, config: &str) -> String {
-        let scope = Some((PROJECT.to_owned(), config.to_owned()));
+        let scope = Some((self.project.clone(), config.to_owned()));
         self.issue(Kind::Service, format!("dp.st.{config}.{}", random::word(43)), scope)
     }
 
@@ -99,7 +106,7 @@ impl Doppler {
         if visibility != Visibility::Unmasked {
             self.secrets.add(value);
         }
-        lock(&self.state).set((PROJECT, config), name, value, visibility);
+        lock(&self.state).set((&self.project, config), name, value, visibility);
     }
 
     /// Adds a project with one empty config.

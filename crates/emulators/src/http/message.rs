@@ -21,6 +21,10 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
+    /// When it had arrived.
+    pub at: jiff::Timestamp,
+    /// The status that answered it; 0 while there is none.
+    pub status: u16,
 }
 
 impl Request {
@@ -35,6 +39,8 @@ impl Request {
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: headers.collect(),
             body,
+            at: jiff::Timestamp::now(),
+            status: 0,
         }
     }
 
@@ -174,7 +180,8 @@ mod tests {
     fn request(method: &str, path: &str) -> Request {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        Request { method: method.to_owned(), path, query, headers: Vec::new(), body: Vec::new() }
+        let (headers, body, at) = (Vec::new(), Vec::new(), jiff::Timestamp::UNIX_EPOCH);
+        Request { method: method.to_owned(), path, query, headers, body, at, status: 0 }
     }
 
     #[test]

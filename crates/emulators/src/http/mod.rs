@@ -162,7 +162,11 @@ async fn answer(
         return AxumResponse::new(Body::empty());
     };
     let request = Request::new(&head, body.to_vec());
-    lock(&shared.log).push(request.clone());
+    let place = {
+        let mut log = lock(&shared.log);
+        log.push(request.clone());
+        log.len() - 1
+    };
     let fault = shared.faults.take(&request);
     let mut everywhere = shared.service.everywhere();
     let response = match fault {
@@ -178,6 +182,7 @@ async fn answer(
             response
         }
     };
+    lock(&shared.log)[place].status = response.status;
     response.with_headers(everywhere).into_axum(&severed)
 }
 

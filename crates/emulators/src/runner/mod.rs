@@ -72,7 +72,7 @@ impl Runner {
         let lines = text.split(['\n', '\r']);
         for line in lines {
             if let Some(line) = self.line(line) {
-                log.push_str(&self.masker.apply(&line));
+                log.push_str(&line);
                 log.push('\n');
             }
         }
@@ -83,8 +83,12 @@ impl Runner {
         log
     }
 
-    /// What of a line stands in the log; `None` for a command that leaves no trace there.
-    fn line(&mut self, line: &str) -> Option<String> {
+    /// Reads one line; returns what of it stands in the log, masked, or `None` for a command that leaves no trace there.
+    pub fn line(&mut self, line: &str) -> Option<String> {
+        self.shown(line).map(|line| self.masker.apply(&line))
+    }
+
+    fn shown(&mut self, line: &str) -> Option<String> {
         let Some(command) = Command::parse(line) else { return Some(line.to_owned()) };
         if let Some(token) = &self.stopped {
             if command.name == *token {

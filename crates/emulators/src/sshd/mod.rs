@@ -39,11 +39,18 @@ impl Sshd {
     #[must_use]
     #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "speaks for the test that is skipped")]
     pub fn start() -> Option<Self> {
-        let Some(program) = PROGRAMS.iter().map(Path::new).find(|path| path.exists()) else {
+        let sshd = Self::find();
+        if sshd.is_none() {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{ABSENT}");
             eprintln!("skipped: {ABSENT}");
-            return None;
-        };
+        }
+        sshd
+    }
+
+    /// The server, or `None` when the machine has none.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        let program = PROGRAMS.iter().map(Path::new).find(|path| path.exists())?;
         let folder = TempDir::with_prefix("sshd-").expect("a temporary folder");
         for (name, kind) in [("host_key", "ed25519"), ("user_key", "ed25519")] {
             keygen(&folder.path().join(name), &["-t", kind, "-N", ""]);

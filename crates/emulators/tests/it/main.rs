@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as its functions do")]
 
 mod doppler;
+mod emulate;
 mod http;
 mod raw;
 mod sshd;

@@ -1,0 +1,156 @@
+//! All stand-ins at once, as `emulate` starts them: what a command is given, and what was seen of it.
+
+mod markdown;
+mod page;
+mod sight;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::http::Server;
+use crate::{Cloudflare, Doppler, Secrets, Sshd};
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    /// The Doppler project.
+    pub project: String,
+    /// Its config that the token sees.
+    pub config: String,
+    /// Secrets of that config beside those that the stand-ins need.
+    pub secrets: BTreeMap<String, String>,
+    /// Pages projects that exist from the start.
+    pub pages: Vec<String>,
+    /// Where the runner's files go; a temporary folder when `None`.
+    pub state: Option<PathBuf>,
+    /// Whether the command runs as a step of a workflow does.
+    pub in_actions: bool,
+}
+
+/// Everything running.
+#[derive(Debug)]
+pub struct Stage {
+    services: Arc<Services>,
+    page: Server,
+    token: String,
+    cast: Cast,
+    _temporary: Option<TempDir>,
+}
+
+#[derive(Debug)]
+struct Services {
+    doppler: Doppler,
+    cloudflare: Cloudflare,
+    /// `None` on a machine without `sshd`.
+    sshd: Option<Sshd>,
+    folder: PathBuf,
+}
+
+/// The runner's files: variable and name.
+const FILES: [(&str, &str); 4] = [
+    ("GITHUB_ENV", "env"),
+    ("GITHUB_OUTPUT", "output"),
+    ("GITHUB_PATH", "path"),
+    ("GITHUB_STEP_SUMMARY", "summary.md"),
+];
+
+impl Stage {
+    /// Starts them.
+    #[must_use]
+    pub fn start(cast: Cast) -> Self {
+        let temporary = cast.state.is_none().then(|| TempDir::with_prefix("emulate-").expect("a temporary folder"));
+        let folder =
+            cast.state.clone().or_else(|| Some(temporary.as_ref()?.path().to_owned())).expect("one of the two");
+        for name in ["", "temp"] {
+            fs::create_dir_all(folder.join(name)).expect("the folder of the runner's files");
+        }
+        for (_, name) in FILES {
+            fs::write(folder.join(name), "").expect("the runner's files");
+        }
+        let (doppler, cloudflare, sshd) = (Doppler::of(&cast.project), Cloudflare::start(), Sshd::find());
+        let set = |name: &str, value: &str| doppler.set(&cast.config, name, value);
+        set("CLOUDFLARE_API_TOKEN", cloudflare.token());
+        set("CLOUDFLARE_ACCOUNT_ID", cloudflare.account());
+        set("PULUMI_CONFIG_PASSPHRASE", "correct horse battery staple");
+        set("DATABASE_URL", "postgres://consult:p4ssw0rd-of-the-demo@db.internal:5432/consult");
+        set("DJANGO_SECRET_KEY", "demo-k7$x!mz&2v(9=q+never-used-anywhere");
+        if let Some(sshd) = &sshd {
+            set("SSH_PRIVATE_KEY", &sshd.user_key());
+        }
+        for (name, value) in &cast.secrets {
+            set(name, value);
+        }
+        for name in &cast.pages {
+            cloudflare.project(name);
+        }
+        let token = doppler.service_token(&cast.config);
+        let services = Arc::new(Services { doppler, cloudflare, sshd, folder });
+        let page = Server::start(|_| page::Page(Arc::clone(&services)));
+        Self { services, page, token, cast, _temporary: temporary }
+    }
+
+    /// The variables that the command is given: where the stand-ins are, the runner's files, and one secret, the token.
+    #[must_use]
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let Services { doppler, cloudflare, sshd, folder } = &*self.services;
+        let mut environment = BTreeMap::new();
+        let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+        set("DOPPLER_API_HOST", doppler.url());
+        set("DOPPLER_PROJECT", self.cast.project.clone());
+        set("DOPPLER_CONFIG", self.cast.config.clone());
+        set("DOPPLER_TOKEN", self.token.clone());
+        set("CLOUDFLARE_API_BASE_URL", cloudflare.url());
+        set("EMULATED_PAGE", self.page_url());
+        set("EMULATED_SITES", format!("http://%s.localhost:{}", cloudflare.port()));
+        if let Some(sshd) = sshd {
+            set("EMULATED_SSH_HOST", sshd.host().to_owned());
+            set("EMULATED_SSH_PORT", sshd.port().to_string());
+            set("EMULATED_SSH_USER", sshd.user().to_owned());
+            set("EMULATED_SSH_HOST_KEY", sshd.host_key());
+            set("EMULATED_SSH_KNOWN_HOSTS", sshd.known_hosts().display().to_string());
+        }
+        let path = |name: &str| folder.join(name).display().to_string();
+        set("RUNNER_TEMP", path("temp"));
+        for (variable, name) in FILES {
+            set(variable, path(name));
+        }
+        if self.cast.in_actions {
+            set("CI", "true".to_owned());
+            set("GITHUB_ACTIONS", "true".to_owned());
+        }
+        environment
+    }
+
+    /// The one secret that the command is given.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The page with the sites, the summary and every request.
+    #[must_use]
+    pub fn page_url(&self) -> String {
+        format!("{}/", self.page.url())
+    }
+
+    /// The folder of the runner's files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.services.folder
+    }
+
+    /// Every secret that the stand-ins hold.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let Services { doppler, cloudflare, sshd, .. } = &*self.services;
+        let ssh = sshd.as_ref().map(Sshd::secrets).unwrap_or_default();
+        let mut secrets = [doppler.secrets(), cloudflare.secrets().clone(), ssh].map(|it| Secrets::all(&it)).concat();
+        // An account's identifier is no secret in what the tools print: it stands in every address.
+        secrets.retain(|secret| secret != cloudflare.account());
+        secrets
+    }
+}
