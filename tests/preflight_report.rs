@@ -1,65 +1,18 @@
 //! `preflight-report`, as a workflow's step and as a filter in a shell runs it.
 
-use std::path::{Path, PathBuf};
+use serde_json::json;
 
-use assert_cmd::Command;
-use serde_json::Value;
+use crate::support::{Seen, Step};
 
 const PASSED: &str = include_str!("fixtures/reports/seed-dagger-timed-pass.json");
 const FAILED: &str = include_str!("fixtures/reports/seed-dagger-timed-fail.json");
 
-/// What one run left behind.
-struct Seen {
-    code: i32,
-    stdout: String,
-    stderr: String,
-    summary: String,
-}
-
-/// One run in a clean environment, with a runner's variables.
-struct Run {
-    command: Command,
-    summary: PathBuf,
-    files: tempfile::TempDir,
-}
-
-impl Run {
-    fn new(args: &[&str]) -> Self {
-        let files = tempfile::tempdir().unwrap();
-        let summary = files.path().join("summary.md");
-        let mut command = Command::new(program());
-        command.env_clear().args(args).current_dir(files.path());
-        command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
-        Self { command, summary, files }
-    }
-
-    fn file(self, name: &str, text: &str) -> Self {
-        std::fs::write(self.files.path().join(name), text).unwrap();
-        self
-    }
-
-    fn env(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
-    fn stdin(mut self, text: impl Into<Vec<u8>>) -> Seen {
-        let output = self.command.write_stdin(text).output().unwrap();
-        Seen {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-            summary: std::fs::read_to_string(&self.summary).unwrap_or_default(),
-        }
-    }
-}
-
-fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_preflight-report"))
+fn step<const N: usize>(arguments: [&str; N]) -> Step {
+    Step::new("preflight-report").args(arguments)
 }
 
 fn filter(text: &str) -> Seen {
-    Run::new(&[]).stdin(text)
+    step([]).stdin(text).run()
 }
 
 #[test]
@@ -80,14 +33,13 @@ fn a_failed_check_exits_1_and_says_where_and_why_everywhere() {
     );
     assert!(seen.stdout.contains("RESULT: FAILED                                Total: 9.3s"));
     assert!(seen.summary.starts_with("## ❌ Pre-deploy validation failed – do not deploy\n"), "{}", seen.summary);
-    let annotations: Vec<_> = seen.stderr.lines().collect();
     assert_eq!(
-        annotations,
-        [
-            "::error file=src/index.ts,line=45,col=9,title=Build › Worker container::TS2322 Type 'string' is not assignable to type 'number'.",
-            "::error title=Integration › Run migrations::could not connect to server",
-        ]
+        seen.messages("error"),
+        ["TS2322 Type 'string' is not assignable to type 'number'.", "could not connect to server"]
     );
+    let first = &seen.annotations[0];
+    assert_eq!((first.file.as_deref(), first.line.as_deref()), (Some("src/index.ts"), Some("45")));
+    assert_eq!(first.title.as_deref(), Some("Build › Worker container"));
 }
 
 #[test]
@@ -131,9 +83,10 @@ fn shards_and_tools_add_up_and_a_broken_promise_is_incomplete() {
 
 #[test]
 fn files_and_standard_input_make_one_report() {
-    let seen = Run::new(&["a.json", "-", "--title", "Deployment"])
+    let seen = step(["a.json", "-", "--title", "Deployment"])
         .file("a.json", PASSED)
-        .stdin(r#"{"deploy":{"result":"success","outputs":{}}}"#);
+        .stdin(r#"{"deploy":{"result":"success","outputs":{}}}"#)
+        .run();
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     assert!(seen.stdout.contains("  DEPLOYMENT\n"));
     assert!(seen.stdout.contains("Jobs Stage ✓\n  ✓ deploy\n"), "{}", seen.stdout);
@@ -142,29 +95,29 @@ fn files_and_standard_input_make_one_report() {
 
 #[test]
 fn json_is_one_document_with_the_verdict() {
-    let seen = Run::new(&["--format", "json", "--no-summary"]).stdin(FAILED);
-    let document: Value = serde_json::from_str(&seen.stdout).unwrap();
+    let seen = step(["--format", "json", "--no-summary"]).stdin(FAILED).run();
+    let document = seen.json();
     assert_eq!((seen.code, &document["result"], &document["ready"]), (1, &"failed".into(), &false.into()));
     assert_eq!(document["schema_version"], 1);
-    assert_eq!(document["next"]["failed"], serde_json::json!(["build/worker-container", "integration/run-migrations"]));
+    assert_eq!(document["next"]["failed"], json!(["build/worker-container", "integration/run-migrations"]));
     assert_eq!(document["stages"][0]["checks"][1]["findings"][0]["line"], 45);
     assert_eq!(seen.summary, "");
 }
 
 #[test]
 fn records_pass_through_and_make_the_same_report() {
-    let lines = Run::new(&["--format", "jsonl"]).stdin(FAILED);
+    let lines = step(["--format", "jsonl"]).stdin(FAILED).run();
     assert_eq!(lines.code, 1);
     assert!(lines.stdout.lines().all(|line| line.starts_with(r#"{"v":1,"run":"local","seq":"#)), "{}", lines.stdout);
     assert_eq!(filter(&lines.stdout).stdout, filter(FAILED).stdout);
 
     let later = r#"{"v":1,"run":"r","seq":0,"by":"x","event":"lock_taken"}"#;
-    assert_eq!(Run::new(&["--format", "jsonl"]).stdin(later).stdout, format!("{later}\n"));
+    assert_eq!(step(["--format", "jsonl"]).stdin(later).run().stdout, format!("{later}\n"));
 }
 
 #[test]
 fn markdown_on_stdout_is_what_the_summary_gets() {
-    let seen = Run::new(&["--format", "markdown"]).stdin(FAILED);
+    let seen = step(["--format", "markdown"]).stdin(FAILED).run();
     assert_eq!(seen.stdout.trim_end(), seen.summary.trim_end());
 }
 
@@ -178,7 +131,7 @@ fn nothing_on_standard_input_is_incomplete_and_says_what_to_check() {
 
 #[test]
 fn an_unknown_format_exits_2_naming_the_file_and_what_was_tried() {
-    let seen = Run::new(&["report.txt"]).file("report.txt", "RESULT: PASSED\n").stdin("");
+    let seen = step(["report.txt"]).file("report.txt", "RESULT: PASSED\n").run();
     assert_eq!((seen.code, seen.stdout.as_str()), (2, ""));
     for part in ["`report.txt` holds no report in a known format", "tried: a Dagger pipeline's JSON", "--json-output"] {
         assert!(seen.stderr.contains(part), "{}", seen.stderr);
@@ -187,8 +140,8 @@ fn an_unknown_format_exits_2_naming_the_file_and_what_was_tried() {
 
 #[test]
 fn a_report_that_is_cut_off_exits_2_and_json_tells_of_it_too() {
-    let seen = Run::new(&["--format", "json"]).stdin(&FAILED[..900]);
-    let document: Value = serde_json::from_str(&seen.stdout).unwrap();
+    let seen = step(["--format", "json"]).stdin(&FAILED[..900]).run();
+    let document = seen.json();
     assert_eq!(seen.code, 2);
     assert_eq!(document["error"]["message"], "cannot read standard input, line 1");
     assert!(document["error"]["causes"][0].as_str().unwrap().starts_with("EOF while parsing"));
@@ -196,18 +149,18 @@ fn a_report_that_is_cut_off_exits_2_and_json_tells_of_it_too() {
 
 #[test]
 fn a_file_that_does_not_exist_and_an_unknown_flag_exit_2() {
-    assert_eq!(Run::new(&["no-such.json"]).stdin("").code, 2);
-    assert_eq!(Run::new(&["--no-such-flag"]).stdin(PASSED).code, 2);
-    assert_eq!(Run::new(&[]).stdin(r#"{"v":2,"event":"run_started"}"#).code, 2);
+    assert_eq!(step(["no-such.json"]).run().code, 2);
+    assert_eq!(step(["--no-such-flag"]).stdin(PASSED).run().code, 2);
+    assert_eq!(step([]).stdin(r#"{"v":2,"event":"run_started"}"#).run().code, 2);
 }
 
 #[test]
 fn what_a_check_printed_can_begin_no_workflow_command_on_either_stream() {
     let evil = "::error::e\n##[add-mask]e\r::set-output name=a::b\n   ::stop-commands::x";
-    let report = serde_json::json!({"result": "failed", "stages": {evil: {"status": "failed", "checks": [
+    let report = json!({"result": "failed", "stages": {evil: {"status": "failed", "checks": [
         {"name": evil, "status": "failed", "error": evil}]}}});
     for format in ["text", "json", "jsonl", "markdown"] {
-        let seen = Run::new(&["--format", format, "--title", evil]).stdin(report.to_string());
+        let seen = step(["--format", format, "--title", evil]).stdin(report.to_string()).run();
         assert_eq!(seen.code, 1);
         for line in seen.stdout.lines().chain(seen.stderr.lines()) {
             let own = line.starts_with("::error title=");
@@ -219,71 +172,52 @@ fn what_a_check_printed_can_begin_no_workflow_command_on_either_stream() {
 
 #[test]
 fn more_failures_than_annotations_are_counted() {
-    let checks: Vec<_> = (0..40).map(|n| serde_json::json!({"name": format!("c{n}"), "status": "failed"})).collect();
-    let report = serde_json::json!({"result": "failed", "stages": {"build": {"checks": checks}}});
+    let checks: Vec<_> = (0..40).map(|n| json!({"name": format!("c{n}"), "status": "failed"})).collect();
+    let report = json!({"result": "failed", "stages": {"build": {"checks": checks}}});
     let seen = filter(&report.to_string());
-    assert_eq!(seen.stderr.lines().count(), 9, "{}", seen.stderr);
-    assert!(seen.stderr.contains("32 more are not shown here"), "{}", seen.stderr);
+    // The runner keeps ten, and a step that fails spends one on its exit code.
+    assert_eq!(seen.messages("error").len(), 9, "{}", seen.stderr);
+    assert!(seen.messages("error")[8].starts_with("32 more are not shown here"), "{}", seen.stderr);
 }
 
 #[test]
 fn the_locale_and_no_color_decide_how_the_text_looks() {
-    assert!(Run::new(&[]).env("LC_ALL", "C").stdin(FAILED).stdout.is_ascii());
-    assert!(Run::new(&[]).env("CLICOLOR_FORCE", "1").stdin(FAILED).stdout.contains("\u{1b}[31m✗\u{1b}[0m"));
-    let both = Run::new(&[]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").stdin(FAILED);
+    assert!(step([]).env("LC_ALL", "C").stdin(FAILED).run().stdout.is_ascii());
+    assert!(step([]).env("CLICOLOR_FORCE", "1").stdin(FAILED).run().stdout.contains("\u{1b}[31m✗\u{1b}[0m"));
+    let both = step([]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").stdin(FAILED).run();
     assert!(!both.stdout.contains('\u{1b}'));
 }
 
 #[test]
 fn a_reader_that_has_left_changes_no_verdict() {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
     for (report, code) in [(PASSED, 0), (FAILED, 1)] {
-        let mut child = Command::new(program())
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        child.stdin.take().unwrap().write_all(report.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(code), b"".as_slice()));
+        let mut started = step([]).plain().stdin(report).spawn();
+        drop(started.child.stdout.take());
+        let seen = started.finish().exits(code);
+        assert_eq!(seen.stderr, "");
     }
 }
 
 #[test]
 fn short_help_fits_a_screen_and_long_help_has_its_parts() {
-    let short = Run::new(&["-h"]).stdin("");
+    let short = step(["-h"]).run();
     assert!(short.code == 0 && short.stdout.lines().count() <= 24, "{}", short.stdout);
-    let long = Run::new(&["--help"]).stdin("").stdout;
+    let long = step(["--help"]).run().stdout;
     for part in ["Environment:", "Exit codes:", "Examples:"] {
         assert!(long.contains(part), "{long}");
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn the_examples_of_the_help_run() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let help = Run::new(&["--help"]).stdin("").stdout;
+    let help = step(["--help"]).run().stdout;
     let examples: Vec<&str> = help.split_once("Examples:\n").unwrap().1.lines().map(str::trim).collect();
     assert_eq!(examples.len(), 3, "{help}");
-    let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(program(), folder.path().join("preflight-report")).unwrap();
-    for (name, script) in [("dagger", "cat report.json"), ("jq", "cat")] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    std::fs::write(folder.path().join("report.json"), PASSED).unwrap();
-    let records = Run::new(&["--format", "jsonl"]).stdin(PASSED).stdout;
-    std::fs::write(folder.path().join("shard-1.jsonl"), records).unwrap();
+    let records = step(["--format", "jsonl"]).stdin(PASSED).run().stdout;
     for example in examples {
-        let path = format!("{}:/usr/bin:/bin", folder.path().display());
-        let mut shell = Command::new("sh");
-        shell.env_clear().env("PATH", path).current_dir(folder.path()).args(["-c", example]);
-        shell.assert().success();
+        // Stand-ins for the programs around ours.
+        let functions = "dagger() { cat report.json; }; jq() { cat; }";
+        let step = Step::script(&format!("{functions}\n{example}"));
+        step.file("report.json", PASSED).file("shard-1.jsonl", &records).run().exits(0);
     }
 }

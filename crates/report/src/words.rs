@@ -23,11 +23,15 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 
 /// The end of what a program printed: at most `limit` lines, each harmless and at most 400 characters.
 pub(crate) fn tail(output: &str, limit: usize) -> Vec<String> {
-    let safe = foreign::lines(output.trim_end());
+    // Only what is shown is looked at closely: a log may be long.
+    let printed: Vec<&str> = output.trim_end().split('\n').collect();
+    let left_out = printed.len().saturating_sub(limit);
+    let safe = foreign::lines(&printed[left_out..].join("\n"));
+    // A carriage return has begun a line too.
     let lines: Vec<&str> = safe.lines().collect();
-    let left_out = lines.len().saturating_sub(limit);
-    let note = (left_out > 0).then(|| format!("… {left_out} lines before"));
-    note.into_iter().chain(lines[left_out..].iter().map(|line| cut(line, 400))).collect()
+    let more = lines.len().saturating_sub(limit);
+    let note = (left_out + more > 0).then(|| format!("… {} lines before", left_out + more));
+    note.into_iter().chain(lines[more..].iter().map(|line| cut(line, 400))).collect()
 }
 
 /// `5.9 s`, `2 min 5 s`.

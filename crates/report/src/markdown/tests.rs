@@ -97,7 +97,7 @@ fn a_long_report_is_shortened_in_steps_and_says_so() {
     let log = "x".repeat(100) + "\n";
     let mut lines = r#"{"v":1,"event":"run_started","title":"T"}"#.to_owned();
     for check in 0..300 {
-        let output = serde_json::json!({"v":1,"event":"output","check":format!("a/c{check}"),"text":log.repeat(300)});
+        let output = serde_json::json!({"v":1,"event":"output","check":format!("a/c{check}"),"text":log.repeat(60)});
         let end = serde_json::json!({"v":1,"event":"check_finished","check":format!("a/c{check}"),"status":"failed"});
         lines = [lines, output.to_string(), end.to_string()].join("\n");
     }
