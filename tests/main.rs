@@ -3,5 +3,6 @@
 
 mod action;
 mod preflight_report;
+mod ssh_deploy;
 mod step;
 mod support;

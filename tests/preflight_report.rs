@@ -221,3 +221,13 @@ fn the_examples_of_the_help_run() {
         step.file("report.json", PASSED).file("shard-1.jsonl", &records).run().exits(0);
     }
 }
+
+#[test]
+fn a_script_that_prints_records_as_the_documentation_says_has_a_gate() {
+    let (_, block) = include_str!("../docs/preflight-report.md").split_once("```sh\n").unwrap();
+    let script = format!("{{ {} }} | preflight-report", block.split_once("```").unwrap().0);
+    let seen = Step::script(&script).file("home.html", "").run().exits(1);
+    assert!(seen.stdout.contains("  ✓ home\n  ✗ login\n"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("Smoke test says that it passed, but 1 check(s) failed"), "{}", seen.stdout);
+    Step::script(&script).file("home.html", "").file("login.html", "").run().exits(0);
+}

@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
 use ssh::User;
 
+use crate::batches::{Batches, Share};
 use crate::deploy::{Wait, pause};
 
 const AFTER_HELP: &str = "\
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     pub(crate) user: Option<User>,
 
     /// Succeed when there are no hosts
-    #[arg(long, help_heading = "Hosts")]
+    #[arg(hide_short_help = true, long, help_heading = "Hosts")]
     pub(crate) allow_empty: bool,
 
     #[command(flatten)]
@@ -63,6 +64,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) running: Running,
+
+    #[command(flatten)]
+    pub(crate) rollout: Rollout,
 
     /// Check every host and change none
     #[arg(long, help_heading = "Running")]
@@ -72,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Running")]
     pub(crate) timeout: Option<Duration>,
 
-    /// How to print the result; hosts' own output is on stderr
+    /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
@@ -85,27 +89,27 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// The known hosts, in place of your own file
-    #[arg(long, value_name = "FILE")]
+    #[arg(hide_short_help = true, long, value_name = "FILE")]
     pub(crate) known_hosts: Option<PathBuf>,
 
     /// Accept host keys that nobody knows, and say which; a changed one is refused all the same
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub(crate) accept_new: bool,
 
     /// The variable or Doppler secret that holds the private key, in place of `SSH_PRIVATE_KEY`
-    #[arg(long, value_name = "NAME")]
+    #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) key_env: Option<String>,
 
     /// A variable that ssh itself needs, for a `ProxyCommand`
-    #[arg(long, value_name = "NAME")]
+    #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) ssh_env: Vec<String>,
 
     /// Seconds (or `1m`) to connect to a host
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15")]
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, default_value = "15")]
     pub(crate) connect_timeout: Duration,
 
     /// Seconds (or `5m`) to wait for hosts that are booting
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration)]
     pub(crate) wait: Option<Duration>,
 }
 
@@ -117,13 +121,30 @@ pub(crate) struct Running {
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(crate) script: Option<PathBuf>,
 
-    /// Give the command this variable, from here or from Doppler; its value is sent over stdin
+    /// Give the command this variable, from here or Doppler, unseen by other users
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) env: Vec<String>,
 
     /// Hosts that run the command at the same time
-    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true, short, long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: u16,
+}
+
+/// In what order hosts are changed.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Rollout")]
+pub(crate) struct Rollout {
+    /// Change so many hosts at a time (`2`, `25%`, or a list: `1,10%,100%`), each batch after the one before it
+    #[arg(hide_short_help = true, long, value_name = "SHARE,…", value_delimiter = ',')]
+    pub(crate) batch: Vec<Share>,
+
+    /// Seconds (or `5m`) between two batches
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, requires = "batch")]
+    pub(crate) pause: Option<Duration>,
+
+    /// Begin no further batch once so many hosts have failed (`3`, `10%`); after the first batch, one is enough
+    #[arg(hide_short_help = true, long, value_name = "SHARE", requires = "batch")]
+    pub(crate) max_failures: Option<Share>,
 }
 
 /// How the result is printed.
@@ -140,6 +161,10 @@ pub(crate) enum Format {
 impl Args {
     pub(crate) fn jobs(&self) -> usize {
         usize::from(self.running.jobs)
+    }
+
+    pub(crate) fn batches(&self, hosts: usize) -> Batches {
+        Batches::new(&self.rollout.batch, self.rollout.max_failures, self.rollout.pause.unwrap_or_default(), hosts)
     }
 
     pub(crate) fn wait(&self) -> Option<Wait> {
@@ -183,7 +208,7 @@ mod tests {
     fn the_command_line_is_consistent_and_short_help_fits_a_screen() {
         Args::command().debug_assert();
         let help = Args::command().render_help().to_string();
-        assert!(help.lines().count() <= 40, "{help}");
+        assert!(help.lines().count() <= 24, "{help}");
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use ssh::{Ending, Line, Program, Ready, Refusal, Session, Target, Transport};
+use ssh::{Ending, Line, Program, Ready, Refusal, Session, Target, Transport, Verdict};
 use tokio::sync::Semaphore;
 
+use crate::batches::Batches;
 use crate::stop::{Stop, Told};
 
 /// What to do, decided before anything is done.
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) timeout: Option<Duration>,
     /// How long hosts that are not there yet are waited for.
     pub(crate) wait: Option<Wait>,
+    /// Which hosts change together.
+    pub(crate) batches: Batches,
     /// Whether to change nothing.
     pub(crate) rehearsal: bool,
 }
@@ -52,10 +55,19 @@ pub(crate) enum Outcome {
     HeldBack,
     /// We were told to stop before its command began; nothing was changed on it.
     NotBegun(Told),
+    /// It is ready, but too many hosts of the batches before have failed; nothing was changed on it.
+    Spared,
     /// It is ready, and this is a rehearsal.
     Rehearsed,
     /// The command ran.
     Ran(Ending, Option<Cut>),
+}
+
+impl Outcome {
+    /// Whether the command ran and did what it should.
+    fn is_success(&self) -> bool {
+        matches!(self, Self::Ran(Ending { verdict: Verdict::Exited(0), .. }, None))
+    }
 }
 
 /// Why a command was told to end.
@@ -86,22 +98,44 @@ pub(crate) async fn carry_out<T: Transport>(plan: &Plan, transport: &T, stop: &S
     let hosts = plan.targets.iter().enumerate();
     let sessions = join_all(hosts.map(|(host, target)| check(plan, target, host, transport, stop, observer))).await;
     let all_ready = sessions.iter().all(Option::is_some);
-    let slots = Semaphore::new(plan.jobs);
     let waiting = sessions.into_iter().enumerate().filter_map(|(host, session)| Some((host, session?)));
-    let runs = waiting.map(|(host, session)| {
-        let slots = &slots;
-        async move {
-            let begun = Instant::now();
-            let outcome = match (stop.told(), all_ready, plan.rehearsal) {
-                (Some(told), ..) => Outcome::NotBegun(told),
-                (None, false, _) => Outcome::HeldBack,
-                (None, true, true) => Outcome::Rehearsed,
-                (None, true, false) => return change(plan, session, host, slots, stop, observer).await,
-            };
-            observer.ended(host, &outcome, begun.elapsed());
+    if all_ready && !plan.rehearsal {
+        return roll_out(plan, waiting, stop, observer).await;
+    }
+    for (host, _session) in waiting {
+        let outcome = match stop.told() {
+            Some(told) => Outcome::NotBegun(told),
+            None if all_ready => Outcome::Rehearsed,
+            None => Outcome::HeldBack,
+        };
+        observer.ended(host, &outcome, Duration::ZERO);
+    }
+}
+
+/// Changes the hosts, batch after batch.
+async fn roll_out<S: Session>(
+    plan: &Plan,
+    mut waiting: impl Iterator<Item = (usize, S)>,
+    stop: &Stop,
+    observer: &impl Observer,
+) {
+    let slots = Semaphore::new(plan.jobs);
+    let mut failures = 0;
+    for (done, size) in plan.batches.sizes.iter().enumerate() {
+        if done > 0 {
+            tokio::select! { () = tokio::time::sleep(plan.batches.pause) => {}, () = stop.requested() => {} }
         }
-    });
-    join_all(runs).await;
+        let batch =
+            waiting.by_ref().take(*size).map(|(host, session)| change(plan, session, host, &slots, stop, observer));
+        let outcomes = join_all(batch).await;
+        failures += outcomes.iter().filter(|outcome| !outcome.is_success()).count();
+        if !plan.batches.go_on(done + 1, failures) {
+            break;
+        }
+    }
+    for (host, _session) in waiting {
+        observer.ended(host, &stop.told().map_or(Outcome::Spared, Outcome::NotBegun), Duration::ZERO);
+    }
 }
 
 /// Gets a host ready; tells of its end if that fails.
@@ -164,13 +198,18 @@ async fn change<S: Session>(
     slots: &Semaphore,
     stop: &Stop,
     observer: &impl Observer,
-) {
+) -> Outcome {
     let _slot = slots.acquire().await;
     let begun = Instant::now();
-    if let Some(told) = stop.told() {
-        observer.ended(host, &Outcome::NotBegun(told), begun.elapsed());
-        return;
-    }
+    let outcome = match stop.told() {
+        Some(told) => Outcome::NotBegun(told),
+        None => run(plan, session, host, stop, observer).await,
+    };
+    observer.ended(host, &outcome, begun.elapsed());
+    outcome
+}
+
+async fn run<S: Session>(plan: &Plan, session: S, host: usize, stop: &Stop, observer: &impl Observer) -> Outcome {
     observer.begun(host);
     let cut = Cell::new(None);
     let told_to_end = async {
@@ -181,7 +220,7 @@ async fn change<S: Session>(
         cut.set(Some(why));
     };
     let ending = session.run(&plan.program, told_to_end, |line| observer.line(host, &line)).await;
-    observer.ended(host, &Outcome::Ran(ending, cut.get()), begun.elapsed());
+    Outcome::Ran(ending, cut.get())
 }
 
 async fn expired(timeout: Option<Duration>) {

@@ -43,6 +43,9 @@ pub(crate) fn judge(target: &Target, outcome: &Outcome) -> Judgement {
         Outcome::HeldBack => {
             Judgement::new(Status::Skipped, Exit::Success, "held_back", "not changed: another host is not ready")
         }
+        Outcome::Spared => {
+            Judgement::new(Status::Skipped, Exit::Success, "spared", "not changed: a batch before it failed")
+        }
         Outcome::Rehearsed => Judgement::new(Status::Skipped, Exit::Success, "dry_run", "ready; nothing was changed"),
         Outcome::NotBegun(told) => Judgement::new(
             Status::Cancelled,

@@ -5,6 +5,7 @@
 //! when all of them can be.
 
 mod args;
+mod batches;
 mod deploy;
 mod emit;
 mod gather;
@@ -33,12 +34,14 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         let program = gather::program(args, &found)?;
         let settings = gather::settings(args, console, &found, targets.len())?;
         let values = gather::hidden(&program);
+        let batches = args.batches(targets.len());
         let plan = deploy::Plan {
             targets,
             program,
             jobs: args.jobs(),
             timeout: args.timeout,
             wait: args.wait(),
+            batches,
             rehearsal: args.dry_run,
         };
         let stop = stop::on_signals()?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ssh::{Cause, Ending, Line, Program, Ready, Refusal, Session, Target, Transport, Verdict, inventory};
 
 use super::{Cut, Observer, Outcome, Plan, Wait, carry_out, pause};
+use crate::batches::{Batches, Share};
 use crate::stop::{Stop, Told};
 
 /// What each host does: `down` refuses the connection, `booting` does so twice, `stuck` runs until it is told to end, else the code it exits with.
@@ -86,7 +87,15 @@ impl Observer for Memory {
 fn plan(hosts: &[&str]) -> Plan {
     let targets = hosts.iter().map(|host| inventory::of_line(host).unwrap()).collect();
     let program = Program::new(b"true\n".to_vec());
-    Plan { targets, program, jobs: 64, timeout: None, wait: None, rehearsal: false }
+    Plan {
+        targets,
+        program,
+        jobs: 64,
+        timeout: None,
+        wait: None,
+        batches: Batches::new(&[], None, Duration::ZERO, hosts.len()),
+        rehearsal: false,
+    }
 }
 
 fn carried_out(plan: &Plan, stop: &Stop) -> (Vec<Outcome>, usize) {
@@ -168,4 +177,14 @@ fn a_host_that_refuses_for_good_is_not_asked_again() {
 #[test]
 fn the_pauses_between_tries_grow_to_five_seconds() {
     assert_eq!([0, 1, 2, 3, 40].map(|tries| pause(tries).as_secs()), [1, 2, 4, 5, 5]);
+}
+
+#[test]
+fn no_further_batch_begins_after_a_failure_and_the_hosts_beside_it_finish() {
+    let (_sender, stop) = Stop::by_hand();
+    let hosts = ["a", "exit3", "b", "c", "d"];
+    let batches = Batches::new(&[Share::Hosts(1), Share::Hosts(2)], None, Duration::ZERO, hosts.len());
+    let (ends, at_once) = carried_out(&Plan { batches, ..plan(&hosts) }, &stop);
+    assert_eq!(ends, [exited(0, None), exited(3, None), exited(0, None), Outcome::Spared, Outcome::Spared]);
+    assert_eq!(at_once, 2);
 }

@@ -63,6 +63,7 @@ impl OpenSsh {
         let failed = |error: std::io::Error| {
             Fault::usage("cannot write ssh's configuration to a temporary folder").cause(error.to_string())
         };
+        is_installed(&settings.environment).await?;
         // Only we can enter it. It holds no secret.
         let folder = tempfile::Builder::new().prefix("ssh-deploy-").tempdir().map_err(failed)?;
         let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).map_err(failed);
@@ -199,6 +200,13 @@ fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option
 
 fn unreachable(text: &str) -> Refusal {
     Refusal { cause: Cause::Unreachable, text: text.to_owned(), host_key: None, offered: Vec::new() }
+}
+
+async fn is_installed(environment: &[(String, String)]) -> Result<()> {
+    let mut command = Command::new("ssh");
+    command.arg("-V").env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.map(drop).map_err(|error| missing("ssh", &error))
 }
 
 /// The fault of a program that cannot be started.

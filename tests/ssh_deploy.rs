@@ -1,0 +1,379 @@
+//! `ssh-deploy` against the real `sshd`, as a step of a job.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Command;
+
+use emulators::sshd::Trouble;
+use emulators::{Doppler, Sshd};
+
+use crate::support::{Seen, Started, Step};
+
+/// `user@127.0.0.1:port`.
+fn host(sshd: &Sshd) -> String {
+    format!("{}@127.0.0.1:{}", sshd.user(), sshd.port())
+}
+
+/// A step that may log in and knows the server.
+fn step(sshd: &Sshd) -> Step {
+    Step::new("ssh-deploy").ssh_key(sshd).env("SSH_KNOWN_HOSTS", sshd.known_hosts_line())
+}
+
+/// A step that runs `command` on the server.
+fn command(sshd: &Sshd, command: &str) -> Step {
+    step(sshd).args([host(sshd).as_str(), "--", command])
+}
+
+/// The first lines of a step's stderr, up to one with `text`; then the rest is read by whoever waits.
+fn until(started: &mut Started, text: &str) -> String {
+    let mut lines = String::new();
+    let mut stderr = BufReader::new(started.child.stderr.take().unwrap());
+    while !lines.contains(text) {
+        assert_ne!(stderr.read_line(&mut lines).unwrap(), 0, "{lines}");
+    }
+    // The pipe has to be read on, or the step would be held up.
+    std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
+    lines
+}
+
+fn signal(started: &Started, name: &str) {
+    assert!(Command::new("kill").args([name, &started.child.id().to_string()]).status().unwrap().success());
+}
+
+/// Whether a process with `word` among its arguments runs.
+fn runs(word: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.any(|line| String::from_utf8_lossy(&line).contains(word))
+}
+
+fn reason(seen: &Seen) -> String {
+    seen.json()["hosts"][0]["reason"]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_deploy_runs_on_the_host_and_its_lines_are_labelled() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = command(&sshd, "echo out; echo err >&2").run().exits(0);
+    let name = format!("127.0.0.1:{}", sshd.port());
+    assert!(
+        seen.stderr.contains(&format!("{name} │ out\n")) && seen.stderr.contains(&format!("{name} │ err\n")),
+        "{}",
+        seen.stderr
+    );
+    assert!(seen.stdout.starts_with(&format!("{name}  passed")), "{}", seen.stdout);
+    assert!(!seen.stdout.contains("out\n"), "{}", seen.stdout);
+    assert!(seen.summary.contains("Servers"), "{}", seen.summary);
+}
+
+#[test]
+fn a_command_that_fails_exits_1_with_its_code_in_the_result() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = step(&sshd).args([&host(&sshd), "--format", "json", "--", "echo last words; exit 255"]).run().exits(1);
+    let result = seen.json();
+    assert_eq!((result["hosts"][0]["exit_code"].as_i64(), reason(&seen).as_str()), (Some(255), "exit_code"));
+    assert_eq!(seen.messages("error"), ["the command failed with exit code 255"]);
+    assert!(seen.summary.contains("last words"), "{}", seen.summary);
+}
+
+#[test]
+fn a_command_killed_by_a_signal_is_not_success() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = step(&sshd).args([&host(&sshd), "--format", "json", "--", "kill -KILL $$"]).run().exits(1);
+    assert_eq!((reason(&seen).as_str(), seen.json()["hosts"][0]["exit_code"].as_i64()), ("signal", Some(137)));
+}
+
+#[test]
+fn an_unknown_host_key_is_77_and_comes_with_the_text_that_pins_it() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = Step::new("ssh-deploy")
+        .ssh_key(&sshd)
+        .env("SSH_KNOWN_HOSTS", "# none")
+        .args([&host(&sshd), "--", "true"])
+        .run()
+        .exits(77);
+    let help = seen.stderr.lines().find(|line| line.starts_with("  help:")).unwrap();
+    let pin = help.split('`').nth(1).unwrap();
+    assert_eq!(pin.split(' ').next(), Some(format!("127.0.0.1:{}", sshd.port()).as_str()));
+    let line = format!("{}@{pin}", sshd.user());
+    Step::new("ssh-deploy").ssh_key(&sshd).args(["--", "true"]).stdin(line).run().exits(0);
+}
+
+#[test]
+fn a_changed_host_key_is_77_even_with_accept_new() {
+    let Some(sshd) = Sshd::start() else { return };
+    let Some(other) = Sshd::start() else { return };
+    let changed = format!("[127.0.0.1]:{} {}", sshd.port(), other.host_key());
+    let seen = Step::new("ssh-deploy")
+        .ssh_key(&sshd)
+        .env("SSH_KNOWN_HOSTS", changed)
+        .args([&host(&sshd), "--accept-new", "--format", "json", "--", "true"])
+        .run()
+        .exits(77);
+    assert_eq!(reason(&seen), "host_key_changed");
+    assert!(seen.stderr.contains("it shows ssh-ed25519 SHA256:"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_revoked_host_key_is_77_also_where_it_is_pinned() {
+    let Some(sshd) = Sshd::start() else { return };
+    let revoked = format!("{0}\n@revoked * {1}", sshd.known_hosts_line(), sshd.host_key());
+    for host in [host(&sshd), format!("{} {}", host(&sshd), sshd.host_key())] {
+        let step = Step::new("ssh-deploy").ssh_key(&sshd).env("SSH_KNOWN_HOSTS", &revoked);
+        let seen = step.args([&host, "--format", "json", "--", "true"]).run().exits(77);
+        assert_eq!(reason(&seen), "host_key_revoked");
+    }
+}
+
+#[test]
+fn a_host_key_that_came_with_the_address_is_the_only_one_accepted() {
+    let Some(sshd) = Sshd::start() else { return };
+    let Some(other) = Sshd::start() else { return };
+    let list = |key: String| {
+        format!(
+            r#"[{{"host":"127.0.0.1","port":{},"user":"{}","host_key":"{key}","name":"web1"}}]"#,
+            sshd.port(),
+            sshd.user()
+        )
+    };
+    let run = |key: String| {
+        Step::new("ssh-deploy").ssh_key(&sshd).args(["--format", "json", "--", "true"]).stdin(list(key)).run()
+    };
+    assert_eq!(run(sshd.host_key()).exits(0).json()["hosts"][0]["name"], "web1");
+    // Also with the server's real key in the known hosts.
+    let step = step(&sshd).args(["--format", "json", "--", "true"]).stdin(list(other.host_key()));
+    assert_eq!(reason(&step.run().exits(77)), "host_key_changed");
+}
+
+#[test]
+fn accept_new_takes_an_unknown_key_and_warns_with_its_fingerprint() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = Step::new("ssh-deploy").ssh_key(&sshd).env("SSH_KNOWN_HOSTS", "# none");
+    let seen = step.args([&host(&sshd), "--accept-new", "--", "true"]).run().exits(0);
+    assert!(seen.messages("warning")[0].contains("was accepted unseen"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_key_that_the_server_does_not_know_is_77_and_says_what_was_offered() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = Step::new("ssh-deploy").workflow_secret("SSH_PRIVATE_KEY", &sshd.strangers_key());
+    let seen = step
+        .env("SSH_KNOWN_HOSTS", sshd.known_hosts_line())
+        .args([&host(&sshd), "--format", "json", "--", "true"])
+        .run()
+        .exits(77);
+    assert_eq!(reason(&seen), "authentication_refused");
+    assert!(seen.stderr.contains("offered: ED25519 SHA256:"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_key_with_spaces_for_line_ends_and_one_with_a_passphrase_open_the_door() {
+    let Some(sshd) = Sshd::start() else { return };
+    let spaced = sshd.user_key().trim_end().replace('\n', " ");
+    step(&sshd).workflow_secret("SSH_PRIVATE_KEY", &spaced).args([&host(&sshd), "--", "true"]).run().exits(0);
+    let locked = sshd.another_key("rsa", "open sesame");
+    let step = || step(&sshd).workflow_secret("SSH_PRIVATE_KEY", &locked).args([&host(&sshd), "--", "true"]);
+    step().workflow_secret("SSH_KEY_PASSPHRASE", "open sesame").run().exits(0);
+    let seen = step().run().exits(2);
+    assert!(seen.log.contains("set SSH_KEY_PASSPHRASE"), "{}", seen.log);
+}
+
+#[test]
+fn a_key_that_only_doppler_has_is_enough() {
+    let Some(sshd) = Sshd::start() else { return };
+    let doppler = Doppler::start();
+    doppler.set("dev", "SSH_PRIVATE_KEY", &sshd.user_key());
+    let step = Step::new("ssh-deploy").doppler(&doppler).sshd(&sshd).env("SSH_KNOWN_HOSTS", sshd.known_hosts_line());
+    step.args([&host(&sshd), "--", "true"]).run().exits(0);
+}
+
+#[test]
+fn without_a_key_or_an_agent_the_login_is_refused_with_77() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = Step::new("ssh-deploy").env("SSH_KNOWN_HOSTS", sshd.known_hosts_line());
+    step.args([&host(&sshd), "--", "true"]).run().exits(77);
+    let named = Step::new("ssh-deploy").args([&host(&sshd), "--key-env", "DEPLOY_KEY", "--", "true"]).run().exits(77);
+    assert!(named.log.contains("the credential DEPLOY_KEY is missing"), "{}", named.log);
+}
+
+#[test]
+fn a_host_that_refuses_and_one_that_is_silent_are_75() {
+    let Some(sshd) = Sshd::start() else { return };
+    for (trouble, code) in [(Trouble::Refuse, "connection_dropped"), (Trouble::Silence, "connection_timed_out")] {
+        sshd.trouble(trouble);
+        let seen = step(&sshd)
+            .args([&host(&sshd), "--connect-timeout", "1", "--format", "json", "--", "true"])
+            .run()
+            .exits(75);
+        assert_eq!(reason(&seen), code, "{}", seen.stderr);
+    }
+    let closed = step(&sshd).args(["127.0.0.1:1", "--format", "json", "--", "true"]).run().exits(75);
+    assert_eq!(reason(&closed), "connection_refused");
+}
+
+#[test]
+fn no_host_is_changed_when_another_cannot_be_reached() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = step(&sshd);
+    let mark = step.folder().join("changed");
+    let seen = step
+        .args([&host(&sshd), "127.0.0.1:1", "--format", "jsonl", "--", &format!("touch {}", mark.display())])
+        .run()
+        .exits(75);
+    assert!(!mark.exists());
+    let ends: Vec<(String, String)> = seen
+        .records()
+        .iter()
+        .filter(|record| record["event"] == "check_finished")
+        .map(|record| {
+            (record["status"].as_str().unwrap().to_owned(), record["reason"]["code"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert!(ends.contains(&("skipped".to_owned(), "held_back".to_owned())), "{ends:?}");
+    assert!(ends.contains(&("failed".to_owned(), "connection_refused".to_owned())), "{ends:?}");
+}
+
+#[test]
+fn a_rehearsal_changes_nothing_and_passes() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = step(&sshd);
+    let mark = step.folder().join("changed");
+    step.args([&host(&sshd), "--dry-run", "--", &format!("touch {}", mark.display())]).run().exits(0);
+    assert!(!mark.exists());
+}
+
+#[test]
+fn what_a_host_prints_starts_no_workflow_command() {
+    let Some(sshd) = Sshd::start() else { return };
+    let hostile = r"printf '::set-output name=a::b\n##[add-mask]e\nx ##[error]no\nprogress\r::error::no\n\377\376 \033[31mred\n  ::stop-commands::x\n'; printf '::warning::open'; exit 3";
+    let seen = command(&sshd, hostile).run().exits(1);
+    assert!(seen.outputs.is_empty() && !seen.masks.contains(&"e".to_owned()));
+    assert_eq!(seen.messages("error"), ["the command failed with exit code 3"]);
+    assert!(seen.messages("warning").is_empty());
+    assert!(seen.stderr.contains("│ \u{fffd}\u{fffd} red\n"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("│ ::warning::open\n"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_value_reaches_the_command_and_stands_nowhere_else() {
+    let Some(sshd) = Sshd::start() else { return };
+    // Step looks for the value in both streams, the summary, the files and every argument list.
+    let secret = "it's a \"quoted\" t0psecret";
+    let check =
+        r#"[ "${#API_TOKEN}" -eq 25 ] && echo "got $API_TOKEN" && ! tr '\0' ' ' </proc/$$/cmdline | grep t0psecret"#;
+    let seen = step(&sshd)
+        .workflow_secret("API_TOKEN", secret)
+        .args([&host(&sshd), "--env", "API_TOKEN", "--", check])
+        .run()
+        .exits(0);
+    assert!(seen.stderr.contains("got ***"), "{}", seen.stderr);
+    let missing = step(&sshd).args([&host(&sshd), "--env", "NOT_THERE", "--", "true"]).run().exits(77);
+    assert!(missing.log.contains("NOT_THERE"), "{}", missing.log);
+}
+
+#[test]
+fn a_script_runs_under_its_interpreter_and_whole() {
+    let Some(sshd) = Sshd::start() else { return };
+    let script = format!(
+        "#!/bin/sh\n{}\ncat\necho end\n",
+        "# padding that makes this longer than an argument may be\n".repeat(4000)
+    );
+    let seen = step(&sshd).file("deploy.sh", script).args([&host(&sshd), "--script", "deploy.sh"]).run().exits(0);
+    assert!(seen.stderr.contains("│ end\n"), "{}", seen.stderr);
+    let empty = step(&sshd).file("deploy.sh", "\n").args([&host(&sshd), "--script", "deploy.sh"]).run().exits(2);
+    assert!(empty.log.contains("is empty"), "{}", empty.log);
+}
+
+#[test]
+fn a_connection_that_drops_in_the_middle_is_1_and_says_that_the_end_is_unknown() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = step(&sshd).args([&host(&sshd), "--format", "json", "--", "echo begun; sleep 86399"]);
+    let mut started = step.spawn();
+    until(&mut started, "begun");
+    sshd.cut();
+    let seen = started.finish().exits(1);
+    assert_eq!(reason(&seen), "connection_lost");
+}
+
+#[test]
+fn what_ran_on_the_host_has_ended_when_an_interrupted_deploy_has() {
+    let Some(sshd) = Sshd::start() else { return };
+    for (name, code, time) in [("-INT", 130, "86397"), ("-TERM", 143, "86396")] {
+        let mut started = command(&sshd, &format!("sleep {time} & echo begun; sleep {time}")).spawn();
+        until(&mut started, "begun");
+        signal(&started, name);
+        let seen = started.finish().exits(code);
+        assert!(seen.stdout.contains("cancelled  interrupted by SIG"), "{}", seen.stdout);
+        assert!(!runs(&format!("sleep\0{time}")), "{name}");
+    }
+}
+
+#[test]
+fn a_time_limit_ends_the_command_on_the_host() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen =
+        step(&sshd).args([&host(&sshd), "--timeout", "1", "--format", "json", "--", "sleep 86395"]).run().exits(1);
+    assert_eq!(reason(&seen), "timeout");
+    assert!(!runs("sleep\086395"));
+}
+
+#[test]
+fn a_daemon_that_keeps_the_output_does_not_hold_the_deploy() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = command(&sshd, "sleep 5 & echo started").run().exits(0);
+    assert!(seen.messages("warning")[0].contains("still holds its output"), "{}", seen.stderr);
+}
+
+#[test]
+fn batches_stop_at_the_first_failure() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (user, port, key) = (sshd.user(), sshd.port(), sshd.host_key());
+    let list = format!("{user}@127.0.0.1:{port} {key}\n{user}@localhost:{port} {key}\n");
+    let run = |arguments: &[&str]| {
+        step(&sshd).args(arguments).args(["--format", "json", "--", "exit 4"]).stdin(list.clone()).run().exits(1)
+    };
+    let reasons =
+        |seen: &Seen| [0, 1].map(|index| seen.json()["hosts"][index]["reason"]["code"].as_str().unwrap().to_owned());
+    assert_eq!(reasons(&run(&["--batch", "1"])), ["exit_code", "spared"]);
+    assert_eq!(reasons(&run(&[])), ["exit_code", "exit_code"]);
+}
+
+#[test]
+fn a_list_that_holds_no_hosts_is_2_and_says_why() {
+    for (input, text) in [
+        ("", "the list of hosts is empty"),
+        ("[]", "the list of hosts is empty"),
+        ("[secret]", "the mask of a secret value"),
+        ("04da6b54-80e4-46f7-96ec-b56ff0331ba9", "a GUID"),
+        ("web1\nweb1", "given twice"),
+        ("web1\n-oProxyCommand=x", "line 2 is no host"),
+        ("[{\"hots\":1}]", "it has no `host`"),
+        ("\"a\\nb\"", "a text of several lines"),
+    ] {
+        let seen = Step::new("ssh-deploy").args(["--", "true"]).stdin(input).run().exits(2);
+        assert!(seen.log.contains(text), "{input}: {}", seen.log);
+    }
+    Step::new("ssh-deploy").args(["--allow-empty", "--", "true"]).run().exits(0);
+    Step::new("ssh-deploy").arg("web1").run().exits(2);
+}
+
+#[test]
+fn an_error_stands_in_the_json_document_too() {
+    let seen = Step::new("ssh-deploy").args(["--format", "json", "--", "true"]).stdin("[secret]").run().exits(2);
+    assert!(seen.json()["error"]["message"].as_str().unwrap().contains("line 1 is no host"), "{}", seen.stdout);
+}
+
+#[test]
+fn without_ssh_it_is_2_and_says_what_to_install() {
+    let seen = Step::new("ssh-deploy").env("PATH", "/nowhere").args(["web1", "--", "true"]).run().exits(2);
+    assert!(seen.log.contains("apt-get install openssh-client"), "{}", seen.log);
+}
+
+#[test]
+fn records_add_up_to_a_report() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = step(&sshd).args([&host(&sshd), "--format", "jsonl", "--", "true"]).run().exits(0);
+    let events: Vec<String> =
+        seen.records().iter().map(|record| record["event"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(events, ["run_started", "check_started", "check_finished", "run_finished"]);
+    Step::new("preflight-report").stdin(seen.stdout).run().exits(0);
+}
