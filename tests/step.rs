@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use emulators::{Cloudflare, Doppler, Sshd};
+use emulators::{Cloudflare, Doppler, GitHub, PulumiCloud, Sshd};
 
 use crate::support::{Seen, Step};
 
@@ -83,6 +83,12 @@ fn what_a_stand_in_serves_is_a_secret_without_being_told() {
     let token = cloudflare.token().to_owned();
     assert!(is_caught(Step::script("echo $1").cloudflare(&cloudflare).args(["x", &token])));
     Step::script("echo $CLOUDFLARE_API_TOKEN").cloudflare(&cloudflare).cloudflare_token(&cloudflare).run().exits(0);
+    let (github, pulumi) = (GitHub::start(), PulumiCloud::start());
+    pulumi.set_secret("acme/shop/prod", "password", &SECRET.into());
+    assert!(is_caught(Step::script("echo hunter2-SECRET-value").pulumi(&pulumi)));
+    let asked = "curl -sf -H \"Authorization: Bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN\" $ACTIONS_ID_TOKEN_REQUEST_URL";
+    assert!(is_caught(Step::script(asked).identity(&github)), "the identity token itself");
+    Step::script("echo $GITHUB_TOKEN").github(&github).run().exits(0);
     let Some(sshd) = Sshd::start() else { return };
     assert!(is_caught(Step::script("cat").stdin(sshd.user_key()).sshd(&sshd)));
     Step::script("echo \"$SSH_PRIVATE_KEY\"").ssh_key(&sshd).run().exits(0);

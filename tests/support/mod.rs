@@ -11,7 +11,7 @@ use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use emulators::{Cloudflare, Doppler, Runner, Secrets, Sshd};
+use emulators::{Cloudflare, Doppler, GitHub, PulumiCloud, Runner, Secrets, Sshd};
 pub(crate) use seen::Seen;
 use tempfile::TempDir;
 
@@ -173,6 +173,27 @@ impl Step {
     /// Gives the token that may deploy as the workflow's secret `CLOUDFLARE_API_TOKEN`.
     pub(crate) fn cloudflare_token(self, cloudflare: &Cloudflare) -> Self {
         self.workflow_secret("CLOUDFLARE_API_TOKEN", cloudflare.token())
+    }
+
+    /// Talks to that GitHub with the job's own token, as a step does that was given `github.token`.
+    pub(crate) fn github(mut self, github: &GitHub) -> Self {
+        self.secrets.push(github.secrets().clone());
+        self.env("GITHUB_API_URL", github.url())
+            .env("GITHUB_REPOSITORY", emulators::github::REPOSITORY)
+            .workflow_secret("GITHUB_TOKEN", github.token())
+    }
+
+    /// May ask that GitHub for the job's identity token, as with `id-token: write`.
+    pub(crate) fn identity(mut self, github: &GitHub) -> Self {
+        self.secrets.push(github.secrets().clone());
+        self.env("ACTIONS_ID_TOKEN_REQUEST_URL", github.id_token_url())
+            .workflow_secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", github.id_token_bearer())
+    }
+
+    /// Talks to that Pulumi Cloud, with its token as a secret of the workflow.
+    pub(crate) fn pulumi(mut self, cloud: &PulumiCloud) -> Self {
+        self.secrets.push(cloud.secrets());
+        self.env("PULUMI_BACKEND_URL", cloud.url()).workflow_secret("PULUMI_ACCESS_TOKEN", cloud.token())
     }
 
     /// Holds that server's user keys for secrets; gives none, see [`Self::ssh_key`].

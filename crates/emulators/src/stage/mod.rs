@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::http::Server;
-use crate::{Cloudflare, Doppler, Secrets, Sshd};
+use crate::{Cloudflare, Doppler, GitHub, PulumiCloud, Secrets, Sshd};
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub struct Stage {
 struct Services {
     doppler: Doppler,
     cloudflare: Cloudflare,
+    github: GitHub,
+    pulumi: PulumiCloud,
     /// `None` on a machine without `sshd`.
     sshd: Option<Sshd>,
     folder: PathBuf,
@@ -88,7 +90,9 @@ impl Stage {
             cloudflare.project(name);
         }
         let token = doppler.service_token(&cast.config);
-        let services = Arc::new(Services { doppler, cloudflare, sshd, folder });
+        let (github, pulumi) = (GitHub::start(), PulumiCloud::start());
+        doppler.set(&cast.config, "PULUMI_ACCESS_TOKEN", pulumi.token());
+        let services = Arc::new(Services { doppler, cloudflare, github, pulumi, sshd, folder });
         let page = Server::start(|_| page::Page(Arc::clone(&services)));
         Self { services, page, token, cast, _temporary: temporary }
     }
@@ -96,7 +100,7 @@ impl Stage {
     /// The variables that the command is given: where the stand-ins are, the runner's files, and one secret, the token.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<String, String> {
-        let Services { doppler, cloudflare, sshd, folder } = &*self.services;
+        let Services { doppler, cloudflare, github, pulumi, sshd, folder } = &*self.services;
         let mut environment = BTreeMap::new();
         let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
         set("DOPPLER_API_HOST", doppler.url());
@@ -104,6 +108,8 @@ impl Stage {
         set("DOPPLER_CONFIG", self.cast.config.clone());
         set("DOPPLER_TOKEN", self.token.clone());
         set("CLOUDFLARE_API_BASE_URL", cloudflare.url());
+        set("PULUMI_API", pulumi.url());
+        set("GITHUB_API_URL", github.url());
         set("EMULATED_PAGE", self.page_url());
         set("EMULATED_SITES", format!("http://%s.localhost:{}", cloudflare.port()));
         if let Some(sshd) = sshd {
@@ -121,6 +127,10 @@ impl Stage {
         if self.cast.in_actions {
             set("CI", "true".to_owned());
             set("GITHUB_ACTIONS", "true".to_owned());
+            set("GITHUB_REPOSITORY", crate::github::REPOSITORY.to_owned());
+            // What a job has that was granted `id-token: write`; no secret of the user's.
+            set("ACTIONS_ID_TOKEN_REQUEST_URL", github.id_token_url());
+            set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", github.id_token_bearer().to_owned());
         }
         environment
     }
@@ -146,9 +156,11 @@ impl Stage {
     /// Every secret that the stand-ins hold.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
-        let Services { doppler, cloudflare, sshd, .. } = &*self.services;
+        let Services { doppler, cloudflare, github, pulumi, sshd, .. } = &*self.services;
         let ssh = sshd.as_ref().map(Sshd::secrets).unwrap_or_default();
-        let mut secrets = [doppler.secrets(), cloudflare.secrets().clone(), ssh].map(|it| Secrets::all(&it)).concat();
+        let secrets =
+            [doppler.secrets(), cloudflare.secrets().clone(), github.secrets().clone(), pulumi.secrets(), ssh];
+        let mut secrets = secrets.iter().flat_map(Secrets::all).collect::<Vec<_>>();
         // An account's identifier is no secret in what the tools print: it stands in every address.
         secrets.retain(|secret| secret != cloudflare.account());
         secrets

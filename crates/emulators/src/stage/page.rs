@@ -67,7 +67,11 @@ impl Services {
             let host = request.header("host").unwrap_or_default();
             (if host.contains(".localhost") { "a site" } else { "Cloudflare" }, request)
         });
-        let mut all = named("Doppler", self.doppler.requests()).chain(cloudflare).collect::<Vec<_>>();
+        let mut all = named("Doppler", self.doppler.requests())
+            .chain(cloudflare)
+            .chain(named("GitHub", self.github.requests()))
+            .chain(named("Pulumi Cloud", self.pulumi.requests()))
+            .collect::<Vec<_>>();
         all.sort_by_key(|(_, request)| request.at);
         all
     }

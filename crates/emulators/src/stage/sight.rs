@@ -16,6 +16,8 @@ impl Stage {
         let services = &self.services;
         row("Doppler", requests(&services.doppler.requests()));
         row("Cloudflare", requests(&services.cloudflare.requests()));
+        row("GitHub", requests(&services.github.requests()));
+        row("Pulumi", requests(&services.pulumi.requests()));
         match &services.sshd {
             Some(sshd) => row("SSH", count(sshd.connections(), "connection")),
             None => row("SSH", crate::sshd::ABSENT.to_owned()),

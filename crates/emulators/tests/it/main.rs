@@ -4,5 +4,6 @@
 mod doppler;
 mod emulate;
 mod http;
+mod pulumi;
 mod raw;
 mod sshd;
