@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::http::Server;
-use crate::{Cloudflare, Doppler, GitHub, PulumiCloud, Secrets, Sshd};
+use crate::{Cloudflare, Doppler, GitHub, PulumiCloud, Secrets, Sshd, Visibility};
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -76,7 +76,8 @@ impl Stage {
         let (doppler, cloudflare, sshd) = (Doppler::of(&cast.project), Cloudflare::start(), Sshd::find());
         let set = |name: &str, value: &str| doppler.set(&cast.config, name, value);
         set("CLOUDFLARE_API_TOKEN", cloudflare.token());
-        set("CLOUDFLARE_ACCOUNT_ID", cloudflare.account());
+        // An identifier is no secret: it stands in every address.
+        doppler.set_with(&cast.config, "CLOUDFLARE_ACCOUNT_ID", cloudflare.account(), Visibility::Unmasked);
         set("PULUMI_CONFIG_PASSPHRASE", "correct horse battery staple");
         set("DATABASE_URL", "postgres://consult:p4ssw0rd-of-the-demo@db.internal:5432/consult");
         set("DJANGO_SECRET_KEY", "demo-k7$x!mz&2v(9=q+never-used-anywhere");
@@ -160,9 +161,6 @@ impl Stage {
         let ssh = sshd.as_ref().map(Sshd::secrets).unwrap_or_default();
         let secrets =
             [doppler.secrets(), cloudflare.secrets().clone(), github.secrets().clone(), pulumi.secrets(), ssh];
-        let mut secrets = secrets.iter().flat_map(Secrets::all).collect::<Vec<_>>();
-        // An account's identifier is no secret in what the tools print: it stands in every address.
-        secrets.retain(|secret| secret != cloudflare.account());
-        secrets
+        secrets.iter().flat_map(Secrets::all).collect()
     }
 }
