@@ -377,3 +377,28 @@ fn records_add_up_to_a_report() {
     assert_eq!(events, ["run_started", "check_started", "check_finished", "run_finished"]);
     Step::new("preflight-report").stdin(seen.stdout).run().exits(0);
 }
+
+#[test]
+fn a_host_whose_check_fails_is_diagnosed_and_rolled_back() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = step(&sshd);
+    let state = step.folder().join("state").display().to_string();
+    let seen = step
+        .args([&host(&sshd), "--format", "json", "--check-timeout", "1", "--check-interval", "1"])
+        .args(["--check", "web=echo connection refused >&2; false", "--diagnose", "logs=echo last log line"])
+        .args(["--rollback", &format!("echo old > {state}"), "--", &format!("echo new > {state}")])
+        .run()
+        .exits(1);
+    let host = &seen.json()["hosts"][0];
+    assert_eq!((reason(&seen).as_str(), host["rolled_back"].as_bool()), ("check_failed", Some(true)));
+    assert_eq!(host["causes"][0], "web: connection refused");
+    assert!(seen.stderr.contains("│ last log line\n") && seen.summary.contains("last log line"), "{}", seen.stderr);
+    assert_eq!(std::fs::read_to_string(state).unwrap(), "old\n");
+}
+
+#[test]
+fn a_host_whose_checks_pass_is_done() {
+    let Some(sshd) = Sshd::start() else { return };
+    let arguments = ["--check", "web=true", "--check-interval", "1", "--rollback", "false", "--", "true"];
+    step(&sshd).arg(host(&sshd)).args(arguments).run().exits(0);
+}

@@ -68,6 +68,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) rollout: Rollout,
 
+    #[command(flatten)]
+    pub(crate) checks: Checks,
+
     /// Check every host and change none
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
@@ -76,7 +79,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Running")]
     pub(crate) timeout: Option<Duration>,
 
-    /// How to print the result
+    /// The form of the result
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
@@ -147,6 +150,31 @@ pub(crate) struct Rollout {
     pub(crate) max_failures: Option<Share>,
 }
 
+/// What follows the command on each host.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Checks")]
+pub(crate) struct Checks {
+    /// A command on the host that must succeed after the deploy, and once more a moment later; tried until it does
+    #[arg(hide_short_help = true, long, value_name = "NAME=COMMAND", value_parser = named)]
+    pub(crate) check: Vec<(String, String)>,
+
+    /// Seconds (or `5m`) a check has to pass
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, default_value = "60")]
+    pub(crate) check_timeout: Duration,
+
+    /// Seconds between two tries of a check
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, default_value = "2")]
+    pub(crate) check_interval: Duration,
+
+    /// A command on a host that has failed, for the log and the report
+    #[arg(hide_short_help = true, long, value_name = "NAME=COMMAND", value_parser = named)]
+    pub(crate) diagnose: Vec<(String, String)>,
+
+    /// A command on a host that was changed and has failed, to get its old state back
+    #[arg(hide_short_help = true, long, value_name = "COMMAND")]
+    pub(crate) rollback: Option<String>,
+}
+
 /// How the result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -182,6 +210,16 @@ impl Tool for Args {
     }
 }
 
+/// `NAME=COMMAND`.
+fn named(text: &str) -> Result<(String, String), String> {
+    let (name, command) = text.split_once('=').ok_or_else(|| "not NAME=COMMAND".to_owned())?;
+    let plain = |one: char| one.is_alphanumeric() || "-_.".contains(one);
+    if name.is_empty() || !name.chars().all(plain) || command.trim().is_empty() {
+        return Err("not NAME=COMMAND: a name has letters, digits, `-`, `_` and `.`".to_owned());
+    }
+    Ok((name.to_owned(), command.to_owned()))
+}
+
 /// `90`, `90s`, `1.5m`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().last() {
@@ -202,7 +240,7 @@ mod tests {
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Args, duration};
+    use super::{Args, duration, named};
 
     #[test]
     fn the_command_line_is_consistent_and_short_help_fits_a_screen() {
@@ -220,6 +258,14 @@ mod tests {
         );
         assert!(Args::try_parse_from(["ssh-deploy", "a"]).is_err());
         assert!(Args::try_parse_from(["ssh-deploy", "a", "--script", "x", "--", "ls"]).is_err());
+    }
+
+    #[test]
+    fn a_check_has_a_name_and_a_command() {
+        assert_eq!(named("web=curl -f localhost?a=b").unwrap(), ("web".to_owned(), "curl -f localhost?a=b".to_owned()));
+        for text in ["web", "=x", "web=", "a b=x"] {
+            assert!(named(text).is_err(), "{text}");
+        }
     }
 
     #[test]

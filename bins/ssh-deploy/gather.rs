@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
 use ssh::{PrivateKey, Program, Settings, Target, UnknownHosts, inventory};
 
+use crate::aftercare::{Aftercare, Named};
 use crate::args::Args;
 
 const KEY: &str = "SSH_PRIVATE_KEY";
@@ -87,6 +88,26 @@ pub(crate) fn program(args: &Args, found: &Found) -> Result<Program> {
         Some(path) => Program::new(script(path)?),
         None => Program::command(&args.command),
     };
+    with_values(program, args, found)
+}
+
+/// What follows the command; it is given the same values.
+///
+/// # Errors
+/// As [`program`].
+pub(crate) fn aftercare(args: &Args, found: &Found) -> Result<Aftercare> {
+    let command = |text: &String| with_values(Program::command(std::slice::from_ref(text)), args, found);
+    let named = |(name, text): &(String, String)| Ok(Named { name: name.clone(), program: command(text)? });
+    Ok(Aftercare {
+        checks: args.checks.check.iter().map(named).collect::<Result<_>>()?,
+        patience: args.checks.check_timeout,
+        interval: args.checks.check_interval,
+        diagnoses: args.checks.diagnose.iter().map(named).collect::<Result<_>>()?,
+        rollback: args.checks.rollback.as_ref().map(command).transpose()?,
+    })
+}
+
+fn with_values(program: Program, args: &Args, found: &Found) -> Result<Program> {
     args.running.env.iter().try_fold(program, |program, name| match found.0.get(name) {
         Some(value) => program.with_value(name, value.clone()),
         None => Ok(program),

@@ -4,6 +4,7 @@ use cli::Exit;
 use report::{Reason, Status};
 use ssh::{Cause, Refusal, Target, Verdict};
 
+use crate::aftercare::{Side, Unhealthy};
 use crate::deploy::{Cut, Outcome};
 use crate::stop::Told;
 
@@ -18,6 +19,8 @@ pub(crate) struct Judgement {
     pub(crate) exit: Exit,
     /// The command's own code.
     pub(crate) exit_code: Option<u8>,
+    /// Whether its old state is back, where that was tried.
+    pub(crate) rolled_back: Option<bool>,
     /// The evidence.
     pub(crate) causes: Vec<String>,
     /// What to do.
@@ -27,7 +30,7 @@ pub(crate) struct Judgement {
 impl Judgement {
     fn new(status: Status, exit: Exit, code: &str, text: impl Into<String>) -> Self {
         let reason = Some(Reason::new(code, text));
-        Self { status, reason, exit, exit_code: None, causes: Vec::new(), help: None }
+        Self { status, reason, exit, exit_code: None, rolled_back: None, causes: Vec::new(), help: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -54,6 +57,8 @@ pub(crate) fn judge(target: &Target, outcome: &Outcome) -> Judgement {
             format!("not changed: {} came first", told.name()),
         ),
         Outcome::Ran(ending, cut) => ran(&ending.verdict, *cut),
+        Outcome::Unhealthy(unhealthy) => checked(unhealthy),
+        Outcome::RolledBack(from, side) => rolled_back(judge(target, from), side),
     }
 }
 
@@ -90,6 +95,32 @@ fn ran(verdict: &Verdict, cut: Option<Cut>) -> Judgement {
 fn cancelled(verdict: &Verdict, told: Told) -> Judgement {
     let text = format!("interrupted by {}{}", told.name(), gone(verdict));
     Judgement { exit_code: code(verdict), ..Judgement::new(Status::Cancelled, told.exit(), "interrupted", text) }
+}
+
+fn checked(unhealthy: &Unhealthy) -> Judgement {
+    let Unhealthy { check, words, relapsed } = unhealthy;
+    let text = if *relapsed {
+        format!("the command succeeded, and the check {check} passed and then failed")
+    } else {
+        format!("the command succeeded, and the check {check} did not pass")
+    };
+    let mut judgement = Judgement::new(Status::Failed, Exit::No, "check_failed", text);
+    judgement.causes.push(format!("{check}: {words}"));
+    judgement
+}
+
+/// A failure stays one when the old state is back; whether it is, is said.
+fn rolled_back(mut judgement: Judgement, side: &Side) -> Judgement {
+    let success = *side == Side::Ended(Verdict::Exited(0));
+    if let Some(reason) = &mut judgement.reason {
+        reason.text += if success { "; rolled back" } else { "; the rollback failed too" };
+    }
+    if !success {
+        judgement.causes.push(format!("rollback: {}", side.words()));
+        judgement.help = Some("look at the host: it is neither in its old nor in its new state".to_owned());
+    }
+    judgement.rolled_back = Some(success);
+    judgement
 }
 
 /// Whether the host confirmed that the command has ended.
@@ -224,6 +255,7 @@ mod tests {
     use ssh::{Cause, Ending, Refusal, Verdict, inventory};
 
     use super::{Judgement, judge};
+    use crate::aftercare::Side;
     use crate::deploy::{Cut, Outcome};
     use crate::stop::Told;
 
@@ -285,6 +317,15 @@ mod tests {
         assert_eq!(ran(Verdict::Exited(0), Some(Cut::Timeout)).status, Status::Failed);
         let interrupted = ran(Verdict::Exited(0), Some(Cut::Told(Told::Interrupt)));
         assert_eq!((interrupted.status, interrupted.exit), (Status::Cancelled, Exit::Interrupted));
+    }
+
+    #[test]
+    fn a_host_that_was_rolled_back_has_failed_all_the_same() {
+        let failed = Outcome::Ran(Ending { verdict: Verdict::Exited(3), output_held: false }, None);
+        let back = |code| of(&Outcome::RolledBack(Box::new(failed.clone()), Side::Ended(Verdict::Exited(code))));
+        assert_eq!((back(0).exit, back(0).exit_code, back(0).rolled_back), (Exit::No, Some(3), Some(true)));
+        assert_eq!(back(0).reason.unwrap().text, "the command failed with exit code 3; rolled back");
+        assert_eq!((back(1).rolled_back, back(1).causes), (Some(false), vec!["rollback: exit code 1".to_owned()]));
     }
 
     #[test]

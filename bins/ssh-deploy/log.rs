@@ -164,6 +164,11 @@ impl Observer for Log<'_> {
         }
     }
 
+    fn follows(&self, host: usize, what: &str) {
+        self.console.status(&format!("{}: {what}", self.plan.targets[host].name));
+        self.state.borrow_mut().hosts[host].keep(format!("-- {what}"));
+    }
+
     fn line(&self, host: usize, line: &Line<'_>) {
         let redacted = (self.redact)().map(|mut redactor| {
             let mut safe = redactor.push(line.bytes);
@@ -177,11 +182,8 @@ impl Observer for Log<'_> {
         let mut state = self.state.borrow_mut();
         let host = &mut state.hosts[host];
         self.console.foreign(&host.gutter, &bytes);
-        if host.tail.len() == TAIL {
-            host.tail.pop_front();
-        }
         let stream = if line.source == Source::Stderr { "! " } else { "" };
-        host.tail.push_back(format!("{stream}{}", String::from_utf8_lossy(&bytes[..bytes.len().min(TAIL_LINE)])));
+        host.keep(format!("{stream}{}", String::from_utf8_lossy(&bytes[..bytes.len().min(TAIL_LINE)])));
     }
 
     fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration) {
@@ -217,6 +219,15 @@ impl Observer for Log<'_> {
     }
 }
 
+impl Host {
+    fn keep(&mut self, line: String) {
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line);
+    }
+}
+
 fn data(target: &Target, host: &Host) -> Map<String, Value> {
     let ready = host.ready.as_ref();
     let fields = [
@@ -225,6 +236,7 @@ fn data(target: &Target, host: &Host) -> Map<String, Value> {
         ("host_key", ready.and_then(|ready| ready.host_key.as_deref()).map(Value::from)),
         ("interpreter", ready.map(|ready| json!(ready.interpreter))),
         ("reached_seconds", host.reached.map(|time| json!(seconds(time)))),
+        ("rolled_back", host.end.as_ref().and_then(|(judgement, _)| judgement.rolled_back).map(Value::from)),
         ("labels", (!target.labels.is_empty()).then(|| json!(target.labels))),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

@@ -4,6 +4,7 @@
 //! ([`deploy`]: check every host, then change them), report ([`log`] while it runs, [`emit`] at the end). A host is changed only
 //! when all of them can be.
 
+mod aftercare;
 mod args;
 mod batches;
 mod deploy;
@@ -35,6 +36,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         let settings = gather::settings(args, console, &found, targets.len())?;
         let values = gather::hidden(&program);
         let batches = args.batches(targets.len());
+        let aftercare = gather::aftercare(args, &found)?;
         let plan = deploy::Plan {
             targets,
             program,
@@ -42,12 +44,13 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
             timeout: args.timeout,
             wait: args.wait(),
             batches,
+            aftercare,
             rehearsal: args.dry_run,
         };
         let stop = stop::on_signals()?;
         let transport = ssh::OpenSsh::prepare(settings).await?;
         let log = Log::new(&plan, args.format, || values.as_ref().map(redact::Plan::redactor), console);
-        deploy::carry_out(&plan, &transport, &stop, &log).await;
+        deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
         transport.close().await;
         Ok(emit::finish(log, &plan.targets, &stop, args, console)?)
     })?

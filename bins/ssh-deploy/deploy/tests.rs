@@ -1,24 +1,29 @@
 //! The order of a deploy, over a transport without a network.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ssh::{Cause, Ending, Line, Program, Ready, Refusal, Session, Target, Transport, Verdict, inventory};
 
-use super::{Cut, Observer, Outcome, Plan, Wait, carry_out, pause};
+use super::{Cut, Deploy, Observer, Outcome, Plan, Wait, pause};
+use crate::aftercare::{Aftercare, Named, Side, Unhealthy};
 use crate::batches::{Batches, Share};
 use crate::stop::{Stop, Told};
 
 /// What each host does: `down` refuses the connection, `booting` does so twice, `stuck` runs until it is told to end, else the code it exits with.
 #[derive(Default)]
 struct Hosts {
-    tries: std::cell::Cell<u32>,
+    tries: Cell<u32>,
+    runs: Rc<Cell<u32>>,
 }
 
 struct Host {
     name: String,
     ready: Ready,
+    /// How often `once` ran anywhere.
+    runs: Rc<Cell<u32>>,
 }
 
 fn refusal(cause: Cause) -> Refusal {
@@ -38,7 +43,7 @@ impl Transport for Hosts {
                 Err(refusal(Cause::UnknownHostKey))
             }
             "slow" => std::future::pending().await,
-            name => Ok(Host { name: name.to_owned(), ready: Ready::default() }),
+            name => Ok(Host { name: name.to_owned(), ready: Ready::default(), runs: Rc::clone(&self.runs) }),
         }
     }
 }
@@ -48,13 +53,18 @@ impl Session for Host {
         &self.ready
     }
 
-    async fn run(self, _program: &Program, stop: impl Future<Output = ()>, _sink: impl FnMut(Line<'_>)) -> Ending {
-        let code = if self.name == "stuck" {
-            stop.await;
-            143
-        } else {
-            tokio::task::yield_now().await;
-            self.name.trim_start_matches("exit").parse().unwrap_or(0)
+    async fn run(self, program: &Program, stop: impl Future<Output = ()>, _sink: impl FnMut(Line<'_>)) -> Ending {
+        tokio::task::yield_now().await;
+        let code = match (program.script.as_slice(), self.name.as_str()) {
+            (b"no\n", _) => 1,
+            // The first time only.
+            (b"once\n", _) => u8::from(self.runs.replace(self.runs.get() + 1) > 0),
+            (b"true\n", "stuck") => {
+                stop.await;
+                143
+            }
+            (b"true\n", name) => name.trim_start_matches("exit").parse().unwrap_or(0),
+            _ => 0,
         };
         Ending { verdict: Verdict::Exited(code), output_held: false }
     }
@@ -65,6 +75,7 @@ impl Session for Host {
 struct Memory {
     ends: RefCell<BTreeMap<usize, Outcome>>,
     running: RefCell<(usize, usize)>,
+    followed: RefCell<Vec<String>>,
 }
 
 impl Observer for Memory {
@@ -75,9 +86,12 @@ impl Observer for Memory {
         running.0 += 1;
         running.1 = running.1.max(running.0);
     }
+    fn follows(&self, _host: usize, what: &str) {
+        self.followed.borrow_mut().push(what.to_owned());
+    }
     fn line(&self, _host: usize, _line: &Line<'_>) {}
     fn ended(&self, host: usize, outcome: &Outcome, _elapsed: Duration) {
-        if matches!(outcome, Outcome::Ran(..)) {
+        if matches!(outcome, Outcome::Ran(..) | Outcome::Unhealthy(_) | Outcome::RolledBack(..)) {
             self.running.borrow_mut().0 -= 1;
         }
         assert!(self.ends.borrow_mut().insert(host, outcome.clone()).is_none(), "host {host} ended twice");
@@ -94,6 +108,7 @@ fn plan(hosts: &[&str]) -> Plan {
         timeout: None,
         wait: None,
         batches: Batches::new(&[], None, Duration::ZERO, hosts.len()),
+        aftercare: Aftercare::default(),
         rehearsal: false,
     }
 }
@@ -101,7 +116,7 @@ fn plan(hosts: &[&str]) -> Plan {
 fn carried_out(plan: &Plan, stop: &Stop) -> (Vec<Outcome>, usize) {
     let memory = Memory::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(carry_out(plan, &Hosts::default(), stop, &memory));
+    runtime.block_on(Deploy { plan, transport: &Hosts::default(), stop, observer: &memory }.carry_out());
     let ends: Vec<Outcome> = memory.ends.into_inner().into_values().collect();
     assert_eq!(ends.len(), plan.targets.len());
     (ends, memory.running.into_inner().1)
@@ -170,7 +185,8 @@ fn a_host_that_refuses_for_good_is_not_asked_again() {
     let patient =
         Plan { wait: Some(Wait { limit: Duration::from_mins(1), pause: |_| Duration::ZERO }), ..plan(&["stranger"]) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(carry_out(&patient, &hosts, &stop, &Memory::default()));
+    runtime
+        .block_on(Deploy { plan: &patient, transport: &hosts, stop: &stop, observer: &Memory::default() }.carry_out());
     assert_eq!(hosts.tries.get(), 1);
 }
 
@@ -187,4 +203,80 @@ fn no_further_batch_begins_after_a_failure_and_the_hosts_beside_it_finish() {
     let (ends, at_once) = carried_out(&Plan { batches, ..plan(&hosts) }, &stop);
     assert_eq!(ends, [exited(0, None), exited(3, None), exited(0, None), Outcome::Spared, Outcome::Spared]);
     assert_eq!(at_once, 2);
+}
+
+fn command(text: &str) -> Program {
+    Program::command(&[text.to_owned()])
+}
+
+fn care(check: &str) -> Aftercare {
+    let named = |name: &str, text: &str| vec![Named { name: name.to_owned(), program: command(text) }];
+    Aftercare {
+        checks: named("web", check),
+        diagnoses: named("logs", "yes"),
+        rollback: Some(command("yes")),
+        ..Aftercare::default()
+    }
+}
+
+/// The ends and what followed the commands.
+fn cared_for(hosts: &[&str], aftercare: Aftercare, stop: &Stop) -> (Vec<Outcome>, Vec<String>) {
+    let plan = Plan { aftercare, ..plan(hosts) };
+    let memory = Memory::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(Deploy { plan: &plan, transport: &Hosts::default(), stop, observer: &memory }.carry_out());
+    (memory.ends.into_inner().into_values().collect(), memory.followed.into_inner())
+}
+
+#[test]
+fn a_host_that_works_is_left_alone() {
+    let (_sender, stop) = Stop::by_hand();
+    assert_eq!(cared_for(&["a"], care("yes"), &stop), (vec![exited(0, None)], vec![]));
+}
+
+#[test]
+fn a_host_whose_check_fails_is_looked_into_and_rolled_back() {
+    let (_sender, stop) = Stop::by_hand();
+    let (ends, followed) = cared_for(&["a"], care("no"), &stop);
+    let unhealthy = Unhealthy { check: "web".to_owned(), words: "exit code 1".to_owned(), relapsed: false };
+    let back = Side::Ended(Verdict::Exited(0));
+    assert_eq!(ends, [Outcome::RolledBack(Box::new(Outcome::Unhealthy(unhealthy)), back)]);
+    assert_eq!(followed, ["diagnosis logs", "rollback"]);
+}
+
+#[test]
+fn a_check_that_passes_only_once_is_a_relapse() {
+    let (_sender, stop) = Stop::by_hand();
+    let aftercare = Aftercare { rollback: None, ..care("once") };
+    let (ends, _) = cared_for(&["a"], aftercare, &stop);
+    assert!(matches!(&ends[..], [Outcome::Unhealthy(Unhealthy { relapsed: true, .. })]), "{ends:?}");
+}
+
+#[test]
+fn a_command_that_fails_is_rolled_back_unchecked_and_only_there() {
+    let (_sender, stop) = Stop::by_hand();
+    let (ends, followed) = cared_for(&["exit3", "a"], care("yes"), &stop);
+    assert!(matches!(&ends[..], [Outcome::RolledBack(..), Outcome::Ran(..)]), "{ends:?}");
+    assert_eq!(followed, ["diagnosis logs", "rollback"]);
+}
+
+#[test]
+fn nothing_follows_an_interruption() {
+    let (sender, stop) = Stop::by_hand();
+    let plan = Plan { aftercare: care("yes"), ..plan(&["stuck"]) };
+    let memory = Memory::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let hosts = Hosts::default();
+    let deploy = Deploy { plan: &plan, transport: &hosts, stop: &stop, observer: &memory };
+    runtime.block_on(async {
+        let interrupt = async {
+            while memory.running.borrow().0 == 0 {
+                tokio::task::yield_now().await;
+            }
+            sender.send(Some(Told::Interrupt)).unwrap();
+        };
+        tokio::join!(deploy.carry_out(), interrupt)
+    });
+    assert_eq!(memory.ends.borrow()[&0], exited(143, Some(Cut::Told(Told::Interrupt))));
+    assert!(memory.followed.borrow().is_empty());
 }
