@@ -17,7 +17,7 @@ fn ready_programs() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_secrets-env")).parent().unwrap();
     for tool in TOOLS {
-        std::fs::copy(built.join(tool), dir.path().join(tool)).unwrap();
+        std::os::unix::fs::symlink(built.join(tool), dir.path().join(tool)).unwrap();
     }
     std::fs::write(dir.path().join("curl"), "not a tool").unwrap();
     dir
@@ -25,6 +25,13 @@ fn ready_programs() -> TempDir {
 
 fn install(job: &mut Job, inputs: &[(&str, &str)]) -> Outcome {
     job.uses(inputs)
+}
+
+/// Runs `script` with one tool installed and these further inputs.
+fn run(job: &mut Job, script: &str, inputs: &[(&str, &str)]) -> Outcome {
+    let programs = ready_programs();
+    let own = [("bin-dir", programs.path().to_str().unwrap()), ("tools", "secrets-env"), ("run", script)];
+    job.uses(&[own.as_slice(), inputs].concat())
 }
 
 fn installed(outcome: &Outcome) -> Vec<String> {
@@ -109,8 +116,10 @@ fn a_platform_without_programs_or_cargo_is_named_with_the_input_that_helps() {
 #[test]
 fn a_program_of_another_platform_is_refused() {
     let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    std::fs::remove_file(programs.path().join("ssh-deploy")).unwrap();
     std::fs::write(programs.path().join("ssh-deploy"), b"\x7fELF\x02\x01\x01").unwrap();
-    let outcome = install(&mut job, &[("bin-dir", programs.path().to_str().unwrap())]);
+    let inputs = [("bin-dir", programs.path().to_str().unwrap()), ("tools", "ssh-deploy")];
+    let outcome = install(&mut job, &inputs);
     assert_eq!(outcome.code, 2);
     assert!(outcome.log.contains("does not run on Linux X64"), "{}", outcome.log);
 }
@@ -126,16 +135,9 @@ fn an_input_is_a_value_and_never_a_command() {
 
 #[test]
 fn the_script_gets_the_doppler_variables_and_no_later_step_does() {
-    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
-    let outcome = install(
-        &mut job,
-        &[
-            ("bin-dir", programs.path().to_str().unwrap()),
-            ("doppler-token", "dp.st.dev.abc"),
-            ("doppler-config", "dev"),
-            ("run", "printf '%s' \"$DOPPLER_TOKEN in $DOPPLER_CONFIG\" >seen; secrets-env --version; env >env"),
-        ],
-    );
+    let mut job = Job::new(&SYSTEM);
+    let script = "printf '%s' \"$DOPPLER_TOKEN in $DOPPLER_CONFIG\" >seen; secrets-env --version; env >env";
+    let outcome = run(&mut job, script, &[("doppler-token", "dp.st.dev.abc"), ("doppler-config", "dev")]);
     assert_eq!(outcome.code, 0, "{}", outcome.log);
     let read = |name: &str| std::fs::read_to_string(job.workspace().join(name)).unwrap();
     assert_eq!(read("seen"), "dp.st.dev.abc in dev");
@@ -150,31 +152,25 @@ fn the_script_gets_the_doppler_variables_and_no_later_step_does() {
 
 #[test]
 fn a_blank_input_leaves_the_jobs_own_variable() {
-    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let mut job = Job::new(&SYSTEM);
     job.variable("DOPPLER_CONFIG", "prd");
-    let outcome = install(
-        &mut job,
-        &[("bin-dir", programs.path().to_str().unwrap()), ("run", "echo \"config is $DOPPLER_CONFIG\"")],
-    );
+    let outcome = run(&mut job, "echo \"config is $DOPPLER_CONFIG\"", &[]);
     assert!(outcome.log.contains("config is prd"), "{}", outcome.log);
 }
 
 #[test]
 fn a_failure_inside_a_pipe_of_the_script_fails_the_step() {
-    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
-    let inputs = [("bin-dir", programs.path().to_str().unwrap()), ("run", "(exit 3) | cat\necho 'and on it goes'")];
-    let outcome = install(&mut job, &inputs);
+    let mut job = Job::new(&SYSTEM);
+    let outcome = run(&mut job, "(exit 3) | cat\necho 'and on it goes'", &[]);
     assert_eq!(outcome.code, 3);
     assert!(!outcome.log.contains("and on it goes"));
 }
 
 #[test]
 fn the_script_runs_in_the_working_directory_of_the_input() {
-    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let mut job = Job::new(&SYSTEM);
     std::fs::create_dir(job.workspace().join("infra")).unwrap();
-    let inputs =
-        [("bin-dir", programs.path().to_str().unwrap()), ("working-directory", "infra"), ("run", "touch here")];
-    assert_eq!(install(&mut job, &inputs).code, 0);
+    assert_eq!(run(&mut job, "touch here", &[("working-directory", "infra")]).code, 0);
     assert!(job.workspace().join("infra/here").exists());
 }
 
