@@ -5,5 +5,6 @@ mod action;
 mod pipes;
 mod preflight_report;
 mod ssh_deploy;
+mod stack_output;
 mod step;
 mod support;

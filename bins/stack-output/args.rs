@@ -33,7 +33,7 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// An output's name, or a path into its value; all outputs when there is none
+    /// An output, or a path into its value; all when there is none
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
 
@@ -43,12 +43,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) selection: Selection,
 
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
+    /// text, json, lines (of a list), shell or dotenv
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output", hide_possible_values = true, hide_default_value = true)]
     pub(crate) format: Format,
 
-    /// Where to hand the values to
-    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", help_heading = "Output")]
+    /// stdout, env (later steps) or output (this step's)
+    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", help_heading = "Output", hide_possible_values = true, hide_default_value = true)]
     pub(crate) to: Destination,
 
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct Source {
-    /// The stack or workspace, else the one that is selected
+    /// The stack or workspace, else the selected one
     #[arg(short, long, value_name = "STACK")]
     pub(crate) stack: Option<String>,
 
@@ -67,37 +67,42 @@ pub(crate) struct Source {
     #[arg(short = 'C', long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
 
-    /// Read this state, or outputs that a program printed; `-` for stdin
+    /// Read this state or printed outputs; `-` for stdin
+    ///
+    /// A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
+    /// `terraform show -json` printed.
     #[arg(long, value_name = "FILE", conflicts_with = "backend")]
     pub(crate) state: Option<String>,
 
     /// The Pulumi backend, as for `pulumi login`
-    #[arg(long, value_name = "URL", env = "PULUMI_BACKEND_URL")]
+    #[arg(long, value_name = "URL", env = "PULUMI_BACKEND_URL", hide_short_help = true)]
     pub(crate) backend: Option<String>,
 
     /// Seconds until everything must have been read, retries included
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, hide_short_help = true)]
     pub(crate) deadline: Duration,
 }
 
 /// What may be printed, and what instead.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Selection")]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Selection {
     /// Print secrets too, after masking them
     #[arg(long)]
     pub(crate) show_secrets: bool,
 
     /// Fail unless this output exists; for use without NAME
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) require: Vec<String>,
 
-    /// Print this where there is no such output, or it is not known yet
+    /// Print this for an output that does not exist
+    ///
+    /// Also for one that is not known yet. Not for a stack that does not exist, a broken state or a secret.
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) default: Option<String>,
 
-    /// Fail unless every value is of this type
-    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    /// Fail on others than ip, url, int, bool, list, object
+    #[arg(long = "type", value_enum, value_name = "TYPE", hide_possible_values = true)]
     pub(crate) kind: Option<Type>,
 }
 

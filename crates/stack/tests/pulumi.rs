@@ -1,0 +1,134 @@
+//! Pulumi's state and printing rules, held to `fixtures/expected.json`: what `pulumi stack output` prints, byte by byte.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+use stack::print::{json, raw, shell};
+use stack::pulumi::key::Key;
+use stack::pulumi::provider::Provider;
+use stack::value::Value;
+use stack::{Document, Outputs, Secrets, source};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn read(name: &str) -> Json {
+    serde_json::from_slice(&std::fs::read(fixtures().join(name)).unwrap()).unwrap()
+}
+
+fn outputs(file: &str) -> fault::Result<Outputs> {
+    match source::file(&fixtures().join(file), Secrets::Wanted)? {
+        Document::Outputs(outputs, _) => Ok(outputs),
+        Document::Encrypted(_) => panic!("not an OpenTofu state"),
+    }
+}
+
+fn printed(name: &str, value: &Value, dialect: stack::Dialect) -> [(&'static str, String); 3] {
+    let text = raw(value, dialect);
+    [
+        ("shell", format!("{name}={}\n", shell::quoted(&text))),
+        ("text", text + "\n"),
+        ("json", json::pretty(value, dialect) + "\n"),
+    ]
+}
+
+#[test]
+fn every_value_of_every_state_prints_as_pulumi_prints_it() {
+    let expected = read("expected.json");
+    let mut key: Option<(String, Key)> = None;
+    let mut compared = 0;
+    for (file, expected) in expected["files"].as_object().unwrap() {
+        let Some(expected) = expected["outputs"].as_object() else { continue };
+        let mut outputs = outputs(file).unwrap_or_else(|fault| panic!("{file}: {fault:?}"));
+        if let Some(Provider::Passphrase { salt }) = &outputs.provider {
+            // Deriving takes a while: the states share their salt.
+            if key.as_ref().is_none_or(|(of, _)| of != salt) {
+                key = Some((salt.clone(), Key::derive(&"test-passphrase".into(), salt).unwrap()));
+            }
+            let key = &key.as_ref().unwrap().1;
+            outputs.open(|ciphertext| key.open(ciphertext).map(Some)).unwrap();
+        }
+        let names: BTreeSet<&String> = outputs.named.keys().collect();
+        assert_eq!(names, expected.keys().collect(), "{file}");
+        for (name, output) in &outputs.named {
+            let is_secret = output.value.holds_secret();
+            let (value, _) = output.value.clone().revealed();
+            // What we refuse to print: what only a key service can open, and what is not known.
+            if value.holds_secret() || value.holds_unknown() {
+                continue;
+            }
+            for (format, text) in printed(name, &value, outputs.dialect) {
+                let mode = if is_secret { "show_secrets" } else { "hidden" };
+                assert_eq!(text, expected[name][mode][format].as_str().unwrap(), "{file} {name} {format}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 500, "{compared}");
+}
+
+#[test]
+fn a_broken_state_is_refused_and_says_why() {
+    let expected = read("expected.json");
+    for (file, expected) in expected["files"].as_object().unwrap() {
+        if expected["error"].is_string() {
+            let fault = outputs(file).unwrap_err();
+            assert_eq!(fault.kind, fault::Kind::Usage, "{file}");
+            assert!(!fault.causes.is_empty(), "{file}: {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stack_without_outputs_says_why_there_are_none() {
+    for (stack, why) in [
+        ("never-updated", "it was never updated"),
+        ("no-resources", "it has no stack resource: it was destroyed, or never updated with success"),
+        ("no-stack-resource", "it has no stack resource: it was destroyed, or never updated with success"),
+        ("no-outputs", "it has no outputs"),
+    ] {
+        let outputs = outputs(&format!("file-v1/.pulumi/stacks/shop/{stack}.json")).unwrap();
+        assert_eq!(outputs.none, Some(why), "{stack}");
+    }
+}
+
+#[test]
+fn published_and_generated_passphrase_vectors_open() {
+    let vectors = read("pulumi-vectors.json");
+    for set in vectors["published"].as_array().unwrap().iter().chain(vectors["passphrase"].as_array().unwrap()) {
+        let key = Key::derive(&set["passphrase"].as_str().unwrap().into(), set["state"].as_str().unwrap()).unwrap();
+        for value in set["values"].as_array().unwrap() {
+            let opened = String::from_utf8(key.open(value["ciphertext"].as_str().unwrap()).unwrap()).unwrap();
+            let expected = ["plaintext_json", "plaintext", "value"].iter().find_map(|name| value.get(name)).unwrap();
+            assert_eq!(opened, expected.as_str().unwrap(), "{}", set["passphrase"]);
+        }
+    }
+}
+
+#[test]
+fn what_was_altered_does_not_open() {
+    for vector in read("pulumi-vectors.json")["negative"].as_array().unwrap() {
+        let text = |key: &str| vector[key].as_str().unwrap();
+        let opened =
+            Key::derive(&text("passphrase").into(), text("state")).and_then(|key| key.open(text("ciphertext")));
+        let why = text("why");
+        let kind = opened.map_err(|fault| fault.kind).unwrap_err();
+        let expected = if why == "wrong passphrase" { fault::Kind::Permission } else { fault::Kind::Usage };
+        assert_eq!(kind, expected, "{why}");
+    }
+}
+
+#[test]
+fn data_keys_open_what_they_sealed() {
+    for vector in read("pulumi-vectors.json")["data_key"].as_array().unwrap() {
+        let hex = vector["data_key_hex"].as_str().unwrap();
+        let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+        let opened = Key::of_bytes(&bytes).unwrap().open(vector["ciphertext"].as_str().unwrap()).unwrap();
+        let value: Json = serde_json::from_slice(&opened).unwrap();
+        assert_eq!(value, vector["value"]);
+    }
+}

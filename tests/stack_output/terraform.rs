@@ -1,0 +1,139 @@
+//! Terraform's state, held to the real `terraform` where there is one.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::refused;
+use crate::support::Step;
+
+/// Outputs of every kind that Terraform has.
+const CONFIGURATION: &str = r#"
+output "s" { value = "plain" }
+output "multi" { value = "line one\nline two\n" }
+output "html" { value = "<a href='x'>&\u2028\u0001\u0008\u000c\"\\</a>" }
+output "unicode" { value = "héllo 💜" }
+output "empty" { value = "" }
+output "n" { value = 8000 }
+output "big" { value = 12345678901234567890123 }
+output "fraction" { value = 0.123456789012345678901234567890123456 }
+output "tiny" { value = 0.000000001 }
+output "yes" { value = true }
+output "list" { value = tolist(["a", "b"]) }
+output "set" { value = toset(["b", "a"]) }
+output "tuple" { value = ["a", 1, true, null] }
+output "map" { value = tomap({ z = "1", a = "2" }) }
+output "object" { value = { z = 1, a = { b = [] }, n = null } }
+output "none" { value = null }
+output "pw" {
+  value     = "hunter2"
+  sensitive = true
+}
+"#;
+
+fn terraform(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new("terraform");
+    command.args(arguments).current_dir(folder).env("CHECKPOINT_DISABLE", "1");
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// A folder in which the real terraform applied [`CONFIGURATION`]; `None` without terraform.
+fn applied() -> Option<TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    if std::process::Command::new("terraform").arg("version").output().is_err() {
+        return None;
+    }
+    fs::write(folder.path().join("main.tf"), CONFIGURATION).unwrap();
+    assert_eq!(terraform(folder.path(), &["init"]).0, Some(0));
+    assert_eq!(terraform(folder.path(), &["apply", "-auto-approve"]).0, Some(0));
+    Some(folder)
+}
+
+fn ours(folder: &Path, arguments: &[&str]) -> Step {
+    Step::new("stack-output").args(arguments).cwd(folder).plain()
+}
+
+const STATE: &str = r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{
+    "ip":{"value":"203.0.113.9","type":"string"},
+    "pw":{"value":{"user":"root","key":"hunter2"},"type":["object",{"user":"string","key":"string"}],"sensitive":true}
+},"resources":[],"check_results":null}"#;
+
+#[test]
+fn values_print_as_terraform_prints_them() {
+    let Some(folder) = applied() else { return };
+    let folder = folder.path();
+    for name in ["s", "multi", "html", "unicode", "empty", "n", "big", "fraction", "tiny", "yes"] {
+        let (code, raw) = terraform(folder, &["output", "-raw", name]);
+        assert_eq!(code, Some(0), "{name}");
+        assert_eq!(ours(folder, &[name]).run().exits(0).stdout, raw + "\n", "{name}");
+    }
+    for name in ["s", "html", "n", "big", "list", "set", "tuple", "map", "object"] {
+        let (_, json) = terraform(folder, &["output", "-json", name]);
+        assert_eq!(ours(folder, &[name, "--format", "json"]).run().exits(0).stdout, json, "{name}");
+    }
+    let (_, json) = terraform(folder, &["output", "-json"]);
+    let all = ours(folder, &["--format", "json", "--show-secrets"]).secret("hunter2").may_print_secrets();
+    assert_eq!(all.run().exits(0).stdout, json);
+    refused(ours(folder, &["none"]), 1, &["no output `none`"]);
+    let show = terraform(folder, &["show", "-json"]).1;
+    let step = ours(folder, &["--state", "-", "object.a", "big"]).stdin(show);
+    assert_eq!(step.run().exits(0).stdout, "{\"b\":[]}\n12345678901234567890123\n");
+}
+
+#[test]
+fn a_sensitive_output_needs_show_secrets_and_is_masked_leaf_by_leaf() {
+    let step = |arguments: &[&str]| Step::new("stack-output").args(arguments).file("terraform.tfstate", STATE);
+    assert_eq!(step(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
+    refused(step(&["pw"]), 77, &["--show-secrets"]);
+    refused(step(&["pw.key"]), 77, &["--show-secrets"]);
+    let seen = step(&["pw.key", "--show-secrets"]).secret("hunter2").run().exits(0);
+    assert_eq!(seen.stdout, "hunter2\n");
+    let seen = step(&["--format", "json"]).secret("hunter2").run().exits(0);
+    assert!(seen.json().get("pw").is_none() && seen.stderr.contains("pw"));
+}
+
+#[test]
+fn a_state_in_which_nothing_was_applied_exits_1_and_prints_nothing() {
+    let empty = r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{},"resources":[]}"#;
+    let step = |state: &str| Step::new("stack-output").args(["ip"]).file("terraform.tfstate", state);
+    refused(step(empty), 1, &["no output `ip`", "nothing was applied"]);
+    refused(step(""), 1, &["no output `ip`", "nothing was applied"]);
+    refused(step("{}"), 1, &["it has no outputs"]);
+    refused(Step::new("stack-output").args(["ip"]).file("main.tf", ""), 1, &["has no state"]);
+}
+
+#[test]
+fn a_workspace_is_read_by_flag_variable_or_selection() {
+    let qa = STATE.replace("203.0.113.9", "198.51.100.1");
+    let step = || {
+        let step = Step::new("stack-output").args(["ip"]).file("terraform.tfstate", STATE);
+        step.file("terraform.tfstate.d/qa/terraform.tfstate", &qa)
+    };
+    assert_eq!(step().run().exits(0).stdout, "203.0.113.9\n");
+    assert_eq!(step().args(["--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
+    assert_eq!(step().env("TF_WORKSPACE", "qa").run().exits(0).stdout, "198.51.100.1\n");
+    assert_eq!(step().file(".terraform/environment", "qa").run().exits(0).stdout, "198.51.100.1\n");
+    refused(step().env("TF_WORKSPACE", "nope"), 1, &["the workspace `nope` has no state"]);
+}
+
+#[test]
+fn a_state_from_before_terraform_0_12_is_read() {
+    let state = r#"{"version":3,"terraform_version":"0.11.14","serial":1,"lineage":"l","modules":[
+        {"path":["root","child"],"outputs":{"ip":{"sensitive":false,"type":"string","value":"child"}}},
+        {"path":["root"],"outputs":{"ip":{"sensitive":false,"type":"string","value":"10.0.0.9"}}}]}"#;
+    let step = Step::new("stack-output").args(["ip"]).file("terraform.tfstate", state);
+    assert_eq!(step.run().exits(0).stdout, "10.0.0.9\n");
+}
+
+#[test]
+fn a_truncated_state_exits_2_though_its_outputs_are_whole() {
+    let state = &STATE[..STATE.find("\"resources\"").unwrap()];
+    refused(Step::new("stack-output").args(["ip"]).file("terraform.tfstate", state), 2, &["cut off"]);
+    let resource = r#"{"mode":"managed","type":"x","name":"y","instances":[{"attributes":{"a":"b"}}]}"#;
+    let large = STATE.replace("\"resources\":[", &format!("\"resources\":[{},", vec![resource; 10_000].join(",")));
+    let cut = &large[..large.len() - resource.len() * 100];
+    let cut = &cut[..=cut.rfind('}').unwrap()];
+    refused(Step::new("stack-output").args(["ip"]).file("terraform.tfstate", cut), 2, &["cut off"]);
+}
