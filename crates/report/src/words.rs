@@ -53,7 +53,8 @@ pub(crate) fn name(check: &Check) -> String {
     name
 }
 
-/// The tool's own numbers and words: `213 files`, `1.2 MiB`, `retries 2`; nested values stay in the JSON document.
+/// The tool's own numbers: `213 files`, `1.2 MiB`, `wait 2.5 s`. Words, a host key or an address, stay in the JSON document: a
+/// line and a table have no room for them.
 pub(crate) fn details(data: &Map<String, Value>) -> Vec<String> {
     data.iter().filter_map(|(key, value)| detail(key, value)).collect()
 }
@@ -68,7 +69,6 @@ fn detail(key: &str, value: &Value) -> Option<String> {
         } else {
             format!("{number} {words}")
         }),
-        Value::String(text) if !text.trim().is_empty() => Some(format!("{words} {}", cut(&one_line(text), 80))),
         _ => None,
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     fn numbers_carry_their_unit() {
         let data = json!({"files": 213, "uploaded": 4, "size_bytes": 1_258_291, "wait_seconds": 2.5, "branch": "main", "nested": {}});
         let serde_json::Value::Object(data) = data else { panic!() };
-        assert_eq!(details(&data), ["branch main", "213 files", "1.2 MiB", "4 uploaded", "wait 2.5 s"]);
+        assert_eq!(details(&data), ["213 files", "1.2 MiB", "4 uploaded", "wait 2.5 s"]);
         assert_eq!(seconds(59.96), "1 min 0 s");
         assert_eq!(seconds(0.04), "0.0 s");
     }
