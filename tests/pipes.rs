@@ -55,3 +55,40 @@ fn secrets_env_hands_the_key_to_ssh_deploy() {
     let seen = step.run().exits(0);
     assert!(seen.stderr.contains("│ deployed\n"), "{}", seen.stderr);
 }
+
+/// A local Terraform state with one output.
+fn state(value: &serde_json::Value) -> String {
+    let outputs = serde_json::json!({ "servers": { "value": value, "type": "dynamic" } });
+    serde_json::json!({ "version": 4, "terraform_version": "1.9.8", "serial": 1, "lineage": "x", "outputs": outputs, "resources": [] })
+        .to_string()
+}
+
+#[test]
+fn a_stacks_servers_and_their_host_keys_are_deployed_to() {
+    let Some(sshd) = Sshd::start() else { return };
+    let server = serde_json::json!({ "host": "127.0.0.1", "port": sshd.port(), "user": sshd.user(), "host_key": sshd.host_key(), "name": "web1" });
+    for value in [serde_json::json!([server]), serde_json::json!({ "web1": server }), server.clone()] {
+        let text = "stack-output servers --state infra.tfstate --format json | ssh-deploy -- 'echo deployed'";
+        let seen = script(&sshd, text).file("infra.tfstate", state(&value)).run().exits(0);
+        assert!(seen.stderr.contains("web1 │ deployed\n"), "{}", seen.stderr);
+    }
+}
+
+#[test]
+fn a_stacks_address_alone_is_a_host() {
+    let Some(sshd) = Sshd::start() else { return };
+    let text = "stack-output servers --state infra.tfstate | ssh-deploy --user \"${HOST%@*}\" -- 'echo deployed'";
+    let address = serde_json::json!(format!("127.0.0.1:{}", sshd.port()));
+    let step =
+        script(&sshd, text).file("infra.tfstate", state(&address)).env("SSH_KNOWN_HOSTS", sshd.known_hosts_line());
+    assert!(step.run().exits(0).stderr.contains("│ deployed\n"));
+}
+
+#[test]
+fn an_output_that_does_not_exist_deploys_nowhere() {
+    let Some(sshd) = Sshd::start() else { return };
+    let text = "stack-output serverz --state infra.tfstate | ssh-deploy -- true";
+    let seen = script(&sshd, text).file("infra.tfstate", state(&serde_json::json!(["x"]))).run();
+    assert_ne!(seen.code, 0);
+    assert_eq!(sshd.connections(), 0, "{}", seen.log);
+}
