@@ -1,20 +1,24 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
 
 use crate::format::Format;
+use crate::name::{Rename, Transform};
 
 const AFTER_HELP: &str = "\
 Environment:
-  DOPPLER_TOKEN        the token; --token-file reads it from a file instead
+  DOPPLER_TOKEN        the token, unless --token-file reads it from a file
   DOPPLER_PROJECT, DOPPLER_CONFIG
-                       where --project and --config are not given; a service token needs neither
-  DOPPLER_IDENTITY_ID  signs in with the job's OIDC identity where there is no token
+                       project and config, unless --project and --config say; a service token needs neither
+  DOPPLER_IDENTITY_ID  signs in with the job's OIDC identity where there is no token, for one read
   DOPPLER_API_HOST     another address of Doppler's API (https, or http to loopback)
+  DOPPLER_PASSPHRASE   the key of --fallback
+  Then what `doppler setup` stored (~/.doppler/.doppler.yaml), then the repository's doppler.yaml. --explain shows the outcome.
 
 Exit codes:
   0 done · 1 a secret is missing, or there are none · 2 wrong usage · 75 try again later · 77 not permitted
@@ -27,9 +31,9 @@ Examples:
 
 /// Run a command with a Doppler config's secrets, or hand them to a pipe or to later steps
 ///
-/// Reads the secrets of one Doppler config in one request. With COMMAND, it runs with them in its environment; otherwise they
-/// are printed in --format or exported with --to. Nothing is written to disk. Without COMMAND, --format and --to, only names
-/// are shown.
+/// Reads the secrets of a Doppler config in one request. With COMMAND, it runs with them in its environment, without
+/// `DOPPLER_TOKEN`; otherwise they are printed in --format or exported with --to. Nothing readable is written to disk. Without COMMAND,
+/// --format and --to, only names are shown.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
@@ -41,18 +45,16 @@ pub(crate) struct Args {
     pub(crate) source: Source,
 
     #[command(flatten)]
+    pub(crate) outage: Outage,
+
+    #[command(flatten)]
     pub(crate) selection: Selection,
-
-    /// How to print the secrets; `text` shows no value
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: Format,
-
-    /// Where to hand the secrets to
-    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", help_heading = "Output", conflicts_with = "command")]
-    pub(crate) to: Destination,
 
     #[command(flatten)]
     pub(crate) running: Running,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -66,13 +68,54 @@ pub(crate) struct Source {
     #[arg(short, long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
 
-    /// The Doppler config
+    /// The Doppler config; of several, the later ones win
     #[arg(short, long, value_name = "CONFIG")]
-    pub(crate) config: Option<String>,
+    pub(crate) config: Vec<String>,
+
+    /// Secrets that two configs both have are an error
+    #[arg(long, hide_short_help = true)]
+    pub(crate) strict: bool,
+
+    /// Read dotenv, JSON or YAML from this file (`-`: stdin) instead of Doppler
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["project", "config", "identity", "token_file"])]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Read the Doppler token from this file
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Sign in as this Doppler identity with the job's OIDC token, and revoke the token after one read
+    #[arg(long, value_name = "ID", hide_short_help = true, conflicts_with = "token_file")]
+    pub(crate) identity: Option<String>,
+
+    /// The audience of the OIDC token, if Doppler's identity wants another than the repository owner's URL
+    #[arg(long, value_name = "AUDIENCE", hide_short_help = true)]
+    pub(crate) audience: Option<String>,
+
+    /// Issue leases for dynamic secrets, which cost, and include their values
+    #[arg(long, hide_short_help = true)]
+    pub(crate) dynamic_secrets: bool,
 
     /// Seconds until everything must have been read, retries included
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, hide_short_help = true)]
     pub(crate) deadline: Duration,
+
+    /// Show where project, config and token come from, and do nothing else
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["command", "from"])]
+    pub(crate) explain: bool,
+}
+
+/// What stands in while Doppler is away.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Outages")]
+pub(crate) struct Outage {
+    /// Keep an encrypted copy in this file, and use it while Doppler is away (key: `DOPPLER_PASSPHRASE`)
+    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with = "from")]
+    pub(crate) fallback: Option<PathBuf>,
+
+    /// The oldest copy to use, in hours
+    #[arg(long, value_name = "HOURS", default_value = "24", value_parser = hours, hide_short_help = true)]
+    pub(crate) fallback_max_age: Duration,
 }
 
 /// Which secrets, and in what shape.
@@ -87,8 +130,24 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) except: Vec<String>,
 
+    /// Fail unless these exist and are neither empty nor a placeholder
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) require: Vec<String>,
+
+    /// Put PREFIX in front of every name
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, hide_short_help = true)]
+    pub(crate) prefix: String,
+
+    /// Hand the secret OLD on as NEW
+    #[arg(long, value_name = "OLD=NEW", hide_short_help = true)]
+    pub(crate) rename: Vec<Rename>,
+
+    /// Write every name as Doppler's name transformer of that name does
+    #[arg(long, value_enum, value_name = "STYLE", hide_short_help = true)]
+    pub(crate) transform: Option<Transform>,
+
     /// Go on when the config holds no secret
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) allow_empty: bool,
 }
 
@@ -97,21 +156,39 @@ pub(crate) struct Selection {
 #[command(next_help_heading = "Running")]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Running {
+    /// Hand this secret over as a file: its variable holds a path, gone when the command ends
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "command")]
+    pub(crate) file: Vec<String>,
+
     /// Hide the secrets in what the command prints (the default inside Actions)
     #[arg(long, overrides_with = "no_redact")]
     pub(crate) redact: bool,
 
     /// Let the command's output through unread, and leave no process of ours behind
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_redact: bool,
 
     /// Give the command the secrets and PATH, and nothing else of the environment
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) pristine: bool,
 
     /// Leave `DOPPLER_TOKEN` and the OIDC request variables in the command's environment
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) keep_token: bool,
+}
+
+/// Where the secrets go without a command.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// How to print the secrets; `text` shows no value
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true, conflicts_with = "command",
+        long_help = Format::LONG_HELP)]
+    pub(crate) format: Format,
+
+    /// Export to later steps instead: `env`, `output`
+    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", hide_possible_values = true, conflicts_with = "command")]
+    pub(crate) to: Destination,
 }
 
 /// Where the secrets go without a command.
@@ -140,4 +217,9 @@ impl Tool for Args {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn hours(text: &str) -> Result<Duration, String> {
+    let hours = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(hours * 3600.0).map_err(|error| error.to_string())
 }

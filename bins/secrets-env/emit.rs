@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use cli::{Console, Destination};
+use cli::{Console, Destination, Exit};
 use doppler::{MANAGED, Visibility};
 use fault::{Fault, Result};
 use redact::{Plan, Reason};
@@ -12,12 +12,13 @@ use crate::args::Args;
 use crate::format::{self, Format};
 use crate::gate;
 use crate::select::Chosen;
+use crate::settings::Settings;
 
 /// Tells the runner what to mask, and says by name what is not masked. Everything that hands out values comes after this.
 pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
     let mut plan = Plan::new();
     let mut spared = Vec::new();
-    for secret in secrets.iter().filter(|secret| !MANAGED.contains(&secret.name.as_str())) {
+    for secret in secrets.iter().filter(|secret| !MANAGED.contains(&secret.origin.as_str())) {
         if secret.visibility == Visibility::Unmasked {
             spared.push(format!("{} (unmasked in Doppler)", secret.name));
         } else {
@@ -39,8 +40,14 @@ pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
 fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Short => "under 4 characters",
-        Reason::Common => "a common word",
+        Reason::Common => "a common word or number",
     }
+}
+
+/// Prints where the settings come from.
+pub(crate) fn explain(settings: &Settings, console: &Console) -> anyhow::Result<Exit> {
+    write(console, settings.explain().as_bytes())?;
+    Ok(Exit::Success)
 }
 
 /// Prints the secrets.

@@ -38,10 +38,10 @@ pub(crate) fn check_command(secrets: &[Chosen]) -> Result<()> {
 pub(crate) fn check_export(secrets: &[Chosen], to: Destination) -> Result<()> {
     for secret in secrets {
         check_variable(secret)?;
-        let name = &secret.name;
+        let (name, origin) = (&secret.name, &secret.origin);
         if to == Destination::Env && is_reserved(name) {
             return Err(Fault::usage(format!("{name} is not exported: it would change how every later step runs"))
-                .help(format!("export it under another name with --prefix or --rename {name}=NEW, or leave it out with --except {name}")));
+                .help(format!("export it under another name with --prefix or --rename {origin}=NEW, or leave it out with --except {origin}")));
         }
         let size = secret.value.expose_secret().len();
         if size > EXPORT_LIMIT {
@@ -60,20 +60,24 @@ fn is_reserved(name: &str) -> bool {
 }
 
 fn check_variable(secret: &Chosen) -> Result<()> {
-    let name = &secret.name;
-    if !is_name(name) {
-        return Err(Fault::usage(format!("`{}` cannot name a variable", name.escape_debug()))
-            .cause("a name is letters, digits and underscores, and begins with no digit")
-            .help(format!(
-                "give it another name with --rename or --transform, or leave it out with --except '{}'",
-                name.escape_debug()
-            )));
-    }
+    check_name(secret)?;
     if secret.value.expose_secret().contains('\0') {
+        let (name, origin) = (&secret.name, &secret.origin);
         return Err(Fault::usage(format!("the value of {name} holds a NUL, which no variable can"))
-            .help(format!("hand it over as a file (--file {name}), or leave it out with --except {name}")));
+            .help(format!("hand it over as a file (--file {name}), or leave it out with --except {origin}")));
     }
     Ok(())
+}
+
+/// Whether the secret's name can be a variable's.
+pub(crate) fn check_name(secret: &Chosen) -> Result<()> {
+    if is_name(&secret.name) {
+        return Ok(());
+    }
+    let origin = secret.origin.escape_debug();
+    Err(Fault::usage(format!("`{}` cannot name a variable", secret.name.escape_debug()))
+        .cause("a name is letters, digits and underscores, and begins with no digit")
+        .help(format!("give it another name with --rename or --transform, or leave it out with --except '{origin}'")))
 }
 
 /// POSIX's names of variables: what every shell can read.

@@ -4,11 +4,17 @@
 //! No value is printed, exported or handed to a process before its masks have been told to the runner.
 
 mod args;
+mod cache;
 mod emit;
+mod fallback;
 mod format;
+mod from;
 mod gate;
 mod gather;
+mod local;
+mod name;
 mod run;
+mod seal;
 mod select;
 mod settings;
 
@@ -25,14 +31,16 @@ fn main() -> ExitCode {
 }
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
-    let gathered = gather::secrets(args, console)?;
-    let secrets = select::apply(gathered.secrets, &args.selection)?;
+    if args.source.explain {
+        return emit::explain(&gather::settings(args, console)?, console);
+    }
+    let secrets = select::apply(gather::secrets(args, console)?, &args.selection)?;
     let plan = emit::mask(&secrets, args, console);
     if !args.command.is_empty() {
-        return run::command(args, &secrets, &plan, console);
+        return run::command(args, secrets, &plan, console);
     }
-    match args.to {
-        Destination::Stdout => emit::print(&secrets, args.format, console)?,
+    match args.output.to {
+        Destination::Stdout => emit::print(&secrets, args.output.format, console)?,
         Destination::Env => emit::export(&secrets, cli::Destination::Env, console)?,
         Destination::Output => emit::export(&secrets, cli::Destination::Output, console)?,
     }

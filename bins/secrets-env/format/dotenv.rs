@@ -1,24 +1,26 @@
-//! The dotenv lines that node `--env-file`, python-dotenv and POSIX shells read alike.
+//! The dotenv lines that node `--env-file`, npm dotenv, python-dotenv and POSIX shells read alike.
 //!
-//! There is no one dotenv: the consumers agree on single quotes without escapes, in which python-dotenv expands `${…}` and node drops a
-//! CR; and on plain words. A value that the agreement cannot hold is an error, never a guess.
+//! There is no one dotenv. Its readers agree on single quotes around text without quotes, `${` (python-dotenv expands it inside any
+//! quotes), carriage returns (node drops them) and doubled or final backslashes (python-dotenv unescapes them).
 
-use fault::Result;
+use super::{Unfit, unfit};
 
-use super::{cannot_hold, check_name};
-
-/// `NAME='value'`, or without quotes where nobody needs them.
-pub(super) fn line(name: &str, value: &str) -> Result<String> {
-    check_name(name, "dotenv")?;
-    let refuse = |why: &str| Err(cannot_hold(name, "dotenv", why, "--format json or --format shell"));
+/// `NAME='value'`.
+pub(super) fn line(name: &str, value: &str) -> Result<String, Unfit> {
     if value.contains(['\0', '\r']) {
-        return refuse("it holds a NUL or a carriage return, which no reader keeps");
+        return unfit("it holds a NUL or a carriage return, which dotenv's readers lose", "json");
     }
     if value.contains("${") {
-        return refuse("it holds `${`, which python-dotenv expands inside any quotes");
+        return unfit("it holds `${`, which some readers of dotenv expand inside any quotes", "json or shell");
     }
     if value.contains('\'') {
-        return refuse("it holds a single quote, which its readers escape in different ways");
+        return unfit("it holds a single quote, which dotenv's readers escape in different ways", "json or shell");
+    }
+    if value.contains(r"\\") || value.ends_with('\\') {
+        return unfit(
+            "it holds two backslashes or ends in one, which some readers of dotenv unescape",
+            "json or shell",
+        );
     }
     Ok(format!("{name}='{value}'\n"))
 }

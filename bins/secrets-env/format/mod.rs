@@ -1,8 +1,18 @@
-//! Prints secrets so that the format's consumer reads back exactly the values: each in a file of its own, all pure.
+//! Prints secrets so that the format's consumer reads back exactly the values: a format in each file, all pure.
+//!
+//! Where a format cannot hold a value, or its consumers disagree about it, the answer is an error that names the secret and a format
+//! that can, never a guess.
 
+#[cfg(test)]
+mod consumers;
+mod docker;
 mod dotenv;
+mod fish;
+mod powershell;
 mod shell;
 mod table;
+mod tfvars;
+mod yaml;
 
 use clap::ValueEnum;
 use fault::{Fault, Result};
@@ -13,38 +23,92 @@ use crate::select::Chosen;
 /// How secrets are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Names, visibility and length; no values
     Text,
-    /// One JSON object of strings
     Json,
-    /// Lines that node --env-file, python-dotenv and shells read alike
     Dotenv,
-    /// `export` lines for sh, bash, dash and zsh: eval "$(secrets-env --format shell)"
+    Yaml,
     Shell,
-    /// The names, one a line
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+    Docker,
+    Tfvars,
     Names,
-    /// The value alone, of exactly one secret
     Raw,
+}
+
+impl Format {
+    /// What `--help` says about them.
+    pub(crate) const LONG_HELP: &str = "\
+How to print the secrets:
+  text        names, visibility and size, no value
+  json        one object of strings
+  dotenv      what node --env-file, python-dotenv and POSIX shells read alike
+  yaml        one mapping of strings
+  shell       `export` lines: eval \"$(secrets-env --format shell)\"
+  fish        `set -gx` lines: secrets-env --format fish | source
+  powershell  `$env:` lines: secrets-env --format powershell | Out-String | Invoke-Expression
+  docker      for docker run --env-file
+  tfvars      for terraform -var-file
+  names       the names, one a line
+  raw         the value alone, of exactly one secret";
+
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 /// The secrets in `format`, ready to print.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`] when the format cannot hold a value, naming the secret and a format that can.
+/// [`fault::Kind::Usage`] when the format cannot hold a name or a value, naming the secret and a format that can.
 pub(crate) fn render(secrets: &[Chosen], format: Format) -> Result<String> {
     match format {
         Format::Text => Ok(table::render(secrets)),
         Format::Json => Ok(json(secrets)),
-        Format::Dotenv => lines(secrets, dotenv::line),
-        Format::Shell => lines(secrets, shell::line),
+        Format::Yaml => Ok(lines(secrets, |name, value| Ok(yaml::line(name, value)), format)?),
+        Format::Dotenv => lines(secrets, dotenv::line, format),
+        Format::Shell => lines(secrets, shell::line, format),
+        Format::Fish => lines(secrets, fish::line, format),
+        Format::PowerShell => lines(secrets, powershell::line, format),
+        Format::Docker => lines(secrets, docker::line, format),
+        Format::Tfvars => lines(secrets, tfvars::line, format),
         Format::Names => Ok(secrets.iter().flat_map(|secret| [secret.name.as_str(), "\n"]).collect()),
         Format::Raw => raw(secrets),
     }
 }
 
-fn lines(secrets: &[Chosen], line: impl Fn(&str, &str) -> Result<String>) -> Result<String> {
-    // Exposed to print them, which is what was asked for; so below.
-    secrets.iter().map(|secret| line(&secret.name, secret.value.expose_secret())).collect()
+/// Why a format cannot hold a value, and what can.
+struct Unfit {
+    why: &'static str,
+    instead: &'static str,
+}
+
+fn unfit(why: &'static str, instead: &'static str) -> Result<String, Unfit> {
+    Err(Unfit { why, instead })
+}
+
+/// One line, or a few, a secret. All formats but YAML are of variables, whose names are restricted alike.
+fn lines(secrets: &[Chosen], line: impl Fn(&str, &str) -> Result<String, Unfit>, format: Format) -> Result<String> {
+    let mut text = String::new();
+    for secret in secrets {
+        let (name, shown) = (&secret.name, format.name());
+        if format != Format::Yaml && !crate::gate::is_name(name) {
+            return Err(Fault::usage(format!("--format {shown} cannot hold the name `{}`", name.escape_debug()))
+                .cause("a name is letters, digits and underscores there, and begins with no digit")
+                .help("use --format json, or give it another name with --rename or --transform"));
+        }
+        // Exposed to print it, which is what was asked for; so below.
+        match line(name, secret.value.expose_secret()) {
+            Ok(line) => text.push_str(&line),
+            Err(Unfit { why, instead }) => {
+                return Err(Fault::usage(format!("--format {shown} cannot hold the value of {name}"))
+                    .cause(why)
+                    .help(format!("use --format {instead}, or leave it out with --except {}", secret.origin)));
+            }
+        }
+    }
+    Ok(text)
 }
 
 fn json(secrets: &[Chosen]) -> String {
@@ -59,21 +123,4 @@ fn raw(secrets: &[Chosen]) -> Result<String> {
         _ => Err(Fault::usage(format!("--format raw prints exactly one secret, and {} are chosen", secrets.len()))
             .help("name it with --only")),
     }
-}
-
-/// That `format` cannot hold the value of `name`, and which can.
-fn cannot_hold(name: &str, format: &str, why: &str, instead: &str) -> Fault {
-    Fault::usage(format!("--format {format} cannot hold the value of {name}"))
-        .cause(why)
-        .help(format!("use {instead}, or leave it out with --except {name}"))
-}
-
-/// A name that the format's consumers can read.
-fn check_name(name: &str, format: &str) -> Result<()> {
-    if crate::gate::is_name(name) {
-        return Ok(());
-    }
-    Err(Fault::usage(format!("--format {format} cannot hold the name `{}`", name.escape_debug()))
-        .cause("a name is letters, digits and underscores there, and begins with no digit")
-        .help("use --format json, or give it another name with --rename or --transform"))
 }

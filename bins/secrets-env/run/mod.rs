@@ -1,6 +1,7 @@
 //! Running the command: in our place when nothing is hidden, under our eyes when its output passes the redactor.
 
 mod environment;
+mod file;
 mod find;
 #[cfg(target_os = "linux")]
 mod launch;
@@ -38,16 +39,20 @@ const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Runs the command of `args` with `secrets` in its environment.
-pub(crate) fn command(args: &Args, secrets: &[Chosen], plan: &Plan, console: &Console) -> anyhow::Result<Exit> {
-    gate::check_command(secrets)?;
+pub(crate) fn command(args: &Args, mut secrets: Vec<Chosen>, plan: &Plan, console: &Console) -> anyhow::Result<Exit> {
+    let files = file::hand_over(&args.running.file, &mut secrets)?;
+    gate::check_command(&secrets)?;
     let name = &args.command[0];
     let program = match find::program(name, console.environment().get("PATH")) {
         Ok(program) => program,
         Err(error) => return Ok(not_started(&error, name, console)),
     };
-    let environment = environment::of_command(args, secrets, console);
+    let environment = environment::of_command(args, &secrets, &files, console);
     let outcome = if redacts(args, console) {
         supervise::run(&program, &args.command, &environment, Some(plan))
+    } else if !files.is_empty() && !cfg!(target_os = "linux") {
+        // Somebody has to stay and remove the files.
+        supervise::run(&program, &args.command, &environment, None)
     } else {
         as_it_is(&program, &args.command, &environment)
     };

@@ -109,28 +109,54 @@ fn finish(copies: Vec<JoinHandle<()>>) {
     }
 }
 
-fn pump(
-    mut from: impl Read + Send + 'static,
-    mut to: impl Write + Send + 'static,
-    mut redactor: Redactor,
-) -> JoinHandle<()> {
+fn pump<R>(mut from: R, mut to: impl Write + Send + 'static, mut redactor: Redactor) -> JoinHandle<()>
+where
+    R: Read + Waits + Send + 'static,
+{
+    let mut show = move |bytes: &[u8]| to.write_all(bytes).and_then(|()| to.flush());
     std::thread::spawn(move || {
         let mut chunk = vec![0; CHUNK];
         loop {
+            if redactor.holds() && !from.has_more_soon() && show(&redactor.release()).is_err() {
+                return;
+            }
             match from.read(&mut chunk) {
                 Ok(0) => break,
-                Ok(count) => {
-                    let shown = redactor.push(&chunk[..count]);
-                    if to.write_all(&shown).and_then(|()| to.flush()).is_err() {
-                        // Nobody reads any more: dropping our end tells the command so, as a pipe would.
-                        return;
-                    }
-                }
+                // When nobody reads any more, dropping our end tells the command so, as a pipe would.
+                Ok(count) if show(&redactor.push(&chunk[..count])).is_err() => return,
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
         // As above, nobody may be left to read it.
-        let _ = to.write_all(&redactor.finish()).and_then(|()| to.flush());
+        let _ = show(&redactor.finish());
     })
+}
+
+/// A stream that can say whether more is coming.
+trait Waits {
+    /// Whether something can be read within a moment; where that cannot be told, it is always so.
+    fn has_more_soon(&self) -> bool;
+}
+
+/// After so long without a byte (in nanoseconds), a stream pauses, and what ends like no secret is shown: a prompt.
+#[cfg(unix)]
+const PAUSE: i64 = 20_000_000;
+
+#[cfg(unix)]
+impl<T: std::os::fd::AsFd> Waits for T {
+    fn has_more_soon(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut streams = [PollFd::new(self, PollFlags::IN)];
+        // An error is not for here: reading will meet it again.
+        poll(&mut streams, Some(&Timespec { tv_sec: 0, tv_nsec: PAUSE })).map_or(true, |ready| ready > 0)
+    }
+}
+
+#[cfg(not(unix))]
+impl<T> Waits for T {
+    fn has_more_soon(&self) -> bool {
+        true
+    }
 }

@@ -36,6 +36,12 @@ impl Session {
         Ok(Self { doppler: Doppler::exchange(base, identity, &jwt, deadline).await?, short_lived: true })
     }
 
+    /// Whether the token is ours to revoke, and good for this session only.
+    #[must_use]
+    pub fn is_short_lived(&self) -> bool {
+        self.short_lived
+    }
+
     /// The client.
     #[must_use]
     pub fn doppler(&self) -> &Doppler {

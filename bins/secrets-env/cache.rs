@@ -1,0 +1,67 @@
+//! The job's memory of what Doppler answered, so that twenty steps make one full read and nineteen small ones (304).
+//!
+//! It lives in `RUNNER_TEMP`, which the runner empties with each job, encrypted with a key from the token: without the token it says
+//! nothing, and with another token it is not found. Every step asks Doppler whether it still holds.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use doppler::Secret;
+use runner::Environment;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::fallback::{Entry, write_private};
+use crate::seal::TokenKey;
+
+/// What Doppler answered, and the `ETag` to ask with whether it still holds.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) etag: String,
+    entries: Vec<Entry>,
+}
+
+/// One answer's place in the memory.
+pub(crate) struct Slot {
+    file: PathBuf,
+    key: TokenKey,
+}
+
+impl Slot {
+    /// The place for the answer to `question`, asked with `token`; `None` outside a job.
+    pub(crate) fn of(environment: &Environment, token: &SecretString, question: &str) -> Option<Self> {
+        let folder = PathBuf::from(environment.get("RUNNER_TEMP")?).join("secrets-env");
+        // Exposed to derive keys from it, which do not lead back.
+        let token = token.expose_secret();
+        let key = TokenKey::derive(token, "cache")?;
+        let digest =
+            ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, token.as_bytes()), question.as_bytes());
+        Some(Self { file: folder.join(URL_SAFE_NO_PAD.encode(&digest.as_ref()[..18])), key })
+    }
+
+    /// What is remembered; nothing when it does not open.
+    pub(crate) fn recall(&self) -> Option<Answer> {
+        serde_json::from_slice(&self.key.open(&std::fs::read(&self.file).ok()?)?).ok()
+    }
+
+    /// Remembers. A memory that cannot be written is none: the next step reads again.
+    pub(crate) fn keep(&self, etag: &str, secrets: &[Secret]) {
+        let answer = Answer { etag: etag.to_owned(), entries: secrets.iter().map(Entry::from).collect() };
+        let write = || {
+            let sealed = self.key.seal(&serde_json::to_vec(&answer).ok()?)?;
+            std::fs::create_dir_all(self.file.parent()?).ok()?;
+            let next = self.file.with_extension(std::process::id().to_string());
+            write_private(&next, &sealed).ok()?;
+            std::fs::rename(next, &self.file).ok()
+        };
+        // See above.
+        let _ = write();
+    }
+}
+
+impl Answer {
+    pub(crate) fn secrets(self) -> Vec<Secret> {
+        self.entries.into_iter().map(Secret::from).collect()
+    }
+}

@@ -1,0 +1,43 @@
+//! A YAML mapping of names to scalars, each scalar as it is written.
+
+use fault::{Fault, Result};
+use saphyr::{ScalarStyle, Yaml, YamlLoader};
+use saphyr_parser::{Parser, ScanError};
+
+use super::{Pair, too_deep};
+
+pub(super) fn parse(text: &str) -> Result<Vec<Pair>> {
+    let documents = load(text).map_err(|error| {
+        Fault::usage(format!("not YAML at line {} column {}", error.marker().line(), error.marker().col() + 1))
+    })?;
+    let Some(mapping) = documents.first().and_then(Yaml::as_mapping) else {
+        return Err(Fault::usage("neither dotenv, nor an object of JSON, nor a mapping of YAML"));
+    };
+    let mut pairs = Vec::new();
+    for (name, value) in mapping {
+        let Yaml::Representation(name, ..) = name else { return Err(Fault::usage("a name is not plain text")) };
+        pairs.push((name.to_string(), scalar(name, value)?));
+    }
+    Ok(pairs)
+}
+
+/// Scalars stay text: `1.10` is a version as often as a number.
+fn load(text: &str) -> Result<Vec<Yaml<'_>>, ScanError> {
+    let mut loader = YamlLoader::default();
+    loader.early_parse(false);
+    Parser::new_from_str(text).load(&mut loader, true)?;
+    Ok(loader.into_documents())
+}
+
+fn scalar(name: &str, value: &Yaml<'_>) -> Result<Option<String>> {
+    match value {
+        Yaml::Representation(text, ScalarStyle::Plain, _)
+            if ["", "~", "null", "Null", "NULL"].contains(&text.as_ref()) =>
+        {
+            Ok(None)
+        }
+        Yaml::Representation(text, ..) => Ok(Some(text.to_string())),
+        Yaml::Tagged(_, inner) => scalar(name, inner),
+        _ => Err(too_deep(name)),
+    }
+}

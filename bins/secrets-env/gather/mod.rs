@@ -1,0 +1,186 @@
+//! Reads the secrets: from a file, or from Doppler with as few requests as there are configs; from the fallback while Doppler is away.
+
+mod nearest;
+
+use api::Deadline;
+use cli::Console;
+use credentials::Session;
+use doppler::{Doppler, Failure, Fetched, Place, Query, Secret};
+use fault::{Fault, Kind, Result};
+use jiff::Timestamp;
+use runner::oidc::IdTokenRequest;
+
+use crate::args::{Args, Destination};
+use crate::cache::Slot;
+use crate::fallback::{Fallback, shown};
+use crate::format::Format;
+use crate::settings::{Login, Settings};
+use crate::{from, local, select, settings};
+
+/// The longest list of names that goes into a URL; longer ones are chosen from after the read.
+const NAMES_LIMIT: usize = 4_000;
+
+/// The secrets that the arguments ask for, before selection.
+pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secret>> {
+    if let Some(file) = &args.source.from {
+        return Ok(from::read(file)?);
+    }
+    let settings = settings(args, console)?;
+    let passphrase = console.environment().get("DOPPLER_PASSPHRASE");
+    let fallback = args.outage.fallback.as_ref();
+    let fallback = fallback.map(|file| Fallback::new(file, args.outage.fallback_max_age, passphrase)).transpose()?;
+    let configs = cli::block_on(fetch(args, &settings, fallback.is_some(), console))?;
+    let place = settings.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let configs = match (configs, fallback) {
+        (Ok(configs), None) => configs,
+        (Ok(configs), Some(fallback)) => {
+            let secrets = select::merge(configs, args.source.strict)?;
+            if let Err(fault) = fallback.keep(&secrets, &place, Timestamp::now()) {
+                console.warn(&format!("{fault}: {}", fault.causes.join(": ")));
+            }
+            vec![secrets]
+        }
+        (Err(failure), Some(fallback)) if failure.is_outage => vec![stand_in(failure, &fallback, &place, console)?],
+        (Err(failure), _) => return Err(failure.fault.into()),
+    };
+    Ok(select::merge(configs, args.source.strict)?)
+}
+
+/// Who reads what, and who said so.
+pub(crate) fn settings(args: &Args, console: &Console) -> Result<Settings> {
+    let token = args.source.token_file.as_ref().map(|file| {
+        std::fs::read_to_string(file).map_err(|error| {
+            Fault::permission(format!("cannot read the token in {}", file.display())).cause(error.to_string())
+        })
+    });
+    settings::resolve(&args.source, token.transpose()?, console.environment(), &local::read(console.environment()))
+}
+
+fn stand_in(failure: Failure, fallback: &Fallback, place: &str, console: &Console) -> Result<Vec<Secret>> {
+    match fallback.find(place, Timestamp::now()) {
+        Ok(found) => {
+            console.warn(&format!("Doppler is away; the secrets are those of {} ago", shown(found.age)));
+            Ok(found.secrets)
+        }
+        Err(missing) => {
+            let mut fault = failure.fault;
+            fault.causes.extend(missing.causes);
+            Err(fault)
+        }
+    }
+}
+
+/// The secrets of each config, in order.
+async fn fetch(args: &Args, settings: &Settings, whole: bool, console: &Console) -> Result<Vec<Vec<Secret>>, Failure> {
+    let deadline = Deadline::after(args.source.deadline);
+    let session = sign_in(args, settings, deadline, console).await?;
+    let mut configs = Vec::new();
+    for place in settings.places() {
+        match read(args, &session, &place, whole, console).await {
+            Ok(secrets) => configs.push(secrets),
+            Err(failure) => {
+                let failure = nearest::named(failure, session.doppler(), &place).await;
+                sign_out(session, console).await;
+                return Err(failure);
+            }
+        }
+    }
+    sign_out(session, console).await;
+    Ok(configs)
+}
+
+async fn sign_in(args: &Args, settings: &Settings, deadline: Deadline, console: &Console) -> Result<Session, Failure> {
+    let signed_in = match &settings.login {
+        Login::Token(token) => Doppler::new(settings.host.value.clone(), token.clone(), deadline).map(Session::of),
+        Login::Identity(identity) => match IdTokenRequest::of(console.environment(), args.source.audience.as_deref()) {
+            Some(request) => Session::trade(&request, &identity.value, settings.host.value.clone(), deadline).await,
+            None => {
+                Err(Fault::permission(format!("this job cannot identify itself to Doppler as `{}`", identity.value))
+                    .cause("GitHub offers no OIDC token to this step")
+                    .help("give the job `permissions: id-token: write`, or set DOPPLER_TOKEN"))
+            }
+        },
+        Login::Nothing => Err(Fault::permission("nothing to sign in to Doppler with: DOPPLER_TOKEN is missing")
+            .cause("no --token-file, no DOPPLER_IDENTITY_ID, and no token stored by `doppler login` either")
+            .help("set DOPPLER_TOKEN (in Actions: `env:` with `${{ secrets.DOPPLER_TOKEN }}`)")),
+    };
+    let session = signed_in.map_err(|fault| Failure { is_outage: fault.kind == Kind::Temporary, fault })?;
+    let token = session.doppler().token();
+    if token.needs_place() && (settings.project.is_none() || settings.configs.is_empty()) {
+        let fault = Fault::usage(format!("the token from {} sees many configs: say which", token.origin))
+            .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)");
+        sign_out(session, console).await;
+        return Err(Failure { fault, is_outage: false });
+    }
+    Ok(session)
+}
+
+async fn sign_out(session: Session, console: &Console) {
+    if !session.end().await {
+        console.warn("the short-lived Doppler token could not be revoked; it expires by itself");
+    }
+}
+
+/// One config: from the job's memory if Doppler says that it still holds.
+async fn read(
+    args: &Args,
+    session: &Session,
+    place: &Place,
+    whole: bool,
+    console: &Console,
+) -> Result<Vec<Secret>, Failure> {
+    let doppler = session.doppler();
+    let listing = needs_visibility(args, console);
+    let mut query = Query { names: asked_for(args, whole), dynamic: args.source.dynamic_secrets, known: None };
+    let question = format!("{}|{place}|{listing}|{}", args.source.dynamic_secrets, query.names.join(","));
+    // A short-lived token opens nothing twice, and a lease is not to be shared between steps.
+    let slot = (!session.is_short_lived() && !query.dynamic)
+        .then(|| Slot::of(console.environment(), &doppler.token().value, &question))
+        .flatten();
+    let known = slot.as_ref().and_then(Slot::recall);
+    query.known = known.as_ref().map(|answer| answer.etag.clone());
+    let ask = async |query: &Query| {
+        if listing { doppler.list(place, query).await } else { doppler.download(place, query).await }
+    };
+    let mut fetched = ask(&query).await?;
+    if let Fetched::Unchanged = fetched {
+        if let Some(answer) = known {
+            return Ok(answer.secrets());
+        }
+        query.known = None;
+        fetched = ask(&query).await?;
+    }
+    match fetched {
+        Fetched::New { secrets, etag } => {
+            if let (Some(slot), Some(etag)) = (slot, etag) {
+                slot.keep(&etag, &secrets);
+            }
+            Ok(secrets)
+        }
+        Fetched::Unchanged => {
+            let fault =
+                Fault::temporary("Doppler says that nothing has changed, to a question that names nothing known");
+            Err(Failure { fault, is_outage: false })
+        }
+    }
+}
+
+/// The names to ask Doppler for; all when empty. A fallback keeps the whole config, and several configs share the names out.
+fn asked_for(args: &Args, whole: bool) -> Vec<String> {
+    let mut names = args.selection.only.clone();
+    let short = names.iter().map(|name| name.len() + 3).sum::<usize>() < NAMES_LIMIT;
+    if whole || !short || names.is_empty() {
+        return Vec::new();
+    }
+    names.extend(args.selection.require.iter().cloned());
+    names.sort();
+    names.dedup();
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+/// Only the list call tells which values are secrets. It is needed wherever something is masked, redacted or described.
+fn needs_visibility(args: &Args, console: &Console) -> bool {
+    let describes = args.command.is_empty() && args.output.format == Format::Text;
+    console.context().in_actions || args.running.redact || describes || args.output.to != Destination::Stdout
+}

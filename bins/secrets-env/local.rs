@@ -1,0 +1,131 @@
+//! What the Doppler CLI stored on this machine, and what the repository says for it.
+//!
+//! `~/.doppler/.doppler.yaml` holds settings by directory; each setting comes from the longest scope above the working directory that
+//! has it, so a token may come from `/` and a config from the project's directory. `doppler.yaml` in a repository names project and
+//! config for `doppler setup`; a fresh clone needs no such step here.
+
+use std::path::{Path, PathBuf};
+
+use runner::Environment;
+use saphyr::{LoadableYamlNode as _, Yaml};
+use secrecy::SecretString;
+
+use crate::settings::Said;
+
+/// What files say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Local {
+    pub(crate) token: Option<Said<SecretString>>,
+    pub(crate) host: Option<Said<String>>,
+    pub(crate) project: Option<Said<String>>,
+    pub(crate) config: Option<Said<String>>,
+    pub(crate) repository_project: Option<Said<String>>,
+    pub(crate) repository_config: Option<Said<String>>,
+}
+
+/// Reads what there is; a file that is missing or broken says nothing.
+pub(crate) fn read(environment: &Environment) -> Local {
+    let Ok(directory) = std::env::current_dir() else { return Local::default() };
+    let home = environment.get("HOME").or_else(|| environment.get("USERPROFILE")).map(PathBuf::from);
+    let folder = environment.get("DOPPLER_CONFIG_DIR").map(PathBuf::from).or_else(|| Some(home?.join(".doppler")));
+    let mut local = Local::default();
+    if let Some(file) = folder.map(|folder| folder.join(".doppler.yaml"))
+        && let Ok(text) = std::fs::read_to_string(&file)
+    {
+        local = stored(&text, &directory, &file.display().to_string());
+    }
+    let repository = directory.ancestors().map(|above| above.join("doppler.yaml")).find(|file| file.is_file());
+    if let Some(file) = repository
+        && let Ok(text) = std::fs::read_to_string(&file)
+    {
+        let root = file.parent().unwrap_or(&directory);
+        (local.repository_project, local.repository_config) =
+            of_repository(&text, directory.strip_prefix(root).unwrap_or(Path::new("")), &file.display().to_string());
+    }
+    local
+}
+
+/// The settings in force in `directory`.
+fn stored(text: &str, directory: &Path, by: &str) -> Local {
+    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    let by_path = documents.first().and_then(|document| document.as_mapping_get("scoped")).and_then(Yaml::as_mapping);
+    let mut scopes: Vec<(&Path, &Yaml<'_>)> = by_path
+        .into_iter()
+        .flatten()
+        .filter_map(|(path, settings)| Some((path.as_str()?, settings)))
+        // `*` is an old spelling of everywhere.
+        .map(|(path, settings)| (Path::new(if path == "*" { "/" } else { path }), settings))
+        // By components: `/pro` is not above `/project`.
+        .filter(|(path, _)| directory.starts_with(path))
+        .collect();
+    scopes.sort_by_key(|(path, _)| std::cmp::Reverse(path.components().count()));
+    let setting = |key: &str| {
+        scopes.iter().find_map(|(path, settings)| {
+            let value = settings.as_mapping_get(key)?.as_str().filter(|value| !value.is_empty())?;
+            Some(Said { value: value.to_owned(), by: format!("{by}, scope {}", path.display()) })
+        })
+    };
+    let token = setting("token").map(|said| Said { value: said.value.into(), by: said.by });
+    Local {
+        token,
+        host: setting("api-host"),
+        project: setting("enclave.project"),
+        config: setting("enclave.config"),
+        ..Local::default()
+    }
+}
+
+/// Project and config that `doppler.yaml` gives for `directory`, relative to it: `setup` is one entry, or one a path.
+fn of_repository(text: &str, directory: &Path, by: &str) -> (Option<Said<String>>, Option<Said<String>>) {
+    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    let Some(setup) = documents.first().and_then(|document| document.as_mapping_get("setup")) else {
+        return (None, None);
+    };
+    let entries: Vec<&Yaml<'_>> = setup.as_vec().map_or_else(|| vec![setup], |entries| entries.iter().collect());
+    let path_of = |entry: &Yaml<'_>| {
+        let path = entry.as_mapping_get("path").and_then(Yaml::as_str).unwrap_or_default();
+        path.trim_start_matches("./").trim_end_matches('/').trim_start_matches('.').to_owned()
+    };
+    let entry = entries
+        .into_iter()
+        .filter(|entry| directory.starts_with(path_of(entry)))
+        .max_by_key(|entry| Path::new(&path_of(entry)).components().count());
+    let setting = |key: &str| {
+        let value = entry?.as_mapping_get(key)?.as_str().filter(|value| !value.is_empty())?;
+        Some(Said { value: value.to_owned(), by: by.to_owned() })
+    };
+    (setting("project"), setting("config"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{of_repository, stored};
+
+    const STORED: &str = "scoped:\n  /:\n    token: dp.ct.x\n    enclave.project: other\n  /work/shop:\n    enclave.project: shop\n    enclave.config: dev\n  /work/sho:\n    enclave.config: no\n";
+
+    #[test]
+    fn each_setting_comes_from_the_longest_scope_that_has_it() {
+        let local = stored(STORED, Path::new("/work/shop/web"), "f");
+        assert_eq!(local.project.unwrap().value, "shop");
+        assert_eq!(local.config.unwrap().value, "dev");
+        assert_eq!(local.token.unwrap().by, "f, scope /");
+        assert_eq!(stored(STORED, Path::new("/work/shopping"), "f").project.unwrap().value, "other");
+    }
+
+    #[test]
+    fn a_broken_file_says_nothing() {
+        assert!(stored("scoped: [", Path::new("/"), "f").token.is_none());
+        assert_eq!(of_repository("{", Path::new(""), "f"), (None, None));
+    }
+
+    #[test]
+    fn the_repositorys_file_gives_one_entry_or_one_a_path() {
+        let config = |text: &str, path: &str| of_repository(text, Path::new(path), "f").1.map(|said| said.value);
+        assert_eq!(config("setup:\n  project: a\n  config: dev\n", "x/y").as_deref(), Some("dev"));
+        let many = "setup:\n- project: a\n  config: root\n- project: b\n  config: web\n  path: ./web/\n";
+        assert_eq!(config(many, "web/src").as_deref(), Some("web"));
+        assert_eq!(config(many, "website").as_deref(), Some("root"));
+    }
+}
