@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Client, Error, Request};
+use api::{Client, Deadline, Error, Request};
 use fault::{Fault, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -46,6 +46,12 @@ impl Account {
     #[must_use]
     pub fn new(client: Client, id: impl Into<String>, pace: Arc<Pace>) -> Self {
         Self { client: client.errors(answer::decode), id: id.into(), pace }
+    }
+
+    /// The same account under another deadline.
+    #[must_use]
+    pub fn until(&self, deadline: Deadline) -> Self {
+        Self { client: self.client.clone().until(deadline), id: self.id.clone(), pace: Arc::clone(&self.pace) }
     }
 
     /// The client, for addresses that are not the API's.
@@ -161,13 +167,15 @@ impl Account {
         let mut attempt = 0;
         loop {
             let turn = self.pace.turn().await;
-            let outcome = read(make().once().receive().await);
+            let outcome = make().once().receive::<Envelope<T>>().await;
             drop(turn);
             let error = match outcome {
-                Ok(result) => {
+                // Where the caller wants nothing, `null` is a result.
+                Ok(envelope) if envelope.success => {
                     self.pace.answered();
-                    return Ok(result);
+                    return result(envelope.result).map_err(Error::Fault);
                 }
+                Ok(envelope) => answer::refused(envelope.errors),
                 Err(error) => error,
             };
             if let Error::Refused(refusal) = &error
@@ -199,16 +207,9 @@ impl Account {
     }
 }
 
-/// An answer's `result`; an envelope that says no is a refusal, whatever its status.
-fn read<T: DeserializeOwned>(outcome: Result<Envelope<T>, Error>) -> Result<T, Error> {
-    let envelope = outcome?;
-    match envelope.result {
-        Some(result) if envelope.success => Ok(result),
-        // Where the caller wants nothing, `null` is a result.
-        None if envelope.success => serde_json::from_value(serde_json::Value::Null)
-            .map_err(|_missing| Fault::temporary("Cloudflare answered a success without a result").into()),
-        _ => Err(answer::refused(envelope.errors)),
-    }
+fn result<T: DeserializeOwned>(result: Option<T>) -> Result<T> {
+    let null = || serde_json::from_value(serde_json::Value::Null);
+    result.map_or_else(null, Ok).map_err(|_missing| Fault::temporary("Cloudflare answered a success without a result"))
 }
 
 fn tried(error: Error, attempts: u32) -> Error {

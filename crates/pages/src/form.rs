@@ -34,6 +34,12 @@ impl Form {
         self
     }
 
+    /// Whether there is a field of that name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| part.name == name)
+    }
+
     /// A boundary that stands in no part: derived from the parts, so that the same form has the same bytes.
     #[must_use]
     pub fn boundary(&self) -> String {

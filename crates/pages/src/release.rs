@@ -108,6 +108,12 @@ impl Release {
         Self { origin, form }
     }
 
+    /// Whether the site answers with code of its own, so that its files do not tell what its paths answer.
+    #[must_use]
+    pub fn has_code(&self) -> bool {
+        self.form.has("_worker.bundle")
+    }
+
     /// Creates the deployment in `project`, exactly once: after a lost answer it is looked for before it is posted again.
     /// `last_known` is the project's newest deployment from before.
     ///

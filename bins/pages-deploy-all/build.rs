@@ -1,0 +1,256 @@
+//! Builds a site: its command in its folder, its log kept, and nothing in its environment that it was not given by name.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use fault::{Fault, Result};
+use runner::Environment;
+use runner::foreign::Lines;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+
+/// What every build gets: where programs and files are, how text is written. Nothing in it is a credential.
+const ALWAYS: [&str; 28] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "CI",
+    "GITHUB_ACTIONS",
+    "PNPM_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    // Windows cannot start programs without these.
+    "SystemRoot",
+    "SystemDrive",
+    "ComSpec",
+    "PATHEXT",
+    "TEMP",
+    "TMP",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "ProgramFiles",
+    "ProgramData",
+];
+
+/// Credentials of this tool: no build needs them, and a build runs other people's code.
+const NEVER: [&str; 8] = [
+    "DOPPLER_TOKEN",
+    "CLOUDFLARE_API_TOKEN",
+    "CLOUDFLARE_API_KEY",
+    "CF_API_TOKEN",
+    "SSH_PRIVATE_KEY",
+    "GITHUB_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "PULUMI_CONFIG_PASSPHRASE",
+];
+
+/// Lines of a failed build's log that are shown.
+const TAIL: usize = 30;
+
+/// Variables for builds.
+pub(crate) type Variables = Vec<(String, String)>;
+
+/// The variables that a build gets: the harmless ones and those named. A credential of ours cannot be named.
+pub(crate) fn variables(environment: &Environment, named: &[String]) -> Result<Variables> {
+    if let Some(name) = named.iter().find(|name| NEVER.iter().any(|never| name.eq_ignore_ascii_case(never))) {
+        return Err(Fault::usage(format!("--build-env cannot give builds {name}"))
+            .cause("a build runs code of all its dependencies")
+            .help("give the build a token of its own under another name"));
+    }
+    let wanted = |name: &str| {
+        // Windows does not tell `Path` from `PATH`.
+        ALWAYS.iter().any(|always| name == *always || (cfg!(windows) && name.eq_ignore_ascii_case(always)))
+            || named.iter().any(|one| one == name)
+    };
+    Ok(environment
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
+}
+
+/// What a failed build said last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What happened.
+    pub(crate) fault: Fault,
+    /// The last lines of its log, foreign.
+    pub(crate) tail: Vec<Vec<u8>>,
+    /// Its exit code, where it ended by itself.
+    pub(crate) code: Option<i32>,
+}
+
+/// Runs `command` in `folder` until it ends. Dropped before that, it is killed with everything it started.
+pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> Result<(), Box<Failure>> {
+    let failed = |message: String| Box::new(Failure { fault: Fault::no(message), tail: Vec::new(), code: None });
+    let mut child = shell(command)
+        .current_dir(folder)
+        .env_clear()
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .env("PATH", path(folder, variables))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(format!("the build cannot be started: {error}")))?;
+    let group = Group::of(&child);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut tail = VecDeque::new();
+    let ((), status) = tokio::join!(keep(stdout, stderr, &mut tail), child.wait());
+    group.end();
+    let status = status.map_err(|error| failed(format!("the build cannot be waited for: {error}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Box::new(Failure {
+        fault: Fault::no(format!("the build failed: {status}")).cause(format!("`{command}` in `{}`", folder.display())),
+        tail: tail.into(),
+        code: status.code(),
+    }))
+}
+
+fn shell(command: &str) -> Command {
+    let (program, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let mut shell = Command::new(program);
+    shell.arg(flag).arg(command);
+    // A group of its own, so that what the build started ends with it.
+    #[cfg(unix)]
+    shell.process_group(0);
+    shell
+}
+
+/// `PATH` with the programs of the site's dependencies in front, as package managers do.
+fn path(folder: &Path, variables: &Variables) -> OsString {
+    let given = variables.iter().find(|(name, _)| name.eq_ignore_ascii_case("PATH")).map_or("", |(_, value)| value);
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_unknown| folder.to_path_buf());
+    let own = absolute.ancestors().map(|folder| folder.join("node_modules/.bin")).filter(|folder| folder.is_dir());
+    let all: Vec<PathBuf> = own.chain(std::env::split_paths(given)).collect();
+    // A folder with a colon in its name cannot be on a PATH at all.
+    std::env::join_paths(all).unwrap_or_else(|_unusable| given.into())
+}
+
+/// Keeps the last lines of both streams, in the order they came.
+async fn keep(
+    stdout: Option<impl AsyncRead + Unpin>,
+    stderr: Option<impl AsyncRead + Unpin>,
+    tail: &mut VecDeque<Vec<u8>>,
+) {
+    let tail = std::cell::RefCell::new(tail);
+    tokio::join!(keep_stream(stdout, &tail), keep_stream(stderr, &tail));
+}
+
+async fn keep_stream(stream: Option<impl AsyncRead + Unpin>, tail: &std::cell::RefCell<&mut VecDeque<Vec<u8>>>) {
+    let Some(mut stream) = stream else { return };
+    let mut lines = Lines::new();
+    let mut buffer = vec![0; 16 * 1024];
+    // A stream that cannot be read any more is at its end for us.
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        push(lines.push(&buffer[..length]), tail);
+    }
+    push(lines.finish().into_iter().collect(), tail);
+}
+
+fn push(lines: Vec<Vec<u8>>, tail: &std::cell::RefCell<&mut VecDeque<Vec<u8>>>) {
+    let mut tail = tail.borrow_mut();
+    for line in lines {
+        if tail.len() == TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(line);
+    }
+}
+
+/// The processes of one build. Killed when dropped.
+struct Group {
+    #[cfg(unix)]
+    leader: Option<rustix::process::Pid>,
+}
+
+impl Group {
+    #[cfg(unix)]
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self { leader: id.and_then(rustix::process::Pid::from_raw) }
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Child) -> Self {
+        Self {}
+    }
+
+    /// The build has ended by itself: what it left running may be a daemon that serves the next build too.
+    #[cfg_attr(not(unix), expect(clippy::unused_self, reason = "there is nothing to end without process groups"))]
+    fn end(mut self) {
+        #[cfg(unix)]
+        {
+            self.leader = None;
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            // It may be gone already.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runner::Environment;
+
+    use super::{Variables, run, variables};
+
+    fn environment() -> Environment {
+        let pairs = [
+            ("PATH", "/usr/bin:/bin"),
+            ("HOME", "/h"),
+            ("CLOUDFLARE_API_TOKEN", "t"),
+            ("API_URL", "https://x"),
+            ("NPM_TOKEN", "n"),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn names(variables: &Variables) -> Vec<&str> {
+        let mut names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_build_gets_only_what_is_named_and_never_our_credentials() {
+        assert_eq!(names(&variables(&environment(), &[]).unwrap()), ["HOME", "PATH"]);
+        assert_eq!(names(&variables(&environment(), &["API_URL".to_owned()]).unwrap()), ["API_URL", "HOME", "PATH"]);
+        let fault = variables(&environment(), &["CLOUDFLARE_API_TOKEN".to_owned()]).unwrap_err();
+        assert_eq!(fault.kind, fault::Kind::Usage);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failed_build_tells_its_code_and_the_end_of_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let command = "for i in $(seq 100); do echo line $i; done; echo last >&2; exit 3";
+        let variables = variables(&environment(), &[]).unwrap();
+        let failure = cli::block_on(run(command, folder.path(), &variables)).unwrap().unwrap_err();
+        assert_eq!(failure.code, Some(3));
+        assert_eq!(failure.tail.len(), 30);
+        assert!(failure.tail.contains(&b"last".to_vec()));
+    }
+}

@@ -1,0 +1,226 @@
+//! What each site is: its project, its output, how it is built.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use fault::{Fault, Result};
+use pages::config::{self, Config, Found};
+use serde::Deserialize;
+
+use crate::args::{Building, Target};
+use crate::discover::Folder;
+
+/// Where a build writes when nothing says otherwise.
+pub(crate) const OUTPUT: &str = "dist";
+
+/// A site, ready to be built.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Site {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its folder.
+    pub(crate) path: PathBuf,
+    /// Its Pages configuration.
+    pub(crate) config: Option<Config>,
+    /// The Pages project it goes to.
+    pub(crate) project: String,
+    /// The folder its build writes.
+    pub(crate) output: PathBuf,
+    /// The shell command that builds it.
+    pub(crate) build: Option<String>,
+}
+
+impl Site {
+    /// The id of its check in records.
+    pub(crate) fn check(&self) -> String {
+        format!("sites/{}", self.name)
+    }
+}
+
+/// Reads each site's own files and applies the flags, which win over them. `warn` hears of wrangler files that are not for Pages.
+pub(crate) fn sites(
+    folders: Vec<Folder>,
+    building: &Building,
+    target: &Target,
+    warn: impl Fn(&str),
+) -> Result<Vec<Site>> {
+    let sites = folders.into_iter().map(|folder| site(folder, building, target, &warn)).collect::<Result<Vec<_>>>()?;
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for site in &sites {
+        if let Some(other) = owners.insert(&site.project, &site.name) {
+            return Err(Fault::usage(format!("two sites would go to one Pages project, `{}`", site.project))
+                .cause(format!("`{other}` and `{}`: the second would replace the first", site.name))
+                .help("put {site} into --project-name, or give each wrangler file its own `name`"));
+        }
+    }
+    Ok(sites)
+}
+
+fn site(folder: Folder, building: &Building, target: &Target, warn: &impl Fn(&str)) -> Result<Site> {
+    let config = match config::read(&folder.path)? {
+        Found::Nothing => None,
+        Found::NotForPages(path) => {
+            warn(&format!("`{}` has no pages_build_output_dir, so it is not for Pages and ignored", path.display()));
+            None
+        }
+        Found::Pages(config) => Some(*config),
+    };
+    let named = config.as_ref().and_then(|config| config.name.clone());
+    let project = match (&target.project_name, named) {
+        (Some(template), _) => filled(template, &folder.name, target.env.as_deref())?,
+        (None, Some(name)) => name,
+        (None, None) => folder.name.clone(),
+    };
+    check_project(&project, &folder.name)?;
+    let output = match (&building.output, &config) {
+        (Some(output), _) => folder.path.join(output),
+        (None, Some(config)) => folder.path.join(&config.output),
+        (None, None) => folder.path.join(OUTPUT),
+    };
+    let build = if building.no_build {
+        None
+    } else {
+        building.build.clone().map_or_else(|| script(&folder), |own| Ok(Some(own)))?
+    };
+    Ok(Site { name: folder.name, path: folder.path, config, project, output, build })
+}
+
+/// The `build` script of the site's package.json, with what npm would run before and after it.
+fn script(folder: &Folder) -> Result<Option<String>> {
+    #[derive(Default, Deserialize)]
+    struct Package {
+        #[serde(default)]
+        scripts: HashMap<String, String>,
+    }
+    let path = folder.path.join("package.json");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Fault::usage(format!("cannot read `{}`", path.display())).cause(error.to_string())),
+    };
+    let package: Package = serde_json::from_str(&text)
+        .map_err(|error| Fault::usage(format!("cannot understand `{}`", path.display())).cause(error.to_string()))?;
+    if !package.scripts.contains_key("build") {
+        return Ok(None);
+    }
+    let scripts = ["prebuild", "build", "postbuild"].iter().filter_map(|name| package.scripts.get(*name));
+    let lines: Vec<String> = scripts.map(|script| format!("( {script}\n)")).collect();
+    Ok(Some(if lines.len() == 1 { package.scripts["build"].clone() } else { lines.join(" && ") }))
+}
+
+fn filled(template: &str, site: &str, env: Option<&str>) -> Result<String> {
+    let wrong = |why: String| Fault::usage(format!("cannot make a project name of `{template}`")).cause(why);
+    let mut name = template.replace("{site}", site);
+    if name.contains("{env}") {
+        let env = env.ok_or_else(|| wrong("{env} stands for nothing".to_owned()).help("give --env"))?;
+        name = name.replace("{env}", env);
+    }
+    if name.contains(['{', '}']) {
+        return Err(wrong("only {site} and {env} are filled in".to_owned()));
+    }
+    Ok(name)
+}
+
+fn check_project(name: &str, site: &str) -> Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !name.is_empty()
+        && name.len() <= 58
+        && name.bytes().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+    {
+        return Ok(());
+    }
+    Err(Fault::usage(format!("`{name}` cannot be the Pages project of site `{site}`"))
+        .cause("a project's name has lower-case letters, digits and dashes between them, 58 at most")
+        .help("set `name` in the site's wrangler file, or give --project-name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use fault::Kind;
+
+    use super::{check_project, filled, script, sites};
+    use crate::args::{Building, Target};
+    use crate::discover::Folder;
+
+    fn building() -> Building {
+        Building {
+            build: None,
+            no_build: false,
+            output: None,
+            build_env: Vec::new(),
+            jobs: None,
+            follow_outside: false,
+        }
+    }
+
+    fn target(project_name: Option<&str>) -> Target {
+        let project_name = project_name.map(str::to_owned);
+        Target { project_name, env: None, branch: None, create: false, production_branch: "main".to_owned() }
+    }
+
+    fn folder(root: &Path, name: &str, files: &[(&str, &str)]) -> Folder {
+        let path = root.join(name);
+        fs::create_dir_all(&path).unwrap();
+        for (file, text) in files {
+            fs::write(path.join(file), text).unwrap();
+        }
+        Folder { name: name.to_owned(), path }
+    }
+
+    #[test]
+    fn flags_win_over_the_sites_own_file_which_wins_over_the_default() {
+        let root = tempfile::tempdir().unwrap();
+        let own = ("wrangler.toml", "name = \"shop-live\"\npages_build_output_dir = \"public\"");
+        let folders = vec![folder(root.path(), "shop", &[own]), folder(root.path(), "docs", &[])];
+        let seen = sites(folders.clone(), &building(), &target(None), |_| {}).unwrap();
+        assert_eq!((seen[0].project.as_str(), seen[1].project.as_str()), ("shop-live", "docs"));
+        assert_eq!(seen[0].output, root.path().join("shop/public"));
+        assert_eq!(seen[1].output, root.path().join("docs/dist"));
+        let building = Building { output: Some("out".to_owned()), ..building() };
+        let seen = sites(folders, &building, &target(Some("acme-{site}")), |_| {}).unwrap();
+        assert_eq!(seen[0].project, "acme-shop");
+        assert_eq!(seen[0].output, root.path().join("shop/out"));
+    }
+
+    #[test]
+    fn two_sites_with_one_project_are_wrong_usage_that_names_both() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = vec![folder(root.path(), "a", &[]), folder(root.path(), "b", &[])];
+        let fault = sites(folders, &building(), &target(Some("acme")), |_| {}).unwrap_err();
+        assert_eq!(fault.kind, Kind::Usage);
+        assert!(fault.causes[0].contains("`a` and `b`"));
+    }
+
+    #[test]
+    fn the_build_script_runs_between_its_own_pre_and_post() {
+        let root = tempfile::tempdir().unwrap();
+        let package = r#"{"scripts": {"prebuild": "echo 1", "build": "vite build # fast", "postbuild": "echo 3"}}"#;
+        let all = script(&folder(root.path(), "a", &[("package.json", package)])).unwrap().unwrap();
+        assert_eq!(all, "( echo 1\n) && ( vite build # fast\n) && ( echo 3\n)");
+        let only = script(&folder(root.path(), "b", &[("package.json", r#"{"scripts": {"build": "x"}}"#)]));
+        assert_eq!(only.unwrap().as_deref(), Some("x"));
+        assert_eq!(script(&folder(root.path(), "c", &[("package.json", "{}")])).unwrap(), None);
+        assert_eq!(script(&folder(root.path(), "d", &[("package.json", "{")])).unwrap_err().kind, Kind::Usage);
+    }
+
+    #[test]
+    fn a_template_names_only_what_is_known() {
+        assert_eq!(filled("a-{site}-{env}", "x", Some("dev")).unwrap(), "a-x-dev");
+        assert!(filled("a-{env}", "x", None).unwrap_err().help.unwrap().contains("--env"));
+        assert_eq!(filled("a-{branch}", "x", None).unwrap_err().kind, Kind::Usage);
+    }
+
+    #[test]
+    fn names_that_would_change_the_path_of_a_request_are_refused() {
+        for bad in ["", "A", "a/b", "a_b", "-a", "a-", "..", "a?b", &"a".repeat(59)] {
+            assert!(check_project(bad, "x").is_err(), "{bad}");
+        }
+        assert!(check_project("acme-docs-2", "x").is_ok());
+    }
+}

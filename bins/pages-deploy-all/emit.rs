@@ -1,0 +1,216 @@
+//! The result, once: stdout, job summary, annotations, wrangler's line.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use cli::{Console, Shared};
+use fault::{Fault, Result};
+use report::markdown::cell;
+use report::{Report, Status};
+use runner::command::{Annotation, Level};
+use runner::foreign;
+use serde_json::{Value, json};
+
+use crate::args::Format;
+use crate::outcome::Outcome;
+use crate::prepare::{Ready, size};
+
+/// Prints the result on stdout.
+pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) -> Result<()> {
+    let text = match format {
+        // The records are there already.
+        Format::Jsonl => return Ok(()),
+        Format::Text => text(outcomes),
+        Format::Json => format!("{}\n", document(outcomes, report, console.tool())),
+    };
+    write(console, &text)
+}
+
+/// Prints what a dry run found.
+pub(crate) fn rehearsal(sites: &[Ready<'_>], format: Format, console: &Console) -> Result<()> {
+    let text = match format {
+        Format::Jsonl => return Ok(()),
+        Format::Text => sites.iter().fold(String::new(), |mut text, ready| {
+            let facts = ready.facts;
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "{}: would deploy {} files ({}) to `{}`, {} of them new ({})",
+                ready.site.name,
+                facts.files,
+                size(facts.size_bytes),
+                ready.site.project,
+                facts.uploaded,
+                size(facts.uploaded_bytes)
+            );
+            text
+        }),
+        Format::Json => {
+            let sites: Vec<Value> = sites.iter().map(rehearsed).collect();
+            format!(
+                "{}\n",
+                json!({ "schema_version": 1, "tool": console.tool(), "dry_run": true, "sites": sites, "error": null })
+            )
+        }
+    };
+    write(console, &text)
+}
+
+fn rehearsed(ready: &Ready<'_>) -> Value {
+    let manifest: Value = ready
+        .manifest
+        .assets()
+        .iter()
+        .map(|asset| (format!("/{}", asset.file.path), Value::from(asset.hash.to_string())))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    json!({
+        "site": ready.site.name, "project": ready.site.project, "branch": ready.release.origin.branch, "manifest": manifest,
+        "files": ready.facts.files, "size_bytes": ready.facts.size_bytes,
+        "new": ready.facts.uploaded, "new_bytes": ready.facts.uploaded_bytes,
+    })
+}
+
+fn write(console: &Console, text: &str) -> Result<()> {
+    let mut out = console.result();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Fault::temporary("cannot write the result to stdout").cause(error.to_string()))
+}
+
+fn text(outcomes: &[Outcome]) -> String {
+    let width = outcomes.iter().map(|one| one.site.chars().count()).max().unwrap_or_default();
+    outcomes.iter().fold(String::new(), |mut text, one| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:9}  {:width$}  {}",
+            one.status.name(),
+            one.site,
+            foreign::line("", words(one).as_bytes())
+        );
+        text
+    })
+}
+
+/// The address, and what else there is to say.
+fn words(one: &Outcome) -> String {
+    let reason = one.reason.as_ref().map(|reason| reason.text.clone());
+    let facts = (one.status == Status::Passed)
+        .then(|| format!("{} files, {} uploaded, {:.1} s", one.facts.files, one.facts.uploaded, one.seconds));
+    [one.url(), reason, facts].into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+fn document(outcomes: &[Outcome], report: &Report, tool: &str) -> Value {
+    let sites: Vec<Value> = outcomes.iter().map(Outcome::json).collect();
+    let error = failure(outcomes).map(|fault| cli::error_document(&fault));
+    json!({
+        "schema_version": 1, "tool": tool, "result": report.result(), "duration_seconds": report.duration_seconds,
+        "sites": sites, "error": error,
+    })
+}
+
+/// The run's failure in one fault, if it failed.
+fn failure(outcomes: &[Outcome]) -> Option<Fault> {
+    let troubled: Vec<&Outcome> =
+        outcomes.iter().filter(|one| one.status != Status::Passed && one.status != Status::Skipped).collect();
+    let first = troubled.iter().find_map(|one| one.trouble.as_ref());
+    let message = format!("{} of {} sites are not deployed as asked for", troubled.len(), outcomes.len());
+    (!troubled.is_empty()).then(|| {
+        let fault = Fault::no(message);
+        let fault = first.into_iter().fold(fault, |fault, trouble| fault.cause(trouble.fault.message.clone()));
+        match first.and_then(|trouble| trouble.fault.help.clone()) {
+            Some(help) => fault.help(help),
+            None => fault,
+        }
+    })
+}
+
+/// Tells of each failed site: the log's tail behind a gutter, then the error in the contract's form.
+pub(crate) fn troubles(outcomes: &[Outcome], console: &Console) {
+    let mut errors = Vec::new();
+    for one in outcomes {
+        let Some(trouble) = &one.trouble else { continue };
+        for line in &trouble.tail {
+            console.foreign(&format!("{} │ ", one.site), line);
+        }
+        let mut text = format!("failed to deploy site `{}` to Pages project `{}`", one.site, one.project);
+        for cause in std::iter::once(&trouble.fault.message).chain(&trouble.fault.causes).take(3) {
+            let _ = write!(text, "\n  caused by: {}", foreign::lines(cause).replace('\n', "\n    "));
+        }
+        if let Some(help) = &trouble.fault.help {
+            let _ = write!(text, "\n  help: {}", foreign::lines(help));
+        }
+        errors.push(text);
+    }
+    if console.context().in_actions {
+        let annotations: Vec<Annotation<'_>> =
+            errors.iter().map(|text| Annotation::new(Level::Error, console.tool(), text)).collect();
+        console.annotate(&annotations);
+    } else {
+        for text in &errors {
+            console.status(&format!("error: {text}"));
+        }
+    }
+}
+
+/// Writes the section of the job summary.
+pub(crate) fn summary(outcomes: &[Outcome], console: &Console, shared: &Shared) -> Result<()> {
+    console.summary(shared, |room| {
+        let whole = markdown(outcomes, |_| true);
+        if whole.len() <= room {
+            return whole;
+        }
+        markdown(outcomes, |one| one.status != Status::Passed)
+    })
+}
+
+fn markdown(outcomes: &[Outcome], shown: impl Fn(&Outcome) -> bool) -> String {
+    let live = outcomes.iter().filter(|one| one.status == Status::Passed).count();
+    let mut text = format!("### Sites: {live} of {} live\n\n", outcomes.len());
+    text.push_str("| Site | Result | Address | Files | Uploaded | Time |\n| --- | --- | --- | ---: | ---: | ---: |\n");
+    for one in outcomes.iter().filter(|one| shown(one)) {
+        let reason = one.reason.as_ref().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
+        let alias = one.deployment.as_ref().and_then(|deployment| deployment.alias()).map(str::to_owned);
+        let address = [one.url(), alias].into_iter().flatten().map(|url| link(&url)).collect::<Vec<_>>().join("<br>");
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {address} | {} | {} ({}) | {:.1} s |",
+            cell(&one.site),
+            cell(&format!("{}{reason}", one.status.name())),
+            one.facts.files,
+            one.facts.uploaded,
+            size(one.facts.uploaded_bytes),
+            one.seconds
+        );
+    }
+    text.push('\n');
+    text
+}
+
+/// An address as a link, where it is one; anything else as text.
+fn link(url: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_~%".contains(&byte);
+    if url.starts_with("http") && url.bytes().all(plain) { format!("<{url}>") } else { cell(url) }
+}
+
+/// Appends wrangler's line for each deployed site to `path`, for what reads wrangler's output.
+pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
+    let mut lines = String::new();
+    for (one, deployment) in outcomes.iter().filter_map(|one| Some((one, one.deployment.as_ref()?))) {
+        let commit = deployment.commit();
+        let line = json!({
+            "version": 1, "type": "pages-deploy-detailed", "pages_project": one.project, "deployment_id": deployment.id,
+            "url": deployment.url, "alias": deployment.alias(), "environment": deployment.environment,
+            "production_branch": deployment.production_branch,
+            "deployment_trigger": { "metadata": { "commit_hash": commit.commit_hash } },
+            "timestamp": jiff::Timestamp::now().to_string(),
+        });
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{line}");
+    }
+    let append = || std::fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(lines.as_bytes());
+    append().map_err(|error| Fault::usage(format!("cannot write `{}`", path.display())).cause(error.to_string()))
+}

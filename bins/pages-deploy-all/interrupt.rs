@@ -1,0 +1,83 @@
+//! SIGINT and SIGTERM, noticed once and seen by everybody who waits.
+
+use cli::Exit;
+use fault::{Fault, Result};
+use tokio::sync::watch;
+
+/// Whether somebody wants this run to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupt(watch::Receiver<Option<Exit>>);
+
+impl Interrupt {
+    /// Begins to watch. From now on the signals do not end the process by themselves.
+    pub(crate) fn watch() -> Result<Self> {
+        let (send, receive) = watch::channel(None);
+        let signals =
+            Signals::new().map_err(|error| Fault::temporary("cannot watch for signals").cause(error.to_string()))?;
+        tokio::spawn(async move {
+            let exit = signals.next().await;
+            // Where nobody listens any more the run has ended.
+            let _ = send.send(Some(exit));
+            // The sender stays, or those who wait would take its end for the signal's.
+            std::future::pending::<()>().await;
+        });
+        Ok(Self(receive))
+    }
+
+    /// The exit code it asks for, if it has come.
+    pub(crate) fn seen(&self) -> Option<Exit> {
+        *self.0.borrow()
+    }
+
+    /// Waits until it comes.
+    pub(crate) async fn wait(&self) -> Exit {
+        let mut receive = self.0.clone();
+        loop {
+            if let Some(exit) = *receive.borrow_and_update() {
+                return exit;
+            }
+            if receive.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(self) -> Exit {
+        // Without the handler the system ends the process itself.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Exit::Interrupted
+    }
+}

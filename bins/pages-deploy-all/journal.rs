@@ -1,0 +1,60 @@
+//! What happens, as it happens: records, and a line on stderr for people.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::time::Instant;
+
+use cli::{Console, Stdout};
+use report::{Event, Recorder, Report};
+
+use crate::args::Format;
+
+/// The run's records and the streams they are told on.
+pub(crate) struct Journal<'a> {
+    console: &'a Console,
+    recorder: RefCell<Recorder>,
+    /// Where records go as they happen: `--format jsonl`.
+    lines: Option<RefCell<Stdout>>,
+    started: Instant,
+}
+
+impl<'a> Journal<'a> {
+    /// A journal without records.
+    pub(crate) fn new(console: &'a Console, format: Format) -> Self {
+        let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
+        let recorder = RefCell::new(Recorder::new(run, None, jiff::Timestamp::now));
+        let lines = (format == Format::Jsonl).then(|| RefCell::new(console.result()));
+        Self { console, recorder, lines, started: Instant::now() }
+    }
+
+    /// Records `event`.
+    pub(crate) fn record(&self, event: Event) {
+        let mut recorder = self.recorder.borrow_mut();
+        let record = recorder.record(event);
+        if let Some(lines) = &self.lines {
+            let mut lines = lines.borrow_mut();
+            // A reader that has left is no reason to stop; another error is told when the result is written.
+            let _ = writeln!(lines, "{}", record.line()).and_then(|()| lines.flush());
+        }
+    }
+
+    /// A line about one site.
+    pub(crate) fn say(&self, site: &str, text: &str) {
+        self.console.status(&format!("{site}: {text}"));
+    }
+
+    /// The streams.
+    pub(crate) fn console(&self) -> &Console {
+        self.console
+    }
+
+    /// What the records add up to.
+    pub(crate) fn report(&self) -> Report {
+        self.recorder.borrow().report()
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}

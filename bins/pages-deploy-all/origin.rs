@@ -1,0 +1,213 @@
+//! What the deployments are said to come from: branch and commit, from flags, the workflow or git.
+//!
+//! The branch is always sent: without one Cloudflare takes it for the production branch. A fork's pull request can name its branch
+//! as it likes, so it never decides about production.
+
+use std::path::Path;
+use std::process::Command;
+
+use fault::{Fault, Result};
+use pages::{Origin, WorkTree};
+use runner::{Context, Environment};
+use serde_json::Value;
+
+/// What was found out, before anything is decided.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// `--branch`.
+    pub(crate) flag: Option<String>,
+    /// `GITHUB_HEAD_REF`, `GITHUB_REF_NAME`.
+    pub(crate) head_ref: Option<String>,
+    pub(crate) ref_name: Option<String>,
+    /// `GITHUB_SHA`.
+    pub(crate) sha: Option<String>,
+    /// `GITHUB_REPOSITORY`.
+    pub(crate) repository: Option<String>,
+    /// The event's payload.
+    pub(crate) event: Value,
+    /// What git says, where there is a repository.
+    pub(crate) git: Option<Git>,
+}
+
+/// A git repository as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Git {
+    /// `None` when detached.
+    pub(crate) branch: Option<String>,
+    pub(crate) commit: String,
+    pub(crate) message: String,
+    pub(crate) work_tree: WorkTree,
+}
+
+/// Who vouches for the branch's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// The repository.
+    Own,
+    /// A fork.
+    Fork,
+}
+
+/// Reads the workflow's variables and asks git about `dir`.
+pub(crate) fn gather(flag: Option<&str>, dir: &Path, environment: &Environment, context: &Context) -> Surroundings {
+    let event = environment.get("GITHUB_EVENT_PATH").and_then(|path| std::fs::read(path).ok());
+    Surroundings {
+        flag: flag.map(str::to_owned),
+        head_ref: context.head_ref.clone(),
+        ref_name: context.ref_name.clone(),
+        sha: context.sha.clone(),
+        repository: context.repository.clone(),
+        event: event.and_then(|event| serde_json::from_slice(&event).ok()).unwrap_or_default(),
+        git: git(dir),
+    }
+}
+
+/// Decides branch and commit.
+pub(crate) fn decide(around: &Surroundings) -> Result<(Origin, Trust)> {
+    let from_git = around.git.as_ref().and_then(|git| git.branch.clone());
+    let branch = [&around.flag, &around.head_ref, &around.ref_name, &from_git].into_iter().flatten().next();
+    let branch = branch.cloned().ok_or_else(|| {
+        Fault::usage("it is unknown which branch this is")
+            .cause("no workflow says so, and git is on no branch")
+            .help("name it with --branch")
+    })?;
+    let head = around.event.pointer("/pull_request/head/sha").and_then(Value::as_str);
+    let in_git = around.git.as_ref();
+    // On a pull request GITHUB_SHA and git's HEAD are a merge commit that nobody wrote.
+    let commit = head.or(in_git.map(|git| git.commit.as_str())).or(around.sha.as_deref());
+    let at_head = in_git.filter(|git| commit == Some(git.commit.as_str()));
+    let title = around.event.pointer("/pull_request/title").and_then(Value::as_str);
+    let origin = Origin {
+        branch,
+        commit_hash: commit.map(str::to_owned),
+        commit_message: at_head.map(|git| git.message.clone()).or_else(|| title.map(str::to_owned)),
+        work_tree: in_git.map(|git| git.work_tree),
+    };
+    Ok((origin, trust(around)))
+}
+
+/// Refuses a fork's run that would be production.
+pub(crate) fn check_production(origin: &Origin, trust: Trust, production_branch: Option<&str>) -> Result<()> {
+    if trust == Trust::Own || production_branch.is_some_and(|production| production != origin.branch) {
+        return Ok(());
+    }
+    Err(Fault::permission(format!("a fork's pull request may not deploy the production branch `{}`", origin.branch))
+        .cause("the fork chose the name of its branch")
+        .help("name another one with --branch, `pr-${{ github.event.number }}` for example"))
+}
+
+fn trust(around: &Surroundings) -> Trust {
+    let Some(own) = &around.repository else { return Trust::Own };
+    // `workflow_run` runs on the default branch, whoever caused it.
+    let heads = [
+        ("/pull_request", "/pull_request/head/repo/full_name"),
+        ("/workflow_run", "/workflow_run/head_repository/full_name"),
+    ];
+    for (event, name) in heads {
+        // A deleted fork has no repository any more.
+        let is_own = || around.event.pointer(name).and_then(Value::as_str) == Some(own);
+        if around.event.pointer(event).is_some_and(Value::is_object) && !is_own() {
+            return Trust::Fork;
+        }
+    }
+    Trust::Own
+}
+
+fn git(dir: &Path) -> Option<Git> {
+    let commit = ask_git(dir, &["rev-parse", "HEAD"])?;
+    let branch = ask_git(dir, &["rev-parse", "--abbrev-ref", "HEAD"]).filter(|branch| branch != "HEAD");
+    let message = ask_git(dir, &["show", "-s", "--format=%B"])?;
+    let status = ask_git(dir, &["status", "--porcelain"])?;
+    let work_tree = if status.is_empty() { WorkTree::Clean } else { WorkTree::Dirty };
+    Some(Git { branch, commit, message, work_tree })
+}
+
+/// What git prints, trimmed; `None` without git or outside a repository.
+fn ask_git(dir: &Path, arguments: &[&str]) -> Option<String> {
+    let answer = Command::new("git").arg("-C").arg(dir).args(arguments).output().ok()?;
+    answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::Kind;
+    use pages::WorkTree;
+    use serde_json::json;
+
+    use super::{Git, Surroundings, Trust, check_production, decide};
+
+    fn text(text: &str) -> Option<String> {
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn git(branch: Option<&str>) -> Git {
+        let branch = branch.map(str::to_owned);
+        Git { branch, commit: "merge".to_owned(), message: "Merge".to_owned(), work_tree: WorkTree::Clean }
+    }
+
+    fn pull_request(repository: &str) -> Surroundings {
+        let head = json!({"sha": "theirs", "repo": {"full_name": repository}});
+        Surroundings {
+            head_ref: text("main"),
+            ref_name: text("7/merge"),
+            sha: text("merge"),
+            repository: text("acme/web"),
+            event: json!({"pull_request": {"title": "A change", "head": head}}),
+            git: Some(git(None)),
+            ..Surroundings::default()
+        }
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_workflow_which_wins_over_git() {
+        let mut around = Surroundings {
+            flag: text("flag"),
+            head_ref: text("head"),
+            ref_name: text("ref"),
+            git: Some(git(Some("git"))),
+            ..Surroundings::default()
+        };
+        assert_eq!(decide(&around).unwrap().0.branch, "flag");
+        around.flag = None;
+        assert_eq!(decide(&around).unwrap().0.branch, "head");
+        around.head_ref = None;
+        assert_eq!(decide(&around).unwrap().0.branch, "ref");
+        around.ref_name = None;
+        assert_eq!(decide(&around).unwrap().0.branch, "git");
+    }
+
+    #[test]
+    fn an_unknown_branch_is_an_error_and_not_production() {
+        let fault = decide(&Surroundings { git: Some(git(None)), ..Surroundings::default() }).unwrap_err();
+        assert_eq!(fault.kind, Kind::Usage);
+        assert!(fault.help.unwrap().contains("--branch"));
+    }
+
+    #[test]
+    fn a_pull_request_names_its_own_commit_and_not_the_merge() {
+        let (origin, trust) = decide(&pull_request("acme/web")).unwrap();
+        assert_eq!(trust, Trust::Own);
+        assert_eq!(origin.commit_hash.as_deref(), Some("theirs"));
+        assert_eq!(origin.commit_message.as_deref(), Some("A change"));
+    }
+
+    #[test]
+    fn a_forks_branch_named_main_does_not_reach_production() {
+        let (origin, trust) = decide(&pull_request("mallory/web")).unwrap();
+        assert_eq!(check_production(&origin, trust, Some("main")).unwrap_err().kind, Kind::Permission);
+        assert!(check_production(&origin, trust, None).is_err());
+        assert!(check_production(&origin, trust, Some("live")).is_ok());
+        assert!(check_production(&origin, Trust::Own, Some("main")).is_ok());
+    }
+
+    #[test]
+    fn a_deleted_fork_and_a_forks_workflow_run_are_forks() {
+        let mut around = pull_request("x");
+        around.event = json!({"pull_request": {"head": {"sha": "s", "repo": null}}});
+        assert_eq!(decide(&around).unwrap().1, Trust::Fork);
+        around.event = json!({"workflow_run": {"head_repository": {"full_name": "mallory/web"}}});
+        assert_eq!(decide(&around).unwrap().1, Trust::Fork);
+        around.event = json!({"pull_request": null});
+        assert_eq!(decide(&around).unwrap().1, Trust::Own);
+    }
+}

@@ -1,0 +1,188 @@
+//! Everything before a visitor could see anything: build, read, upload.
+
+use std::time::Instant;
+
+use api::Deadline;
+use fault::{Fault, Kind};
+use futures_util::future::join_all;
+use pages::{Account, Assets, Links, Manifest, Origin, Project, Release, Rules, hash_all, walk};
+use tokio::sync::Semaphore;
+
+use crate::args::Args;
+use crate::build::{self, Variables};
+use crate::configure::Site;
+use crate::journal::Journal;
+use crate::origin::{Trust, check_production};
+use crate::outcome::{Facts, Trouble, trouble};
+
+/// What all sites share.
+pub(crate) struct Kit<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) account: Account,
+    pub(crate) variables: Variables,
+    pub(crate) origin: Origin,
+    pub(crate) trust: Trust,
+    pub(crate) journal: &'a Journal<'a>,
+    /// Builds at once.
+    pub(crate) builds: Semaphore,
+    /// Sites hashed at once: each uses all cores.
+    pub(crate) hashing: Semaphore,
+}
+
+/// A site that only has to be deployed.
+pub(crate) struct Ready<'a> {
+    pub(crate) site: &'a Site,
+    /// `None` in a dry run of a project that would be created.
+    pub(crate) project: Option<Project>,
+    pub(crate) manifest: Manifest,
+    pub(crate) release: Release,
+    pub(crate) facts: Facts,
+    pub(crate) started: Instant,
+}
+
+/// A site that cannot be deployed.
+pub(crate) struct Unready<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) trouble: Trouble,
+    pub(crate) started: Instant,
+}
+
+/// Prepares all sites at once; each ends for itself, so that one run names everything that is wrong.
+pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<Ready<'a>, Unready<'a>>> {
+    join_all(sites.iter().map(|site| async move {
+        let started = Instant::now();
+        kit.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
+        prepare(kit, site, started).await.map_err(|trouble| Unready { site, trouble, started })
+    }))
+    .await
+}
+
+async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Result<Ready<'a>, Trouble> {
+    // A missing project ends a long build early.
+    let (project, (manifest, rules)) = tokio::try_join!(look_up(kit, site), build_and_read(kit, site))?;
+    let account = kit.account.until(Deadline::after(kit.args.running.timeout));
+    let project = match project {
+        None if !kit.args.running.dry_run => Some(create(kit, &account, site).await?),
+        project => project,
+    };
+    let production_branch = project.as_ref().and_then(|project| project.production_branch.as_deref());
+    check_production(&kit.origin, kit.trust, production_branch).map_err(trouble("fork"))?;
+    let facts = match &project {
+        Some(_) => upload(kit, &account, site, &manifest).await.map_err(trouble("upload_failed"))?,
+        None => everything(&manifest),
+    };
+    let configured = site.config.as_ref().map(pages::config::Config::configured);
+    let release = Release::new(&manifest, kit.origin.clone(), &rules, configured.as_ref());
+    Ok(Ready { site, project, manifest, release, facts, started })
+}
+
+async fn look_up(kit: &Kit<'_>, site: &Site) -> Result<Option<Project>, Trouble> {
+    let account = kit.account.until(Deadline::after(kit.args.running.timeout));
+    let project = account.project(&site.project).await.map_err(trouble("project"))?;
+    if project.is_none() && !kit.args.target.create {
+        let fault = Fault::no(format!("the Pages project `{}` does not exist", site.project))
+            .help("create it with --create, or correct `name` in the site's wrangler file or --project-name");
+        return Err(trouble("no_project")(fault));
+    }
+    Ok(project)
+}
+
+async fn create(kit: &Kit<'_>, account: &Account, site: &Site) -> Result<Project, Trouble> {
+    // Before anything is created for a fork.
+    let production_branch = &kit.args.target.production_branch;
+    check_production(&kit.origin, kit.trust, Some(production_branch)).map_err(trouble("fork"))?;
+    let project = account.create_project(&site.project, production_branch).await.map_err(trouble("project"))?;
+    kit.journal.say(&site.name, &format!("created the Pages project `{}`", site.project));
+    Ok(project)
+}
+
+async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules), Trouble> {
+    if let Some(command) = &site.build {
+        let turn = kit.builds.acquire().await;
+        let began = Instant::now();
+        let built = build::run(command, &site.path, &kit.variables).await;
+        drop(turn);
+        built.map_err(|failure| Trouble {
+            code: "build_failed",
+            fault: failure.fault,
+            tail: failure.tail,
+            exit_code: failure.code,
+        })?;
+        kit.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
+    }
+    let turn = kit.hashing.acquire().await;
+    let (site, links_anywhere) = (site.clone(), kit.args.building.follow_outside);
+    let read = tokio::task::spawn_blocking(move || read(&site, links_anywhere)).await;
+    drop(turn);
+    read.unwrap_or_else(|error| Err(Fault::temporary("reading the site was cut off").cause(error.to_string())))
+        .map_err(trouble("invalid_site"))
+}
+
+fn read(site: &Site, links_anywhere: bool) -> fault::Result<(Manifest, Rules)> {
+    if !site.output.is_dir() {
+        return Err(Fault::no(format!("site `{}` has no output: `{}` is not there", site.name, site.output.display()))
+            .help("build it first, or name the folder that its build writes with --output or pages_build_output_dir"));
+    }
+    let links = if links_anywhere { Links::Anywhere } else { Links::Inside(&site.path) };
+    let files = walk(&site.output, links)?;
+    if files.is_empty() {
+        return Err(Fault::no(format!("the output of site `{}` is empty", site.name))
+            .cause(format!("there is no file in `{}`: deploying it would blank the site", site.output.display()))
+            .help("look why its build writes nothing"));
+    }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let manifest = hash_all(vec![files], threads).pop().unwrap_or_else(|| Ok(Manifest::default()))?;
+    Ok((manifest, Rules::read(&site.output)?))
+}
+
+async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manifest) -> fault::Result<Facts> {
+    let assets = Assets::open(account, &site.project).await?;
+    let (files, limit) = (manifest.assets().len(), assets.files_limit().await);
+    if files as u64 > limit {
+        return Err(Fault::no(format!("site `{}` has {files} files, and Pages takes {limit} of it", site.name))
+            .help("leave files out of the output, or ask for a higher limit for the project"));
+    }
+    let missing = assets.missing(manifest).await?;
+    let new = pages::Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
+    if !kit.args.running.dry_run {
+        kit.journal.say(&site.name, &format!("{files} files, {} new ({})", new.files, size(new.bytes)));
+        assets.upload(&missing, |_| {}).await?;
+        keep(kit, &assets, site, manifest).await?;
+    }
+    Ok(Facts { files, size_bytes: manifest.size(), uploaded: new.files, uploaded_bytes: new.bytes })
+}
+
+/// Everything is stored already; without this the store may forget it one day, which is worth a warning and not the deployment.
+async fn keep(kit: &Kit<'_>, assets: &Assets<'_>, site: &Site, manifest: &Manifest) -> fault::Result<()> {
+    match assets.keep(manifest).await {
+        Err(fault) if fault.kind == Kind::Temporary => {
+            kit.journal
+                .console()
+                .warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+fn everything(manifest: &Manifest) -> Facts {
+    let new = manifest.holding(&manifest.hashes());
+    Facts {
+        files: manifest.assets().len(),
+        size_bytes: manifest.size(),
+        uploaded: new.len(),
+        uploaded_bytes: new.iter().map(|asset| asset.file.size).sum(),
+    }
+}
+
+/// Bytes for people.
+pub(crate) fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let bytes_shown = bytes as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes_shown / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes_shown / 1e6),
+        _ => format!("{:.1} GB", bytes_shown / 1e9),
+    }
+}
