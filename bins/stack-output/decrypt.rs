@@ -1,15 +1,19 @@
 //! Opens the secrets that were asked for, with the key of the stack's secrets provider.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use api::Deadline;
 use cli::Console;
 use credentials::Credentials;
 use fault::{Fault, Result};
 use secrecy::SecretString;
+use stack::pulumi::cloud::Name;
 use stack::pulumi::key::Key;
 use stack::pulumi::provider::Provider;
 
 use crate::args::Args;
 use crate::choose::{self, Asked};
+use crate::cloud;
 use crate::gather::Stack;
 
 /// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
@@ -18,23 +22,54 @@ pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Cons
     if sealed.is_empty() {
         return Ok(());
     }
-    let key = match &stack.outputs.provider {
+    let opened = match &stack.outputs.provider {
         Some(Provider::Passphrase { salt }) => {
             let passphrase = passphrase(args, console)?;
-            Key::derive(&passphrase.text, salt).map_err(|fault| fault.help(passphrase.advice))?
+            let key = Key::derive(&passphrase.text, salt).map_err(|fault| fault.help(passphrase.advice))?;
+            with_key(&key, &sealed)?
         }
-        Some(Provider::Service { .. }) => return Err(unreadable(stack, "Pulumi Cloud")),
+        Some(Provider::Service { url, owner, project, stack: name }) => {
+            let name = Name { organization: owner.clone(), project: project.clone(), stack: name.clone() };
+            cli::block_on(by_service(stack, url, &name, &sealed, args, console))??
+        }
         Some(Provider::Cloud { url, .. }) => {
             let service = url.split_once("://").map_or("a key service", |(scheme, _)| scheme).to_owned();
             return Err(unreadable(stack, &service));
         }
-        Some(Provider::Other(name)) => return Err(unreadable(stack, &name.clone())),
+        Some(Provider::Other(name)) => return Err(unreadable(stack, name)),
         None => {
             return Err(Fault::usage(format!("{} holds secrets but does not say who encrypted them", stack.name))
                 .help("read it with the `pulumi` program"));
         }
     };
-    stack.outputs.open(|ciphertext| if sealed.contains(ciphertext) { key.open(ciphertext).map(Some) } else { Ok(None) })
+    stack.outputs.open(|ciphertext| Ok(opened.get(ciphertext).cloned()))
+}
+
+/// Plaintexts by ciphertext.
+type Opened = BTreeMap<String, Vec<u8>>;
+
+fn with_key(key: &Key, sealed: &BTreeSet<String>) -> Result<Opened> {
+    let opened = sealed.iter().map(|ciphertext| Ok((ciphertext.clone(), key.open(ciphertext)?)));
+    opened.collect::<Result<_>>().map_err(|fault| fault.context("cannot decrypt a secret of the stack"))
+}
+
+async fn by_service(
+    stack: &Stack,
+    url: &str,
+    name: &Name,
+    sealed: &BTreeSet<String>,
+    args: &Args,
+    console: &Console,
+) -> Result<Opened> {
+    let read_from = stack.cloud.as_ref().map(|(url, _)| url.as_str());
+    let url = cloud::unsealer(url, read_from, console.environment())?;
+    let cloud = cloud::sign_in(&url, args, console).await?;
+    let ciphertexts: Vec<String> = sealed.iter().cloned().collect();
+    let opened = cloud.decrypt(name, &ciphertexts).await?;
+    if let Some((_, name)) = &stack.cloud {
+        cloud.log_decryption(name).await;
+    }
+    Ok(opened)
 }
 
 fn unreadable(stack: &Stack, provider: &str) -> Fault {

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use cli::Console;
 use fault::{Fault, Result};
+use stack::pulumi::cloud::Name;
+use stack::pulumi::project::Reference;
 use stack::{Dialect, Document, Outputs, Secrets, source};
 
 use crate::args::Args;
+use crate::cloud;
 use crate::locate::{Place, nowhere};
 
 /// A stack and its outputs.
@@ -16,6 +19,8 @@ pub(crate) struct Stack {
     pub(crate) name: String,
     /// Its outputs; secrets are closed.
     pub(crate) outputs: Outputs,
+    /// The Pulumi Cloud it was read from.
+    pub(crate) cloud: Option<(String, Name)>,
 }
 
 /// Reads the stack at `place`.
@@ -28,15 +33,31 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
             let file = store.state(reference, project.as_deref())?;
             (format!("the stack `{}`", reference.stack), source::file(&file, secrets)?)
         }
+        Place::Cloud { url, reference, project } => {
+            return cli::block_on(of_cloud(url, reference, project.as_deref(), args, console))?;
+        }
         Place::Terraform { file, workspace } => {
             (format!("the workspace `{workspace}`"), terraform(file, workspace, secrets)?)
         }
     };
     match document {
-        Document::Outputs(outputs, _) => Ok(Stack { name, outputs }),
+        Document::Outputs(outputs, _) => Ok(Stack { name, outputs, cloud: None }),
         Document::Encrypted(_) => Err(Fault::usage(format!("{name} is encrypted by OpenTofu"))
             .help("pipe the outputs: tofu output -json | stack-output --state - NAME")),
     }
+}
+
+async fn of_cloud(
+    url: &str,
+    reference: &Reference,
+    project: Option<&str>,
+    args: &Args,
+    console: &Console,
+) -> Result<Stack> {
+    let cloud = cloud::sign_in(url, args, console).await?;
+    let name = cloud::name(reference, project, url, &cloud, console.environment()).await?;
+    let outputs = cloud.outputs(&name).await?;
+    Ok(Stack { name: format!("the stack `{name}`"), outputs, cloud: Some((url.to_owned(), name)) })
 }
 
 fn stdin(args: &Args, console: &Console, secrets: Secrets) -> Result<Document> {

@@ -10,6 +10,7 @@ use stack::pulumi::store::Directory;
 use stack::terraform::local;
 
 use crate::args::{Args, Source};
+use crate::cloud;
 
 /// Where a state stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) enum Place {
     File(PathBuf),
     /// A Pulumi store on a disk.
     Store { store: Directory, reference: Reference, project: Option<String> },
+    /// Pulumi Cloud at an address.
+    Cloud { url: String, reference: Reference, project: Option<String> },
     /// A local Terraform state.
     Terraform { file: PathBuf, workspace: String },
 }
@@ -40,13 +43,19 @@ pub(crate) fn place(args: &Args, console: &Console) -> Result<Place> {
     if args.source.backend.is_none() && is_terraform && project.as_ref().is_none_or(|it| it.directory() != directory) {
         return Ok(terraform(&args.source, environment, &directory, &data_dir));
     }
-    if project.is_none() && args.source.backend.is_none() {
+    if project.is_none() && args.source.backend.is_none() && !is_full_name(&args.source, environment) {
         if !console.stdin_is_terminal() && args.source.stack.is_none() && args.source.cwd.is_none() {
             return Ok(Place::Stdin);
         }
         return Err(nowhere(&directory));
     }
     pulumi(&args.source, environment, &directory, project.as_ref())
+}
+
+/// Whether the stack is named so that no project file is needed: organization/project/stack.
+fn is_full_name(source: &Source, environment: &Environment) -> bool {
+    let name = source.stack.as_deref().or_else(|| environment.get("PULUMI_STACK"));
+    name.is_some_and(|name| name.split('/').count() == 3)
 }
 
 /// Says that there is nothing to read.
@@ -83,21 +92,27 @@ fn terraform(source: &Source, environment: &Environment, directory: &Path, data_
 
 fn pulumi(source: &Source, environment: &Environment, directory: &Path, project: Option<&Project>) -> Result<Place> {
     let of_project = || project.and_then(|project| Some((project.backend.as_deref()?, project.directory())));
+    let account = cloud::account(environment);
+    let address = cloud::address(environment);
     let given = source.backend.as_deref().map(|url| (url, directory));
-    let (url, base) = given.or_else(of_project).ok_or_else(|| {
-        Fault::usage("the stack's backend is Pulumi Cloud, which cannot be read yet").help("add --backend or --state")
-    })?;
-    let home = environment.get("HOME").map(Path::new);
-    let Some(rest) = url.strip_prefix("file://") else {
-        return Err(Fault::usage(format!("cannot read the backend `{}`", scheme(url)))
-            .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME"));
-    };
-    let store = Directory::of_url(rest, home, base);
-    let pulumi_home = environment.get("PULUMI_HOME").map(PathBuf::from).or_else(|| Some(home?.join(".pulumi")));
-    let selected = || project?.selected_stack(pulumi_home.as_deref()?, url);
+    let logged_in = || account.current().map(|url| (url, directory));
+    let (url, base) = given.or_else(of_project).or_else(logged_in).unwrap_or((&address, directory));
+    let selected = || project?.selected_stack(cloud::home(environment)?.as_path(), url);
     let named = source.stack.clone().or_else(|| environment.get("PULUMI_STACK").map(str::to_owned));
-    let reference: Reference = named.or_else(selected).ok_or_else(no_stack)?.parse()?;
-    Ok(Place::Store { store, reference, project: project.map(|project| project.name.clone()) })
+    let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<Reference>();
+    let project = project.map(|project| project.name.clone());
+    let home = environment.get("HOME").map(Path::new);
+    match url.split_once("://") {
+        Some(("file", rest)) => {
+            Ok(Place::Store { store: Directory::of_url(rest, home, base), reference: reference()?, project })
+        }
+        Some(("https" | "http", _)) => {
+            Ok(Place::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
+        }
+        _ => Err(Fault::usage(format!("cannot read the Pulumi backend `{}`", scheme(url).escape_debug()))
+            .cause("file:// and https:// can be read")
+            .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME")),
+    }
 }
 
 fn no_stack() -> Fault {

@@ -2,6 +2,7 @@
 
 mod args;
 mod choose;
+mod cloud;
 mod decrypt;
 mod emit;
 mod gather;
