@@ -6,6 +6,7 @@
 
 mod escape;
 mod place;
+mod timeline;
 
 pub use escape::{cell, code, fence};
 
@@ -58,8 +59,10 @@ fn render(report: &Report, limits: &Limits) -> String {
     blocks.extend(doubts(report));
     blocks.extend(troubles(report, limits));
     blocks.extend(logs(report, limits));
-    blocks.extend(stages(report, limits));
+    // A single stage with a table of its own needs no table of stages.
+    blocks.extend(stages(report, limits).filter(|_| !matches!(report.stages.as_slice(), [one] if has_results(one))));
     blocks.extend(report.stages.iter().filter(|stage| has_results(stage)).filter_map(|stage| results(stage, limits)));
+    blocks.extend(timeline::timeline(report, limits.items));
     blocks.push(footer(report, limits));
     blocks.join("\n\n") + "\n"
 }

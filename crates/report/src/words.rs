@@ -64,8 +64,9 @@ fn detail(key: &str, value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => Some(if let Some(what) = key.strip_suffix("_seconds") {
             format!("{} {}", one_line(&what.replace('_', " ")), seconds(number.as_f64()?))
-        } else if key.ends_with("_bytes") {
-            bytes(number.as_f64()?)
+        } else if let Some(what) = key.strip_suffix("_bytes") {
+            let size = bytes(number.as_f64()?);
+            if what == "size" { size } else { format!("{size} {}", one_line(&what.replace('_', " "))) }
         } else {
             format!("{number} {words}")
         }),

@@ -36,6 +36,21 @@ fn a_failing_section_says_why_and_where_first() {
     |:--|:-:|--:|:--|
     | Build | ❌ | 1.2 s | ✅ Django container 0.8 s · ❌ **Worker container 0.4 s** · ✅ coffee-shop site 1.2 s |
 
+    <details><summary>⏱ Where the 1.2 s went</summary>
+
+    ```mermaid
+    gantt
+      dateFormat x
+      axisFormat %s s
+      todayMarker off
+      section Build
+      ✓ Django container 0.8 s :done, 10, 810
+      ✗ Worker container 0.4 s :crit, 10, 410
+      ✓ coffee-shop site 1.2 s :done, 0, 1200
+    ```
+
+    </details>
+
     <sub>preflight-report 0.1.0 · exit code 1</sub>
     "#);
 }
@@ -56,10 +71,6 @@ fn a_deployment_links_its_results() {
     | | Check | Why | Where |
     |:-:|:--|:--|:--|
     | ❌ | **Sites** › docs | no files in sites/docs/dist |  |
-
-    | Stage | | Time | Checks |
-    |:--|:-:|--:|:--|
-    | Sites | ❌ | – | 1 failed, 1 passed |
 
     | | Sites | Time | Result | Details |
     |:-:|:--|--:|:--|:--|
