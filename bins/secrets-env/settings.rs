@@ -117,7 +117,7 @@ impl Settings {
             Login::Token(token) => line("token", kind(token), &token.origin),
             Login::Identity(identity) => line("identity", &identity.value, &identity.by),
             Login::Nothing => {
-                line("token", "none", "no --token-file, DOPPLER_TOKEN, DOPPLER_IDENTITY_ID or `doppler login`")
+                line("token", "none", "no --token-file, DOPPLER_TOKEN, DOPPLER_IDENTITY_ID or `doppler login`");
             }
         }
         match &self.project {
