@@ -66,6 +66,8 @@ pub(crate) enum Outcome {
     Ran(Ending, Option<Cut>),
     /// The command succeeded, and a check did not.
     Unhealthy(Unhealthy),
+    /// The command succeeded, and we were told to stop before its checks had passed.
+    Unchecked(Told),
     /// It failed, and the way back was gone.
     RolledBack(Box<Self>, Side),
 }
@@ -227,8 +229,11 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             ran if ran.is_success() => ward.recovers(care).await.map_or_else(Outcome::Unhealthy, |()| ran.clone()),
             _ => ran,
         };
-        if !outcome.is_failure() || self.stop.told().is_some() {
-            return outcome;
+        match (&outcome, self.stop.told()) {
+            (Outcome::Unhealthy(_), Some(told)) => return Outcome::Unchecked(told),
+            (_, Some(_)) => return outcome,
+            (_, None) if !outcome.is_failure() => return outcome,
+            (_, None) => {}
         }
         for diagnosis in &care.diagnoses {
             self.observer.follows(host, &format!("diagnosis {}", diagnosis.name));

@@ -57,6 +57,10 @@ pub(crate) fn judge(target: &Target, outcome: &Outcome) -> Judgement {
             format!("not changed: {} came first", told.name()),
         ),
         Outcome::Ran(ending, cut) => ran(&ending.verdict, *cut),
+        Outcome::Unchecked(told) => {
+            let text = format!("the command succeeded, and {} came before its checks had passed", told.name());
+            Judgement::new(Status::Cancelled, told.exit(), "interrupted", text)
+        }
         Outcome::Unhealthy(unhealthy) => checked(unhealthy),
         Outcome::RolledBack(from, side) => rolled_back(judge(target, from), side),
     }

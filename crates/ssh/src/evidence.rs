@@ -21,9 +21,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The same for a server whose keys came with its address: to show another one is to have changed it.
+    /// The same for a server whose keys came with its address: to show another one is to have changed it. A jump host's key is
+    /// not in this client's log, and stays unknown.
     pub(crate) fn of(mut self, target: &Target) -> Self {
-        if self.cause == Cause::UnknownHostKey && !target.host_keys.is_empty() {
+        if self.cause == Cause::UnknownHostKey && self.host_key.is_some() && !target.host_keys.is_empty() {
             self.cause = Cause::ChangedHostKey;
         }
         self
@@ -245,6 +246,15 @@ mod tests {
             (found.cause, found.text.as_str()),
             (Cause::Authentication, "jump@b: Permission denied (publickey).")
         );
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_jump_host_is_not_taken_for_a_changed_one_of_the_target() {
+        let key = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU";
+        let target = crate::inventory::of_line(&format!("web1 {key}")).unwrap();
+        let jump = "No ED25519 host key is known for jump and you have requested strict checking.\n";
+        assert_eq!(refusal("", jump).of(&target).cause, Cause::UnknownHostKey);
+        assert_eq!(refusal(UNKNOWN, "").of(&target).cause, Cause::ChangedHostKey);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod conversation;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -54,6 +55,9 @@ pub struct OpenSsh {
 /// How often a server that drops the connection before the login is tried: it may be at its limit of unfinished logins.
 const ATTEMPTS: u32 = 3;
 
+/// How long a server may take until the next one's handshake begins beside it.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+
 impl OpenSsh {
     /// Writes what the client reads, and starts the agent where there is a key.
     ///
@@ -99,6 +103,22 @@ impl OpenSsh {
         if let Some(agent) = self.agent {
             agent.stop().await;
         }
+    }
+
+    /// One attempt, in its turn. Who takes long is silent and does not compute: it no longer keeps the others waiting.
+    async fn shake_hands(
+        &self,
+        target: &Target,
+        program: &Program,
+        unwanted: &[String],
+    ) -> Result<Conversation, Refusal> {
+        let permit = self.handshakes.acquire().await;
+        let mut attempt = pin!(self.attempt(target, program, unwanted));
+        if let Ok(result) = tokio::time::timeout(HANDSHAKE, &mut attempt).await {
+            return result;
+        }
+        drop(permit);
+        attempt.await
     }
 
     async fn attempt(&self, target: &Target, program: &Program, unwanted: &[String]) -> Result<Conversation, Refusal> {
@@ -168,11 +188,7 @@ impl Transport for OpenSsh {
         let mut unwanted = Vec::new();
         let mut first_key: Option<Refusal> = None;
         loop {
-            let result = {
-                let _permit = self.handshakes.acquire().await;
-                self.attempt(target, program, &unwanted).await
-            };
-            let refusal = match result {
+            let refusal = match self.shake_hands(target, program, &unwanted).await {
                 Ok(conversation) => return Ok(conversation),
                 Err(refusal) => refusal,
             };
