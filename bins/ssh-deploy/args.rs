@@ -12,24 +12,29 @@ use crate::deploy::{Wait, pause};
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
-  [user@]host[:port] [HOST-KEY], one a line; IPv6 in brackets where a port follows; or JSON: a text, a list of texts or of
-  objects {host, user, port, host_key, name, labels}, or an object of names to these. HOST-KEY and host_key are a public key
-  (`ssh-ed25519 AAAA…`) or its fingerprint (`SHA256:…`).
+  [user@]host[:port] [HOST-KEY], one a line; IPv6 in brackets where a port follows; or JSON: a text,
+  a list of texts or of objects {host, user, port, host_key, name, labels}, or an object of names to
+  these. HOST-KEY and host_key are a public key (`ssh-ed25519 AAAA…`) or its fingerprint
+  (`SHA256:…`).
 
 What is changed:
-  Nothing, on any host, unless every host is reached, known, logged in to and ready. Then COMMAND runs on all of them under
-  `bash -euo pipefail` (`sh -eu` where there is no bash), its stdin /dev/null. When this program ends, however it ends, so does
-  what it runs. Nothing is left on the hosts; here, only a folder without secrets in the temporary folder, and only after SIGKILL.
+  Nothing, on any host, unless every host is reached, known, logged in to and ready. Then COMMAND
+  runs on all of them under `bash -euo pipefail` (`sh -eu` where there is no bash), its stdin
+  /dev/null. When this program ends, however it ends, so does what it runs. Nothing is left on the
+  hosts; here, only a folder without secrets in the temporary folder, and only after SIGKILL.
 
 Environment:
   SSH_PRIVATE_KEY      the key, else a secret of that name in Doppler, else your own agent and files
   SSH_KEY_PASSPHRASE   its passphrase
-  SSH_KNOWN_HOSTS      the lines of a known-hosts file, else a secret of that name in Doppler, else your own files
+  SSH_KNOWN_HOSTS      the lines of a known-hosts file, else a secret of that name in Doppler, else your
+                       own files
   DOPPLER_TOKEN        signs in to Doppler
 
 Exit codes:
-  0 done on every host · 1 it failed on a host · 2 wrong usage · 75 a host cannot be reached, try again later · 77 a host key is
-  unknown or changed, or the key is refused · 130, 143 interrupted, after the hosts were told to stop
+  0 done on every host · 1 it failed on a host · 2 wrong usage
+  75 a host cannot be reached, try again later
+  77 a host key is unknown or changed, or the key is refused
+  130, 143 interrupted, after the hosts were told to stop
 
 Examples:
   ssh-deploy --user deploy web1.example.org -- 'cd /opt/app && ./deploy.sh'
