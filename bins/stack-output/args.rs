@@ -17,7 +17,8 @@ Environment:
   DOPPLER_TOKEN                   fetches credentials that are missing above
 
 Exit codes:
-  0 printed · 1 no such output, stack or value · 2 wrong usage or a broken state · 75 try again later · 77 not permitted
+  0 printed · 1 no such output, stack or value · 2 wrong usage or a broken state
+  75 try again later · 77 not permitted
 
 Examples:
   stack-output django_server_ip --cwd infra
