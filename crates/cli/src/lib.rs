@@ -25,7 +25,7 @@ pub use stdout::Stdout;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Shared {
     /// Write no section to the job summary
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, hide_short_help = true, help_heading = "Output")]
     pub no_summary: bool,
 
     /// Print a man page or shell completions for this program
