@@ -9,12 +9,13 @@ use cli::{Shared, Tool};
 
 const AFTER_HELP: &str = "\
 What it does:
-  First, for all sites: build, hash, upload what Cloudflare does not have. No visitor sees anything of that, and one
-  failure ends it there. Then all deployments are created together, waited for, and looked at over HTTP.
+  First, for all sites: build, hash, upload what Cloudflare does not have. No visitor sees anything
+  of that, and one failure ends it there. Then all deployments are created together, waited for, and
+  looked at over HTTP.
 
 Environment:
-  CLOUDFLARE_API_TOKEN   with the permission \"Cloudflare Pages: Edit\"; read from Doppler where it is not set
-  CLOUDFLARE_ACCOUNT_ID  the account; read from Doppler where it is not set
+  CLOUDFLARE_API_TOKEN   with the permission \"Cloudflare Pages: Edit\"; else read from Doppler
+  CLOUDFLARE_ACCOUNT_ID  the account; else read from Doppler
   DOPPLER_TOKEN          where the two are read from, by name
   CLOUDFLARE_API_BASE_URL
                          another address of Cloudflare's API (https, or http to loopback)
@@ -22,13 +23,14 @@ Environment:
                          a file that gets wrangler's line `pages-deploy-detailed` for each site
 
 Exit codes:
-  0 every site is live · 1 a site failed · 2 wrong usage, or a configuration that cannot be understood
-  3 a deployment did not come to an end · 75 try again later · 77 not permitted · 130, 143 interrupted
+  0 every site is live · 1 a site failed · 2 wrong usage, or a configuration not understood
+  3 a deployment did not come to an end · 75 try again later · 77 not permitted
+  130, 143 interrupted
 
 Examples:
   pages-deploy-all sites
   pages-deploy-all sites --only docs --dry-run
-  pages-deploy-all sites --build 'pnpm build' --output dist --project-name 'acme-{site}' --format json";
+  pages-deploy-all sites --build 'pnpm build' --output dist --project-name 'acme-{site}'";
 
 /// Build and deploy every site of a folder to Cloudflare Pages, all of them or none
 ///
@@ -54,7 +56,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) running: Running,
 
-    /// How to print the result
+    /// The form of the result
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
@@ -71,23 +73,23 @@ pub(crate) struct Selection {
     pub(crate) only: Vec<String>,
 
     /// Leave these sites out
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) except: Vec<String>,
 }
 
 /// How they are built.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Build")]
+#[command(next_help_heading = "Sites")]
 pub(crate) struct Building {
     /// Run this in each site instead of its `build` script
     #[arg(long, value_name = "COMMAND", conflicts_with = "no_build")]
     pub(crate) build: Option<String>,
 
     /// Deploy what is there
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_build: bool,
 
-    /// The folder that the build writes, in each site [default: `pages_build_output_dir`, else dist]
+    /// The folder that a build writes [default: the wrangler file's, else dist]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) output: Option<String>,
 
@@ -96,7 +98,7 @@ pub(crate) struct Building {
     pub(crate) build_env: Vec<String>,
 
     /// Builds at once [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// Publish what links lead to outside their site
@@ -106,7 +108,7 @@ pub(crate) struct Building {
 
 /// Where they go.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Target")]
+#[command(next_help_heading = "Deployment")]
 pub(crate) struct Target {
     /// The Pages project of each site; `{site}` and `{env}` are filled in
     #[arg(long, value_name = "TEMPLATE")]
@@ -116,7 +118,7 @@ pub(crate) struct Target {
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) env: Option<String>,
 
-    /// The branch they are deployed for [default: the workflow's, else git's]
+    /// The branch to deploy for [default: the workflow's, else git's]
     #[arg(long, value_name = "BRANCH")]
     pub(crate) branch: Option<String>,
 
@@ -138,7 +140,7 @@ pub(crate) struct Running {
     pub(crate) dry_run: bool,
 
     /// Where one site fails, put the others back
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) atomic: bool,
 
     /// Look at this many paths of each deployed site
@@ -150,7 +152,7 @@ pub(crate) struct Running {
     pub(crate) probe_path: Vec<String>,
 
     /// How many seconds uploads, and then deployments, may take
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds, hide_short_help = true)]
     pub(crate) timeout: Duration,
 }
 
