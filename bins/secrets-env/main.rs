@@ -1,6 +1,6 @@
 //! Runs a command with a Doppler config's secrets, or hands them to a pipe or to later steps.
 //!
-//! Gather ([`gather`]: settings, sign-in, one read), decide ([`select`], [`gate`], [`format`]: pure), act ([`emit`], [`run`]).
+//! Gather ([`gather`]: settings, sign-in, one read), decide ([`select`], [`gate`], [`mod@format`]: pure), act ([`emit`], [`run`]).
 //! No value is printed, exported or handed to a process before its masks have been told to the runner.
 
 mod args;

@@ -1,7 +1,7 @@
 //! Pulumi, Terraform and OpenTofu state: named outputs, each plain or secret.
 //!
 //! [`outputs::document`] reads any of their documents from a stream; [`pulumi`] and [`terraform`] know where states stand;
-//! [`select`] finds what was asked for; [`print`] writes it as `pulumi stack output` and `terraform output` do.
+//! [`select`] finds what was asked for; [`mod@print`] writes it as `pulumi stack output` and `terraform output` do.
 
 mod json;
 pub mod kind;
