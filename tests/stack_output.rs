@@ -1,5 +1,6 @@
 //! `stack-output`, as a workflow's step and as a filter in a shell runs it.
 
+mod backends;
 mod cloud;
 mod pulumi;
 mod terraform;

@@ -10,17 +10,22 @@ use secrecy::SecretString;
 use stack::pulumi::cloud::Name;
 use stack::pulumi::key::Key;
 use stack::pulumi::provider::Provider;
+use stack::terraform::remote::Remote;
 
 use crate::args::Args;
 use crate::choose::{self, Asked};
 use crate::cloud;
-use crate::gather::Stack;
+use crate::gather::{Origin, Stack};
 
 /// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
 pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Console) -> Result<()> {
     let sealed = choose::sealed(stack, asked, args)?;
     if sealed.is_empty() {
         return Ok(());
+    }
+    if let Origin::Remote(remote) = &stack.origin {
+        let opened = cli::block_on(by_remote(remote, &sealed))??;
+        return stack.outputs.open(|id| Ok(opened.get(id).cloned()));
     }
     let opened = match &stack.outputs.provider {
         Some(Provider::Passphrase { salt }) => {
@@ -61,13 +66,24 @@ async fn by_service(
     args: &Args,
     console: &Console,
 ) -> Result<Opened> {
-    let read_from = stack.cloud.as_ref().map(|(url, _)| url.as_str());
+    let (read_from, read_name) = match &stack.origin {
+        Origin::Cloud(url, name) => (Some(url.as_str()), Some(name)),
+        _ => (None, None),
+    };
     let url = cloud::unsealer(url, read_from, console.environment())?;
     let cloud = cloud::sign_in(&url, args, console).await?;
     let ciphertexts: Vec<String> = sealed.iter().cloned().collect();
     let opened = cloud.decrypt(name, &ciphertexts).await?;
-    if let Some((_, name)) = &stack.cloud {
+    if let Some(name) = read_name {
         cloud.log_decryption(name).await;
+    }
+    Ok(opened)
+}
+
+async fn by_remote(remote: &Remote, ids: &BTreeSet<String>) -> Result<Opened> {
+    let mut opened = Opened::new();
+    for id in ids {
+        opened.insert(id.clone(), remote.sensitive(id).await?);
     }
     Ok(opened)
 }

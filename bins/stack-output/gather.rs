@@ -6,9 +6,12 @@ use cli::Console;
 use fault::{Fault, Result};
 use stack::pulumi::cloud::Name;
 use stack::pulumi::project::Reference;
+use stack::terraform::remote::Remote;
 use stack::{Dialect, Document, Outputs, Secrets, source};
 
 use crate::args::Args;
+use crate::aws;
+use crate::backends;
 use crate::cloud;
 use crate::locate::{Place, nowhere};
 
@@ -19,8 +22,19 @@ pub(crate) struct Stack {
     pub(crate) name: String,
     /// Its outputs; secrets are closed.
     pub(crate) outputs: Outputs,
-    /// The Pulumi Cloud it was read from.
-    pub(crate) cloud: Option<(String, Name)>,
+    /// Who else has a part in it.
+    pub(crate) origin: Origin,
+}
+
+/// The service that outputs were read from, where secrets are opened there too.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// None, or one that only holds bytes.
+    Bytes,
+    /// Pulumi Cloud: its address and the stack's full name.
+    Cloud(String, Name),
+    /// HCP Terraform.
+    Remote(Remote),
 }
 
 /// Reads the stack at `place`.
@@ -36,12 +50,26 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         Place::Cloud { url, reference, project } => {
             return cli::block_on(of_cloud(url, reference, project.as_deref(), args, console))?;
         }
+        Place::Bucket { place, reference, project } => {
+            let name = format!("the stack `{}`", reference.stack);
+            let body = cli::block_on(aws::pulumi_state(place, reference, project.as_deref(), args, console))??;
+            let document = source::stream(body.as_slice(), &name, secrets)?.0;
+            (name, document)
+        }
+        Place::Backend { backend, workspace } => {
+            return cli::block_on(backends::read(backend, workspace, secrets, args, console))?;
+        }
         Place::Terraform { file, workspace } => {
             (format!("the workspace `{workspace}`"), terraform(file, workspace, secrets)?)
         }
     };
+    of_document(name, document)
+}
+
+/// A stack of the outputs in a document.
+pub(crate) fn of_document(name: String, document: Document) -> Result<Stack> {
     match document {
-        Document::Outputs(outputs, _) => Ok(Stack { name, outputs, cloud: None }),
+        Document::Outputs(outputs, _) => Ok(Stack { name, outputs, origin: Origin::Bytes }),
         Document::Encrypted(_) => Err(Fault::usage(format!("{name} is encrypted by OpenTofu"))
             .help("pipe the outputs: tofu output -json | stack-output --state - NAME")),
     }
@@ -57,7 +85,7 @@ async fn of_cloud(
     let cloud = cloud::sign_in(url, args, console).await?;
     let name = cloud::name(reference, project, url, &cloud, console.environment()).await?;
     let outputs = cloud.outputs(&name).await?;
-    Ok(Stack { name: format!("the stack `{name}`"), outputs, cloud: Some((url.to_owned(), name)) })
+    Ok(Stack { name: format!("the stack `{name}`"), outputs, origin: Origin::Cloud(url.to_owned(), name) })
 }
 
 fn stdin(args: &Args, console: &Console, secrets: Secrets) -> Result<Document> {

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use cli::Console;
 use fault::{Fault, Result};
 use runner::Environment;
+use stack::pulumi::bucket;
 use stack::pulumi::project::{Project, Reference};
 use stack::pulumi::store::Directory;
 use stack::terraform::local;
+use stack::terraform::pointer::Backend;
 
 use crate::args::{Args, Source};
 use crate::cloud;
@@ -23,8 +25,12 @@ pub(crate) enum Place {
     Store { store: Directory, reference: Reference, project: Option<String> },
     /// Pulumi Cloud at an address.
     Cloud { url: String, reference: Reference, project: Option<String> },
+    /// A Pulumi store in a bucket.
+    Bucket { place: bucket::Place, reference: Reference, project: Option<String> },
     /// A local Terraform state.
     Terraform { file: PathBuf, workspace: String },
+    /// A Terraform backend elsewhere.
+    Backend { backend: Backend, workspace: String },
 }
 
 /// Where the state that the arguments mean stands.
@@ -41,7 +47,7 @@ pub(crate) fn place(args: &Args, console: &Console) -> Result<Place> {
     let project = Project::find(&directory)?;
     let is_terraform = local::is_here(&directory, &data_dir);
     if args.source.backend.is_none() && is_terraform && project.as_ref().is_none_or(|it| it.directory() != directory) {
-        return Ok(terraform(&args.source, environment, &directory, &data_dir));
+        return terraform(&args.source, environment, &directory, &data_dir);
     }
     if project.is_none() && args.source.backend.is_none() && !is_full_name(&args.source, environment) {
         if !console.stdin_is_terminal() && args.source.stack.is_none() && args.source.cwd.is_none() {
@@ -84,10 +90,27 @@ fn directory(source: &Source) -> Result<PathBuf> {
     Ok(absolute)
 }
 
-fn terraform(source: &Source, environment: &Environment, directory: &Path, data_dir: &Path) -> Place {
+fn terraform(source: &Source, environment: &Environment, directory: &Path, data_dir: &Path) -> Result<Place> {
     let variable = source.stack.as_deref().or_else(|| environment.get("TF_WORKSPACE"));
     let workspace = local::workspace(variable, data_dir);
-    Place::Terraform { file: local::state(directory, &workspace), workspace }
+    if workspace.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(Fault::usage(format!("`{}` cannot be a workspace", workspace.escape_debug())));
+    }
+    Ok(match Backend::read(data_dir)? {
+        None => Place::Terraform { file: local::state(directory, &workspace), workspace },
+        Some(backend) if backend.kind == "local" => {
+            let file =
+                directory.join(match (workspace.as_str(), backend.text("path"), backend.text("workspace_dir")) {
+                    ("default", Some(path), _) => PathBuf::from(path),
+                    (name, _, Some(folder)) if name != "default" => {
+                        Path::new(folder).join(name).join("terraform.tfstate")
+                    }
+                    _ => local::state(directory, &workspace),
+                });
+            Place::Terraform { file, workspace }
+        }
+        Some(backend) => Place::Backend { backend, workspace },
+    })
 }
 
 fn pulumi(source: &Source, environment: &Environment, directory: &Path, project: Option<&Project>) -> Result<Place> {
@@ -109,8 +132,9 @@ fn pulumi(source: &Source, environment: &Environment, directory: &Path, project:
         Some(("https" | "http", _)) => {
             Ok(Place::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }
+        Some(("s3", _)) => Ok(Place::Bucket { place: bucket::Place::of_url(url)?, reference: reference()?, project }),
         _ => Err(Fault::usage(format!("cannot read the Pulumi backend `{}`", scheme(url).escape_debug()))
-            .cause("file:// and https:// can be read")
+            .cause("file://, s3:// and https:// can be read")
             .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME")),
     }
 }

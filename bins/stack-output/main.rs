@@ -1,6 +1,8 @@
 //! Prints the outputs of a Pulumi, Terraform or OpenTofu stack.
 
 mod args;
+mod aws;
+mod backends;
 mod choose;
 mod cloud;
 mod decrypt;

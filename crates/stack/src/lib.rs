@@ -9,6 +9,7 @@ pub mod outputs;
 pub mod path;
 pub mod print;
 pub mod pulumi;
+pub mod s3;
 pub mod select;
 pub mod source;
 mod state;

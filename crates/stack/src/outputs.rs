@@ -96,6 +96,14 @@ impl Outputs {
     /// # Errors
     /// As `open`; a plaintext that is no JSON text.
     pub fn open(&mut self, open: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<()> {
+        let dialect = self.dialect;
+        let open = |sealed: &str| {
+            let Some(text) = open(sealed)? else { return Ok(None) };
+            match dialect {
+                Dialect::Pulumi => signature::plaintext(&text).map(Some),
+                Dialect::Terraform => Ok(Some(terraform::value(parse(&text)?))),
+            }
+        };
         for (name, output) in &mut self.named {
             let value = std::mem::replace(&mut output.value, Value::Null);
             output.value = signature::opened(value, &open)

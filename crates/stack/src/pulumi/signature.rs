@@ -95,14 +95,14 @@ fn secret(map: &BTreeMap<String, Json>, ciphertext: Ciphertext) -> Result<Value>
     Ok(Value::Secret(secret))
 }
 
-/// The same value with each sealed secret opened by `open`, from ciphertext to plaintext, but those it answers `None` for.
+/// The same value with each sealed secret opened by `open`, but those it answers `None` for.
 ///
 /// # Errors
-/// As `open`, and as [`plaintext`].
-pub(crate) fn opened(value: Value, open: &impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Value> {
+/// As `open`.
+pub(crate) fn opened(value: Value, open: &impl Fn(&str) -> Result<Option<Value>>) -> Result<Value> {
     Ok(match value {
         Value::Secret(Secret::Sealed(ciphertext)) => Value::Secret(match open(&ciphertext)? {
-            Some(text) => Secret::Open(Box::new(plaintext(&text)?)),
+            Some(value) => Secret::Open(Box::new(value)),
             None => Secret::Sealed(ciphertext),
         }),
         Value::List(list) => Value::List(list.into_iter().map(|item| opened(item, open)).collect::<Result<_>>()?),

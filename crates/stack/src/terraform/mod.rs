@@ -1,6 +1,9 @@
 //! Terraform and OpenTofu: what their state holds and where it stands.
 
+pub mod http;
 pub mod local;
+pub mod pointer;
+pub mod remote;
 
 use std::collections::BTreeMap;
 

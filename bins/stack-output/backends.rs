@@ -1,0 +1,173 @@
+//! Terraform's backends elsewhere: what the pointer says, what variables add, and the state behind them.
+
+use std::path::Path;
+
+use api::{Base, Deadline};
+use cli::Console;
+use credentials::Credentials;
+use fault::{Fault, Result};
+use runner::Environment;
+use secrecy::{ExposeSecret as _, SecretString};
+use stack::s3::{AccessKey, Address};
+use stack::terraform::http;
+use stack::terraform::pointer::Backend;
+use stack::terraform::remote::Remote;
+use stack::{Dialect, Document, Extent, Outputs, Secrets, source};
+
+use crate::args::Args;
+use crate::aws;
+use crate::gather::{Origin, Stack, of_document};
+
+/// Reads the workspace from `backend`.
+pub(crate) async fn read(
+    backend: &Backend,
+    workspace: &str,
+    secrets: Secrets,
+    args: &Args,
+    console: &Console,
+) -> Result<Stack> {
+    let body = match backend.kind.as_str() {
+        "s3" => s3(backend, workspace, args, console).await?,
+        "http" => http(backend, workspace, args, console).await?,
+        "remote" | "cloud" => return remote(backend, workspace, args, console).await,
+        kind => {
+            return Err(Fault::usage(format!("cannot read Terraform's backend `{}`", kind.escape_debug()))
+                .cause("local, s3, http, remote and cloud can be read")
+                .help("pipe the outputs: terraform output -json | stack-output --state - NAME"));
+        }
+    };
+    let name = format!("the workspace `{workspace}`");
+    let document = match body {
+        Some(body) => source::stream(body.as_slice(), &name, secrets)?.0,
+        None => Document::Outputs(
+            Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"),
+            Extent::Whole,
+        ),
+    };
+    of_document(name, document)
+}
+
+/// Refuses attributes whose meaning we do not keep.
+fn refuse(backend: &Backend, attributes: &[&str]) -> Result<()> {
+    match backend.first_set(attributes) {
+        None => Ok(()),
+        Some(name) => Err(Fault::usage(format!("cannot keep `{name}` of Terraform's backend `{}`", backend.kind))
+            .help("pipe the outputs: terraform output -json | stack-output --state - NAME")),
+    }
+}
+
+fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
+    backend.text(name).ok_or_else(|| {
+        Fault::usage(format!("Terraform's backend `{}` has no `{name}`", backend.kind))
+            .help("run `terraform init` again")
+    })
+}
+
+async fn s3(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
+    refuse(
+        backend,
+        &["assume_role", "role_arn", "assume_role_with_web_identity", "sse_customer_key", "shared_credentials_files"],
+    )?;
+    let endpoint = backend.nested("endpoints", "s3").or_else(|| backend.text("endpoint"));
+    let address = Address {
+        bucket: required(backend, "bucket")?.to_owned(),
+        region: backend.text("region").unwrap_or_default().to_owned(),
+        endpoint: endpoint.map(str::to_owned),
+    };
+    let key = backend.text("access_key").zip(backend.text("secret_key")).map(|(id, secret)| AccessKey {
+        id: id.to_owned(),
+        secret: secret.to_owned().into(),
+        session: backend.text("token").map(|token| token.to_owned().into()),
+    });
+    let object = required(backend, "key")?;
+    let object = if workspace == "default" {
+        object.to_owned()
+    } else {
+        format!("{}/{workspace}/{object}", backend.text("workspace_key_prefix").unwrap_or("env:"))
+    };
+    let bucket = aws::bucket(address, backend.text("profile"), key, args, console).await?;
+    Ok(bucket.get(&object).await?.map(|object| object.body))
+}
+
+async fn http(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
+    refuse(backend, &["skip_cert_verification", "client_ca_certificate_pem", "client_certificate_pem"])?;
+    if workspace != "default" {
+        return Err(Fault::usage(format!("Terraform's backend `http` has no workspace `{workspace}`, only `default`")));
+    }
+    let environment = console.environment();
+    let attribute =
+        |name: &str, variable: &str| backend.text(name).or_else(|| environment.get(variable)).map(str::to_owned);
+    let address = attribute("address", "TF_HTTP_ADDRESS")
+        .ok_or_else(|| Fault::usage("Terraform's backend `http` has no `address`").help("set TF_HTTP_ADDRESS"))?;
+    let deadline = Deadline::after(args.source.deadline);
+    let login = match attribute("username", "TF_HTTP_USERNAME") {
+        None => None,
+        Some(user) => {
+            let password = match backend.text("password") {
+                Some(password) => SecretString::from(password.to_owned()),
+                None => credential("TF_HTTP_PASSWORD", deadline, console).await?,
+            };
+            // Exposed to be masked.
+            console.mask(&[password.expose_secret().to_owned()]);
+            Some((user, password))
+        }
+    };
+    http::state(&address, login.as_ref(), deadline).await
+}
+
+async fn credential(name: &str, deadline: Deadline, console: &Console) -> Result<SecretString> {
+    let mask = |values: &[String]| console.mask(values);
+    Ok(Credentials::new(console.environment(), deadline).require(name, &mask).await?.value)
+}
+
+async fn remote(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Stack> {
+    let environment = console.environment();
+    let attribute =
+        |name: &str, variable: &str| backend.text(name).or_else(|| environment.get(variable)).map(str::to_owned);
+    let host = attribute("hostname", "TF_CLOUD_HOSTNAME").unwrap_or_else(|| "app.terraform.io".to_owned());
+    let organization = attribute("organization", "TF_CLOUD_ORGANIZATION")
+        .ok_or_else(|| Fault::usage("Terraform's backend has no `organization`").help("set TF_CLOUD_ORGANIZATION"))?;
+    let workspace = match (backend.nested("workspaces", "name"), backend.nested("workspaces", "prefix")) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(prefix)) => format!("{prefix}{workspace}"),
+        (None, None) => workspace.to_owned(),
+    };
+    let deadline = Deadline::after(args.source.deadline);
+    let token = match backend.text("token").map(str::to_owned).or_else(|| logged_in(&host, environment)) {
+        Some(token) => SecretString::from(token),
+        None => credential(&variable(&host), deadline, console).await?,
+    };
+    // Exposed to be masked.
+    console.mask(&[token.expose_secret().to_owned()]);
+    let base: Base = if host.contains("://") { host } else { format!("https://{host}") }.parse()?;
+    let remote = Remote::new(base, token, deadline)?;
+    let outputs = remote.outputs(&organization, &workspace).await?;
+    Ok(Stack { name: format!("the workspace `{workspace}`"), outputs, origin: Origin::Remote(remote) })
+}
+
+/// The variable that holds a host's token: `TF_TOKEN_app_terraform_io`, dashes doubled.
+fn variable(host: &str) -> String {
+    let host = host.split_once("://").map_or(host, |(_, host)| host).replace('-', "__");
+    format!("TF_TOKEN_{}", host.replace(['.', ':'], "_"))
+}
+
+/// What `terraform login` left, unless the variable is set.
+fn logged_in(host: &str, environment: &Environment) -> Option<String> {
+    if environment.get(&variable(host)).is_some() {
+        return None;
+    }
+    let file = Path::new(environment.get("HOME")?).join(".terraform.d/credentials.tfrc.json");
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    file["credentials"][host]["token"].as_str().filter(|token| !token.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variable;
+
+    #[test]
+    fn a_hosts_token_has_a_variable() {
+        assert_eq!(variable("app.terraform.io"), "TF_TOKEN_app_terraform_io");
+        assert_eq!(variable("my-tfe.example.com"), "TF_TOKEN_my__tfe_example_com");
+    }
+}

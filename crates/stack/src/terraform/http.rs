@@ -1,0 +1,48 @@
+//! Terraform's `http` backend, which GitLab's managed state is too: one GET.
+//!
+//! Source: `internal/backend/remote-state/http/client.go`: 200 is the state, 204 and 404 are none.
+
+use api::{Base, Client, Deadline, Error};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fault::{Fault, Kind, Result};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+/// A user's name and password.
+pub type Login = (String, SecretString);
+
+/// The state at `address`; `None` when there is none.
+///
+/// # Errors
+/// [`Kind::Usage`] for an address that is none; [`Kind::Permission`], [`Kind::Temporary`].
+pub async fn state(address: &str, login: Option<&Login>, deadline: Deadline) -> Result<Option<Vec<u8>>> {
+    let about = |cause: &str| Fault::usage("cannot read the http backend's address").cause(cause);
+    let url = Url::parse(address).map_err(|error| about(&error.to_string()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(about("it holds a user name").help("use TF_HTTP_USERNAME and TF_HTTP_PASSWORD"));
+    }
+    let base: Base = url.origin().ascii_serialization().parse()?;
+    let mut request = Client::new("the http backend", base, deadline)?.get(url.path());
+    for (name, value) in url.query_pairs() {
+        request = request.query(&name, &value);
+    }
+    if let Some((user, password)) = login {
+        // Exposed to sign in.
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+        request = request.header("authorization", &format!("Basic {pair}"));
+    }
+    match request.send().await {
+        Ok(response) if response.status == 204 || response.body.is_empty() => Ok(None),
+        Ok(response) => Ok(Some(response.body)),
+        Err(Error::Refused(refusal)) if refusal.status == 404 => Ok(None),
+        Err(error) => {
+            let fault = Fault::from(error);
+            Err(if fault.kind == Kind::Permission {
+                fault.help("set TF_HTTP_USERNAME and TF_HTTP_PASSWORD to a login that may read the state")
+            } else {
+                fault
+            })
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The pointer that `terraform init` leaves in `.terraform/terraform.tfstate`: which backend holds the state.
+//!
+//! Attributes that the environment sets stay null in it, so variables are read after it. Source: `internal/command/workdir`.
+
+use std::path::Path;
+
+use fault::{Fault, Result};
+
+use crate::json::{self, Json};
+
+/// A backend, with every attribute that is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// `s3`, `http`, `remote`, …
+    pub kind: String,
+    config: Option<Json>,
+}
+
+impl Backend {
+    /// What the pointer in `data_dir` says; `None` without one.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a pointer that cannot be read.
+    pub fn read(data_dir: &Path) -> Result<Option<Self>> {
+        let file = data_dir.join("terraform.tfstate");
+        let about = |cause: String| Fault::usage(format!("cannot read {}", file.display())).cause(cause);
+        let text = match std::fs::read(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(about(error.to_string())),
+        };
+        let pointer = json::parse(&text).map_err(|broken| about(Fault::from(broken).message))?;
+        if pointer.get("state_store").is_some_and(|store| *store != Json::Null) {
+            return Err(about("the state is in a provider's store, which only terraform reads".to_owned()));
+        }
+        let Some(backend) = pointer.get("backend").filter(|backend| **backend != Json::Null) else { return Ok(None) };
+        let kind = backend.text_of("type").ok_or_else(|| about("its backend has no type".to_owned()))?;
+        Ok(Some(Self { kind: kind.to_owned(), config: backend.get("config").cloned() }))
+    }
+
+    /// An attribute that is a string and not empty.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.config.as_ref()?.text_of(name).filter(|text| !text.is_empty())
+    }
+
+    /// An attribute of a block: `endpoints`, `workspaces`. Blocks may stand in a list of one.
+    #[must_use]
+    pub fn nested(&self, block: &str, name: &str) -> Option<&str> {
+        let block = match self.config.as_ref()?.get(block)? {
+            Json::List(list) => list.first()?,
+            block => block,
+        };
+        block.text_of(name).filter(|text| !text.is_empty())
+    }
+
+    /// Whether an attribute is set to anything but false or nothing.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        match self.config.as_ref().and_then(|config| config.get(name)) {
+            None | Some(Json::Null | Json::Bool(false)) => false,
+            Some(Json::Text(text)) => !text.is_empty(),
+            Some(Json::List(list)) => !list.is_empty(),
+            Some(_) => true,
+        }
+    }
+
+    /// The first of `names` that is set: what we cannot keep, where ignoring it would read something else.
+    #[must_use]
+    pub fn first_set<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
+        names.iter().copied().find(|name| self.is_set(name))
+    }
+}

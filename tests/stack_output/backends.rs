@@ -1,0 +1,198 @@
+//! Backends elsewhere: Terraform's `http`, `s3`, `remote` and `cloud`, and a Pulumi store in a bucket.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use emulators::Doppler;
+use emulators::http::{Fault, Request, Response, Server, Service};
+use serde_json::json;
+
+use super::{fixtures, refused};
+use crate::support::Step;
+
+const STATE: &str = r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{
+    "ip":{"value":"203.0.113.9","type":"string"}},"resources":[],"check_results":null}"#;
+
+/// Serves bytes by path; asks for whatever `authorization` begins with.
+struct Files {
+    files: BTreeMap<String, Vec<u8>>,
+    authorization: String,
+}
+
+impl Service for Files {
+    fn answer(&self, request: &Request) -> Response {
+        if !request.header("authorization").unwrap_or_default().starts_with(&self.authorization) {
+            return Response::new(
+                403,
+                "application/xml",
+                "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>",
+            );
+        }
+        match self.files.get(&request.path) {
+            Some(body) => Response::new(200, "application/octet-stream", body.clone()),
+            None => {
+                Response::new(404, "application/xml", "<Error><Code>NoSuchKey</Code><Message>No.</Message></Error>")
+            }
+        }
+    }
+}
+
+fn files(authorization: &str, files: &[(&str, Vec<u8>)]) -> Server {
+    let files = files.iter().map(|(path, body)| ((*path).to_owned(), body.clone())).collect();
+    let authorization = authorization.to_owned();
+    Server::start(|_| Files { files, authorization })
+}
+
+/// A step in a folder that `terraform init` prepared for this backend.
+fn initialised(kind: &str, config: &serde_json::Value, arguments: &[&str]) -> Step {
+    let pointer =
+        json!({"version": 3, "terraform_version": "1.11.4", "backend": {"type": kind, "config": config, "hash": 1}});
+    Step::new("stack-output").args(arguments).file(".terraform/terraform.tfstate", pointer.to_string())
+}
+
+fn with_aws(step: Step) -> Step {
+    step.workflow_secret("AWS_SECRET_ACCESS_KEY", "aws-secret-key-value").env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+}
+
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/";
+
+#[test]
+fn an_http_backend_is_read_with_its_login() {
+    let login = format!("Basic {}", BASE64_STANDARD.encode("user:http-password"));
+    let server = files(&login, &[("/state/prod", STATE.into())]);
+    let config = json!({"address": format!("{}/state/prod?lock=1", server.url()), "username": null, "password": null});
+    let step = || initialised("http", &config, &["ip"]).env("TF_HTTP_USERNAME", "user");
+    assert_eq!(step().workflow_secret("TF_HTTP_PASSWORD", "http-password").run().exits(0).stdout, "203.0.113.9\n");
+    assert_eq!(server.requests()[0].query, "lock=1");
+    refused(step().workflow_secret("TF_HTTP_PASSWORD", "wrong-password"), 77, &["403", "TF_HTTP_USERNAME"]);
+    let doppler = Doppler::start();
+    doppler.set("dev", "TF_HTTP_PASSWORD", "http-password");
+    assert_eq!(step().doppler(&doppler).run().exits(0).stdout, "203.0.113.9\n");
+}
+
+#[test]
+fn an_http_backend_without_a_state_exits_1() {
+    let server = files("", &[]);
+    let config = json!({"address": format!("{}/state", server.url())});
+    refused(initialised("http", &config, &["ip"]), 1, &["no output `ip`", "nothing was applied"]);
+    server.fail("GET /state", Fault::status(204));
+    refused(initialised("http", &config, &["ip"]), 1, &["nothing was applied"]);
+    server.recover();
+    server.fail("GET /state", Fault::status(200).body("text/html", "<html>sign in</html>"));
+    refused(initialised("http", &config, &["ip"]), 2, &["not JSON"]);
+    let config = json!({"address": format!("{}/state", server.url()), "skip_cert_verification": true});
+    refused(initialised("http", &config, &["ip"]), 2, &["skip_cert_verification"]);
+    refused(initialised("http", &json!({"address": "http://example.com/state"}), &["ip"]), 2, &["plain http"]);
+}
+
+#[test]
+fn an_s3_backend_is_read_by_workspace() {
+    let qa = STATE.replace("203.0.113.9", "198.51.100.1");
+    let server = files(SIGNED, &[("/bucket/app/state", STATE.into()), ("/bucket/env%3A/qa/app/state", qa.into())]);
+    let config =
+        json!({"bucket": "bucket", "key": "app/state", "region": "eu-west-1", "endpoints": {"s3": server.url()}});
+    let step = |arguments: &[&str]| with_aws(initialised("s3", &config, arguments));
+    assert_eq!(step(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
+    assert_eq!(step(&["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
+    refused(step(&["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
+    assert!(server.requests()[0].header("authorization").unwrap().contains("/eu-west-1/s3/aws4_request"));
+    refused(initialised("s3", &config, &["ip"]), 77, &["AWS_ACCESS_KEY_ID is missing"]);
+    let config = json!({"bucket": "bucket", "key": "k", "assume_role": [{"role_arn": "arn"}]});
+    refused(initialised("s3", &config, &["ip"]), 2, &["assume_role", "terraform output -json"]);
+}
+
+#[test]
+fn a_pulumi_store_in_a_bucket_is_read() {
+    let state = |name: &str| std::fs::read(fixtures().join("file-v1/.pulumi/stacks/shop").join(name)).unwrap();
+    let server = files(
+        SIGNED,
+        &[
+            ("/bucket/team/.pulumi/meta.yaml", b"version: 1\n".to_vec()),
+            ("/bucket/team/.pulumi/stacks/shop/prod.json", state("prod.json")),
+            ("/bucket/team/.pulumi/stacks/shop/gz.json.gz", state("gz.json.gz")),
+        ],
+    );
+    let url = format!("s3://bucket/team?region=eu-west-1&s3ForcePathStyle=true&endpoint={}", server.url());
+    let step = |stack: &str| with_aws(Step::new("stack-output")).args(["port", "--backend", &url, "--stack", stack]);
+    assert_eq!(step("organization/shop/prod").run().exits(0).stdout, "8000\n");
+    assert_eq!(step("organization/shop/gz").run().exits(0).stdout, "8000\n");
+    refused(step("organization/shop/nosuch"), 1, &["no stack `nosuch`"]);
+    refused(step("shop"), 2, &["which project's stack"]);
+    server.fail("GET /bucket/*", Fault::status(503));
+    refused(step("organization/shop/prod").args(["--deadline", "1"]), 75, &["503"]);
+    let other = Step::new("stack-output").args(["port", "-s", "prod", "--backend", "s3://bucket?role=arn"]);
+    refused(other, 2, &["its parameter `role`"]);
+}
+
+/// HCP Terraform, as `terraform output` meets it.
+struct Hcp;
+
+impl Service for Hcp {
+    fn answer(&self, request: &Request) -> Response {
+        if request.bearer() != Some("hcp-token-value") {
+            return Response::json(401, &json!({"errors": [{"status": "401", "title": "unauthorized"}]}));
+        }
+        let item = |id: &str, name: &str, sensitive: bool, value: serde_json::Value| {
+            json!({"id": id, "type": "state-version-outputs", "attributes":
+                {"name": name, "sensitive": sensitive, "type": "string", "detailed-type": "string", "value": value}})
+        };
+        match request.path.as_str() {
+            "/api/v2/organizations/acme/workspaces/shop-prod" => Response::json(200, &json!({"data": {"id": "ws-1"}})),
+            "/api/v2/workspaces/ws-1/current-state-version-outputs" => {
+                let is_first = request.parameter("page[number]").as_deref() == Some("1");
+                let (items, next) = if is_first {
+                    (json!([item("wsout-1", "ip", false, json!("203.0.113.9"))]), json!(2))
+                } else {
+                    (
+                        json!([item("wsout-2", "pw", true, json!(null)), item("wsout-3", "other", true, json!(null))]),
+                        json!(null),
+                    )
+                };
+                Response::json(200, &json!({"data": items, "meta": {"pagination": {"next-page": next}}}))
+            }
+            "/api/v2/state-version-outputs/wsout-2" => {
+                Response::json(200, &json!({"data": item("wsout-2", "pw", true, json!("hunter2-of-hcp"))}))
+            }
+            _ => Response::json(404, &json!({"errors": [{"status": "404", "title": "not found"}]})),
+        }
+    }
+}
+
+#[test]
+fn hcp_outputs_take_two_requests_and_one_for_each_secret_asked_for() {
+    let server = Server::start(|_| Hcp);
+    let workspaces = json!([{"name": null, "prefix": "shop-"}]);
+    let config = json!({"hostname": server.url(), "organization": "acme", "workspaces": workspaces});
+    let variable = format!("TF_TOKEN_{}", server.url().split_once("://").unwrap().1.replace(['.', ':'], "_"));
+    let step = |arguments: &[&str]| initialised("remote", &config, arguments).args(["--stack", "prod"]);
+    let signed_in = |arguments: &[&str]| step(arguments).workflow_secret(&variable, "hcp-token-value");
+    assert_eq!(signed_in(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
+    assert_eq!(server.requests().len(), 3, "a workspace and two pages");
+    let seen = signed_in(&["pw", "--show-secrets"]).secret("hunter2-of-hcp").run().exits(0);
+    assert_eq!(seen.stdout, "hunter2-of-hcp\n");
+    assert_eq!(server.requests().len(), 7);
+    refused(signed_in(&["pw"]), 77, &["--show-secrets"]);
+    refused(step(&["ip"]).workflow_secret(&variable, "wrong-token-value"), 77, &["401", "unauthorized"]);
+    refused(step(&["ip"]), 77, &[&variable]);
+    let cloud =
+        json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": "shop-prod", "tags": null}});
+    let step = initialised("cloud", &cloud, &["ip"]).workflow_secret(&variable, "hcp-token-value");
+    assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
+    let nosuch = json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": "nosuch"}});
+    let step = initialised("cloud", &nosuch, &["ip"]).workflow_secret(&variable, "hcp-token-value");
+    refused(step, 1, &["404", "nosuch"]);
+}
+
+#[test]
+fn a_local_backend_may_keep_its_state_elsewhere() {
+    let config = json!({"path": "state/custom.tfstate", "workspace_dir": "state/ws"});
+    let qa = STATE.replace("203.0.113.9", "198.51.100.1");
+    let step = |arguments: &[&str]| {
+        let step = initialised("local", &config, arguments).file("state/custom.tfstate", STATE);
+        step.file("state/ws/qa/terraform.tfstate", &qa)
+    };
+    assert_eq!(step(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
+    assert_eq!(step(&["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
+    refused(step(&["ip", "--stack", "../../etc"]), 2, &["cannot be a workspace"]);
+}
