@@ -1,5 +1,9 @@
 //! `pages-deploy-all` against the Cloudflare stand-in, as a job's step runs it.
 
+mod faults;
+mod interruption;
+mod wrangler;
+
 use emulators::Cloudflare;
 use emulators::http::Fault;
 use serde_json::json;

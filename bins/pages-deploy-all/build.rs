@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use fault::{Fault, Result};
 use runner::Environment;
@@ -59,6 +60,9 @@ const NEVER: [&str; 8] = [
 /// Lines of a failed build's log that are shown.
 const TAIL: usize = 30;
 
+/// How long streams are read after the build itself has ended.
+const LEFT_OPEN: Duration = Duration::from_secs(1);
+
 /// Variables for builds.
 pub(crate) type Variables = Vec<(String, String)>;
 
@@ -95,21 +99,27 @@ pub(crate) struct Failure {
 /// Runs `command` in `folder` until it ends. Dropped before that, it is killed with everything it started.
 pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> Result<(), Box<Failure>> {
     let failed = |message: String| Box::new(Failure { fault: Fault::no(message), tail: Vec::new(), code: None });
-    let mut child = shell(command)
-        .current_dir(folder)
-        .env_clear()
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .env("PATH", path(folder, variables))
-        .stdin(Stdio::null())
+    let mut child = quiet(shell(command), folder, variables)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .map_err(|error| failed(format!("the build cannot be started: {error}")))?;
     let group = Group::of(&child);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut tail = VecDeque::new();
-    let ((), status) = tokio::join!(keep(stdout, stderr, &mut tail), child.wait());
+    let status = {
+        let reading = keep(stdout, stderr, &mut tail);
+        tokio::pin!(reading);
+        let (status, is_read) = tokio::select! {
+            status = child.wait() => (status, false),
+            () = &mut reading => (child.wait().await, true),
+        };
+        if !is_read {
+            // What the build left running may hold its streams open for ever.
+            let _ = tokio::time::timeout(LEFT_OPEN, reading).await;
+        }
+        status
+    };
     group.end();
     let status = status.map_err(|error| failed(format!("the build cannot be waited for: {error}")))?;
     if status.success() {
@@ -120,6 +130,19 @@ pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> 
         tail: tail.into(),
         code: status.code(),
     }))
+}
+
+/// The site's own wrangler, where its dependencies or the `PATH` have one.
+pub(crate) fn wrangler(folder: &Path, variables: &Variables) -> Option<PathBuf> {
+    let name = if cfg!(windows) { "wrangler.cmd" } else { "wrangler" };
+    std::env::split_paths(&path(folder, variables)).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// `command` in `folder` with the variables of a build.
+pub(crate) fn quiet(mut command: Command, folder: &Path, variables: &Variables) -> Command {
+    command.current_dir(folder).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
+    command.env("PATH", path(folder, variables)).stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 fn shell(command: &str) -> Command {

@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod code;
 mod configure;
 mod deploy;
 mod discover;

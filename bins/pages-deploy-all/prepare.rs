@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::args::Args;
 use crate::build::{self, Variables};
+use crate::code;
 use crate::configure::Site;
 use crate::journal::Journal;
 use crate::origin::{Trust, check_production};
@@ -60,6 +61,7 @@ pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<R
 async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Result<Ready<'a>, Trouble> {
     // A missing project ends a long build early.
     let (project, (manifest, rules)) = tokio::try_join!(look_up(kit, site), build_and_read(kit, site))?;
+    let code = code::of(kit, site, project.as_ref()).await.map_err(trouble("invalid_code"))?;
     let account = kit.account.until(Deadline::after(kit.args.running.timeout));
     let project = match project {
         None if !kit.args.running.dry_run => Some(create(kit, &account, site).await?),
@@ -72,7 +74,7 @@ async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Resu
         None => everything(&manifest),
     };
     let configured = site.config.as_ref().map(pages::config::Config::configured);
-    let release = Release::new(&manifest, kit.origin.clone(), &rules, configured.as_ref());
+    let release = Release::new(&manifest, kit.origin.clone(), &rules, configured.as_ref(), code.as_ref());
     Ok(Ready { site, project, manifest, release, facts, started })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::Deadline;
-use fault::Fault;
+use fault::{Fault, Kind};
 use futures_util::future::join_all;
 use pages::probe::{self, Expect};
 use pages::{Account, Deployment};
@@ -61,7 +61,11 @@ async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, int
     };
     let deployment = match created {
         Ok(deployment) => deployment,
-        Err(fault) => return done(outcome(Status::Failed).failed(trouble("deploy_failed")(fault)), Switch::Maybe),
+        Err(fault) => {
+            // A refusal is certain; anything else leaves it open whether the deployment was made.
+            let switch = if fault.kind == Kind::Temporary { Switch::Maybe } else { Switch::No };
+            return done(outcome(Status::Failed).failed(trouble("deploy_failed")(fault)), switch);
+        }
     };
     let switch = if deployment.environment == "preview" { Switch::No } else { Switch::Maybe };
     let seen = tokio::select! {
@@ -114,9 +118,11 @@ async fn put_back(journal: &Journal<'_>, account: &Account, one: &mut Published<
         note(one, "cannot_roll_back", text);
         return;
     };
-    let rolled_back = roll_back(account, &one.ready.site.project, &before.id).await;
-    match rolled_back {
-        Ok(()) => {
+    match roll_back(account, &one.ready.site.project, &before.id).await {
+        Ok(Moved::No) => {
+            note(one, "not_switched", &format!("production still serves deployment {}", before.id));
+        }
+        Ok(Moved::Back) => {
             let text = format!("rolled back: production serves deployment {} as before", before.id);
             journal.say(&one.ready.site.name, &text);
             note(one, "rolled_back", &text);
@@ -130,15 +136,30 @@ async fn put_back(journal: &Journal<'_>, account: &Account, one: &mut Published<
     }
 }
 
-/// Rolls back, and looks that it holds.
-async fn roll_back(account: &Account, project: &str, id: &str) -> fault::Result<()> {
+/// Whether there was anything to put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    No,
+    Back,
+}
+
+/// Rolls back where production has moved on, and looks that it holds.
+async fn roll_back(account: &Account, project: &str, id: &str) -> fault::Result<Moved> {
+    if serves(account, project).await?.as_deref() == Some(id) {
+        return Ok(Moved::No);
+    }
     account.roll_back(project, id).await?;
-    let serves = account.project(project).await?.and_then(|project| project.canonical_deployment);
-    match serves {
-        Some(serves) if serves.id == id => Ok(()),
-        Some(other) => Err(Fault::no(format!("production serves deployment {}", other.id))),
+    match serves(account, project).await? {
+        Some(now) if now == id => Ok(Moved::Back),
+        Some(other) => Err(Fault::no(format!("production serves deployment {other}"))),
         None => Err(Fault::no("production serves no deployment")),
     }
+}
+
+/// The deployment that production serves.
+async fn serves(account: &Account, project: &str) -> fault::Result<Option<String>> {
+    let project = account.project(project).await?;
+    Ok(project.and_then(|project| project.canonical_deployment).map(|deployment| deployment.id))
 }
 
 /// A site that was fine ends as failed all the same: it is not what was asked for. One with trouble of its own keeps that.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::answer::{self, Envelope, Ignored, advise, is_limit, is_passing};
+use crate::answer::{self, Envelope, Ignored, WAIT, advise, is_limit, is_passing};
 use crate::form::Form;
 use crate::model::{Deployment, Project};
 use crate::pace::Pace;
@@ -166,7 +166,10 @@ impl Account {
     ) -> Result<T, Error> {
         let mut attempt = 0;
         loop {
-            let turn = self.pace.turn().await;
+            let turn = match self.pace.turn(self.client.remaining()).await {
+                Ok(turn) => turn,
+                Err(wait) => return Err(Error::Fault(Fault::temporary(too_long(wait)).help(WAIT))),
+            };
             let outcome = make().once().receive::<Envelope<T>>().await;
             drop(turn);
             let error = match outcome {
@@ -182,8 +185,9 @@ impl Account {
                 && is_limit(refusal)
             {
                 self.pace.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
-                if self.pace.stopped_for() >= self.client.remaining() {
-                    return Err(past_the_deadline(error, self.pace.stopped_for()));
+                let wait = self.pace.stopped_for();
+                if wait >= self.client.remaining() {
+                    return Err(gave_up(error, too_long(wait)));
                 }
                 continue;
             }
@@ -191,7 +195,7 @@ impl Account {
             let pause = FIRST_PAUSE.saturating_mul(1 << attempt);
             let again = repeat == Repeat::Harmless && is_passing(&error) && attempt < ATTEMPTS;
             if !again || pause >= self.client.remaining() {
-                return Err(tried(error, attempt));
+                return Err(if attempt > 1 { gave_up(error, format!("tried {attempt} times")) } else { error });
             }
             tokio::time::sleep(pause).await;
         }
@@ -212,19 +216,11 @@ fn result<T: DeserializeOwned>(result: Option<T>) -> Result<T> {
     result.map_or_else(null, Ok).map_err(|_missing| Fault::temporary("Cloudflare answered a success without a result"))
 }
 
-fn tried(error: Error, attempts: u32) -> Error {
-    match error {
-        Error::Refused(refusal) if attempts > 1 => {
-            Error::Refused(api::Refusal { gave_up: Some(format!("tried {attempts} times")), ..refusal })
-        }
-        Error::Fault(fault) if attempts > 1 => Error::Fault(fault.cause(format!("tried {attempts} times"))),
-        error => error,
-    }
+fn too_long(wait: Duration) -> String {
+    format!("Cloudflare wants {} s without requests, which is past the deadline (--timeout)", wait.as_secs_f64().ceil())
 }
 
-fn past_the_deadline(error: Error, wait: Duration) -> Error {
-    let why =
-        format!("the service wants {} s without requests, which is past the deadline (--timeout)", wait.as_secs());
+fn gave_up(error: Error, why: String) -> Error {
     match error {
         Error::Refused(refusal) => Error::Refused(api::Refusal { gave_up: Some(why), ..refusal }),
         Error::Fault(fault) => Error::Fault(fault.cause(why)),

@@ -5,6 +5,9 @@ use fault::{Fault, Kind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+/// What to do about a limit.
+pub(crate) const WAIT: &str = "run it again in five minutes: Cloudflare allows 1,200 requests in that time";
+
 /// `{"success","errors","result"}`, around everything.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<T> {
@@ -105,10 +108,7 @@ pub(crate) fn advise(error: Error, project: &str) -> Fault {
 fn advice(refusal: &Refusal, project: &str) -> (Option<Kind>, Option<String>) {
     let code = refusal.code.as_deref().unwrap_or_default();
     match (refusal.status, code) {
-        _ if is_limit(refusal) => (
-            Some(Kind::Temporary),
-            Some("run it again in five minutes: Cloudflare allows 1,200 requests in that time".to_owned()),
-        ),
+        _ if is_limit(refusal) => (Some(Kind::Temporary), Some(WAIT.to_owned())),
         (_, "8000007") => (
             Some(Kind::No),
             Some(format!(

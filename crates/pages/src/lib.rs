@@ -18,6 +18,7 @@ pub mod probe;
 mod release;
 mod token;
 mod tree;
+mod worker;
 
 pub use account::Account;
 pub use assets::{Assets, Sent};
@@ -31,3 +32,4 @@ pub use pace::Pace;
 pub use release::{Configured, Origin, Release, Rules, WorkTree, wait};
 pub use token::UploadToken;
 pub use tree::{FILE_LIMIT, File, Links, walk};
+pub use worker::{Code, Environment, prebuilt, routes, with_configuration};

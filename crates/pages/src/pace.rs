@@ -13,6 +13,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const BUDGET: usize = 1100;
 const WINDOW: Duration = Duration::from_mins(5);
 
+/// Even where the service says "at once".
+const LEAST: Duration = Duration::from_millis(500);
+
 /// How long everybody waits after a 429 that does not say.
 const UNSAID: Duration = Duration::from_secs(2);
 const LONGEST_UNSAID: Duration = Duration::from_mins(1);
@@ -41,13 +44,19 @@ impl Pace {
     }
 
     /// Waits for its turn: a slot, room in the window, no stop. The request is counted.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    ///
+    /// # Errors
+    /// The wait that is too long, where it would end after `patience`.
+    pub async fn turn(&self, patience: Duration) -> Result<SemaphorePermit<'_>, Duration> {
+        let until = Instant::now() + patience;
         // Closed never: nobody holds the semaphore but us.
-        let slot = self.slots.acquire().await.ok()?;
+        let slot = self.slots.acquire().await.map_err(|_closed| Duration::ZERO)?;
         loop {
-            let wait = self.ledger().admit(Instant::now());
+            let now = Instant::now();
+            let wait = self.ledger().admit(now);
             match wait {
-                None => return Some(slot),
+                None => return Ok(slot),
+                Some(wait) if now + wait >= until => return Err(wait),
                 Some(wait) => tokio::time::sleep(wait).await,
             }
         }
@@ -95,7 +104,8 @@ impl Ledger {
     }
 
     fn stop(&mut self, now: Instant, retry_after: Option<Duration>) {
-        let pause = retry_after.unwrap_or_else(|| {
+        let asked = retry_after.map(|wait| wait.max(LEAST));
+        let pause = asked.unwrap_or_else(|| {
             self.unsaid += 1;
             UNSAID.saturating_mul(1 << (self.unsaid - 1).min(10)).min(LONGEST_UNSAID)
         });

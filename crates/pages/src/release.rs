@@ -10,6 +10,7 @@ use crate::answer::{advise, is_passing};
 use crate::form::{Form, commit_message};
 use crate::manifest::Manifest;
 use crate::model::{Commit, Deployment, Progress, find_ours};
+use crate::worker::Code;
 
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -85,7 +86,14 @@ pub struct Release {
 impl Release {
     /// Fills the form, field by field in wrangler's order.
     #[must_use]
-    pub fn new(manifest: &Manifest, origin: Origin, rules: &Rules, configured: Option<&Configured>) -> Self {
+    pub fn new(
+        manifest: &Manifest,
+        origin: Origin,
+        rules: &Rules,
+        configured: Option<&Configured>,
+        code: Option<&Code>,
+    ) -> Self {
+        const BYTES: &str = "application/octet-stream";
         let mut form = Form::default().text("manifest", &manifest.json()).text("branch", &origin.branch);
         if let Some(message) = &origin.commit_message {
             form = form.text("commit_message", commit_message(message));
@@ -98,12 +106,21 @@ impl Release {
         }
         for (name, content) in [("_headers", &rules.headers), ("_redirects", &rules.redirects)] {
             if let Some(content) = content {
-                form = form.file(name, "application/octet-stream", content.clone());
+                form = form.file(name, BYTES, content.clone());
             }
+        }
+        if let Some(routing) = code.and_then(|code| code.routing.as_ref()) {
+            form = form.file("functions-filepath-routing-config.json", BYTES, routing.clone());
         }
         if let Some(configured) = configured {
             form = form.text("wrangler_config_hash", &configured.hash);
             form = form.text("pages_build_output_dir", &configured.output);
+        }
+        if let Some(code) = code {
+            form = form.file("_worker.bundle", BYTES, code.bundle.clone());
+            if let Some(routes) = &code.routes {
+                form = form.file("_routes.json", BYTES, routes.clone());
+            }
         }
         Self { origin, form }
     }

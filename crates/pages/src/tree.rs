@@ -45,12 +45,21 @@ pub struct File {
 /// # Errors
 /// [`fault::Kind::No`] for a file Pages would not take or nobody can read; [`fault::Kind::Usage`] for a link that leads outside.
 pub fn walk(root: &Path, links: Links<'_>) -> Result<Vec<File>> {
+    walk_with(root, links, Ignored::AsAssets)
+}
+
+/// Every file below `root`, whatever its name.
+pub(crate) fn walk_all(root: &Path, links: Links<'_>) -> Result<Vec<File>> {
+    walk_with(root, links, Ignored::Nothing)
+}
+
+fn walk_with(root: &Path, links: Links<'_>, ignored: Ignored) -> Result<Vec<File>> {
     let canonical = fs::canonicalize(root).map_err(|error| unreadable(root, &error))?;
     let mut allowed = vec![canonical.clone()];
     if let Links::Inside(folder) = links {
         allowed.push(fs::canonicalize(folder).map_err(|error| unreadable(folder, &error))?);
     }
-    let mut walk = Walk { links, allowed, ancestors: vec![canonical], files: Vec::new() };
+    let mut walk = Walk { links, ignored, allowed, ancestors: vec![canonical], files: Vec::new() };
     walk.folder(root, "", Below::Plain)?;
     walk.files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     Ok(walk.files)
@@ -63,8 +72,16 @@ enum Below {
     DotFolder,
 }
 
+/// Which names are left out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ignored {
+    Nothing,
+    AsAssets,
+}
+
 struct Walk<'a> {
     links: Links<'a>,
+    ignored: Ignored,
     allowed: Vec<PathBuf>,
     /// The folders being walked, resolved: one of them again is a loop.
     ancestors: Vec<PathBuf>,
@@ -80,7 +97,7 @@ impl Walk<'_> {
             let kind = entry.file_type().map_err(|error| unreadable(&source, &error))?;
             // Before the ignore list: wrangler stops at a broken link even where it would not upload it.
             let about = resolve(&source, kind)?;
-            if is_ignored(prefix, &name, below) {
+            if self.ignored == Ignored::AsAssets && is_ignored(prefix, &name, below) {
                 continue;
             }
             if kind.is_symlink() {

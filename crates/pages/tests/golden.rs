@@ -79,7 +79,7 @@ fn the_form_has_wranglers_fields_in_their_order() {
     let requests = requests();
     let root = site(&requests);
     let origin = Origin { branch: "main".to_owned(), commit_hash: None, commit_message: None, work_tree: None };
-    let release = Release::new(&manifest_of(&root), origin, &Rules::read(root.path()).unwrap(), None);
+    let release = Release::new(&manifest_of(&root), origin, &Rules::read(root.path()).unwrap(), None, None);
     let body = String::from_utf8(release.form.encode("B")).unwrap();
     let ours: Vec<(&str, &str)> = body
         .split("--B")

@@ -27,12 +27,9 @@ pub(super) fn answer(state: &mut State, call: &str, request: &Request) -> Respon
 fn check_missing(state: &State, project: &str, body: &Value) -> Response {
     let Some(hashes) = body["hashes"].as_array() else { return failure(400, 8_000_000, "hashes are missing") };
     let known = &state.projects[project].assets;
-    let mut missing: Vec<&str> = Vec::new();
-    for hash in hashes.iter().filter_map(Value::as_str) {
-        if !known.contains_key(hash) && !missing.contains(&hash) {
-            missing.push(hash);
-        }
-    }
+    let mut seen = std::collections::HashSet::new();
+    let asked = hashes.iter().filter_map(Value::as_str);
+    let missing: Vec<&str> = asked.filter(|hash| !known.contains_key(*hash) && seen.insert(*hash)).collect();
     success(&json!(missing))
 }
 
