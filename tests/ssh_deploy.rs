@@ -402,3 +402,18 @@ fn a_host_whose_checks_pass_is_done() {
     let arguments = ["--check", "web=true", "--check-interval", "1", "--rollback", "false", "--", "true"];
     step(&sshd).arg(host(&sshd)).args(arguments).run().exits(0);
 }
+
+#[test]
+fn a_part_without_hosts_is_done_and_a_name_that_nobody_has_is_not() {
+    let list = r#"[{"host":"10.0.0.1","name":"web1"}]"#;
+    let run = |arguments: [&str; 2]| {
+        Step::new("ssh-deploy").args(arguments).args(["--format", "json", "--", "true"]).stdin(list).run()
+    };
+    assert_eq!(run(["--shard", "2/2"]).exits(0).json()["hosts"].as_array().map(Vec::len), Some(0));
+    assert!(
+        run(["--only", "web2"]).exits(2).json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no host is named `web2`")
+    );
+}

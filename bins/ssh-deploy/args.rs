@@ -9,6 +9,7 @@ use ssh::User;
 
 use crate::batches::{Batches, Share};
 use crate::deploy::{Wait, pause};
+use crate::select::{Only, Shard};
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
@@ -63,6 +64,20 @@ pub(crate) struct Args {
     /// Succeed when there are no hosts
     #[arg(hide_short_help = true, long, help_heading = "Hosts")]
     pub(crate) allow_empty: bool,
+
+    /// Only the hosts of this name or address, or with this label
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "NAME|LABEL=VALUE,…",
+        value_delimiter = ',',
+        help_heading = "Hosts"
+    )]
+    pub(crate) only: Vec<Only>,
+
+    /// Only this part of the hosts, for a matrix of jobs: `2/8`
+    #[arg(hide_short_help = true, long, value_name = "I/N", help_heading = "Hosts")]
+    pub(crate) shard: Option<Shard>,
 
     #[command(flatten)]
     pub(crate) connection: Connection,

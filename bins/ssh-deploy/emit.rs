@@ -11,15 +11,21 @@ use ssh::Target;
 
 use crate::args::{Args, Format};
 use crate::log::{Host, Log, hosts, seconds};
-use crate::stop::Stop;
+use crate::stop::Told;
 
 /// Tells the result in every form that was asked for.
 ///
 /// # Errors
 /// The job summary cannot be written.
-pub(crate) fn finish(log: Log<'_>, targets: &[Target], stop: &Stop, args: &Args, console: &Console) -> Result<Exit> {
+pub(crate) fn finish(
+    log: Log<'_>,
+    targets: &[Target],
+    told: Option<Told>,
+    args: &Args,
+    console: &Console,
+) -> Result<Exit> {
     let (ends, report) = log.finish();
-    let exit = match stop.told() {
+    let exit = match told {
         Some(told) => told.exit(),
         None => Exit::worst(ends.iter().filter_map(|host| host.end.as_ref()).map(|(judgement, _)| judgement.exit)),
     };
@@ -31,7 +37,9 @@ pub(crate) fn finish(log: Log<'_>, targets: &[Target], stop: &Stop, args: &Args,
     // A reader that has left does not undo a deploy.
     let _ = console.result().write_all(text.as_bytes());
     annotate(targets, &ends, console);
-    console.summary(&args.shared, |room| report::markdown(&report, room))?;
+    if !targets.is_empty() {
+        console.summary(&args.shared, |room| report::markdown(&report, room))?;
+    }
     Ok(exit)
 }
 
@@ -57,7 +65,7 @@ fn text(targets: &[Target], ends: &[Host]) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, status)| format!("{count} {}", status.name()))
         .collect();
-    format!("{lines}{}: {}\n", hosts(ends.len()), counts.join(", "))
+    if ends.is_empty() { String::new() } else { format!("{lines}{}: {}\n", hosts(ends.len()), counts.join(", ")) }
 }
 
 fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value {
@@ -79,7 +87,7 @@ fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value
     json!({
         "schema_version": 1,
         "tool": "ssh-deploy",
-        "result": report.result(),
+        "result": if ends.is_empty() { report::Verdict::Passed } else { report.result() },
         "exit_code": exit.code(),
         "duration_seconds": report.duration_seconds,
         "hosts": targets.iter().zip(ends).filter_map(host).collect::<Vec<_>>(),

@@ -15,6 +15,8 @@ use ssh::{PrivateKey, Program, Settings, Target, UnknownHosts, inventory};
 
 use crate::aftercare::{Aftercare, Named};
 use crate::args::Args;
+use crate::deploy::Plan;
+use crate::select::meant;
 
 const KEY: &str = "SSH_PRIVATE_KEY";
 const PASSPHRASE: &str = "SSH_KEY_PASSPHRASE";
@@ -25,7 +27,7 @@ const LIST_LIMIT: u64 = 16 * 1024 * 1024;
 /// A client's three pipes and its process.
 const FILES_PER_HOST: u64 = 5;
 
-/// The hosts of the arguments, else of stdin; empty only with `--allow-empty`.
+/// The hosts of the arguments, else of stdin; empty only with `--allow-empty`, or in a part of a matrix.
 ///
 /// # Errors
 /// A usage fault for a list that is malformed, or empty.
@@ -39,7 +41,7 @@ pub(crate) fn targets(args: &Args, console: &Console) -> Result<Vec<Target>> {
     if targets.is_empty() && args.allow_empty {
         return Ok(targets);
     }
-    inventory::complete(targets, args.user.as_ref())
+    meant(inventory::complete(targets, args.user.as_ref())?, &args.only, args.shard)
 }
 
 fn standard_input(console: &Console) -> Result<String> {
@@ -79,11 +81,24 @@ pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found>
     }
 }
 
-/// What runs on the hosts.
+/// What to do with the hosts.
 ///
 /// # Errors
 /// A usage fault for a script that cannot be read, and for a value that cannot be handed over.
-pub(crate) fn program(args: &Args, found: &Found) -> Result<Program> {
+pub(crate) fn plan(args: &Args, found: &Found, targets: Vec<Target>) -> Result<Plan> {
+    Ok(Plan {
+        program: program(args, found)?,
+        jobs: args.jobs(),
+        timeout: args.timeout,
+        wait: args.wait(),
+        batches: args.batches(targets.len()),
+        aftercare: aftercare(args, found)?,
+        rehearsal: args.dry_run,
+        targets,
+    })
+}
+
+fn program(args: &Args, found: &Found) -> Result<Program> {
     let program = match &args.running.script {
         Some(path) => Program::new(script(path)?),
         None => Program::command(&args.command),
@@ -92,10 +107,7 @@ pub(crate) fn program(args: &Args, found: &Found) -> Result<Program> {
 }
 
 /// What follows the command; it is given the same values.
-///
-/// # Errors
-/// As [`program`].
-pub(crate) fn aftercare(args: &Args, found: &Found) -> Result<Aftercare> {
+fn aftercare(args: &Args, found: &Found) -> Result<Aftercare> {
     let command = |text: &String| with_values(Program::command(std::slice::from_ref(text)), args, found);
     let named = |(name, text): &(String, String)| Ok(Named { name: name.clone(), program: command(text)? });
     Ok(Aftercare {

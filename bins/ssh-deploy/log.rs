@@ -11,8 +11,8 @@ use report::{Event, Recorder, Status};
 use serde_json::{Map, Value, json};
 use ssh::{Line, Ready, Refusal, Source, Target};
 
-use crate::args::Format;
-use crate::deploy::{Observer, Outcome, Plan};
+use crate::args::{Args, Format};
+use crate::deploy::{Observer, Outcome};
 use crate::judge::{Judgement, judge};
 
 /// How many of a host's last lines a report shows.
@@ -24,7 +24,7 @@ const GUTTER: usize = 24;
 
 /// The observer of a run.
 pub(crate) struct Log<'a> {
-    plan: &'a Plan,
+    targets: &'a [Target],
     console: &'a Console,
     format: Format,
     redact: Box<dyn Fn() -> Option<Redactor> + 'a>,
@@ -51,27 +51,23 @@ pub(crate) struct Host {
 impl<'a> Log<'a> {
     /// A log at the start of a run. `redact` makes what hides the values that are handed to the hosts.
     pub(crate) fn new(
-        plan: &'a Plan,
-        format: Format,
+        targets: &'a [Target],
+        args: &Args,
         redact: impl Fn() -> Option<Redactor> + 'a,
         console: &'a Console,
     ) -> Self {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
-        let width = plan.targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0).min(GUTTER);
+        let width = targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0).min(GUTTER);
         let host = |target: &Target| Host { gutter: format!("{:width$} │ ", target.name), ..Host::default() };
         let state = State {
-            recorder: Recorder::new(run, None, jiff::Timestamp::now),
-            hosts: plan.targets.iter().map(host).collect(),
+            recorder: Recorder::new(run, args.shard.map(|shard| shard.to_string()), jiff::Timestamp::now),
+            hosts: targets.iter().map(host).collect(),
             begun: Instant::now(),
         };
-        let log = Self { plan, console, format, redact: Box::new(redact), state: RefCell::new(state) };
-        let checks = plan.targets.iter().map(id).collect();
-        log.record(Event::RunStarted {
-            tool: Some("ssh-deploy".to_owned()),
-            title: Some("Servers".to_owned()),
-            plan: checks,
-        });
-        for target in &plan.targets {
+        let log = Self { targets, console, format: args.format, redact: Box::new(redact), state: RefCell::new(state) };
+        let plan = targets.iter().map(id).collect();
+        log.record(Event::RunStarted { tool: Some("ssh-deploy".to_owned()), title: Some("Servers".to_owned()), plan });
+        for target in targets {
             log.record(Event::CheckStarted { check: id(target), name: Some(target.name.clone()) });
         }
         log
@@ -131,12 +127,12 @@ impl<'a> Log<'a> {
 
 impl Observer for Log<'_> {
     fn waiting(&self, host: usize, refusal: &Refusal) {
-        self.console.status(&format!("{}: not there yet ({})", self.plan.targets[host].name, refusal.text));
+        self.console.status(&format!("{}: not there yet ({})", self.targets[host].name, refusal.text));
     }
 
     fn ready(&self, host: usize, ready: &Ready) {
         if let (true, Some(key)) = (ready.newly_known, &ready.host_key) {
-            let target = &self.plan.targets[host];
+            let target = &self.targets[host];
             let fingerprint = key.split(' ').next_back().unwrap_or(key);
             self.console.warn(&format!(
                 "{}: its host key {key} was accepted unseen; from now on give the host as `{} {fingerprint}`",
@@ -165,7 +161,7 @@ impl Observer for Log<'_> {
     }
 
     fn follows(&self, host: usize, what: &str) {
-        self.console.status(&format!("{}: {what}", self.plan.targets[host].name));
+        self.console.status(&format!("{}: {what}", self.targets[host].name));
         self.state.borrow_mut().hosts[host].keep(format!("-- {what}"));
     }
 
@@ -187,7 +183,7 @@ impl Observer for Log<'_> {
     }
 
     fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration) {
-        let target = &self.plan.targets[host];
+        let target = &self.targets[host];
         let judgement = judge(target, outcome);
         self.tell(target, &judgement, elapsed);
         if let Outcome::Ran(ending, _) = outcome

@@ -12,6 +12,7 @@ mod emit;
 mod gather;
 mod judge;
 mod log;
+mod select;
 mod stop;
 
 use std::process::ExitCode;
@@ -28,30 +29,18 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let targets = gather::targets(args, console)?;
     if targets.is_empty() {
         console.status("no hosts: nothing to do");
-        return Ok(Exit::Success);
+        return Ok(emit::finish(Log::new(&targets, args, || None, console), &targets, None, args, console)?);
     }
     cli::block_on(async {
         let found = gather::credentials(args, console).await?;
-        let program = gather::program(args, &found)?;
-        let settings = gather::settings(args, console, &found, targets.len())?;
-        let values = gather::hidden(&program);
-        let batches = args.batches(targets.len());
-        let aftercare = gather::aftercare(args, &found)?;
-        let plan = deploy::Plan {
-            targets,
-            program,
-            jobs: args.jobs(),
-            timeout: args.timeout,
-            wait: args.wait(),
-            batches,
-            aftercare,
-            rehearsal: args.dry_run,
-        };
+        let plan = gather::plan(args, &found, targets)?;
+        let settings = gather::settings(args, console, &found, plan.targets.len())?;
+        let values = gather::hidden(&plan.program);
         let stop = stop::on_signals()?;
         let transport = ssh::OpenSsh::prepare(settings).await?;
-        let log = Log::new(&plan, args.format, || values.as_ref().map(redact::Plan::redactor), console);
+        let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
         deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
         transport.close().await;
-        Ok(emit::finish(log, &plan.targets, &stop, args, console)?)
+        Ok(emit::finish(log, &plan.targets, stop.told(), args, console)?)
     })?
 }
