@@ -252,7 +252,9 @@ impl Started {
         });
         let stdout = self.child.stdout.take().map(drain);
         let stderr = self.child.stderr.take().map(drain);
-        let arguments = watch::arguments_until_end(&mut self.child);
+        let mut arguments = watch::arguments_until_end(&mut self.child);
+        // Its own may have ended before the first look.
+        arguments.extend(self.step.command.iter().map(|argument| argument.as_encoded_bytes().to_vec()));
         let status = self.child.wait().unwrap();
         let streams = [stdout, stderr].map(|it| it.map(|it| it.join().unwrap()).unwrap_or_default());
         writer.join().unwrap();

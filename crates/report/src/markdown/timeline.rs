@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out_of_the_diagram() {
-        assert_eq!(plain("a: b, c\n```\n%%{init}%%"), "a  b  c         init");
+        assert_eq!(plain("a: b, c\n```\n%%{init}%%"), "a  b  c        init");
         assert_eq!(plain("10.0.0.7:22"), "10.0.0.7 22");
     }
 }
