@@ -1,12 +1,12 @@
 //! Where the bytes of a state come from: a file or a pipe, compressed or not, told by its first bytes and never by its name.
 
 use std::fs::File;
-use std::io::{Chain, Cursor, Read, Seek as _, SeekFrom};
+use std::io::{Cursor, Read, Seek as _, SeekFrom};
 use std::path::Path;
 
 use fault::{Fault, Result};
 use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use ruzstd::decoding::StreamingDecoder;
 
 use crate::json::is_closed;
 use crate::outputs::{Document, document};
@@ -61,17 +61,21 @@ pub enum Packing {
 ///
 /// # Errors
 /// As [`document`].
-pub fn stream(mut input: impl Read, source: &str, secrets: Secrets) -> Result<(Document, Packing)> {
+pub fn stream(input: impl Read, source: &str, secrets: Secrets) -> Result<(Document, Packing)> {
+    stream_within(UNPACKED_LIMIT, input, source, secrets)
+}
+
+fn stream_within(limit: u64, mut input: impl Read, source: &str, secrets: Secrets) -> Result<(Document, Packing)> {
     let (magic, packing) =
         sniff(&mut input).map_err(|error| Fault::usage(format!("cannot read {source}")).cause(error.to_string()))?;
     let input = Cursor::new(magic).chain(input);
     let document = match packing {
         Packing::None => document(input, source, secrets),
-        Packing::Gzip => document(Bounded::new(MultiGzDecoder::new(input)), source, secrets),
+        Packing::Gzip => document(Bounded { input: MultiGzDecoder::new(input), limit, left: limit }, source, secrets),
         Packing::Zstd => {
-            let unpacked = unpack_zstd(input)
+            let input = StreamingDecoder::new(input)
                 .map_err(|error| Fault::usage(format!("cannot read {source}")).cause(error.to_string()))?;
-            document(unpacked, source, secrets)
+            document(Bounded { input, limit, left: limit }, source, secrets)
         }
     };
     document.map(|document| (document, packing))
@@ -88,31 +92,46 @@ fn sniff(input: &mut impl Read) -> std::io::Result<(Vec<u8>, Packing)> {
     Ok((magic, packing))
 }
 
-type Zstd<R> = Bounded<StreamingDecoder<Chain<Cursor<Vec<u8>>, R>, FrameDecoder>>;
-
-fn unpack_zstd<R: Read>(input: Chain<Cursor<Vec<u8>>, R>) -> std::io::Result<Zstd<R>> {
-    StreamingDecoder::new(input).map(Bounded::new).map_err(|error| std::io::Error::other(error.to_string()))
-}
-
-/// Fails once more than [`UNPACKED_LIMIT`] came out: what unpacks without end is no state.
+/// Fails once more than `limit` bytes came out: what unpacks without end is no state.
 struct Bounded<R> {
     input: R,
+    limit: u64,
     left: u64,
-}
-
-impl<R> Bounded<R> {
-    fn new(input: R) -> Self {
-        Self { input, left: UNPACKED_LIMIT }
-    }
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.input.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or_else(|| std::io::Error::other(format!("it unpacks to more than {} MiB", UNPACKED_LIMIT >> 20)))?;
+        let too_much = || std::io::Error::other(format!("it unpacks to more than {} MiB", self.limit >> 20));
+        self.left = self.left.checked_sub(read as u64).ok_or_else(too_much)?;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::{Secrets, stream_within};
+
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+        bomb.write_all(br#"{"version":3,"checkpoint":{"stack":"s","x":""#).unwrap();
+        bomb.write_all(&vec![b'a'; 2 << 20]).unwrap();
+        let fault = stream_within(1 << 20, bomb.finish().unwrap().as_slice(), "it", Secrets::Closed).unwrap_err();
+        assert_eq!(fault.causes, ["it unpacks to more than 1 MiB"]);
+    }
+
+    #[test]
+    fn a_packed_state_that_is_cut_off_is_refused() {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(br#"{"version":4,"serial":1,"outputs":{},"resources":[]}"#).unwrap();
+        let packed = packed.finish().unwrap();
+        let cut = &packed[..packed.len() - 12];
+        assert!(stream_within(1 << 20, cut, "it", Secrets::Closed).is_err());
     }
 }

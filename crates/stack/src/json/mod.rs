@@ -2,6 +2,7 @@
 
 mod scan;
 mod tail;
+mod text;
 mod tree;
 
 pub(crate) use scan::{Broken, Scanner};

@@ -88,7 +88,7 @@ fn newest(answers: Vec<Result<Option<Object>>>) -> Result<Option<Vec<u8>>> {
     for answer in answers {
         match answer {
             Ok(Some(object)) if found.as_ref().is_none_or(|found| object.modified > found.modified) => {
-                found = Some(object)
+                found = Some(object);
             }
             Ok(_) => {}
             Err(fault) if fault.kind == Kind::Permission => refused = Some(fault),

@@ -1,0 +1,167 @@
+//! The streaming reader against a plain full parse, on generated states, broken ones too.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use stack::outputs::document;
+use stack::print::json::line;
+use stack::{Document, Outputs, Secrets};
+
+/// JSON whose members stand in an order that `seed` gives.
+fn shuffled(value: &Value, seed: &mut u64) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut members: Vec<(&String, &Value)> = map.iter().collect();
+            for at in (1..members.len()).rev() {
+                members.swap(at, next(seed) % (at + 1));
+            }
+            let members = members.iter().map(|(key, value)| format!("{}:{}", json!(key), shuffled(value, seed)));
+            format!(
+                "{{{}}}",
+                members.collect::<Vec<_>>().join(if next(seed).is_multiple_of(2) { "," } else { " ,\n " })
+            )
+        }
+        Value::Array(list) => {
+            format!("[{}]", list.iter().map(|item| shuffled(item, seed)).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn next(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    usize::try_from(*seed >> 40).unwrap()
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let text = "[a-zé💜\"\\\\ \n{}\\[\\],:]{0,12}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        let map = prop::collection::btree_map(text, inner.clone(), 0..4);
+        prop_oneof![
+            prop::collection::vec(inner, 0..4).prop_map(Value::from),
+            map.prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn maps() -> impl Strategy<Value = Value> {
+    let keys =
+        prop_oneof!["[a-z]{1,6}", Just("outputs".to_owned()), Just("type".to_owned()), Just("parent".to_owned())];
+    prop::collection::btree_map(keys, values(), 0..5).prop_map(|map| Value::Object(map.into_iter().collect()))
+}
+
+/// Resources that are not the root: another type, or a stack with a parent; some are large.
+fn others() -> impl Strategy<Value = Value> {
+    (maps(), maps(), any::<bool>(), prop_oneof![9 => Just(0_usize), 1 => Just(150_000_usize)]).prop_map(
+        |(inputs, outputs, is_stack, size)| {
+            let kind = if is_stack { "pulumi:pulumi:Stack" } else { "aws:s3/bucket:Bucket" };
+            json!({"urn": "u", "type": kind, "parent": "p", "inputs": inputs, "outputs": outputs, "x": "y".repeat(size)})
+        },
+    )
+}
+
+fn outputs(text: &[u8]) -> fault::Result<Outputs> {
+    match document(text, "it", Secrets::Wanted)? {
+        Document::Outputs(outputs, _) => Ok(outputs),
+        Document::Encrypted(_) => panic!("not encrypted"),
+    }
+}
+
+fn printed(outputs: &Outputs) -> BTreeMap<String, String> {
+    outputs.named.iter().map(|(name, output)| (name.clone(), line(&output.value, outputs.dialect))).collect()
+}
+
+fn expected(outputs: &Value) -> BTreeMap<String, String> {
+    outputs.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn a_pulumi_state_reads_the_same_in_any_order(
+        root in maps(),
+        before in prop::collection::vec(others(), 0..4),
+        after in prop::collection::vec(others(), 0..4),
+        seed in any::<u64>(),
+    ) {
+        let stack = json!({"urn": "u", "custom": false, "type": "pulumi:pulumi:Stack", "outputs": root, "created": "c"});
+        let resources: Vec<Value> = before.into_iter().chain([stack]).chain(after).collect();
+        let latest = json!({"manifest": {"version": "v3"}, "resources": resources, "metadata": {},
+            "secrets_providers": {"type": "passphrase", "state": {"salt": "v1:s:c"}}});
+        let state = json!({"version": 3, "checkpoint": {"stack": "organization/p/s", "latest": latest, "config": {}}});
+        let text = shuffled(&state, &mut seed.clone());
+        prop_assert_eq!(printed(&outputs(text.as_bytes()).unwrap()), expected(&root));
+    }
+
+    #[test]
+    fn a_terraform_state_reads_the_same_in_any_order(
+        named in prop::collection::btree_map("[a-z]{1,6}", values(), 0..5),
+        resources in prop::collection::vec(others(), 0..5),
+        seed in any::<u64>(),
+    ) {
+        let entry = |value: &Value| json!({"value": value, "type": "dynamic"});
+        let wrapped: BTreeMap<&String, Value> = named.iter().map(|(name, value)| (name, entry(value))).collect();
+        let state = json!({"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "l", "outputs": wrapped,
+            "resources": resources, "check_results": null});
+        let text = shuffled(&state, &mut seed.clone());
+        let read = outputs(text.as_bytes()).unwrap();
+        prop_assert_eq!(read.named.keys().collect::<Vec<_>>(), named.keys().collect::<Vec<_>>());
+        for (name, value) in &named {
+            prop_assert_eq!(line(&read.named[name].value, stack::Dialect::Pulumi), value.to_string());
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn a_broken_state_never_panics_and_is_never_read(
+        which in 0..3_usize,
+        cut in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        is_cut in any::<bool>(),
+    ) {
+        let mut text = STATES[which].as_bytes().to_vec();
+        if is_cut {
+            text.truncate(cut.index(text.len()));
+        }
+        for (at, byte) in changes {
+            if !text.is_empty() {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+        }
+        let read = outputs(&text);
+        // The oracle refuses a little more: bytes that are not UTF-8, and half a surrogate pair, which Go replaces.
+        if let (Ok(utf8), Ok(_)) = (std::str::from_utf8(&text), &read)
+            && let Err(error) = serde_json::from_str::<Value>(utf8)
+        {
+            prop_assert!(error.to_string().contains("surrogate"), "{}: {}", error, utf8);
+        }
+    }
+}
+
+const STATES: [&str; 3] = [
+    include_str!("fixtures/file-v1/.pulumi/stacks/shop/stack-last.json"),
+    include_str!("fixtures/file-v1/.pulumi/stacks/shop/prod.json"),
+    r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{"ip":{"value":"203.0.113.9","type":"string"},
+       "pw":{"value":{"a":[1,2.5e3,true,null]},"type":["object",{"a":"dynamic"}],"sensitive":true}},"resources":[],"check_results":null}"#,
+];
+
+#[test]
+fn outputs_larger_than_is_kept_are_refused() {
+    let text =
+        format!(r#"{{"version":4,"serial":1,"lineage":"l","outputs":{{"a":{{"value":"{}"}}}}}}"#, "x".repeat(17 << 20));
+    assert!(outputs(text.as_bytes()).unwrap_err().causes[0].contains("larger than 16 MiB"));
+}
