@@ -34,8 +34,11 @@ pub(crate) fn finish(
         Format::Json => format!("{}\n", report::neutral(&json(targets, &ends, &report, exit).to_string())),
         Format::Jsonl => String::new(),
     };
-    // A reader that has left does not undo a deploy.
-    let _ = console.result().write_all(text.as_bytes());
+    let mut out = console.result();
+    // A result that cannot be written does not undo a deploy.
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        console.warn(&format!("cannot write the result to stdout: {error}"));
+    }
     annotate(targets, &ends, console);
     if !targets.is_empty() {
         console.summary(&args.shared, |room| report::markdown(&report, room))?;

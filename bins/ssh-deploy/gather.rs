@@ -101,6 +101,10 @@ pub(crate) fn plan(args: &Args, found: &Found, targets: Vec<Target>) -> Result<P
 fn program(args: &Args, found: &Found) -> Result<Program> {
     let program = match &args.running.script {
         Some(path) => Program::new(script(path)?),
+        // An empty expression in a workflow arrives so: a deploy of nothing must not be green.
+        None if args.command.iter().all(|word| word.trim().is_empty()) => {
+            return Err(Fault::usage("the command is empty").help("give it after `--`, or a file with --script"));
+        }
         None => Program::command(&args.command),
     };
     with_values(program, args, found)

@@ -113,7 +113,7 @@ impl<'a> Log<'a> {
         let why = judgement.reason.as_ref().map_or("", |reason| reason.text.as_str());
         self.console.status(&match judgement.status {
             Status::Passed => format!("{name}: done in {time}"),
-            Status::Failed => format!("{name}: failed after {time}: {why}"),
+            Status::Failed => format!("error: {name}: failed after {time}: {why}"),
             _ => format!("{name}: {why}"),
         });
         for cause in &judgement.causes {
