@@ -22,12 +22,20 @@ pub(crate) struct Folder {
 /// The sites in `dir`, sorted by name: folders with a mark or the folder `output`.
 pub(crate) fn sites(dir: &Path, output: &str) -> Result<Vec<Folder>> {
     let unreadable = |error: std::io::Error| {
-        Fault::usage(format!("cannot read the folder `{}`", dir.display())).cause(error.to_string())
+        Fault::usage(format!("cannot read the folder `{}`", dir.display()))
+            .cause(error.to_string())
+            .help("name the folder that holds the sites")
     };
     let mut sites = Vec::new();
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            // No site may go missing in silence.
+            if path.is_dir() {
+                return Err(Fault::usage(format!("the name of `{}` is not UTF-8", path.display())).help("rename it"));
+            }
+            continue;
+        };
         if name.starts_with(['_', '.']) || !path.is_dir() {
             continue;
         }
