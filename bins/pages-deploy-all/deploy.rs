@@ -168,7 +168,7 @@ fn finish(kit: &Kit<'_>, outcomes: &[Outcome], interrupt: &Interrupt) -> Result<
     end(journal);
     emit::troubles(outcomes, console);
     emit::result(outcomes, &journal.report(), kit.args.format, console)?;
-    emit::summary(outcomes, console, &kit.args.shared)?;
+    emit::summary(outcomes, console, &kit.args.shared);
     if let Some(path) = console.environment().get("WRANGLER_OUTPUT_FILE_PATH") {
         emit::wrangler_lines(outcomes, path.as_ref())?;
     }

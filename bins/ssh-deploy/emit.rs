@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use cli::{Console, Exit};
-use fault::Result;
 use report::{Report, Status};
 use runner::command::{Annotation, Level};
 use serde_json::{Value, json};
@@ -14,16 +13,7 @@ use crate::log::{Host, Log, hosts, seconds};
 use crate::stop::Told;
 
 /// Tells the result in every form that was asked for.
-///
-/// # Errors
-/// The job summary cannot be written.
-pub(crate) fn finish(
-    log: Log<'_>,
-    targets: &[Target],
-    told: Option<Told>,
-    args: &Args,
-    console: &Console,
-) -> Result<Exit> {
+pub(crate) fn finish(log: Log<'_>, targets: &[Target], told: Option<Told>, args: &Args, console: &Console) -> Exit {
     let (ends, report) = log.finish();
     let exit = match told {
         Some(told) => told.exit(),
@@ -41,9 +31,9 @@ pub(crate) fn finish(
     }
     annotate(targets, &ends, console);
     if !targets.is_empty() {
-        console.summary(&args.shared, |room| report::markdown(&report, room))?;
+        console.summary(&args.shared, |room| report::markdown(&report, room));
     }
-    Ok(exit)
+    exit
 }
 
 /// A line a host, then the count.

@@ -29,7 +29,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let targets = gather::targets(args, console)?;
     if targets.is_empty() {
         console.status("no hosts: nothing to do");
-        return Ok(emit::finish(Log::new(&targets, args, || None, console), &targets, None, args, console)?);
+        return Ok(emit::finish(Log::new(&targets, args, || None, console), &targets, None, args, console));
     }
     cli::block_on(async {
         let found = gather::credentials(args, console).await?;
@@ -41,6 +41,6 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
         deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
         transport.close().await;
-        Ok(emit::finish(log, &plan.targets, stop.told(), args, console)?)
+        Ok(emit::finish(log, &plan.targets, stop.told(), args, console))
     })?
 }

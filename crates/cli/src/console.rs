@@ -119,20 +119,19 @@ impl Console {
 
     /// Writes this tool's section of the job summary, if there is one to write. `render` gets the most bytes it may take.
     ///
-    /// # Errors
-    /// The summary's file cannot be written.
-    pub fn summary(&self, shared: &Shared, render: impl FnOnce(usize) -> String) -> Result<()> {
-        match &self.context.step_summary {
-            Some(path) if !shared.no_summary => {
-                let room = file::summary_room(path);
-                let markdown = render(room);
-                if markdown.len() > room {
-                    self.warn("the job summary has no room left: this section is not in it");
-                    return Ok(());
-                }
-                file::append_summary(path, &markdown)
-            }
-            _ => Ok(()),
+    /// A summary that cannot be written is a warning: it changes nothing of what was done, nor its exit code.
+    pub fn summary(&self, shared: &Shared, render: impl FnOnce(usize) -> String) {
+        let Some(path) = self.context.step_summary.as_deref().filter(|_| !shared.no_summary) else { return };
+        let room = file::summary_room(path);
+        let markdown = render(room);
+        if markdown.len() > room {
+            self.warn("the job summary has no room left: this section is not in it");
+        } else if let Err(fault) = file::append_summary(path, &markdown) {
+            self.warn(&format!(
+                "this section is not in the job summary: {}: {}",
+                fault.message,
+                fault.causes.join(": ")
+            ));
         }
     }
 
