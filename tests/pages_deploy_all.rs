@@ -2,6 +2,7 @@
 
 mod faults;
 mod interruption;
+mod selection;
 mod wrangler;
 
 use emulators::Cloudflare;
@@ -46,7 +47,7 @@ fn every_site_is_built_deployed_and_told_of() {
         );
         assert!(seen.summary.contains(deployment.short_id()), "{}", seen.summary);
     }
-    assert!(seen.summary.contains("### Sites: 2 of 2 live"), "{}", seen.summary);
+    assert!(seen.summary.contains("2 of 2 checks passed"), "{}", seen.summary);
     assert_eq!(cloudflare.deployments("docs")[0].files["_headers"], b"/*\n  X-Docs: yes\n");
     assert_eq!(seen.complaints, [""; 0]);
 }

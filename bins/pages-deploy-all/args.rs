@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
 
+use crate::shard::Shard;
+
 const AFTER_HELP: &str = "\
 What it does:
   First, for all sites: build, hash, upload what Cloudflare does not have. No visitor sees anything
@@ -60,6 +62,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
+    /// Where the result goes
+    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", help_heading = "Output", hide_short_help = true)]
+    pub(crate) to: Destination,
+
     #[command(flatten)]
     pub(crate) shared: Shared,
 }
@@ -75,6 +81,26 @@ pub(crate) struct Selection {
     /// Leave these sites out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) except: Vec<String>,
+
+    /// Deploy the sites named in FILE, one a line; `-` is stdin
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) sites: Option<PathBuf>,
+
+    /// Deploy only what changed since this branch left COMMIT
+    #[arg(long, value_name = "COMMIT", hide_short_help = true)]
+    pub(crate) changed_since: Option<String>,
+
+    /// Files that all sites share, seen from the repository's root
+    #[arg(long, value_name = "GLOB", requires = "changed_since", hide_short_help = true)]
+    pub(crate) watch: Vec<String>,
+
+    /// Take one part of the sites, 2/8 for example
+    #[arg(long, value_name = "PART", hide_short_help = true)]
+    pub(crate) shard: Option<Shard>,
+
+    /// Print the sites and do nothing; `--format matrix` is for strategy.matrix
+    #[arg(long, hide_short_help = true)]
+    pub(crate) list: bool,
 }
 
 /// How they are built.
@@ -139,6 +165,10 @@ pub(crate) struct Running {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Leave out sites whose content is live already; marks deployments for that
+    #[arg(long, hide_short_help = true)]
+    pub(crate) skip_unchanged: bool,
+
     /// Where one site fails, put the others back
     #[arg(long, hide_short_help = true)]
     pub(crate) atomic: bool,
@@ -165,6 +195,17 @@ pub(crate) enum Format {
     Json,
     /// A record a line, as it happens
     Jsonl,
+    /// What strategy.matrix takes, with --list
+    Matrix,
+}
+
+/// Where the result goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Destination {
+    /// Standard output
+    Stdout,
+    /// The step's outputs: `urls`, and `NAME_url` for each site
+    Output,
 }
 
 impl Tool for Args {

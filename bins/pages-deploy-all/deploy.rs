@@ -13,15 +13,16 @@ use report::{Event, Status, Verdict};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 
-use crate::args::Args;
+use crate::args::{Args, Destination, Format};
 use crate::build::{self, Variables};
+use crate::changed::{self, Changed};
 use crate::configure::{self, Site};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::origin::{self, Trust};
 use crate::outcome::{Facts, Outcome};
-use crate::prepare::{self, Kit, Ready, Unready};
-use crate::{discover, emit, publish};
+use crate::prepare::{self, Kit, Prepared, Ready, Unready};
+use crate::{discover, emit, list, publish};
 
 /// Requests to the account at once.
 const AT_ONCE: usize = 24;
@@ -32,34 +33,61 @@ const SIGN_IN: Duration = Duration::from_mins(1);
 /// What a run is about, decided before anything is touched.
 pub(crate) struct Plan {
     sites: Vec<Site>,
+    /// Left out, because nothing in them changed.
+    unchanged: Vec<Site>,
     variables: Variables,
     origin: Origin,
     trust: Trust,
 }
 
-/// Finds the sites and reads their configuration, the branch and the variables of builds.
-pub(crate) fn plan(args: &Args, console: &Console) -> Result<Plan> {
+/// Finds the sites that are meant and reads their configuration; apart, those that have not changed.
+pub(crate) fn sites(args: &Args, console: &Console) -> Result<(Vec<Site>, Vec<Site>)> {
+    if args.format == Format::Matrix && !args.selection.list {
+        return Err(Fault::usage("`--format matrix` is a list of sites").help("add --list"));
+    }
     let output = args.building.output.as_deref().unwrap_or(configure::OUTPUT);
-    let folders = discover::select(discover::sites(&args.dir, output)?, &args.selection)?;
+    let named = discover::named(args.selection.sites.as_deref())?;
+    let folders = discover::select(discover::sites(&args.dir, output)?, &args.selection, named.as_deref())?;
     let sites = configure::sites(folders, &args.building, &args.target, |message| console.warn(message))?;
+    let sites = args.selection.shard.map_or(sites.clone(), |shard| shard.of(sites));
+    let changed = match &args.selection.changed_since {
+        Some(reference) => changed::since(reference, &args.selection.watch, &args.dir)?,
+        None => Changed::All,
+    };
+    Ok(sites.into_iter().partition(|site| changed.has(&site.name)))
+}
+
+/// Prints the sites and does nothing.
+pub(crate) fn list(args: &Args, (sites, _): &(Vec<Site>, Vec<Site>), console: &Console) -> anyhow::Result<Exit> {
+    emit::write(console, &list::render(sites, args.format)?)?;
+    Ok(Exit::Success)
+}
+
+/// Decides the branch and the variables of builds.
+pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), console: &Console) -> Result<Plan> {
+    if args.to == Destination::Output && console.context().output_file.is_none() {
+        return Err(Fault::usage("`--to output` has nowhere to write: GITHUB_OUTPUT is not set")
+            .help("use it in a step of a workflow, or leave it out to print to stdout"));
+    }
     let variables = build::variables(console.environment(), &args.building.build_env)?;
     let around = origin::gather(args.target.branch.as_deref(), &args.dir, console.environment(), console.context());
     let (origin, trust) = origin::decide(&around)?;
-    Ok(Plan { sites, variables, origin, trust })
+    Ok(Plan { sites, unchanged, variables, origin, trust })
 }
 
 /// Carries the plan out.
 pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Exit> {
     let account = sign_in(console).await?;
     let interrupt = Interrupt::watch()?;
-    let journal = Journal::new(console, args.format);
-    let checks = plan.sites.iter().map(Site::check).collect();
+    let journal = Journal::new(console, args.format, args.selection.shard);
+    let checks = plan.sites.iter().chain(&plan.unchanged).map(Site::check).collect();
     journal.record(Event::RunStarted {
         tool: Some(console.tool().to_owned()),
         title: Some("Sites".to_owned()),
         plan: checks,
     });
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut left_out: Vec<Outcome> = plan.unchanged.iter().map(unchanged_since).collect();
     let kit = Kit {
         args,
         account,
@@ -72,17 +100,22 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
     };
     let prepared = tokio::select! {
         prepared = prepare::all(&kit, &plan.sites) => prepared,
-        _ = interrupt.wait() => return finish(&kit, &stopped(&plan.sites, &journal), &interrupt),
+        _ = interrupt.wait() => {
+            left_out.extend(stopped(&plan.sites, &journal));
+            return finish(&kit, left_out, &interrupt);
+        }
     };
-    let (ready, unready) = split(prepared);
+    let (ready, live, unready) = split(prepared);
+    left_out.extend(live);
     if !unready.is_empty() {
-        return finish(&kit, &not_published(&ready, unready), &interrupt);
+        left_out.extend(not_published(&ready, unready));
+        return finish(&kit, left_out, &interrupt);
     }
     if args.running.dry_run {
-        return rehearse(&kit, &ready);
+        return rehearse(&kit, &ready, left_out);
     }
-    let outcomes = publish::all(&kit, &ready, &interrupt).await;
-    finish(&kit, &outcomes, &interrupt)
+    left_out.extend(publish::all(&kit, &ready, &interrupt).await);
+    finish(&kit, left_out, &interrupt)
 }
 
 async fn sign_in(console: &Console) -> Result<Account> {
@@ -116,15 +149,21 @@ async fn sign_in(console: &Console) -> Result<Account> {
     Ok(Account::new(client, id, Arc::new(Pace::new(AT_ONCE))))
 }
 
-fn split<'a>(prepared: Vec<Result<Ready<'a>, Unready<'a>>>) -> (Vec<Ready<'a>>, Vec<Unready<'a>>) {
-    let (mut ready, mut unready) = (Vec::new(), Vec::new());
+/// Those to publish, those that are live already, those that cannot be published.
+fn split<'a>(prepared: Vec<Result<Prepared<'a>, Unready<'a>>>) -> (Vec<Ready<'a>>, Vec<Outcome>, Vec<Unready<'a>>) {
+    let (mut ready, mut live, mut unready) = (Vec::new(), Vec::new(), Vec::new());
     for one in prepared {
         match one {
-            Ok(one) => ready.push(one),
+            Ok(Prepared::Ready(one)) => ready.push(*one),
+            Ok(Prepared::Live(one)) => live.push(*one),
             Err(one) => unready.push(one),
         }
     }
-    (ready, unready)
+    (ready, live, unready)
+}
+
+fn unchanged_since(site: &Site) -> Outcome {
+    Outcome::new(site, Status::Skipped, Facts::default(), 0.0).because("unchanged", "nothing in it changed")
 }
 
 /// One site cannot be deployed, so none is.
@@ -140,7 +179,6 @@ fn not_published(ready: &[Ready<'_>], unready: Vec<Unready<'_>>) -> Vec<Outcome>
         Outcome::new(one.site, Status::Failed, Facts::default(), one.started.elapsed().as_secs_f64())
             .failed(one.trouble)
     }));
-    outcomes.sort_by(|one, other| one.site.cmp(&other.site));
     outcomes
 }
 
@@ -150,10 +188,12 @@ fn stopped(sites: &[Site], journal: &Journal<'_>) -> Vec<Outcome> {
     sites.iter().map(|site| outcome(site).because("interrupted", "not deployed")).collect()
 }
 
-fn rehearse(kit: &Kit<'_>, ready: &[Ready<'_>]) -> Result<Exit> {
-    for one in ready {
+fn rehearse(kit: &Kit<'_>, ready: &[Ready<'_>], left_out: Vec<Outcome>) -> Result<Exit> {
+    let rehearsed = ready.iter().map(|one| {
         let seconds = one.started.elapsed().as_secs_f64();
-        let outcome = Outcome::new(one.site, Status::Skipped, one.facts, seconds).because("dry_run", "a dry run");
+        Outcome::new(one.site, Status::Skipped, one.facts, seconds).because("dry_run", "a dry run")
+    });
+    for outcome in left_out.into_iter().chain(rehearsed) {
         outcome.events().into_iter().for_each(|event| kit.journal.record(event));
     }
     end(kit.journal);
@@ -162,15 +202,20 @@ fn rehearse(kit: &Kit<'_>, ready: &[Ready<'_>]) -> Result<Exit> {
 }
 
 /// Records, prints and summarises how every site ended.
-fn finish(kit: &Kit<'_>, outcomes: &[Outcome], interrupt: &Interrupt) -> Result<Exit> {
+fn finish(kit: &Kit<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interrupt) -> Result<Exit> {
+    outcomes.sort_by(|one, other| one.site.cmp(&other.site));
     let (journal, console) = (kit.journal, kit.journal.console());
     outcomes.iter().flat_map(Outcome::events).for_each(|event| journal.record(event));
     end(journal);
-    emit::troubles(outcomes, console);
-    emit::result(outcomes, &journal.report(), kit.args.format, console)?;
-    emit::summary(outcomes, console, &kit.args.shared);
+    let report = journal.report();
+    emit::troubles(&outcomes, console);
+    match kit.args.to {
+        Destination::Stdout => emit::result(&outcomes, &report, kit.args.format, console)?,
+        Destination::Output => emit::outputs(&outcomes, console)?,
+    }
+    console.summary(&kit.args.shared, |room| report::markdown(&report, room));
     if let Some(path) = console.environment().get("WRANGLER_OUTPUT_FILE_PATH") {
-        emit::wrangler_lines(outcomes, path.as_ref())?;
+        emit::wrangler_lines(&outcomes, path.as_ref())?;
     }
     let ends = outcomes.iter().map(Outcome::exit).chain(interrupt.seen());
     Ok(Exit::worst(ends))

@@ -62,9 +62,24 @@ fn nothing(dir: &Path, output: &str) -> Fault {
         .help("name the folder that holds the sites, or where builds write with --output")
 }
 
-/// The sites that `selection` names, in their order. A name that no site has is an error.
-pub(crate) fn select(sites: Vec<Folder>, selection: &Selection) -> Result<Vec<Folder>> {
-    for name in selection.only.iter().chain(&selection.except) {
+/// The names in `file`, one a line; `-` is stdin. Blank lines and what follows `#` do not count.
+pub(crate) fn named(file: Option<&Path>) -> Result<Option<Vec<String>>> {
+    let Some(file) = file else { return Ok(None) };
+    let unreadable = |error: std::io::Error| {
+        Fault::usage(format!("cannot read the names of sites in `{}`", file.display())).cause(error.to_string())
+    };
+    let text = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(unreadable)?
+    } else {
+        fs::read_to_string(file).map_err(unreadable)?
+    };
+    let names = text.lines().filter_map(|line| line.split('#').next()).map(str::trim).filter(|name| !name.is_empty());
+    Ok(Some(names.map(str::to_owned).collect()))
+}
+
+/// The sites that `selection` and `named` mean, in their order. A name that no site has is an error.
+pub(crate) fn select(sites: Vec<Folder>, selection: &Selection, named: Option<&[String]>) -> Result<Vec<Folder>> {
+    for name in selection.only.iter().chain(&selection.except).chain(named.unwrap_or_default()) {
         if !sites.iter().any(|site| site.name == *name) {
             let known: Vec<&str> = sites.iter().map(|site| site.name.as_str()).collect();
             return Err(
@@ -73,11 +88,13 @@ pub(crate) fn select(sites: Vec<Folder>, selection: &Selection) -> Result<Vec<Fo
         }
     }
     let wanted = |site: &Folder| {
-        (selection.only.is_empty() || selection.only.contains(&site.name)) && !selection.except.contains(&site.name)
+        (selection.only.is_empty() || selection.only.contains(&site.name))
+            && named.is_none_or(|named| named.contains(&site.name))
+            && !selection.except.contains(&site.name)
     };
     let selected: Vec<Folder> = sites.into_iter().filter(wanted).collect();
     if selected.is_empty() {
-        return Err(Fault::no("no site is left to deploy").cause("--except leaves all of them out"));
+        return Err(Fault::no("no site is left to deploy").cause("--only, --except and --sites leave none"));
     }
     Ok(selected)
 }
@@ -132,11 +149,19 @@ mod tests {
         let all = sites(tree(&["a/package.json", "b/package.json"]).path(), "dist").unwrap();
         let selection = |only: &[&str], except: &[&str]| {
             let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-            Selection { only: own(only), except: own(except) }
+            Selection {
+                only: own(only),
+                except: own(except),
+                sites: None,
+                changed_since: None,
+                watch: Vec::new(),
+                shard: None,
+                list: false,
+            }
         };
-        assert_eq!(names(&select(all.clone(), &selection(&["b"], &[])).unwrap()), ["b"]);
-        assert_eq!(names(&select(all.clone(), &selection(&[], &["b"])).unwrap()), ["a"]);
-        assert_eq!(select(all.clone(), &selection(&["x"], &[])).unwrap_err().kind, Kind::Usage);
-        assert_eq!(select(all, &selection(&[], &["a", "b"])).unwrap_err().kind, Kind::No);
+        assert_eq!(names(&select(all.clone(), &selection(&["b"], &[]), None).unwrap()), ["b"]);
+        assert_eq!(names(&select(all.clone(), &selection(&[], &["b"]), None).unwrap()), ["a"]);
+        assert_eq!(select(all.clone(), &selection(&["x"], &[]), None).unwrap_err().kind, Kind::Usage);
+        assert_eq!(select(all, &selection(&[], &["a", "b"]), None).unwrap_err().kind, Kind::No);
     }
 }

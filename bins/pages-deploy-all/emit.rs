@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use cli::{Console, Shared};
+use cli::Console;
 use fault::{Fault, Result};
-use report::markdown::cell;
 use report::{Report, Status};
 use runner::command::{Annotation, Level};
 use runner::foreign;
@@ -22,7 +21,8 @@ pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, cons
         // The records are there already.
         Format::Jsonl => return Ok(()),
         Format::Text => text(outcomes),
-        Format::Json => format!("{}\n", document(outcomes, report, console.tool())),
+        // Refused at the start where it is not for a list.
+        Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, console.tool())),
     };
     write(console, &text)
 }
@@ -46,7 +46,7 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], format: Format, console: &Console) 
             );
             text
         }),
-        Format::Json => {
+        Format::Json | Format::Matrix => {
             let sites: Vec<Value> = sites.iter().map(rehearsed).collect();
             format!(
                 "{}\n",
@@ -72,7 +72,20 @@ fn rehearsed(ready: &Ready<'_>) -> Value {
     })
 }
 
-fn write(console: &Console, text: &str) -> Result<()> {
+/// Hands the addresses to later steps: `urls` as a JSON object, and `NAME_url` for each site.
+pub(crate) fn outputs(outcomes: &[Outcome], console: &Console) -> Result<()> {
+    let live = outcomes.iter().filter(|one| matches!(one.status, Status::Passed | Status::Skipped));
+    let urls: Vec<(&str, String)> = live.filter_map(|one| Some((one.site.as_str(), one.url()?))).collect();
+    let all: serde_json::Map<String, Value> =
+        urls.iter().map(|(site, url)| ((*site).to_owned(), Value::from(url.as_str()))).collect();
+    let name = |site: &str| site.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_") + "_url";
+    let mut pairs = vec![("urls".to_owned(), Value::Object(all).to_string())];
+    pairs.extend(urls.into_iter().map(|(site, url)| (name(site), url)));
+    console.export(cli::Destination::Output, &pairs)
+}
+
+/// Writes a text to stdout.
+pub(crate) fn write(console: &Console, text: &str) -> Result<()> {
     let mut out = console.result();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -153,47 +166,6 @@ pub(crate) fn troubles(outcomes: &[Outcome], console: &Console) {
             console.status(&format!("error: {text}"));
         }
     }
-}
-
-/// Writes the section of the job summary.
-pub(crate) fn summary(outcomes: &[Outcome], console: &Console, shared: &Shared) {
-    console.summary(shared, |room| {
-        let whole = markdown(outcomes, |_| true);
-        if whole.len() <= room {
-            return whole;
-        }
-        markdown(outcomes, |one| one.status != Status::Passed)
-    });
-}
-
-fn markdown(outcomes: &[Outcome], shown: impl Fn(&Outcome) -> bool) -> String {
-    let live = outcomes.iter().filter(|one| one.status == Status::Passed).count();
-    let mut text = format!("### Sites: {live} of {} live\n\n", outcomes.len());
-    text.push_str("| Site | Result | Address | Files | Uploaded | Time |\n| --- | --- | --- | ---: | ---: | ---: |\n");
-    for one in outcomes.iter().filter(|one| shown(one)) {
-        let reason = one.reason.as_ref().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
-        let alias = one.deployment.as_ref().and_then(|deployment| deployment.alias()).map(str::to_owned);
-        let address = [one.url(), alias].into_iter().flatten().map(|url| link(&url)).collect::<Vec<_>>().join("<br>");
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "| {} | {} | {address} | {} | {} ({}) | {:.1} s |",
-            cell(&one.site),
-            cell(&format!("{}{reason}", one.status.name())),
-            one.facts.files,
-            one.facts.uploaded,
-            size(one.facts.uploaded_bytes),
-            one.seconds
-        );
-    }
-    text.push('\n');
-    text
-}
-
-/// An address as a link, where it is one; anything else as text.
-fn link(url: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_~%".contains(&byte);
-    if url.starts_with("http") && url.bytes().all(plain) { format!("<{url}>") } else { cell(url) }
 }
 
 /// Appends wrangler's line for each deployed site to `path`, for what reads wrangler's output.

@@ -8,6 +8,7 @@ use cli::{Console, Stdout};
 use report::{Event, Recorder, Report};
 
 use crate::args::Format;
+use crate::shard::Shard;
 
 /// The run's records and the streams they are told on.
 pub(crate) struct Journal<'a> {
@@ -20,9 +21,9 @@ pub(crate) struct Journal<'a> {
 
 impl<'a> Journal<'a> {
     /// A journal without records.
-    pub(crate) fn new(console: &'a Console, format: Format) -> Self {
+    pub(crate) fn new(console: &'a Console, format: Format, shard: Option<Shard>) -> Self {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
-        let recorder = RefCell::new(Recorder::new(run, None, jiff::Timestamp::now));
+        let recorder = RefCell::new(Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now));
         let lines = (format == Format::Jsonl).then(|| RefCell::new(console.result()));
         Self { console, recorder, lines, started: Instant::now() }
     }

@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod changed;
 mod code;
 mod configure;
 mod deploy;
@@ -12,10 +13,12 @@ mod discover;
 mod emit;
 mod interrupt;
 mod journal;
+mod list;
 mod origin;
 mod outcome;
 mod prepare;
 mod publish;
+mod shard;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
-    let plan = deploy::plan(args, console)?;
+    let sites = deploy::sites(args, console)?;
+    if args.selection.list {
+        return deploy::list(args, &sites, console);
+    }
+    let plan = deploy::plan(args, sites, console)?;
     Ok(cli::block_on(deploy::run(args, plan, console))??)
 }

@@ -14,7 +14,8 @@ use crate::code;
 use crate::configure::Site;
 use crate::journal::Journal;
 use crate::origin::{Trust, check_production};
-use crate::outcome::{Facts, Trouble, trouble};
+use crate::outcome::{Facts, Outcome, Trouble, trouble};
+use report::Status;
 
 /// What all sites share.
 pub(crate) struct Kit<'a> {
@@ -41,6 +42,13 @@ pub(crate) struct Ready<'a> {
     pub(crate) started: Instant,
 }
 
+/// A site after the first phase.
+pub(crate) enum Prepared<'a> {
+    Ready(Box<Ready<'a>>),
+    /// Its content is live already.
+    Live(Box<Outcome>),
+}
+
 /// A site that cannot be deployed.
 pub(crate) struct Unready<'a> {
     pub(crate) site: &'a Site,
@@ -49,7 +57,7 @@ pub(crate) struct Unready<'a> {
 }
 
 /// Prepares all sites at once; each ends for itself, so that one run names everything that is wrong.
-pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<Ready<'a>, Unready<'a>>> {
+pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<Prepared<'a>, Unready<'a>>> {
     join_all(sites.iter().map(|site| async move {
         let started = Instant::now();
         kit.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
@@ -58,7 +66,7 @@ pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<R
     .await
 }
 
-async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Result<Ready<'a>, Trouble> {
+async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Result<Prepared<'a>, Trouble> {
     // A missing project ends a long build early.
     let (project, (manifest, rules)) = tokio::try_join!(look_up(kit, site), build_and_read(kit, site))?;
     let code = code::of(kit, site, project.as_ref()).await.map_err(trouble("invalid_code"))?;
@@ -69,13 +77,25 @@ async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Resu
     };
     let production_branch = project.as_ref().and_then(|project| project.production_branch.as_deref());
     check_production(&kit.origin, kit.trust, production_branch).map_err(trouble("fork"))?;
+    let configured = site.config.as_ref().map(pages::config::Config::configured);
+    let mut origin = kit.origin.clone();
+    if kit.args.running.skip_unchanged {
+        let digest = pages::digest(&manifest, &rules, configured.as_ref(), code.as_ref());
+        if let Some(live) = project.as_ref().and_then(|project| project.live_with(&origin.branch, &digest)) {
+            let text = format!("its content is what deployment {} serves", live.id);
+            let facts = Facts { uploaded: 0, uploaded_bytes: 0, ..everything(&manifest) };
+            let outcome = Outcome::new(site, Status::Skipped, facts, started.elapsed().as_secs_f64());
+            kit.journal.say(&site.name, &text);
+            return Ok(Prepared::Live(Box::new(outcome.because("unchanged", text).deployed(Some(live.clone())))));
+        }
+        origin.commit_message = Some(pages::with_digest(origin.commit_message.as_deref().unwrap_or_default(), &digest));
+    }
     let facts = match &project {
         Some(_) => upload(kit, &account, site, &manifest).await.map_err(trouble("upload_failed"))?,
         None => everything(&manifest),
     };
-    let configured = site.config.as_ref().map(pages::config::Config::configured);
-    let release = Release::new(&manifest, kit.origin.clone(), &rules, configured.as_ref(), code.as_ref());
-    Ok(Ready { site, project, manifest, release, facts, started })
+    let release = Release::new(&manifest, origin, &rules, configured.as_ref(), code.as_ref());
+    Ok(Prepared::Ready(Box::new(Ready { site, project, manifest, release, facts, started })))
 }
 
 async fn look_up(kit: &Kit<'_>, site: &Site) -> Result<Option<Project>, Trouble> {

@@ -147,7 +147,7 @@ fn a_success_that_answers_500_is_none() {
     cloudflare.deployments_will(Progress::SucceedBroken);
     let seen = step(&cloudflare).args(["--timeout", "2"]).run().exits(1);
     assert!(seen.messages("error")[0].contains("does not answer as a deployed site does"), "{:?}", seen.annotations);
-    assert!(seen.summary.contains("### Sites: 0 of 2 live"), "{}", seen.summary);
+    assert!(seen.summary.contains("2 of 2 checks failed"), "{}", seen.summary);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn atomic_puts_every_site_back_when_one_fails() {
     assert_eq!(cloudflare.deployments("docs").len(), 2);
     assert_eq!([cloudflare.live("docs"), cloudflare.live("shop")], before);
     assert!(seen.stdout.contains("rolled back: production serves deployment"), "{}", seen.stdout);
-    assert!(seen.summary.contains("### Sites: 0 of 2 live"), "{}", seen.summary);
+    assert!(seen.summary.contains("2 of 2 checks failed"), "{}", seen.summary);
 }
 
 #[test]

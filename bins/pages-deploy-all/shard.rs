@@ -1,0 +1,61 @@
+//! A part of the sites for one of several runners.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The `index`-th of `count` parts, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    /// Deals `all` round and round and keeps its own: no two shards share one, and together they have all.
+    pub(crate) fn of<T>(self, all: Vec<T>) -> Vec<T> {
+        all.into_iter().skip(self.index - 1).step_by(self.count).collect()
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<usize>().ok();
+        match text.split_once('/').map(|(index, count)| (number(index), number(count))) {
+            Some((Some(index), Some(count))) if (1..=count).contains(&index) => Ok(Self { index, count }),
+            _ => Err("a part like 2/8 is expected: the second of eight".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.index, self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Shard;
+
+    #[test]
+    fn only_a_part_of_a_whole_is_a_shard() {
+        for bad in ["", "1", "0/2", "3/2", "1/0", "-1/2", "1/2/3", "a/b"] {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+        assert_eq!("2/8".parse::<Shard>().unwrap().to_string(), "2/8");
+    }
+
+    proptest! {
+        #[test]
+        fn shards_share_nothing_and_have_all(length in 0usize..50, count in 1usize..9) {
+            let all: Vec<usize> = (0..length).collect();
+            let mut seen: Vec<usize> = (1..=count).flat_map(|index| Shard { index, count }.of(all.clone())).collect();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, all);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A mark in the commit message that says what a deployment consists of: the API does not give manifests back.
+//!
+//! Opt-in, because with it the message is not what git says.
+
+use crate::form::commit_message;
+use crate::hash::AssetHash;
+use crate::manifest::Manifest;
+use crate::model::{Deployment, Progress, Project};
+use crate::release::{Configured, Rules};
+use crate::worker::Code;
+
+const TRAILER: &str = "Site-Digest: ";
+
+/// What the message may have beside the mark, its line ends counted as two bytes.
+const ROOM: usize = 300;
+
+/// The digest of everything that a visitor could notice, 32 hexadecimal digits.
+#[must_use]
+pub fn digest(manifest: &Manifest, rules: &Rules, configured: Option<&Configured>, code: Option<&Code>) -> String {
+    let mut all = Vec::new();
+    let mut add = |part: Option<&[u8]>| {
+        // With its length, so that no two lists of parts are one text.
+        all.extend_from_slice(&part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+        all.extend_from_slice(part.unwrap_or_default());
+    };
+    add(Some(manifest.json().as_bytes()));
+    add(rules.headers.as_deref());
+    add(rules.redirects.as_deref());
+    add(configured.map(|configured| configured.hash.as_bytes()));
+    add(code.map(|code| code.bundle.as_slice()));
+    add(code.and_then(|code| code.routes.as_deref()));
+    // Memory cannot fail to be read.
+    AssetHash::of(all.as_slice(), "").map(|digest| digest.to_string()).unwrap_or_default()
+}
+
+/// The commit message with the mark as its last line, within what Pages keeps of a message.
+#[must_use]
+pub fn with_digest(message: &str, digest: &str) -> String {
+    let message = commit_message(message);
+    let message = message[..message.floor_char_boundary(ROOM)].trim_end();
+    let gap = if message.is_empty() { "" } else { "\n\n" };
+    format!("{message}{gap}{TRAILER}{digest}")
+}
+
+impl Project {
+    /// The deployment that serves `branch` now, if it is live and marked with `digest`.
+    #[must_use]
+    pub fn live_with(&self, branch: &str, digest: &str) -> Option<&Deployment> {
+        let is_production = self.production_branch.as_deref() == Some(branch);
+        // The newest of a preview's branch is what its alias serves.
+        let serving = if is_production { &self.canonical_deployment } else { &self.latest_deployment }.as_ref()?;
+        let commit = serving.commit();
+        let is_marked = commit.commit_message.lines().next_back().map(str::trim) == Some(&format!("{TRAILER}{digest}"));
+        (is_marked && !digest.is_empty() && commit.branch == branch && serving.progress() == Progress::Live)
+            .then_some(serving)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{digest, with_digest};
+    use crate::manifest::Manifest;
+    use crate::model::Project;
+    use crate::release::Rules;
+
+    #[test]
+    fn rules_are_a_part_of_what_a_site_is() {
+        let rules = |headers: Option<&[u8]>, redirects: Option<&[u8]>| Rules {
+            headers: headers.map(<[u8]>::to_vec),
+            redirects: redirects.map(<[u8]>::to_vec),
+        };
+        let of = |rules: &Rules| digest(&Manifest::default(), rules, None, None);
+        assert_ne!(of(&rules(Some(b"x"), None)), of(&rules(None, Some(b"x"))));
+        assert_eq!(of(&rules(None, None)).len(), 32);
+    }
+
+    #[test]
+    fn the_mark_survives_a_long_message() {
+        let digest = "0".repeat(32);
+        let message = with_digest(&"\u{e9}\n".repeat(500), &digest);
+        assert!(message.len() <= 360 && message.ends_with(&format!("\n\nSite-Digest: {digest}")), "{message}");
+        assert_eq!(with_digest("", &digest), format!("Site-Digest: {digest}"));
+    }
+
+    #[test]
+    fn only_a_live_deployment_of_the_branch_with_the_mark_counts() {
+        let project = |branch: &str, status: &str, message: &str| -> Project {
+            let deployment = json!({
+                "id": "1", "latest_stage": {"name": "deploy", "status": status},
+                "deployment_trigger": {"metadata": {"branch": branch, "commit_message": message}},
+            });
+            serde_json::from_value(
+                json!({"name": "a", "production_branch": "main", "canonical_deployment": deployment}),
+            )
+            .unwrap()
+        };
+        assert!(project("main", "success", "x\r\n\r\nSite-Digest: d").live_with("main", "d").is_some());
+        assert!(project("main", "success", "Site-Digest: d\nx").live_with("main", "d").is_none());
+        assert!(project("main", "failure", "Site-Digest: d").live_with("main", "d").is_none());
+        assert!(project("old", "success", "Site-Digest: d").live_with("main", "d").is_none());
+        assert!(project("main", "success", "Site-Digest: d").live_with("other", "d").is_none());
+    }
+}
