@@ -14,15 +14,19 @@ const AFTER_HELP: &str = "\
 Environment:
   DOPPLER_TOKEN        the token, unless --token-file reads it from a file
   DOPPLER_PROJECT, DOPPLER_CONFIG
-                       project and config, unless --project and --config say; a service token needs neither
+                       project and config, unless --project and --config say; a service token
+                       needs neither
   DOPPLER_IDENTITY_ID  signs in with the job's OIDC identity where there is no token, for one read
   DOPPLER_API_HOST     another address of Doppler's API (https, or http to loopback)
   DOPPLER_PASSPHRASE   the key of --fallback
-  Then what `doppler setup` stored (~/.doppler/.doppler.yaml), then the repository's doppler.yaml. --explain shows the outcome.
+  Then what `doppler setup` stored (~/.doppler/.doppler.yaml), then the repository's doppler.yaml.
+  --explain shows the outcome.
 
 Exit codes:
-  0 done · 1 a secret is missing, or there are none · 2 wrong usage · 75 try again later · 77 not permitted
-  With COMMAND: its own code, 128+n for a signal, 125 it could not be started, 126 not executable, 127 not found
+  0 done · 1 a secret is missing, or there are none · 2 wrong usage
+  75 try again later · 77 not permitted
+  With COMMAND: its own code, 128+n for a signal, 125 it could not be started, 126 not executable,
+  127 not found
 
 Examples:
   secrets-env -c prd -- pulumi up --yes
