@@ -182,7 +182,7 @@ pub(crate) struct Running {
     pub(crate) probe_path: Vec<String>,
 
     /// How many seconds uploads, and then deployments, may take
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = cli::time, hide_short_help = true)]
     pub(crate) timeout: Duration,
 }
 
@@ -215,12 +215,5 @@ impl Tool for Args {
 
     fn prints_json(&self) -> bool {
         self.format == Format::Json
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<u64>() {
-        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
-        _ => Err("a number of seconds from 1 to 86400 is expected".to_owned()),
     }
 }

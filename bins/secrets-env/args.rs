@@ -100,8 +100,8 @@ pub(crate) struct Source {
     #[arg(long, hide_short_help = true)]
     pub(crate) dynamic_secrets: bool,
 
-    /// Seconds until everything must have been read, retries included
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, hide_short_help = true)]
+    /// Time (`60`, `5m`) until everything must have been read, retries included
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = cli::time, hide_short_help = true)]
     pub(crate) deadline: Duration,
 
     /// Show where project, config and token come from, and do nothing else
@@ -118,7 +118,7 @@ pub(crate) struct Outage {
     pub(crate) fallback: Option<PathBuf>,
 
     /// The oldest copy to use, in hours
-    #[arg(long, value_name = "HOURS", default_value = "24", value_parser = hours, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = cli::time, hide_short_help = true)]
     pub(crate) fallback_max_age: Duration,
 }
 
@@ -216,14 +216,4 @@ impl Tool for Args {
     fn prints_json(&self) -> bool {
         false
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-fn hours(text: &str) -> Result<Duration, String> {
-    let hours = text.parse::<f64>().map_err(|error| error.to_string())?;
-    Duration::try_from_secs_f64(hours * 3600.0).map_err(|error| error.to_string())
 }

@@ -95,8 +95,8 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
 
-    /// Seconds (or `5m`, `1h`) until a host's command is ended
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Running")]
+    /// Time (`90`, `5m`, `1h`) until a host's command is ended
+    #[arg(long, value_name = "TIME", value_parser = cli::time, help_heading = "Running")]
     pub(crate) timeout: Option<Duration>,
 
     /// The form of the result
@@ -127,12 +127,12 @@ pub(crate) struct Connection {
     #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) ssh_env: Vec<String>,
 
-    /// Seconds (or `1m`) to connect to a host
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, default_value = "15")]
+    /// How long to try to connect to a host
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "15")]
     pub(crate) connect_timeout: Duration,
 
-    /// Seconds (or `5m`) to wait for hosts that are booting
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration)]
+    /// How long to wait for hosts that are booting
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time)]
     pub(crate) wait: Option<Duration>,
 }
 
@@ -161,8 +161,8 @@ pub(crate) struct Rollout {
     #[arg(hide_short_help = true, long, value_name = "SHARE,…", value_delimiter = ',')]
     pub(crate) batch: Vec<Share>,
 
-    /// Seconds (or `5m`) between two batches
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, requires = "batch")]
+    /// How long to wait between two batches
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, requires = "batch")]
     pub(crate) pause: Option<Duration>,
 
     /// Begin no further batch once so many hosts have failed (`3`, `10%`); after the first batch, one is enough
@@ -178,12 +178,12 @@ pub(crate) struct Checks {
     #[arg(hide_short_help = true, long, value_name = "NAME=COMMAND", value_parser = named)]
     pub(crate) check: Vec<(String, String)>,
 
-    /// Seconds (or `5m`) a check has to pass
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, default_value = "60")]
+    /// How long a check has to pass
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "60")]
     pub(crate) check_timeout: Duration,
 
-    /// Seconds between two tries of a check
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = duration, default_value = "2")]
+    /// Time between two tries of a check
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "2")]
     pub(crate) check_interval: Duration,
 
     /// A command on a host that has failed, for the log and the report
@@ -240,27 +240,11 @@ fn named(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), command.to_owned()))
 }
 
-/// `90`, `90s`, `1.5m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1.0),
-        Some((at, 'm')) => (&text[..at], 60.0),
-        Some((at, 'h')) => (&text[..at], 3600.0),
-        _ => (text, 1.0),
-    };
-    let seconds =
-        number.parse::<f64>().map_err(|_not_a_number| "not a time: give seconds, or 30s, 5m, 1h".to_owned())?;
-    let time = Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())?;
-    if time < Duration::from_secs(1) { Err("at least one second".to_owned()) } else { Ok(time) }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Args, duration, named};
+    use super::{Args, named};
 
     #[test]
     fn the_command_line_is_consistent_and_short_help_fits_a_screen() {
@@ -285,16 +269,6 @@ mod tests {
         assert_eq!(named("web=curl -f localhost?a=b").unwrap(), ("web".to_owned(), "curl -f localhost?a=b".to_owned()));
         for text in ["web", "=x", "web=", "a b=x"] {
             assert!(named(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn times_have_units() {
-        assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
-        assert_eq!(duration("1.5m").unwrap(), Duration::from_secs(90));
-        assert_eq!(duration("1h").unwrap(), Duration::from_hours(1));
-        for text in ["", "s", "0", "-1", "1d", "NaN", "inf", "1e99h"] {
-            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

@@ -79,8 +79,8 @@ pub(crate) struct Source {
     #[arg(long, value_name = "URL", env = "PULUMI_BACKEND_URL", hide_short_help = true)]
     pub(crate) backend: Option<String>,
 
-    /// Seconds until everything must have been read, retries included
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, hide_short_help = true)]
+    /// Time (`60`, `5m`) until everything must have been read, retries included
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = cli::time, hide_short_help = true)]
     pub(crate) deadline: Duration,
 }
 
@@ -173,9 +173,4 @@ impl Tool for Args {
     fn prints_json(&self) -> bool {
         false
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod generate;
 mod stdout;
+mod time;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ pub use failure::{error_document, fault_of};
 pub use generate::Generate;
 use runner::Environment;
 pub use stdout::Stdout;
+pub use time::time;
 
 /// Options that every tool has; flatten them into the tool's own.
 #[derive(Clone, Debug, Default, clap::Args)]
