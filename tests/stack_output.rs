@@ -2,6 +2,7 @@
 
 mod backends;
 mod cloud;
+mod key_services;
 mod pulumi;
 mod terraform;
 

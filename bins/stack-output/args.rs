@@ -14,6 +14,7 @@ Environment:
   PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE
                                   open a stack's secrets; the first also from Doppler, by name
   TF_WORKSPACE, TF_DATA_DIR       as for the terraform program
+  STACK_OUTPUT_STATE_PASSPHRASE   opens a state that OpenTofu encrypted; also from Doppler
   DOPPLER_TOKEN                   fetches credentials that are missing above
 
 Exit codes:

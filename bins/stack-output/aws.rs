@@ -39,19 +39,35 @@ pub(crate) async fn bucket(
 ) -> Result<Bucket> {
     let environment = console.environment();
     let deadline = Deadline::after(args.source.deadline);
-    let named = profile.or_else(|| environment.get("AWS_PROFILE"));
-    let shared = shared(named.unwrap_or("default"), environment);
-    let variable = |names: [&str; 2]| names.into_iter().find_map(|name| environment.get(name)).map(str::to_owned);
-    if address.region.is_empty() {
-        let region = variable(["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| shared.region().map(str::to_owned));
-        address.region = region.unwrap_or_else(|| "us-east-1".to_owned());
-    }
-    address.endpoint = address.endpoint.or_else(|| variable(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
-    let key = match key {
-        Some(key) => key,
-        None => access_key(&shared, named, deadline, console).await?,
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    address.endpoint =
+        address.endpoint.or_else(|| variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL")));
+    let (key, region) = match key {
+        Some(key) => (key, region(&shared(profile, environment), environment)),
+        None => key_and_region(profile, deadline, console).await?,
     };
+    if address.region.is_empty() {
+        address.region = region;
+    }
     Bucket::new(&address, key, deadline)
+}
+
+/// The access key and the region of this run.
+pub(crate) async fn key_and_region(
+    profile: Option<&str>,
+    deadline: Deadline,
+    console: &Console,
+) -> Result<(AccessKey, String)> {
+    let environment = console.environment();
+    let shared = shared(profile, environment);
+    let named = profile.or_else(|| environment.get("AWS_PROFILE"));
+    let key = access_key(&shared, named, deadline, console).await?;
+    Ok((key, region(&shared, environment)))
+}
+
+fn region(shared: &Profile, environment: &Environment) -> String {
+    let given = environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
+    given.or_else(|| shared.region()).unwrap_or("us-east-1").to_owned()
 }
 
 /// A profile that was named counts first; then the variables, the default profile, and Doppler.
@@ -96,7 +112,8 @@ fn missing(credentials: &Credentials, named: Option<&str>, environment: &Environ
     }
 }
 
-fn shared(profile: &str, environment: &Environment) -> Profile {
+fn shared(profile: Option<&str>, environment: &Environment) -> Profile {
+    let profile = profile.or_else(|| environment.get("AWS_PROFILE")).unwrap_or("default");
     let file = |variable: &str, name: &str| {
         let home = || Some(PathBuf::from(environment.get("HOME")?).join(".aws").join(name));
         let path = environment.get(variable).map(PathBuf::from).or_else(home)?;

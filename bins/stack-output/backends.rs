@@ -44,7 +44,7 @@ pub(crate) async fn read(
             Extent::Whole,
         ),
     };
-    of_document(name, document)
+    of_document(name, document, args, console).await
 }
 
 /// Refuses attributes whose meaning we do not keep.

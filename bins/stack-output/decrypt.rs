@@ -9,6 +9,7 @@ use fault::{Fault, Result};
 use secrecy::SecretString;
 use stack::pulumi::cloud::Name;
 use stack::pulumi::key::Key;
+use stack::pulumi::key_service::Service;
 use stack::pulumi::provider::Provider;
 use stack::terraform::remote::Remote;
 
@@ -16,6 +17,7 @@ use crate::args::Args;
 use crate::choose::{self, Asked};
 use crate::cloud;
 use crate::gather::{Origin, Stack};
+use crate::key_services;
 
 /// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
 pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Console) -> Result<()> {
@@ -37,9 +39,13 @@ pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Cons
             let name = Name { organization: owner.clone(), project: project.clone(), stack: name.clone() };
             cli::block_on(by_service(stack, url, &name, &sealed, args, console))??
         }
-        Some(Provider::Cloud { url, .. }) => {
-            let service = url.split_once("://").map_or("a key service", |(scheme, _)| scheme).to_owned();
-            return Err(unreadable(stack, &service));
+        Some(Provider::Cloud { url, encrypted_key }) => {
+            let Some(service) = Service::of_url(url) else {
+                let service = url.split_once("://").map_or("a key service", |(scheme, _)| scheme);
+                return Err(unreadable(stack, service));
+            };
+            let key = cli::block_on(key_services::unwrap(&service, encrypted_key, args, console))??;
+            with_key(&key, &sealed)?
         }
         Some(Provider::Other(name)) => return Err(unreadable(stack, name)),
         None => {

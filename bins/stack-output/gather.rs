@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use api::Deadline;
 use cli::Console;
+use credentials::Credentials;
 use fault::{Fault, Result};
 use stack::pulumi::cloud::Name;
 use stack::pulumi::project::Reference;
+use stack::terraform::encrypted::Encrypted;
 use stack::terraform::remote::Remote;
 use stack::{Dialect, Document, Outputs, Secrets, source};
 
@@ -63,17 +66,36 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
             (format!("the workspace `{workspace}`"), terraform(file, workspace, secrets)?)
         }
     };
-    of_document(name, document)
-}
-
-/// A stack of the outputs in a document.
-pub(crate) fn of_document(name: String, document: Document) -> Result<Stack> {
     match document {
+        // Nothing to wait for: no event loop is started.
         Document::Outputs(outputs, _) => Ok(Stack { name, outputs, origin: Origin::Bytes }),
-        Document::Encrypted(_) => Err(Fault::usage(format!("{name} is encrypted by OpenTofu"))
-            .help("pipe the outputs: tofu output -json | stack-output --state - NAME")),
+        encrypted @ Document::Encrypted(_) => cli::block_on(of_document(name, encrypted, args, console))?,
     }
 }
+
+/// A stack of the outputs in a document, which is decrypted first where OpenTofu encrypted it as a whole.
+pub(crate) async fn of_document(name: String, document: Document, args: &Args, console: &Console) -> Result<Stack> {
+    let outputs = match document {
+        Document::Outputs(outputs, _) => outputs,
+        Document::Encrypted(text) => {
+            let about = |fault: Fault| fault.context(format!("cannot read {name}"));
+            let encrypted = Encrypted::read(&text).map_err(about)?;
+            let credentials = Credentials::new(console.environment(), Deadline::after(args.source.deadline));
+            let mask = |values: &[String]| console.mask(values);
+            let passphrase = credentials.require(PASSPHRASE, &mask).await.map_err(about)?.value;
+            let advice = format!("set {PASSPHRASE} to the passphrase of the state's encryption");
+            let state = encrypted.open(&passphrase).map_err(|fault| about(fault).help(advice))?;
+            match source::stream(state.as_slice(), &name, Secrets::Closed)?.0 {
+                Document::Outputs(outputs, _) => outputs,
+                Document::Encrypted(_) => return Err(about(Fault::usage("it is encrypted twice"))),
+            }
+        }
+    };
+    Ok(Stack { name, outputs, origin: Origin::Bytes })
+}
+
+/// Opens a state that OpenTofu encrypted.
+const PASSPHRASE: &str = "STACK_OUTPUT_STATE_PASSPHRASE";
 
 async fn of_cloud(
     url: &str,

@@ -8,6 +8,7 @@ mod cloud;
 mod decrypt;
 mod emit;
 mod gather;
+mod key_services;
 mod locate;
 
 use std::process::ExitCode;

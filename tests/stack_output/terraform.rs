@@ -137,3 +137,16 @@ fn a_truncated_state_exits_2_though_its_outputs_are_whole() {
     let cut = &cut[..=cut.rfind('}').unwrap()];
     refused(Step::new("stack-output").args(["ip"]).file("terraform.tfstate", cut), 2, &["cut off"]);
 }
+
+#[test]
+fn an_encrypted_state_of_opentofu_is_read_with_its_passphrase() {
+    let vectors = fs::read_to_string(super::fixtures().join("pulumi-vectors.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(&vectors).unwrap();
+    let vector = vectors["opentofu"].get(0).unwrap_or(&vectors["opentofu"]).clone();
+    let step = || Step::new("stack-output").args(["ip"]).file("terraform.tfstate", vector["state"].to_string());
+    let variable = "STACK_OUTPUT_STATE_PASSPHRASE";
+    let seen = step().workflow_secret(variable, vector["passphrase"].as_str().unwrap()).run().exits(0);
+    assert_eq!(seen.stdout, "203.0.113.7\n");
+    refused(step().workflow_secret(variable, "not-the-passphrase"), 77, &["the passphrase is not the one", variable]);
+    refused(step(), 77, &[variable]);
+}

@@ -4,6 +4,7 @@ pub mod account;
 pub mod bucket;
 pub mod cloud;
 pub mod key;
+pub mod key_service;
 mod number;
 pub mod project;
 pub mod provider;

@@ -1,7 +1,7 @@
 //! Objects in S3 and what speaks its protocol: signed reads, nothing else.
 
 pub mod profile;
-mod sign;
+pub(crate) mod sign;
 
 use api::{Base, Client, Deadline, Error, ServiceError};
 use fault::{Fault, Kind, Result};

@@ -1,5 +1,6 @@
 //! Terraform and OpenTofu: what their state holds and where it stands.
 
+pub mod encrypted;
 pub mod http;
 pub mod local;
 pub mod pointer;

@@ -1,0 +1,230 @@
+//! Key services that unwrap a stack's data key: AWS KMS, Google Cloud KMS, `HashiCorp` Vault. One call for any number of secrets.
+//!
+//! Source: pulumi/pulumi `pkg/secrets/cloud/manager.go`, google/go-cloud `secrets/*`.
+
+use std::collections::BTreeMap;
+
+use api::{Base, Client, Deadline, Error, Request, ServiceError};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use fault::{Fault, Kind, Result};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::key::Key;
+use crate::s3::AccessKey;
+use crate::s3::sign::{self, Signable};
+
+/// The service that a provider's address names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// `awskms://…?region=…&context_<name>=<value>`.
+    Aws {
+        /// From the address; else the caller's.
+        region: Option<String>,
+        /// Encryption context.
+        context: BTreeMap<String, String>,
+    },
+    /// `gcpkms://projects/…/cryptoKeys/…`.
+    Google {
+        /// The key's full name.
+        name: String,
+        /// `additional_authenticated_data`, base64.
+        additional: Option<String>,
+    },
+    /// `hashivault://<key>?engine=…`.
+    Vault {
+        /// The key's name.
+        key: String,
+        /// The secrets engine's path.
+        engine: String,
+    },
+}
+
+impl Service {
+    /// Reads a provider's address; `None` for a service we do not speak to.
+    #[must_use]
+    pub fn of_url(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let parameter =
+            |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+        let host = url.host_str().unwrap_or_default();
+        match url.scheme() {
+            "awskms" => {
+                let context = url
+                    .query_pairs()
+                    .filter_map(|(name, value)| Some((name.strip_prefix("context_")?.to_owned(), value.into_owned())));
+                Some(Self::Aws { region: parameter("region"), context: context.collect() })
+            }
+            "gcpkms" => {
+                let name = format!("{host}{}", url.path());
+                let is_name = name.starts_with("projects/") && !name.contains("..");
+                let additional = parameter("additional_authenticated_data");
+                is_name.then_some(Self::Google { name, additional })
+            }
+            "hashivault" => {
+                let key = format!("{host}{}", url.path().trim_end_matches('/'));
+                let engine = parameter("engine").unwrap_or_else(|| "transit".to_owned());
+                let engine = engine.trim_matches('/').to_owned();
+                (!key.is_empty() && !key.contains("..") && !engine.contains(".."))
+                    .then_some(Self::Vault { key, engine })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Unwraps with AWS KMS at `base` (`https://kms.<region>.amazonaws.com`).
+///
+/// # Errors
+/// [`Kind::Permission`] when the access key may not decrypt; as any call.
+pub async fn unwrap_by_aws(
+    base: Base,
+    region: &str,
+    context: &BTreeMap<String, String>,
+    encrypted_key: &str,
+    key: &AccessKey,
+    deadline: Deadline,
+) -> Result<Key> {
+    let mut body = json!({ "CiphertextBlob": encrypted_key });
+    if !context.is_empty() {
+        body["EncryptionContext"] = json!(context);
+    }
+    let body = body.to_string().into_bytes();
+    let host = base.to_string();
+    let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host).to_owned();
+    let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let fixed = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "TrentService.Decrypt")];
+    let signable = Signable {
+        method: "POST",
+        host: &host,
+        path: "/",
+        headers: &fixed,
+        body: &body,
+        region,
+        service: "kms",
+        time: &time,
+    };
+    let mut request = Client::new("AWS KMS", base, deadline)?.errors(decode_aws).post("/").repeatable();
+    for (name, value) in sign::headers(&signable, key).iter().filter(|(name, _)| name != "content-type") {
+        request = request.header(name, value);
+    }
+    let answer: Plaintext = answer(request.body("application/x-amz-json-1.1", body), "AWS KMS").await?;
+    data_key(&answer.plaintext, "AWS KMS")
+}
+
+/// Unwraps with Google Cloud KMS at `base` (`https://cloudkms.googleapis.com`).
+///
+/// # Errors
+/// As [`unwrap_by_aws`].
+pub async fn unwrap_by_google(
+    base: Base,
+    name: &str,
+    additional: Option<&str>,
+    encrypted_key: &str,
+    token: &SecretString,
+    deadline: Deadline,
+) -> Result<Key> {
+    let mut body = json!({ "ciphertext": encrypted_key });
+    if let Some(additional) = additional {
+        let bytes = URL_SAFE.decode(additional).or_else(|_invalid| URL_SAFE_NO_PAD.decode(additional));
+        let bytes =
+            bytes.map_err(|error| Fault::usage("the key's additional data is malformed").cause(error.to_string()))?;
+        body["additionalAuthenticatedData"] = Value::from(STANDARD.encode(bytes));
+    }
+    let client = Client::new("Google Cloud KMS", base, deadline)?.bearer(token.clone());
+    let request = client.post(&format!("/v1/{name}:decrypt")).json(&body).repeatable();
+    let answer: Plaintext = answer(request, "Google Cloud KMS").await?;
+    data_key(&answer.plaintext, "Google Cloud KMS")
+}
+
+/// Unwraps with Vault at `base`.
+///
+/// # Errors
+/// As [`unwrap_by_aws`].
+pub async fn unwrap_by_vault(
+    base: Base,
+    engine: &str,
+    key: &str,
+    encrypted_key: &str,
+    token: &SecretString,
+    deadline: Deadline,
+) -> Result<Key> {
+    let wrapped = STANDARD.decode(encrypted_key).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let wrapped = wrapped.ok_or_else(|| Fault::usage("the stack's wrapped data key is malformed"))?;
+    let client = Client::new("Vault", base, deadline)?.errors(decode_vault);
+    // Exposed to sign in.
+    let request = client.post(&format!("/v1/{engine}/decrypt/{key}")).header("x-vault-token", token.expose_secret());
+    let answer: Enveloped = answer(request.json(&json!({ "ciphertext": wrapped })).repeatable(), "Vault").await?;
+    data_key(&answer.data.plaintext, "Vault")
+}
+
+#[derive(Deserialize)]
+struct Plaintext {
+    #[serde(alias = "Plaintext")]
+    plaintext: SecretString,
+}
+
+#[derive(Deserialize)]
+struct Enveloped {
+    data: Plaintext,
+}
+
+async fn answer<T: for<'a> Deserialize<'a>>(request: Request, service: &str) -> Result<T> {
+    request.receive().await.map_err(|error: Error| {
+        let refused = matches!(&error, Error::Refused(refusal) if refusal.status == 400);
+        let fault = Fault::from(error).context(format!("{service} did not unwrap the stack's data key"));
+        // AWS says 400 to a key it does not let us use.
+        if refused || fault.kind == Kind::Permission {
+            return Fault { kind: Kind::Permission, ..fault }
+                .help("use credentials that may decrypt with the stack's key");
+        }
+        fault
+    })
+}
+
+fn data_key(plaintext: &SecretString, service: &str) -> Result<Key> {
+    // Exposed to become the key.
+    let bytes = STANDARD.decode(plaintext.expose_secret());
+    let bytes =
+        bytes.map_err(|error| Fault::temporary(format!("{service}'s answer is no base64")).cause(error.to_string()))?;
+    Key::of_bytes(&bytes)
+}
+
+fn decode_aws(body: &[u8]) -> Option<ServiceError> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let message = body["message"].as_str().or_else(|| body["Message"].as_str()).unwrap_or_default();
+    Some(ServiceError { code: Some(body["__type"].as_str()?.to_owned()), message: message.to_owned() })
+}
+
+fn decode_vault(body: &[u8]) -> Option<ServiceError> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    Some(ServiceError { code: None, message: body["errors"].get(0)?.as_str()?.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Service;
+
+    #[test]
+    fn a_providers_address_names_its_service() {
+        let aws = Service::of_url("awskms://alias/deploy?region=us-east-1&context_env=prod").unwrap();
+        assert_eq!(
+            aws,
+            Service::Aws {
+                region: Some("us-east-1".to_owned()),
+                context: [("env".to_owned(), "prod".to_owned())].into(),
+            }
+        );
+        assert!(matches!(Service::of_url("awskms:///arn:aws:kms:x?region=r"), Some(Service::Aws { .. })));
+        let name = "projects/p/locations/global/keyRings/r/cryptoKeys/k";
+        let google = Service::of_url(&format!("gcpkms://{name}")).unwrap();
+        assert_eq!(google, Service::Google { name: name.to_owned(), additional: None });
+        let vault = Service::of_url("hashivault://deploy").unwrap();
+        assert_eq!(vault, Service::Vault { key: "deploy".to_owned(), engine: "transit".to_owned() });
+        assert_eq!(Service::of_url("azurekeyvault://v.vault.azure.net/keys/k"), None);
+    }
+}
