@@ -90,6 +90,18 @@ impl Fault {
     }
 }
 
+/// The name that differs least from `wanted`, when the difference is small enough for a mistype: for the advice.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (wanted.chars().count() / 3).max(1);
+    names
+        .into_iter()
+        .map(|name| (strsim::levenshtein(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.message)
@@ -100,7 +112,17 @@ impl std::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Kind};
+    use super::{Fault, Kind, nearest};
+
+    #[test]
+    fn the_nearest_name_is_suggested_when_it_is_near() {
+        let names = ["django_server_ip", "db_password", "port"];
+        assert_eq!(nearest("django_server_pi", names), Some("django_server_ip"));
+        assert_eq!(nearest("DjangoServerIp", names), Some("django_server_ip"));
+        assert_eq!(nearest("prot", names), None);
+        assert_eq!(nearest("ports", names), Some("port"));
+        assert_eq!(nearest("x", names), None);
+    }
 
     #[test]
     fn context_keeps_the_kind_and_turns_the_old_message_into_the_first_cause() {

@@ -1,6 +1,6 @@
 //! Which outputs were asked for, and whether they may be shown.
 
-use fault::{Fault, Result};
+use fault::{Fault, Result, nearest};
 
 use crate::outputs::Outputs;
 use crate::path::{Nowhere, Path, Step};
@@ -92,45 +92,4 @@ fn listed<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
         text.push_str(", …");
     }
     text
-}
-
-/// The name that differs least from `wanted`, when the difference is small.
-#[must_use]
-pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wanted.chars().count() / 3).max(1);
-    names
-        .map(|name| (distance(&wanted.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein's distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn the_nearest_name_is_suggested_when_it_is_near() {
-        let names = ["django_server_ip", "db_password", "port"];
-        assert_eq!(nearest("django_server_pi", names.into_iter()), Some("django_server_ip"));
-        assert_eq!(nearest("DjangoServerIp", names.into_iter()), Some("django_server_ip"));
-        assert_eq!(nearest("prot", names.into_iter()), None);
-        assert_eq!(nearest("ports", names.into_iter()), Some("port"));
-        assert_eq!(nearest("x", names.into_iter()), None);
-    }
 }

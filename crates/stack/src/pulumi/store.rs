@@ -5,11 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use fault::{Fault, Result};
+use fault::{Fault, Result, nearest};
 use saphyr::{LoadableYamlNode as _, Yaml};
 
 use super::project::Reference;
-use crate::select::nearest;
 
 /// The names a state may have, by packing; told apart by content all the same.
 pub const SUFFIXES: [&str; 3] = [".json", ".json.gz", ".json.zst"];
