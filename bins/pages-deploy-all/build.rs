@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use fault::{Fault, Result};
 use runner::Environment;
 use runner::foreign::Lines;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 /// What every build gets: where programs and files are, how text is written. Nothing in it is a credential.
 const ALWAYS: [&str; 28] = [
@@ -99,16 +100,16 @@ pub(crate) struct Failure {
 /// Runs `command` in `folder` until it ends. Dropped before that, it is killed with everything it started.
 pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> Result<(), Box<Failure>> {
     let failed = |message: String| Box::new(Failure { fault: Fault::no(message), tail: Vec::new(), code: None });
-    let mut child = quiet(shell(command), folder, variables)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("the build cannot be started: {error}")))?;
+    let not_started = |error: std::io::Error| failed(format!("the build cannot be started: {error}"));
+    // One pipe for both streams keeps their lines in the order they were written.
+    let (log, writer) = std::io::pipe().map_err(not_started)?;
+    let other = writer.try_clone().map_err(not_started)?;
+    let mut child =
+        quiet(shell(command), folder, variables).stdout(writer).stderr(other).spawn().map_err(not_started)?;
     let group = Group::of(&child);
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut tail = VecDeque::new();
     let status = {
-        let reading = keep(stdout, stderr, &mut tail);
+        let reading = keep(chunks(log), &mut tail);
         tokio::pin!(reading);
         let (status, is_read) = tokio::select! {
             status = child.wait() => (status, false),
@@ -165,29 +166,31 @@ fn path(folder: &Path, variables: &Variables) -> OsString {
     std::env::join_paths(all).unwrap_or_else(|_unusable| given.into())
 }
 
-/// Keeps the last lines of both streams, in the order they came.
-async fn keep(
-    stdout: Option<impl AsyncRead + Unpin>,
-    stderr: Option<impl AsyncRead + Unpin>,
-    tail: &mut VecDeque<Vec<u8>>,
-) {
-    let tail = std::cell::RefCell::new(tail);
-    tokio::join!(keep_stream(stdout, &tail), keep_stream(stderr, &tail));
+/// What is read from the log, until its end. On a thread of its own, which nobody waits for: the log may never end.
+fn chunks(mut log: std::io::PipeReader) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel(16);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 16 * 1024];
+        // A log that cannot be read any more is at its end for us.
+        while let Ok(length @ 1..) = log.read(&mut buffer) {
+            if send.blocking_send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receive
 }
 
-async fn keep_stream(stream: Option<impl AsyncRead + Unpin>, tail: &std::cell::RefCell<&mut VecDeque<Vec<u8>>>) {
-    let Some(mut stream) = stream else { return };
+/// Keeps the last lines of the log.
+async fn keep(mut chunks: mpsc::Receiver<Vec<u8>>, tail: &mut VecDeque<Vec<u8>>) {
     let mut lines = Lines::new();
-    let mut buffer = vec![0; 16 * 1024];
-    // A stream that cannot be read any more is at its end for us.
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        push(lines.push(&buffer[..length]), tail);
+    while let Some(chunk) = chunks.recv().await {
+        push(lines.push(&chunk), tail);
     }
     push(lines.finish().into_iter().collect(), tail);
 }
 
-fn push(lines: Vec<Vec<u8>>, tail: &std::cell::RefCell<&mut VecDeque<Vec<u8>>>) {
-    let mut tail = tail.borrow_mut();
+fn push(lines: Vec<Vec<u8>>, tail: &mut VecDeque<Vec<u8>>) {
     for line in lines {
         if tail.len() == TAIL {
             tail.pop_front();
@@ -274,6 +277,6 @@ mod tests {
         let failure = cli::block_on(run(command, folder.path(), &variables)).unwrap().unwrap_err();
         assert_eq!(failure.code, Some(3));
         assert_eq!(failure.tail.len(), 30);
-        assert!(failure.tail.contains(&b"last".to_vec()));
+        assert_eq!(failure.tail[28..], [b"line 100".to_vec(), b"last".to_vec()]);
     }
 }
