@@ -5,6 +5,7 @@ mod action;
 mod pages_deploy_all;
 mod pipes;
 mod preflight_report;
+mod secrets_env;
 mod ssh_deploy;
 mod stack_output;
 mod step;

@@ -42,7 +42,7 @@ Examples:
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
     /// The command to run, and its arguments
-    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, hide_short_help = true)]
     pub(crate) command: Vec<OsString>,
 
     #[command(flatten)]
@@ -131,11 +131,11 @@ pub(crate) struct Selection {
     pub(crate) only: Vec<String>,
 
     /// All but these secrets
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) except: Vec<String>,
 
     /// Fail unless these exist and are neither empty nor a placeholder
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) require: Vec<String>,
 
     /// Put PREFIX in front of every name
@@ -160,7 +160,7 @@ pub(crate) struct Selection {
 #[command(next_help_heading = "Running")]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Running {
-    /// Hand this secret over as a file: its variable holds a path, gone when the command ends
+    /// Hand this secret over as a file, whose path its variable holds
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "command")]
     pub(crate) file: Vec<String>,
 

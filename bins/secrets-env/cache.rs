@@ -18,7 +18,7 @@ use crate::seal::TokenKey;
 /// What Doppler answered, and the `ETag` to ask with whether it still holds.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
-    pub(crate) etag: String,
+    pub(crate) etag: Option<String>,
     entries: Vec<Entry>,
 }
 
@@ -46,8 +46,8 @@ impl Slot {
     }
 
     /// Remembers. A memory that cannot be written is none: the next step reads again.
-    pub(crate) fn keep(&self, etag: &str, secrets: &[Secret]) {
-        let answer = Answer { etag: etag.to_owned(), entries: secrets.iter().map(Entry::from).collect() };
+    pub(crate) fn keep(&self, etag: Option<&str>, secrets: &[Secret]) {
+        let answer = Answer { etag: etag.map(str::to_owned), entries: secrets.iter().map(Entry::from).collect() };
         let write = || {
             let sealed = self.key.seal(&serde_json::to_vec(&answer).ok()?)?;
             std::fs::create_dir_all(self.file.parent()?).ok()?;
@@ -61,6 +61,12 @@ impl Slot {
 }
 
 impl Answer {
+    /// Whether these are the same names and values.
+    pub(crate) fn holds(&self, secrets: &[Secret]) -> bool {
+        self.entries.len() == secrets.len()
+            && self.entries.iter().zip(secrets).all(|(entry, secret)| entry.is_of(secret))
+    }
+
     pub(crate) fn secrets(self) -> Vec<Secret> {
         self.entries.into_iter().map(Secret::from).collect()
     }

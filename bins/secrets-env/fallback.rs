@@ -35,6 +35,15 @@ pub(crate) struct Entry {
     visibility: u8,
 }
 
+impl Entry {
+    /// Whether this is the same name and value.
+    pub(crate) fn is_of(&self, secret: &Secret) -> bool {
+        // Exposed to compare.
+        self.name == secret.name
+            && self.value.as_deref() == secret.value.as_ref().map(secrecy::ExposeSecret::expose_secret)
+    }
+}
+
 impl From<&Secret> for Entry {
     fn from(secret: &Secret) -> Self {
         let visibility = match secret.visibility {

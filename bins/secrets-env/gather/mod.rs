@@ -131,32 +131,59 @@ async fn read(
 ) -> Result<Vec<Secret>, Failure> {
     let doppler = session.doppler();
     let listing = needs_visibility(args, console);
-    let mut query = Query { names: asked_for(args, whole), dynamic: args.source.dynamic_secrets, known: None };
-    let question = format!("{}|{place}|{listing}|{}", args.source.dynamic_secrets, query.names.join(","));
+    let query = Query { names: asked_for(args, whole), dynamic: args.source.dynamic_secrets, known: None };
     // A short-lived token opens nothing twice, and a lease is not to be shared between steps.
     let slot = (!session.is_short_lived() && !query.dynamic)
-        .then(|| Slot::of(console.environment(), &doppler.token().value, &question))
+        .then(|| {
+            let question = format!("{}|{place}|{listing}|{}", session.doppler().base(), query.names.join(","));
+            Slot::of(console.environment(), &doppler.token().value, &question)
+        })
         .flatten();
-    let known = slot.as_ref().and_then(Slot::recall);
-    query.known = known.as_ref().map(|answer| answer.etag.clone());
-    let ask = async |query: &Query| {
-        if listing { doppler.list(place, query).await } else { doppler.download(place, query).await }
-    };
-    let mut fetched = ask(&query).await?;
-    if let Fetched::Unchanged = fetched {
-        if let Some(answer) = known {
-            return Ok(answer.secrets());
-        }
-        query.known = None;
-        fetched = ask(&query).await?;
+    match slot {
+        Some(slot) => remembered(doppler, place, query, listing, &slot).await,
+        None if listing => unconditional(doppler.list(place, &query).await?),
+        None => unconditional(doppler.download(place, &query).await?),
     }
-    match fetched {
-        Fetched::New { secrets, etag } => {
-            if let (Some(slot), Some(etag)) = (slot, etag) {
-                slot.keep(&etag, &secrets);
-            }
-            Ok(secrets)
+}
+
+/// The list call, which alone tells visibility, has no `ETag`; the download has one. So what a list brought is confirmed by a
+/// download, whose `ETag` then makes every later question a small one.
+async fn remembered(
+    doppler: &Doppler,
+    place: &Place,
+    mut query: Query,
+    listing: bool,
+    slot: &Slot,
+) -> Result<Vec<Secret>, Failure> {
+    let known = slot.recall();
+    if listing && known.is_none() {
+        let secrets = unconditional(doppler.list(place, &query).await?)?;
+        slot.keep(None, &secrets);
+        return Ok(secrets);
+    }
+    query.known = known.as_ref().and_then(|answer| answer.etag.clone());
+    let (downloaded, etag) = match (doppler.download(place, &query).await?, known) {
+        (Fetched::Unchanged, Some(known)) => return Ok(known.secrets()),
+        (Fetched::New { secrets, etag }, Some(known)) if listing && known.holds(&secrets) => {
+            let known = known.secrets();
+            slot.keep(etag.as_deref(), &known);
+            return Ok(known);
         }
+        (Fetched::New { secrets, etag }, _) => (secrets, etag),
+        (Fetched::Unchanged, None) => return unconditional(Fetched::Unchanged),
+    };
+    if !listing {
+        slot.keep(etag.as_deref(), &downloaded);
+        return Ok(downloaded);
+    }
+    let secrets = unconditional(doppler.list(place, &Query { known: None, ..query }).await?)?;
+    slot.keep(None, &secrets);
+    Ok(secrets)
+}
+
+fn unconditional(fetched: Fetched) -> Result<Vec<Secret>, Failure> {
+    match fetched {
+        Fetched::New { secrets, .. } => Ok(secrets),
         Fetched::Unchanged => {
             let fault =
                 Fault::temporary("Doppler says that nothing has changed, to a question that names nothing known");

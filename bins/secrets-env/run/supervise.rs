@@ -7,7 +7,6 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
 
 use cli::Exit;
 use redact::{Plan, Redactor};
@@ -60,7 +59,7 @@ async fn supervise(mut command: Command, plan: Option<&Plan>) -> io::Result<Exit
     loop {
         tokio::select! {
             status = &mut end => {
-                finish(copies);
+                finish(copies, &mut signals, target).await;
                 return Ok(signals::exit(status.map_err(io::Error::other)??));
             }
             kind = signals.next() => if let Some(target) = target {
@@ -77,7 +76,7 @@ async fn supervise(mut command: Command, plan: Option<&Plan>) -> io::Result<Exit
     // Ctrl-C reaches the command itself, which shares the console; we wait for how it ends.
     let _ignored = tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     let status = ended(child).await.map_err(io::Error::other)??;
-    finish(copies);
+    drained(copies).await;
     Ok(Exit::Child(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(super::OWN_FAILURE)))
 }
 
@@ -88,50 +87,79 @@ fn ended(mut child: Child) -> oneshot::Receiver<io::Result<std::process::ExitSta
     receiver
 }
 
-fn copy(child: &mut Child, plan: Option<&Plan>) -> Vec<JoinHandle<()>> {
+/// Ends when the copy does.
+type Copying = oneshot::Receiver<()>;
+
+fn copy(child: &mut Child, plan: Option<&Plan>) -> Vec<Copying> {
     let mut copies = Vec::new();
-    if let Some(plan) = plan {
+    if let Some(redactor) = plan.map(Plan::redactor) {
         if let Some(output) = child.stdout.take() {
-            copies.push(pump(output, io::stdout(), plan.redactor()));
+            copies.push(pump(output, io::stdout(), redactor.clone()));
         }
         if let Some(output) = child.stderr.take() {
-            copies.push(pump(output, io::stderr(), plan.redactor()));
+            copies.push(pump(output, io::stderr(), redactor));
         }
     }
     copies
 }
 
-/// The streams end when everything that inherited them has: what a command leaves running in the background is still read.
-fn finish(copies: Vec<JoinHandle<()>>) {
-    for copy in copies {
-        // A copy that panicked has nothing more to say.
-        let _ = copy.join();
+/// How long what the command leaves running in the background may still write, after the command itself has ended.
+const REST: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Waits for the streams' ends: everything that inherited them has ended. Something that never does, a daemon, does not hold us.
+async fn drained(copies: Vec<Copying>) {
+    let all = async {
+        for copy in copies {
+            // A copy that has gone has nothing more to say.
+            let _ = copy.await;
+        }
+    };
+    // What comes later is the daemon's own affair.
+    let _ = tokio::time::timeout(REST, all).await;
+}
+
+/// The same, and signals still reach the command's group.
+#[cfg(unix)]
+async fn finish(copies: Vec<Copying>, signals: &mut super::signals::Signals, target: Option<super::signals::Target>) {
+    let drained = drained(copies);
+    tokio::pin!(drained);
+    loop {
+        tokio::select! {
+            () = &mut drained => return,
+            kind = signals.next() => if let Some(target) = target {
+                super::signals::pass_on(kind, target);
+            },
+        }
     }
 }
 
-fn pump<R>(mut from: R, mut to: impl Write + Send + 'static, mut redactor: Redactor) -> JoinHandle<()>
+fn pump<R>(mut from: R, mut to: impl Write + Send + 'static, mut redactor: Redactor) -> Copying
 where
     R: Read + Waits + Send + 'static,
 {
     let mut show = move |bytes: &[u8]| to.write_all(bytes).and_then(|()| to.flush());
-    std::thread::spawn(move || {
+    let copy = move || -> io::Result<()> {
         let mut chunk = vec![0; CHUNK];
         loop {
-            if redactor.holds() && !from.has_more_soon() && show(&redactor.release()).is_err() {
-                return;
+            if redactor.holds() && !from.has_more_soon() {
+                show(&redactor.release())?;
             }
             match from.read(&mut chunk) {
                 Ok(0) => break,
-                // When nobody reads any more, dropping our end tells the command so, as a pipe would.
-                Ok(count) if show(&redactor.push(&chunk[..count])).is_err() => return,
-                Ok(_) => {}
+                Ok(count) => show(&redactor.push(&chunk[..count]))?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        // As above, nobody may be left to read it.
-        let _ = show(&redactor.finish());
-    })
+        show(&redactor.finish())
+    };
+    let (done, copying) = oneshot::channel();
+    std::thread::spawn(move || {
+        // When nobody reads any more, dropping our end tells the command so, as a pipe would.
+        let _ = copy();
+        let _ = done.send(());
+    });
+    copying
 }
 
 /// A stream that can say whether more is coming.

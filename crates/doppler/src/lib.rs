@@ -84,6 +84,7 @@ impl std::fmt::Display for Place {
 #[derive(Clone, Debug)]
 pub struct Doppler {
     client: Client,
+    base: Base,
     token: Token,
 }
 
@@ -111,8 +112,8 @@ impl Doppler {
     /// [`fault::Kind::Usage`] when HTTPS cannot be set up.
     pub fn new(base: Base, token: Token, deadline: Deadline) -> Result<Self> {
         check(&token)?;
-        let client = client(base, deadline)?.bearer(token.value.clone());
-        Ok(Self { client, token })
+        let client = client(base.clone(), deadline)?.bearer(token.value.clone());
+        Ok(Self { client, base, token })
     }
 
     /// Trades a JWT for a short-lived token of the service account identity `identity`.
@@ -120,7 +121,7 @@ impl Doppler {
     /// # Errors
     /// [`fault::Kind::Permission`] when the identity does not trust the JWT; [`fault::Kind::Temporary`] when Doppler is away.
     pub async fn exchange(base: Base, identity: &str, jwt: &SecretString, deadline: Deadline) -> Result<Self> {
-        let client = client(base, deadline)?;
+        let client = client(base.clone(), deadline)?;
         let body = Exchange { identity, token: jwt.expose_secret() };
         // Trading the same JWT again gives another short-lived token and harms nothing.
         let request = client.post("/v3/auth/oidc").json(&body).repeatable().timeout(ATTEMPT);
@@ -132,7 +133,7 @@ impl Doppler {
         };
         let token = Token::new(exchanged.token, origin);
         check(&token)?;
-        Ok(Self { client: client.bearer(token.value.clone()), token })
+        Ok(Self { client: client.bearer(token.value.clone()), base, token })
     }
 
     /// Ends the life of the token this client signs with.
@@ -150,6 +151,12 @@ impl Doppler {
     pub fn until(mut self, deadline: Deadline) -> Self {
         self.client = self.client.until(deadline);
         self
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn base(&self) -> &Base {
+        &self.base
     }
 
     /// The token this client signs with.

@@ -5,7 +5,6 @@
 //! nothing but usual text does not count. Forms of four to seven bytes have a bitmap of their own, of four.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::form::Form;
 use crate::ordinary;
@@ -37,8 +36,6 @@ pub(crate) struct Scan {
 struct Needle {
     bytes: Vec<u8>,
     least: usize,
-    /// How many telling grams begin before each place; a run tells if it holds one.
-    telling: Vec<u32>,
 }
 
 /// The forms, indexed.
@@ -53,8 +50,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(forms: Vec<Form>) -> Self {
         let needles: Vec<Needle> = forms.into_iter().filter(|form| form.bytes.len() >= SHORT).map(Needle::of).collect();
-        let mut long = HashMap::default();
-        let mut short = HashMap::default();
+        let (mut long, mut short) = (Vec::new(), Vec::new());
         for (number, needle) in (0..).zip(&needles) {
             let (grams, size) = if needle.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
             needle.index(number, size, grams);
@@ -108,8 +104,8 @@ impl Engine {
 
     #[inline(never)]
     fn compare(&self, grams: &Grams, gram: u64, size: usize, text: &[u8], at: usize, scan: &mut Scan) {
-        for &(number, offset) in grams.places(gram) {
-            let (needle, offset) = (&self.needles[number as usize], offset as usize);
+        for place in grams.places(gram) {
+            let (needle, offset) = (&self.needles[place.number as usize], place.offset as usize);
             let back = text[..at].iter().rev().zip(needle.bytes[..offset].iter().rev());
             let start = at - back.take_while(|(left, right)| left == right).count();
             let ahead = text[at + size..].iter().zip(&needle.bytes[offset + size..]);
@@ -128,17 +124,7 @@ impl Engine {
 
 impl Needle {
     fn of(form: Form) -> Self {
-        let Form { bytes, least, .. } = form;
-        let mut telling = Vec::new();
-        if least < bytes.len() {
-            let mut count = 0;
-            telling.push(0);
-            for window in bytes.windows(LONG) {
-                count += u32::from(!ordinary::is_usual(window));
-                telling.push(count);
-            }
-        }
-        Self { bytes, least, telling }
+        Self { bytes: form.bytes, least: form.least }
     }
 
     fn is_in_pieces(&self) -> bool {
@@ -147,45 +133,60 @@ impl Needle {
 
     /// The whole always tells; a piece if it holds a gram that is not usual.
     fn tells(&self, from: usize, to: usize) -> bool {
-        to - from == self.bytes.len()
-            || match (self.telling.get(from), self.telling.get((to + 1).saturating_sub(LONG))) {
-                (Some(before), Some(after)) => after > before,
-                _ => true,
-            }
+        to - from == self.bytes.len() || self.bytes[from..to].windows(LONG).any(|gram| !ordinary::is_usual(gram))
     }
 
-    fn index(&self, number: u32, size: usize, grams: &mut Places) {
-        let stride = if self.is_in_pieces() { self.least - size + 1 } else { usize::MAX };
-        for (offset, gram) in (0..).zip(self.bytes.windows(size)).step_by(stride.min(self.bytes.len())) {
+    fn index(&self, number: u32, size: usize, places: &mut Vec<Place>) {
+        let stride = if self.is_in_pieces() { self.least - size + 1 } else { self.bytes.len() };
+        let mut seen: HashMap<u64, usize> = HashMap::new();
+        for (offset, gram) in (0..).zip(self.bytes.windows(size)).step_by(stride) {
             let gram = gram.iter().rev().fold(0, |gram, &byte| gram << 8 | u64::from(byte));
-            let places = grams.entry(gram).or_default();
-            if places.iter().rev().take_while(|(needle, _)| *needle == number).count() < REPETITIONS {
-                places.push((number, offset));
+            let times = seen.entry(gram).or_default();
+            *times += 1;
+            if *times <= REPETITIONS {
+                places.push(Place { gram, number, offset });
             }
         }
     }
 }
 
-type Places = HashMap<u64, Vec<(u32, u32)>, BuildHasherDefault<Multiply>>;
+/// Where a gram stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    gram: u64,
+    number: u32,
+    offset: u32,
+}
 
-/// The known grams: a bitmap that says no quickly, and where each stands.
+/// The known grams: a bitmap that says no quickly, and where each stands, in buckets by the same hash.
 #[derive(Debug)]
 struct Grams {
     bits: Vec<u64>,
     shift: u32,
-    places: Places,
+    buckets: Vec<u32>,
+    bucket_shift: u32,
+    places: Vec<Place>,
 }
 
 impl Grams {
-    fn new(places: Places) -> Self {
+    fn new(mut places: Vec<Place>) -> Self {
         // 32 bits a gram: one position in 32 is looked up for nothing.
         let size = (places.len() * 32).next_power_of_two().clamp(1 << 12, 1 << 24);
-        let mut grams = Self { bits: vec![0; size / 64], shift: 64 - size.ilog2(), places };
-        for &gram in grams.places.keys() {
-            let bit = spread(gram) >> grams.shift;
-            grams.bits[usize::try_from(bit / 64).unwrap_or_default()] |= 1 << (bit % 64);
+        let mut bits = vec![0_u64; size / 64];
+        let shift = 64 - size.ilog2();
+        let count = places.len().next_power_of_two().max(2);
+        let bucket_shift = 64 - count.ilog2();
+        let mut buckets = vec![0; count + 1];
+        places.sort_unstable_by_key(|place| spread(place.gram));
+        for place in &places {
+            let hash = spread(place.gram);
+            bits[index(hash >> shift) / 64] |= 1 << ((hash >> shift) % 64);
+            buckets[index(hash >> bucket_shift) + 1] += 1;
         }
-        grams
+        for at in 1..buckets.len() {
+            buckets[at] += buckets[at - 1];
+        }
+        Self { bits, shift, buckets, bucket_shift, places }
     }
 
     fn is_empty(&self) -> bool {
@@ -195,37 +196,23 @@ impl Grams {
     #[inline]
     fn may_hold(&self, gram: u64) -> bool {
         let bit = spread(gram) >> self.shift;
-        let word = self.bits.get(usize::try_from(bit / 64).unwrap_or_default()).copied().unwrap_or_default();
+        let word = self.bits.get(index(bit / 64)).copied().unwrap_or_default();
         word >> (bit % 64) & 1 != 0
     }
 
-    fn places(&self, gram: u64) -> &[(u32, u32)] {
-        self.places.get(&gram).map_or(&[], Vec::as_slice)
+    fn places(&self, gram: u64) -> impl Iterator<Item = &Place> {
+        let bucket = index(spread(gram) >> self.bucket_shift);
+        let (start, end) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
+        self.places[start..end].iter().filter(move |place| place.gram == gram)
     }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or_default()
 }
 
 /// Fibonacci hashing: the upper bits depend on every byte.
 #[inline]
 fn spread(gram: u64) -> u64 {
     gram.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-/// A hasher for grams, which nobody outside chooses: an attacker would have to know the secrets.
-#[derive(Clone, Copy, Debug, Default)]
-struct Multiply(u64);
-
-impl Hasher for Multiply {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = spread(self.0 ^ u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, gram: u64) {
-        self.0 = spread(gram).rotate_left(32);
-    }
 }

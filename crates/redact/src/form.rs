@@ -46,22 +46,37 @@ const HEX_RUN: usize = 16;
 const USUAL_BASE64_RUN: usize = 20;
 const USUAL_HEX_RUN: usize = 24;
 
+/// How closely long parts are looked at: a config of half a megabyte would make tables of a hundred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grain {
+    /// Runs of eight bytes count.
+    Fine,
+    /// Of parts over 64 bytes, runs of 32 bytes count, and dumps are not looked for.
+    Coarse,
+}
+
+/// A part that is looked at coarsely where there is much to look for.
+const LONG_PART: usize = 64;
+
 /// The forms of `part`, without duplicates.
-pub(crate) fn forms(part: &Part) -> Vec<Form> {
+pub(crate) fn forms(part: &Part, grain: Grain) -> Vec<Form> {
     let bytes = part.text.as_bytes();
     let any = part.extent == Extent::Any;
-    let mut forms =
-        vec![Form { bytes: bytes.to_vec(), least: if any { PLAIN_RUN } else { bytes.len() }, code: Code::Plain }];
+    let coarse = grain == Grain::Coarse && bytes.len() > LONG_PART;
+    let factor = if coarse { 4 } else { 1 };
+    let least = if any { PLAIN_RUN * factor } else { bytes.len() };
+    let mut forms = vec![Form { bytes: bytes.to_vec(), least: least.min(bytes.len()), code: Code::Plain }];
     for text in escaped(&part.text) {
-        let least = if any { PLAIN_RUN } else { text.len() };
+        let least = if any { (PLAIN_RUN * factor).min(text.len()) } else { text.len() };
         forms.push(Form { bytes: text.into_bytes(), least, code: Code::Escaped });
     }
     let run = |text: String, least: usize, code| Form { least: least.min(text.len()), bytes: text.into_bytes(), code };
-    let least = if any { BASE64_RUN } else { USUAL_BASE64_RUN };
+    let least = if any { BASE64_RUN * factor } else { USUAL_BASE64_RUN };
     forms.extend(cores(bytes).into_iter().map(|core| run(core, least, Code::Base64)));
-    let least = if any { HEX_RUN } else { USUAL_HEX_RUN };
+    let least = if any { HEX_RUN * factor } else { USUAL_HEX_RUN };
     forms.extend(hex(bytes).into_iter().map(|hex| run(hex, least, Code::Hex)));
-    forms.extend(dumps(bytes).into_iter().map(|(dump, least)| run(dump, least, Code::Dump)));
+    let dumps = if coarse { Vec::new() } else { dumps(bytes) };
+    forms.extend(dumps.into_iter().map(|(dump, least)| run(dump, least, Code::Dump)));
     let mut seen = HashSet::new();
     forms.retain(|form| !form.bytes.contains(&b'\n') && seen.insert(form.bytes.clone()));
     forms
@@ -229,7 +244,7 @@ mod tests {
     #[test]
     fn every_escape_that_differs_is_a_form() {
         let part = Part { text: r#"a&b/c"d é"#.to_owned(), extent: Extent::Whole };
-        let forms = forms(&part);
+        let forms = forms(&part, super::Grain::Fine);
         let has = |text: &str| forms.iter().any(|form| form.bytes == text.as_bytes());
         for text in [
             r#"a\u0026b/c\"d é"#,

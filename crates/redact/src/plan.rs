@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::engine::Engine;
-use crate::form::{Code, forms};
+use crate::form::{Code, Grain, forms};
 use crate::part::{Extent, Part, parts};
 use crate::{Reason, Redactor, ordinary};
 
 /// The runner searches every line of the log for every mask, in some ten forms of its own: past so many, a chatty job crawls.
 const MASKS: usize = 1_000;
+
+/// So many bytes of secrets are looked at closely.
+const FINE: usize = 32 * 1024;
 
 /// A secret that is not hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +69,12 @@ impl Plan {
     pub fn masks(&self) -> Vec<String> {
         let mut masks: Vec<String> = self.parts.iter().map(|part| part.text.clone()).collect();
         let mut seen: HashSet<String> = masks.iter().cloned().collect();
+        if masks.len() >= MASKS {
+            return masks;
+        }
+        let grain = self.grain();
         let forms: Vec<_> =
-            self.parts.iter().flat_map(|part| forms(part).into_iter().map(|form| (part.extent, form))).collect();
+            self.parts.iter().flat_map(|part| forms(part, grain).into_iter().map(|form| (part.extent, form))).collect();
         let whole = forms.iter().filter(|(_, form)| form.code != Code::Dump).map(|(_, form)| form.bytes.as_slice());
         let blocks = forms.iter().filter(|(extent, _)| *extent == Extent::Any).flat_map(|(_, form)| {
             let size = match form.code {
@@ -90,13 +97,23 @@ impl Plan {
     /// A filter for a stream of bytes; clone it for a second stream.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(Arc::new(Engine::new(self.parts.iter().flat_map(forms).collect())))
+        Redactor::new(Arc::new(self.engine()))
     }
 
     /// How many forms are looked for.
     #[must_use]
     pub fn size(&self) -> usize {
-        Engine::new(self.parts.iter().flat_map(forms).collect()).len()
+        self.engine().len()
+    }
+
+    fn engine(&self) -> Engine {
+        let grain = self.grain();
+        Engine::new(self.parts.iter().flat_map(|part| forms(part, grain)).collect())
+    }
+
+    fn grain(&self) -> Grain {
+        let size: usize = self.parts.iter().map(|part| part.text.len()).sum();
+        if size > FINE { Grain::Coarse } else { Grain::Fine }
     }
 }
 

@@ -1,0 +1,182 @@
+//! Doppler away, wrong or slow: the fallback and the job's memory. The eight failures of the Doppler CLI's fallback each have a test.
+
+use std::path::Path;
+use std::time::Duration;
+
+use emulators::{Doppler, Fault};
+
+use super::{API_KEY, doppler, refused, step};
+use crate::support::Step;
+
+const PASSPHRASE: &str = "a long and random passphrase 4711";
+
+/// A step that prints the key, with a fallback in `folder`. No retries are worth their time here.
+fn with_fallback(doppler: &Doppler, folder: &Path, more: &[&str]) -> Step {
+    let file = folder.join("fallback").display().to_string();
+    step(doppler, &["--deadline", "1", "--only", "API_KEY", "--format", "raw", "--fallback", &file])
+        .args(more)
+        .plain()
+        .workflow_secret("DOPPLER_PASSPHRASE", PASSPHRASE)
+        .may_print(API_KEY)
+}
+
+/// A folder whose fallback holds the key.
+fn kept(doppler: &Doppler) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(with_fallback(doppler, folder.path(), &[]).run().exits(0).stdout, API_KEY);
+    folder
+}
+
+#[test]
+fn an_outage_is_bridged_and_its_age_is_told() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    for fault in
+        [Fault::status(503), Fault::status(500), Fault::reset(), Fault::status(429).header("retry-after", "60")]
+    {
+        doppler.fail("/v3/configs*", fault);
+        let seen = with_fallback(&doppler, folder.path(), &[]).run().exits(0);
+        assert_eq!(seen.stdout, API_KEY);
+        assert!(seen.stderr.contains("Doppler is away; the secrets are those of "), "{}", seen.stderr);
+        doppler.recover();
+    }
+}
+
+#[test]
+fn f1_a_page_in_place_of_an_answer_is_75_and_the_fallback_stays_as_it_is() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    let before = std::fs::read(folder.path().join("fallback")).unwrap();
+    doppler.fail("/v3/configs*", Fault::none().body("text/html", "<html>Sign in to the hotel's network</html>"));
+    refused(with_fallback(&doppler, folder.path(), &[]), 75, &["text/html", "proxy"]);
+    refused(step(&doppler, &["--format", "json"]).plain(), 75, &["text/html"]);
+    assert_eq!(std::fs::read(folder.path().join("fallback")).unwrap(), before);
+}
+
+#[test]
+fn f2_a_refusal_deletes_nothing_and_uses_nothing() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    let before = std::fs::read(folder.path().join("fallback")).unwrap();
+    for (status, code) in [(401, 77), (403, 77), (404, 1)] {
+        doppler.fail("/v3/configs*", Fault::status(status));
+        refused(with_fallback(&doppler, folder.path(), &[]), code, &[&status.to_string()]);
+        doppler.recover();
+    }
+    assert_eq!(std::fs::read(folder.path().join("fallback")).unwrap(), before);
+}
+
+#[test]
+fn f3_a_token_without_access_gets_no_old_secrets() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    let step = with_fallback(&doppler, folder.path(), &["-c", "prd"]);
+    refused(step, 77, &["may not read config `prd`", "DOPPLER_TOKEN"]);
+}
+
+#[test]
+fn f4_a_new_token_opens_the_same_fallback() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    let other = doppler.service_token("dev");
+    doppler.fail("/v3/configs*", Fault::status(503));
+    let seen = with_fallback(&doppler, folder.path(), &[]).workflow_secret("DOPPLER_TOKEN", &other).run().exits(0);
+    assert_eq!(seen.stdout, API_KEY);
+}
+
+#[test]
+fn f5_a_name_transformer_does_not_prevent_the_fallback() {
+    let doppler = doppler();
+    let folder = tempfile::tempdir().unwrap();
+    let shaped = || with_fallback(&doppler, folder.path(), &["--transform", "tf-var"]);
+    shaped().run().exits(0);
+    doppler.fail("/v3/configs*", Fault::status(503));
+    assert_eq!(shaped().run().exits(0).stdout, API_KEY);
+}
+
+#[test]
+fn f6_a_server_error_in_json_is_retried() {
+    let doppler = doppler();
+    let error = serde_json::json!({ "messages": ["try again"], "success": false });
+    doppler.fail("/v3/configs*", Fault::json(500, &error).times(1));
+    step(&doppler, &["--", "true"]).run().exits(0);
+    assert_eq!(doppler.requests().len(), 2);
+}
+
+#[test]
+fn f7_an_empty_config_is_an_answer_of_no() {
+    let doppler = Doppler::start();
+    refused(step(&doppler, &["--", "true"]), 1, &["there are no secrets", "--allow-empty"]);
+    step(&doppler, &["--allow-empty", "--", "true"]).run().exits(0);
+}
+
+#[test]
+fn f8_a_fallback_older_than_allowed_is_not_used() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    doppler.fail("/v3/configs*", Fault::status(503));
+    let step = with_fallback(&doppler, folder.path(), &["--fallback-max-age", "0"]);
+    refused(step, 75, &["503", "--fallback-max-age allows 0 s"]);
+}
+
+#[test]
+fn a_fallback_needs_its_passphrase() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    refused(
+        with_fallback(&doppler, folder.path(), &[]).without("DOPPLER_PASSPHRASE"),
+        77,
+        &["DOPPLER_PASSPHRASE is missing"],
+    );
+    doppler.fail("/v3/configs*", Fault::status(503));
+    let step =
+        with_fallback(&doppler, folder.path(), &[]).workflow_secret("DOPPLER_PASSPHRASE", "another passphrase 0815");
+    refused(step, 75, &["does not open with DOPPLER_PASSPHRASE"]);
+}
+
+#[test]
+fn an_answer_that_stalls_or_breaks_off_is_75_within_the_deadline() {
+    let doppler = doppler();
+    for fault in
+        [Fault::none().cut_mid_body(), Fault::hang(), Fault::none().delayed(Duration::from_secs(20)).cut_mid_body()]
+    {
+        doppler.fail("/v3/configs*", fault);
+        refused(step(&doppler, &["--deadline", "0.5", "--format", "json"]).plain(), 75, &["cannot read the secrets"]);
+        doppler.recover();
+    }
+}
+
+#[test]
+fn twenty_steps_of_a_job_read_the_values_twice_and_ask_for_changes_otherwise() {
+    let doppler = doppler();
+    let temp = tempfile::tempdir().unwrap();
+    let run = || {
+        let step = step(&doppler, &["--", "sh", "-c", "echo $API_KEY $REGION"]).env("RUNNER_TEMP", temp.path());
+        assert_eq!(step.run().exits(0).stdout, "*** eu-central-1\n");
+    };
+    for _ in 0..20 {
+        run();
+    }
+    let requests = doppler.requests();
+    let conditional = requests.iter().filter(|request| request.header("if-none-match").is_some()).count();
+    assert_eq!((requests.len(), conditional), (20, 18));
+    // What lies there says nothing without the token.
+    for file in std::fs::read_dir(temp.path().join("secrets-env")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(emulators::leaks(&bytes, API_KEY).is_none());
+    }
+    doppler.set("dev", "API_KEY", "changed-k3y-4711-0815");
+    run();
+    let step = step(&doppler, &["--only", "API_KEY", "--format", "raw"]).env("RUNNER_TEMP", temp.path());
+    assert_eq!(step.may_print_secrets().run().exits(0).stdout, "changed-k3y-4711-0815");
+}
+
+#[test]
+fn many_jobs_at_once_share_a_limit_and_all_succeed() {
+    let doppler = doppler();
+    doppler.limit_secret_reads(6, Duration::from_secs(1));
+    let runs: Vec<_> = (0..15).map(|_| step(&doppler, &["--", "true"]).spawn()).collect();
+    for run in runs {
+        run.finish().exits(0);
+    }
+}
