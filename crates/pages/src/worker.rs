@@ -128,6 +128,8 @@ fn metadata(main: &str, config: Option<&Config>, environment: Environment) -> Re
     let mut metadata = Map::new();
     metadata.insert("main_module".to_owned(), json!(main));
     metadata.insert("bindings".to_owned(), Value::Array(bindings(&effective, &config.path)?));
+    // wrangler sends the flags even when a configuration names none.
+    metadata.insert("compatibility_flags".to_owned(), json!([]));
     for key in ["compatibility_date", "compatibility_flags", "limits"] {
         if let Some(value) = effective.get(key) {
             metadata.insert(key.to_owned(), value.clone());
