@@ -27,8 +27,8 @@ What is changed:
 Environment:
   SSH_PRIVATE_KEY      the key, else a secret of that name in Doppler, else your own agent and files
   SSH_KEY_PASSPHRASE   its passphrase
-  SSH_KNOWN_HOSTS      the lines of a known-hosts file, else a secret of that name in Doppler, else your
-                       own files
+  SSH_KNOWN_HOSTS      the lines of a known-hosts file, else a secret of that name in Doppler, else
+                       your own files
   DOPPLER_TOKEN        signs in to Doppler
 
 Exit codes:
