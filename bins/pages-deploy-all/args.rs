@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) running: Running,
 
-    /// The form of the result
+    /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
