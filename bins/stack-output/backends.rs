@@ -29,12 +29,7 @@ pub(crate) async fn read(
     let body = match backend.kind.as_str() {
         "s3" => s3(backend, workspace, args, console).await?,
         "http" => http(backend, workspace, args, console).await?,
-        "remote" | "cloud" => return remote(backend, workspace, args, console).await,
-        kind => {
-            return Err(Fault::usage(format!("cannot read Terraform's backend `{}`", kind.escape_debug()))
-                .cause("local, s3, http, remote and cloud can be read")
-                .help("pipe the outputs: terraform output -json | stack-output --state - NAME"));
-        }
+        _ => return remote(backend, workspace, args, console).await,
     };
     let name = format!("the workspace `{workspace}`");
     let document = match body {
@@ -47,13 +42,32 @@ pub(crate) async fn read(
     of_document(name, document, args, console).await
 }
 
-/// Refuses attributes whose meaning we do not keep.
-fn refuse(backend: &Backend, attributes: &[&str]) -> Result<()> {
-    match backend.first_set(attributes) {
-        None => Ok(()),
-        Some(name) => Err(Fault::usage(format!("cannot keep `{name}` of Terraform's backend `{}`", backend.kind))
-            .help("pipe the outputs: terraform output -json | stack-output --state - NAME")),
-    }
+/// What keeps us from reading this backend as terraform does: a kind we do not speak to, or an attribute whose meaning we do not
+/// keep.
+pub(crate) fn beyond(backend: &Backend) -> Option<Fault> {
+    let attributes: &[&str] = match backend.kind.as_str() {
+        "s3" => &[
+            "assume_role",
+            "role_arn",
+            "assume_role_with_web_identity",
+            "sse_customer_key",
+            "shared_credentials_files",
+        ],
+        "http" => &["skip_cert_verification", "client_ca_certificate_pem", "client_certificate_pem"],
+        "remote" | "cloud" => &[],
+        kind => {
+            let message = format!("cannot read Terraform's backend `{}`", kind.escape_debug());
+            return Some(asked(Fault::usage(message).cause("local, s3, http, remote and cloud can be read")));
+        }
+    };
+    let name = backend.first_set(attributes)?;
+    Some(asked(Fault::usage(format!("cannot keep `{name}` of Terraform's backend `{}`", backend.kind))))
+}
+
+fn asked(fault: Fault) -> Fault {
+    fault
+        .cause("there is neither `terraform` nor `tofu` on PATH to ask")
+        .help("pipe the outputs: terraform output -json | stack-output --state - NAME")
 }
 
 fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
@@ -64,10 +78,6 @@ fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
 }
 
 async fn s3(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
-    refuse(
-        backend,
-        &["assume_role", "role_arn", "assume_role_with_web_identity", "sse_customer_key", "shared_credentials_files"],
-    )?;
     let endpoint = backend.nested("endpoints", "s3").or_else(|| backend.text("endpoint"));
     let address = Address {
         bucket: required(backend, "bucket")?.to_owned(),
@@ -90,7 +100,6 @@ async fn s3(backend: &Backend, workspace: &str, args: &Args, console: &Console) 
 }
 
 async fn http(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
-    refuse(backend, &["skip_cert_verification", "client_ca_certificate_pem", "client_certificate_pem"])?;
     if workspace != "default" {
         return Err(Fault::usage(format!("Terraform's backend `http` has no workspace `{workspace}`, only `default`")));
     }

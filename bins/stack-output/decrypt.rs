@@ -18,9 +18,11 @@ use crate::choose::{self, Asked};
 use crate::cloud;
 use crate::gather::{Origin, Stack};
 use crate::key_services;
+use crate::locate::Place;
+use crate::program::{self, Reason};
 
 /// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
-pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Console) -> Result<()> {
+pub(crate) fn open(stack: &mut Stack, asked: &Asked, place: &Place, args: &Args, console: &Console) -> Result<()> {
     let sealed = choose::sealed(stack, asked, args)?;
     if sealed.is_empty() {
         return Ok(());
@@ -41,13 +43,16 @@ pub(crate) fn open(stack: &mut Stack, asked: &Asked, args: &Args, console: &Cons
         }
         Some(Provider::Cloud { url, encrypted_key }) => {
             let Some(service) = Service::of_url(url) else {
-                let service = url.split_once("://").map_or("a key service", |(scheme, _)| scheme);
-                return Err(unreadable(stack, service));
+                let fault = unreadable(stack, url.split_once("://").map_or("a key service", |(scheme, _)| scheme));
+                return by_program(stack, &fault, place, args, console);
             };
             let key = cli::block_on(key_services::unwrap(&service, encrypted_key, args, console))??;
             with_key(&key, &sealed)?
         }
-        Some(Provider::Other(name)) => return Err(unreadable(stack, name)),
+        Some(Provider::Other(name)) => {
+            let fault = unreadable(stack, name);
+            return by_program(stack, &fault, place, args, console);
+        }
         None => {
             return Err(Fault::usage(format!("{} holds secrets but does not say who encrypted them", stack.name))
                 .help("read it with the `pulumi` program"));
@@ -92,6 +97,14 @@ async fn by_remote(remote: &Remote, ids: &BTreeSet<String>) -> Result<Opened> {
         opened.insert(id.clone(), remote.sensitive(id).await?);
     }
     Ok(opened)
+}
+
+/// The pulumi program knows every secrets provider. It is asked where the stack is one it can find.
+fn by_program(stack: &mut Stack, fault: &Fault, place: &Place, args: &Args, console: &Console) -> Result<()> {
+    let Some((name, directory)) = place.of_pulumi(args) else { return Err(fault.clone()) };
+    let reason = Reason { fault, directory: &directory };
+    stack.outputs = cli::block_on(program::pulumi(reason, Some(&name), args, console))??;
+    Ok(())
 }
 
 fn unreadable(stack: &Stack, provider: &str) -> Fault {

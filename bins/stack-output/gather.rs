@@ -17,6 +17,7 @@ use crate::aws;
 use crate::backends;
 use crate::cloud;
 use crate::locate::{Place, nowhere};
+use crate::program::{self, Reason};
 
 /// A stack and its outputs.
 #[derive(Debug)]
@@ -59,8 +60,18 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
             let document = source::stream(body.as_slice(), &name, secrets)?.0;
             (name, document)
         }
-        Place::Backend { backend, workspace } => {
+        Place::Backend { backend, workspace, directory } => {
+            if let Some(fault) = backends::beyond(backend) {
+                let reason = Reason { fault: &fault, directory };
+                let outputs = cli::block_on(program::terraform(reason, workspace, args, console))??;
+                return Ok(Stack { name: format!("the workspace `{workspace}`"), outputs, origin: Origin::Bytes });
+            }
             return cli::block_on(backends::read(backend, workspace, secrets, args, console))?;
+        }
+        Place::Elsewhere { fault, stack, directory } => {
+            let reason = Reason { fault, directory };
+            let outputs = cli::block_on(program::pulumi(reason, stack.as_deref(), args, console))??;
+            return Ok(Stack { name: "the stack".to_owned(), outputs, origin: Origin::Bytes });
         }
         Place::Terraform { file, workspace } => {
             (format!("the workspace `{workspace}`"), terraform(file, workspace, secrets)?)

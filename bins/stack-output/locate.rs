@@ -30,7 +30,22 @@ pub(crate) enum Place {
     /// A local Terraform state.
     Terraform { file: PathBuf, workspace: String },
     /// A Terraform backend elsewhere.
-    Backend { backend: Backend, workspace: String },
+    Backend { backend: Backend, workspace: String, directory: PathBuf },
+    /// A Pulumi backend that only the pulumi program reads.
+    Elsewhere { fault: Fault, stack: Option<String>, directory: PathBuf },
+}
+
+impl Place {
+    /// The stack's name for the pulumi program, and where to start it.
+    pub(crate) fn of_pulumi(&self, args: &Args) -> Option<(String, PathBuf)> {
+        let (Self::Store { reference, .. } | Self::Cloud { reference, .. } | Self::Bucket { reference, .. }) = self
+        else {
+            return None;
+        };
+        let parts = [reference.organization.as_deref(), reference.project.as_deref(), Some(reference.stack.as_str())];
+        let name: Vec<&str> = parts.into_iter().flatten().collect();
+        Some((name.join("/"), args.source.cwd.clone().unwrap_or_else(|| PathBuf::from("."))))
+    }
 }
 
 /// Where the state that the arguments mean stands.
@@ -109,7 +124,7 @@ fn terraform(source: &Source, environment: &Environment, directory: &Path, data_
                 });
             Place::Terraform { file, workspace }
         }
-        Some(backend) => Place::Backend { backend, workspace },
+        Some(backend) => Place::Backend { backend, workspace, directory: directory.to_owned() },
     })
 }
 
@@ -122,6 +137,7 @@ fn pulumi(source: &Source, environment: &Environment, directory: &Path, project:
     let (url, base) = given.or_else(of_project).or_else(logged_in).unwrap_or((&address, directory));
     let selected = || project?.selected_stack(cloud::home(environment)?.as_path(), url);
     let named = source.stack.clone().or_else(|| environment.get("PULUMI_STACK").map(str::to_owned));
+    let stack = named.clone();
     let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<Reference>();
     let project = project.map(|project| project.name.clone());
     let home = environment.get("HOME").map(Path::new);
@@ -133,9 +149,12 @@ fn pulumi(source: &Source, environment: &Environment, directory: &Path, project:
             Ok(Place::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }
         Some(("s3", _)) => Ok(Place::Bucket { place: bucket::Place::of_url(url)?, reference: reference()?, project }),
-        _ => Err(Fault::usage(format!("cannot read the Pulumi backend `{}`", scheme(url).escape_debug()))
-            .cause("file://, s3:// and https:// can be read")
-            .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME")),
+        _ => {
+            let fault = Fault::usage(format!("cannot read the Pulumi backend `{}`", scheme(url).escape_debug()))
+                .cause("file://, s3:// and https:// can be read; there is no `pulumi` on PATH to ask")
+                .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME");
+            Ok(Place::Elsewhere { fault, stack, directory: directory.to_owned() })
+        }
     }
 }
 

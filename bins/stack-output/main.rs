@@ -10,6 +10,7 @@ mod emit;
 mod gather;
 mod key_services;
 mod locate;
+mod program;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let place = locate::place(args, console)?;
     let mut stack = gather::stack(&place, args, console)?;
     let asked = choose::asked(&stack, args)?;
-    decrypt::open(&mut stack, &asked, args, console)?;
+    decrypt::open(&mut stack, &asked, &place, args, console)?;
     let chosen = choose::chosen(&stack, &asked, args)?;
     emit::withheld(&asked, args, console);
     emit::mask(&chosen, console);

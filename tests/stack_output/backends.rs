@@ -44,6 +44,23 @@ fn files(authorization: &str, files: &[(&str, Vec<u8>)]) -> Server {
     Server::start(|_| Files { files, authorization })
 }
 
+/// Without terraform, tofu and pulumi on `PATH`.
+fn alone(step: Step) -> Step {
+    step.env("PATH", "/nowhere")
+}
+
+/// With a program on `PATH` that notes its arguments in `asked` and does what `script` says.
+fn with_program(step: Step, name: &str, script: &str) -> Step {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let path = format!("bin/{name}");
+    let step = step.file(&path, format!("#!/bin/bash\necho \"$0 $*\" >> asked\n{script}\n"));
+    let file = step.folder().join(path);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let bin = step.folder().join("bin").display().to_string();
+    step.env("PATH", bin)
+}
+
 /// A step in a folder that `terraform init` prepared for this backend.
 fn initialised(kind: &str, config: &serde_json::Value, arguments: &[&str]) -> Step {
     let pointer =
@@ -82,7 +99,7 @@ fn an_http_backend_without_a_state_exits_1() {
     server.fail("GET /state", Fault::status(200).body("text/html", "<html>sign in</html>"));
     refused(initialised("http", &config, &["ip"]), 2, &["not JSON"]);
     let config = json!({"address": format!("{}/state", server.url()), "skip_cert_verification": true});
-    refused(initialised("http", &config, &["ip"]), 2, &["skip_cert_verification"]);
+    refused(alone(initialised("http", &config, &["ip"])), 2, &["skip_cert_verification"]);
     refused(initialised("http", &json!({"address": "http://example.com/state"}), &["ip"]), 2, &["plain http"]);
 }
 
@@ -99,7 +116,7 @@ fn an_s3_backend_is_read_by_workspace() {
     assert!(server.requests()[0].header("authorization").unwrap().contains("/eu-west-1/s3/aws4_request"));
     refused(initialised("s3", &config, &["ip"]), 77, &["AWS_ACCESS_KEY_ID is missing"]);
     let config = json!({"bucket": "bucket", "key": "k", "assume_role": [{"role_arn": "arn"}]});
-    refused(initialised("s3", &config, &["ip"]), 2, &["assume_role", "terraform output -json"]);
+    refused(alone(initialised("s3", &config, &["ip"])), 2, &["assume_role", "terraform output -json"]);
 }
 
 #[test]
@@ -120,7 +137,7 @@ fn a_pulumi_store_in_a_bucket_is_read() {
     refused(step("organization/shop/nosuch"), 1, &["no stack `nosuch`"]);
     refused(step("shop"), 2, &["which project's stack"]);
     server.fail("GET /bucket/*", Fault::status(503));
-    refused(step("organization/shop/prod").args(["--deadline", "1"]), 75, &["503"]);
+    refused(step("organization/shop/prod").args(["--deadline", "1"]), 75, &["GET http://127.0.0.1"]);
     let other = Step::new("stack-output").args(["port", "-s", "prod", "--backend", "s3://bucket?role=arn"]);
     refused(other, 2, &["its parameter `role`"]);
 }
@@ -195,4 +212,49 @@ fn a_local_backend_may_keep_its_state_elsewhere() {
     assert_eq!(step(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
     assert_eq!(step(&["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
     refused(step(&["ip", "--stack", "../../etc"]), 2, &["cannot be a workspace"]);
+}
+
+#[test]
+fn terraform_is_asked_where_its_backend_is_beyond_us_and_stderr_says_so() {
+    let step = |script: &str| {
+        let step = initialised("consul", &json!({"path": "x"}), &["ip", "--stack", "qa"]);
+        with_program(step, "terraform", script)
+    };
+    let answer = r#"echo "{\"ip\":{\"sensitive\":false,\"type\":\"string\",\"value\":\"$TF_WORKSPACE ${DOPPLER_TOKEN-none}\"}}""#;
+    let seen = step(answer).env("DOPPLER_TOKEN", "dp.st.token").run().exits(0);
+    assert_eq!(seen.stdout, "qa none\n");
+    assert!(
+        seen.stderr.contains("cannot read Terraform's backend `consul`; running `terraform output -json"),
+        "{}",
+        seen.stderr
+    );
+    let seen = step("echo '::set-output name=x::y' >&2; exit 1").run().exits(1);
+    assert!(seen.stdout.is_empty() && seen.outputs.is_empty(), "{}", seen.stderr);
+    refused(alone(initialised("consul", &json!({}), &["ip"])), 2, &["`consul`", "on PATH", "terraform output -json"]);
+}
+
+#[test]
+fn pulumi_is_asked_where_its_backend_or_secrets_provider_is_beyond_us() {
+    let script = r#"case "$*" in
+        *--show-secrets*) echo '{"ip":"10.0.0.1","pw":"hunter2-of-pulumi"}' ;;
+        *) echo '{"ip":"10.0.0.1","pw":"[secret]"}' ;;
+    esac"#;
+    let backend = |arguments: &[&str]| {
+        let step = Step::new("stack-output").args(["--backend", "gs://bucket", "--stack", "organization/shop/prod"]);
+        with_program(step.args(arguments), "pulumi", script)
+    };
+    assert_eq!(backend(&["ip"]).run().exits(0).stdout, "10.0.0.1\n");
+    refused(backend(&["pw"]), 77, &["--show-secrets"]);
+    let seen = backend(&["pw", "--show-secrets"]).secret("hunter2-of-pulumi").run().exits(0);
+    assert_eq!(seen.stdout, "hunter2-of-pulumi\n");
+    let other = Step::new("stack-output").args(["--backend", "azblob://c", "-s", "prod", "ip"]);
+    refused(alone(other), 2, &["`azblob`", "`pulumi` on PATH"]);
+
+    let state = std::fs::read_to_string(fixtures().join("file-v1/.pulumi/stacks/shop/kms.json")).unwrap();
+    let state = state.replace("awskms://alias/deploy", "azurekeyvault://v.vault.azure.net/keys/k");
+    let step = Step::new("stack-output").args(["pw", "--show-secrets", "-s", "organization/shop/kms"]);
+    let step = step.file("store/.pulumi/stacks/shop/kms.json", state).args(["--backend", "file://./store"]);
+    let seen = with_program(step, "pulumi", script).secret("hunter2-of-pulumi").run().exits(0);
+    assert_eq!(seen.stdout, "hunter2-of-pulumi\n");
+    assert!(seen.stderr.contains("cannot open the secrets"), "{}", seen.stderr);
 }

@@ -94,7 +94,7 @@ fn a_refusal_has_its_exit_code_and_the_services_words() {
     let nosuch = without_token(&cloud, &["ip", "--stack", "acme/shop/nosuch"]);
     refused(nosuch.workflow_secret("PULUMI_ACCESS_TOKEN", cloud.token()), 1, &["404", "acme/shop/nosuch"]);
     cloud.fail("GET /api/*", Fault::status(503));
-    refused(step(&cloud, &["ip", "--deadline", "1"]), 75, &["503"]);
+    refused(step(&cloud, &["ip", "--deadline", "1"]), 75, &["acme/shop/prod"]);
     cloud.recover();
     cloud.fail("GET /api/*", Fault::status(200).body("text/html", "<html>"));
     refused(step(&cloud, &["ip"]), 2, &["not what its API promises"]);

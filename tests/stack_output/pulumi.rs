@@ -182,3 +182,21 @@ fn secrets_of_other_providers_leave_public_outputs_readable() {
         refused(project(&["pw", "-s", stack]), 77, &["--show-secrets"]);
     }
 }
+
+#[test]
+fn an_empty_passphrase_is_one_where_the_variable_is_set_to_nothing() {
+    let vectors = fs::read_to_string(fixtures().join("pulumi-vectors.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(&vectors).unwrap();
+    let sets = vectors["passphrase"].as_array().unwrap();
+    let set = sets.iter().find(|set| set["passphrase"] == "").unwrap();
+    let secret = serde_json::json!({
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "ciphertext": set["values"][0]["ciphertext"],
+    });
+    let provider = serde_json::json!({"type": "passphrase", "state": {"salt": set["state"]}});
+    let document = serde_json::json!({"outputs": {"pw": secret}, "secretsProviders": provider}).to_string();
+    let step = || Step::new("stack-output").args(["--state", "-", "pw", "--show-secrets"]).stdin(document.clone());
+    let seen = step().env("PULUMI_CONFIG_PASSPHRASE", "").run().exits(0);
+    assert_eq!(format!("{}\n", set["values"][0]["value"].as_str().unwrap()), seen.stdout);
+    refused(step(), 77, &["PULUMI_CONFIG_PASSPHRASE is missing"]);
+}

@@ -1,0 +1,105 @@
+//! The program that owns a stack, for what is beyond us: asked for its outputs as JSON, and only then.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use cli::Console;
+use fault::{Fault, Result};
+use stack::value::{Secret, Value};
+use stack::{Document, Outputs, Secrets, source};
+use tokio::process::Command;
+
+use crate::args::Args;
+
+/// Why a program has to be asked, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reason<'a> {
+    /// What would be the error without the program.
+    pub(crate) fault: &'a Fault,
+    /// Where the program is started.
+    pub(crate) directory: &'a Path,
+}
+
+/// The outputs as `pulumi stack output --json` prints them. It is asked a second time, for the values, when secrets are wanted
+/// and there are any: the first answer tells which those are.
+pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, args: &Args, console: &Console) -> Result<Outputs> {
+    let mut arguments = vec!["stack", "output", "--json", "--non-interactive"];
+    arguments.extend(stack.iter().flat_map(|stack| ["--stack", stack]));
+    let hidden = outputs(&run(&["pulumi"], &arguments, &[], reason, args, console).await?, "pulumi stack output")?;
+    if !args.selection.show_secrets || !hidden.named.values().any(|output| output.value.holds_secret()) {
+        return Ok(hidden);
+    }
+    arguments.push("--show-secrets");
+    let shown = run(&["pulumi"], &arguments, &[], reason, args, console).await?;
+    Ok(merged(hidden, outputs(&shown, "pulumi stack output")?))
+}
+
+/// The outputs as `terraform output -json` prints them, or `tofu` where there is no terraform.
+pub(crate) async fn terraform(reason: Reason<'_>, workspace: &str, args: &Args, console: &Console) -> Result<Outputs> {
+    let variables = [("TF_WORKSPACE", workspace), ("CHECKPOINT_DISABLE", "1")];
+    let printed =
+        run(&["terraform", "tofu"], &["output", "-json", "-no-color"], &variables, reason, args, console).await?;
+    outputs(&printed, "terraform output -json")
+}
+
+/// Secrets as secrets again: what the first answer hides is one.
+fn merged(mut hidden: Outputs, mut shown: Outputs) -> Outputs {
+    for (name, output) in &mut hidden.named {
+        if output.value.holds_secret()
+            && let Some(shown) = shown.named.get_mut(name)
+        {
+            let value = std::mem::replace(&mut shown.value, Value::Null);
+            output.value = Value::Secret(Secret::Open(Box::new(value)));
+        }
+    }
+    hidden
+}
+
+fn outputs(printed: &[u8], source: &str) -> Result<Outputs> {
+    match source::stream(printed, &format!("the answer of `{source}`"), Secrets::Closed)?.0 {
+        Document::Outputs(outputs, _) => Ok(outputs),
+        Document::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` is no outputs"))),
+    }
+}
+
+/// What the first of `programs` that there is prints.
+async fn run(
+    programs: &[&str],
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    reason: Reason<'_>,
+    args: &Args,
+    console: &Console,
+) -> Result<Vec<u8>> {
+    for program in programs {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(reason.directory).envs(variables.iter().copied());
+        // Not theirs to know; everything else may be what they sign in with.
+        command.env_remove("DOPPLER_TOKEN");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Fault::usage(format!("cannot start {program}")).cause(error.to_string())),
+        };
+        let shown = format!("{program} {}", arguments.join(" "));
+        console.status(&format!("{}; running `{shown}`", reason.fault.message));
+        let Ok(ended) = tokio::time::timeout(args.source.deadline, child.wait_with_output()).await else {
+            return Err(Fault::temporary(format!("`{shown}` did not end within {:?}", args.source.deadline)));
+        };
+        let output =
+            ended.map_err(|error| Fault::usage(format!("cannot read from {program}")).cause(error.to_string()))?;
+        return printed(output, &shown, program, console);
+    }
+    Err(reason.fault.clone())
+}
+
+fn printed(output: Output, shown: &str, program: &str, console: &Console) -> Result<Vec<u8>> {
+    for line in output.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        console.foreign(&format!("{program} | "), line);
+    }
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Fault::no(format!("`{shown}` failed")).cause(output.status.to_string()))
+}
