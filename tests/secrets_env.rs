@@ -185,6 +185,19 @@ fn what_the_doppler_cli_stored_on_this_machine_is_honoured_and_explained() {
 }
 
 #[test]
+fn a_check_reads_names_only_and_its_records_are_a_report() {
+    let doppler = doppler();
+    let seen = step(&doppler, &["--check", "API_KEY,API_KYE", "--format", "jsonl"]).run().exits(1);
+    let records = seen.records();
+    assert_eq!(records[0]["plan"], serde_json::json!(["secrets/API_KEY", "secrets/API_KYE"]));
+    assert_eq!((&records[1]["status"], &records[2]["status"]), (&"passed".into(), &"failed".into()));
+    assert!(records[2]["reason"]["text"].as_str().unwrap().contains("it has API_KEY"), "{records:?}");
+    assert!(doppler.requests().iter().all(|request| request.path.ends_with("/names")));
+    assert!(step(&doppler, &["--check", "API_KEY"]).run().exits(0).summary.contains("Secrets"));
+    refused(step(&doppler, &["--check", "API_KEY", "--format", "json"]), 2, &["--format jsonl"]);
+}
+
+#[test]
 fn short_help_fits_a_screen_and_examples_are_in_the_long_one() {
     let short = Step::new("secrets-env").arg("-h").run().exits(0).stdout;
     assert!(short.lines().count() <= 24, "{short}");

@@ -85,3 +85,64 @@ pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use cli::Destination;
+    use doppler::Visibility;
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret as _;
+
+    use super::{check_command, check_export};
+    use crate::select::Chosen;
+
+    fn chosen(name: &str, value: &str) -> Chosen {
+        Chosen { origin: name.to_owned(), name: name.to_owned(), value: value.into(), visibility: Visibility::Masked }
+    }
+
+    #[test]
+    fn what_would_change_later_steps_is_refused_whatever_its_case() {
+        for name in [
+            "PATH",
+            "Path",
+            "HOME",
+            "NODE_OPTIONS",
+            "BASH_ENV",
+            "LD_PRELOAD",
+            "DYLD_X",
+            "GITHUB_TOKEN",
+            "RUNNER_TEMP",
+            "CI",
+        ] {
+            assert!(check_export(&[chosen(name, "x")], Destination::Env).is_err(), "{name}");
+            assert!(check_export(&[chosen(name, "x")], Destination::Output).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_variable_may_be_as_large_as_the_system_lets_it_and_no_larger() {
+        let fits = 128 * 1024 - "BIG".len() - 2;
+        assert!(check_command(&[chosen("BIG", &"x".repeat(fits))]).is_ok());
+        assert!(check_command(&[chosen("BIG", &"x".repeat(fits + 1))]).is_err());
+    }
+
+    proptest! {
+        /// The stand-in's port of the runner's parser is the oracle.
+        #[test]
+        fn what_passes_the_gate_arrives_in_later_steps_as_it_was(
+            pairs in prop::collection::btree_map("[A-Za-z_=<a-]{0,6}", "[ -~\n\r=<é\x00]{0,40}|ghadelimiter_.{0,9}", 1..6),
+        ) {
+            let secrets: Vec<Chosen> = pairs.iter().map(|(name, value)| chosen(name, value)).collect();
+            if check_export(&secrets, Destination::Env).is_ok() {
+                let file = tempfile::NamedTempFile::new().unwrap();
+                let lines: Vec<(String, String)> =
+                    secrets.iter().map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned())).collect();
+                runner::file::append_pairs(file.path(), &lines).unwrap();
+                let text = std::fs::read_to_string(file.path()).unwrap();
+                let mut job = emulators::Runner::new();
+                prop_assert_eq!(job.file("env", &text), pairs);
+                prop_assert!(job.complaints.is_empty());
+            }
+        }
+    }
+}

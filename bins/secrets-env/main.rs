@@ -5,6 +5,7 @@
 
 mod args;
 mod cache;
+mod check;
 mod emit;
 mod fallback;
 mod format;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if args.source.explain {
         return emit::explain(&gather::settings(args, console)?, console);
+    }
+    if !args.check.is_empty() {
+        return check::run(args, console);
     }
     let secrets = select::apply(gather::secrets(args, console)?, &args.selection)?;
     let plan = emit::mask(&secrets, args, console);

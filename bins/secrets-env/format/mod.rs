@@ -35,6 +35,7 @@ pub(crate) enum Format {
     Tfvars,
     Names,
     Raw,
+    Jsonl,
 }
 
 impl Format {
@@ -51,7 +52,8 @@ How to print the secrets:
   docker      for docker run --env-file
   tfvars      for terraform -var-file
   names       the names, one a line
-  raw         the value alone, of exactly one secret";
+  raw         the value alone, of exactly one secret
+  jsonl       records, with --check";
 
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
@@ -75,6 +77,7 @@ pub(crate) fn render(secrets: &[Chosen], format: Format) -> Result<String> {
         Format::Tfvars => lines(secrets, tfvars::line, format),
         Format::Names => Ok(secrets.iter().flat_map(|secret| [secret.name.as_str(), "\n"]).collect()),
         Format::Raw => raw(secrets),
+        Format::Jsonl => Err(Fault::usage("--format jsonl is for --check").help("use --format json for the secrets")),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secr
     let fallback = args.outage.fallback.as_ref();
     let fallback = fallback.map(|file| Fallback::new(file, args.outage.fallback_max_age, passphrase)).transpose()?;
     let configs = cli::block_on(fetch(args, &settings, fallback.is_some(), console))?;
-    let place = settings.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let place = shown_place(&settings);
     let configs = match (configs, fallback) {
         (Ok(configs), None) => configs,
         (Ok(configs), Some(fallback)) => {
@@ -44,6 +44,36 @@ pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secr
         (Err(failure), _) => return Err(failure.fault.into()),
     };
     Ok(select::merge(configs, args.source.strict)?)
+}
+
+/// The names alone, and where they are; no value is asked for.
+pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, Vec<String>)> {
+    if let Some(file) = &args.source.from {
+        let names = from::read(file)?.into_iter().map(|secret| secret.name).collect();
+        return Ok((file.display().to_string(), names));
+    }
+    let settings = settings(args, console)?;
+    let names = cli::block_on(async {
+        let session = sign_in(args, &settings, Deadline::after(args.source.deadline), console).await?;
+        let mut names = Vec::new();
+        for place in settings.places() {
+            match session.doppler().names(&place).await {
+                Ok(found) => names.extend(found),
+                Err(failure) => {
+                    let failure = nearest::named(failure, session.doppler(), &place).await;
+                    sign_out(session, console).await;
+                    return Err(failure);
+                }
+            }
+        }
+        sign_out(session, console).await;
+        Ok::<_, Failure>(names)
+    })?;
+    Ok((shown_place(&settings), names.map_err(|failure| failure.fault)?))
+}
+
+fn shown_place(settings: &Settings) -> String {
+    settings.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 /// Who reads what, and who said so.
