@@ -5,6 +5,7 @@ mod cloud;
 mod key_services;
 mod pulumi;
 mod terraform;
+mod written;
 
 use std::path::{Path, PathBuf};
 
