@@ -121,7 +121,7 @@ pub(crate) struct Outage {
     #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with = "from")]
     pub(crate) fallback: Option<PathBuf>,
 
-    /// The oldest copy to use, in hours
+    /// The oldest copy to use (`90m`, `24h`)
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = cli::time, hide_short_help = true)]
     pub(crate) fallback_max_age: Duration,
 }

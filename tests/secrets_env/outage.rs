@@ -115,7 +115,7 @@ fn f8_a_fallback_older_than_allowed_is_not_used() {
     let doppler = doppler();
     let folder = kept(&doppler);
     doppler.fail("/v3/configs*", Fault::status(503));
-    let step = with_fallback(&doppler, folder.path(), &["--fallback-max-age", "0"]);
+    let step = with_fallback(&doppler, folder.path(), &["--fallback-max-age", "0.01"]);
     refused(step, 75, &["503", "--fallback-max-age allows 0 s"]);
 }
 

@@ -1,0 +1,104 @@
+//! `secrets-env` beside `curl` of the same URL, and the Doppler CLI where it is installed, in one run: `cargo bench --bench secrets_env`.
+//!
+//! Whole processes against the stand-in on loopback; CPU and peak memory with GNU time where it is installed. The stand-in is as fast for
+//! each. Then the time a line takes through the redactor and back, beside a bare `cat`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints numbers, and stops when it cannot measure"
+)]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use emulators::Doppler;
+
+const OURS: &str = env!("CARGO_BIN_EXE_secrets-env");
+
+fn main() {
+    let doppler = Doppler::start();
+    for number in 0..60u64 {
+        let value = format!("{:032x}", u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        doppler.set("dev", &format!("SECRET_{number:02}"), &value);
+    }
+    println!("{:44} {:>9} {:>9} {:>9} {:>9}", "60 secrets", "best", "middle", "CPU", "peak");
+    let url = format!("{}/v3/configs/config/secrets/download?format=json", doppler.url());
+    let bearer = format!("Authorization: Bearer {}", doppler.token());
+    let curl = row("curl of the same URL", Command::new("curl").args(["-sf", "-H", &bearer, &url]));
+    let script = format!("curl -sf -H '{bearer}' '{url}' >/dev/null && exec true");
+    row("curl, then exec true", Command::new("sh").args(["-c", &script]));
+    let ours = |arguments: &[&str]| {
+        let mut command = Command::new(OURS);
+        command.args(arguments).env("DOPPLER_API_HOST", doppler.url()).env("DOPPLER_TOKEN", doppler.token());
+        command.env_remove("GITHUB_ACTIONS").env_remove("RUNNER_TEMP");
+        command
+    };
+    let exec = row("secrets-env -- true", &mut ours(&["--", "true"]));
+    row("secrets-env --format json", &mut ours(&["--format", "json"]));
+    row("secrets-env --redact -- true", &mut ours(&["--redact", "--", "true"]));
+    let mut cli = Command::new("doppler");
+    cli.args(["run", "--no-fallback", "--no-check-version", "--", "true"]);
+    cli.env("DOPPLER_API_HOST", doppler.url()).env("DOPPLER_TOKEN", doppler.token());
+    row("doppler run -- true", &mut cli);
+    row("secrets-env --version", &mut ours(&["--version"]));
+    row("true", &mut Command::new("true"));
+    if let (Some(curl), Some(exec)) = (curl, exec) {
+        println!("fetch and exec: {:.2} x curl", exec.as_secs_f64() / curl.as_secs_f64());
+    }
+    let redacted = round_trip(&mut ours(&["--redact", "--", "cat"]));
+    let plain = round_trip(&mut Command::new("cat"));
+    println!("a line there and back: {redacted:.0?} redacted, {plain:.0?} through cat alone (middle of 500)");
+}
+
+/// Runs `command` several times and prints a line; the middle time, or nothing when it cannot run.
+fn row(what: &str, command: &mut Command) -> Option<Duration> {
+    const TIMES: usize = 31;
+    let mut spans = Vec::new();
+    for _ in 0..TIMES {
+        let start = Instant::now();
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        spans.push(start.elapsed());
+        assert!(status.success(), "{what}: {status}");
+    }
+    spans.sort_unstable();
+    let (cpu, peak) = resources(command).unwrap_or_default();
+    let shown = |span: Duration| format!("{:.2} ms", span.as_secs_f64() * 1000.0);
+    println!("{what:44} {:>9} {:>9} {cpu:>9} {peak:>9}", shown(spans[0]), shown(spans[TIMES / 2]));
+    Some(spans[TIMES / 2])
+}
+
+/// CPU of ten runs, a run, and the peak of memory.
+fn resources(command: &Command) -> Option<(String, String)> {
+    let (mut cpu, mut peak) = (0.0, 0.0_f64);
+    for _ in 0..10 {
+        let mut timed = Command::new("/usr/bin/time");
+        timed.args(["-q", "-f", "%U %S %M"]).arg(command.get_program()).args(command.get_args()).stdout(Stdio::null());
+        timed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = timed.output().ok()?;
+        let text = String::from_utf8(output.stderr).ok()?;
+        let numbers: Vec<f64> = text.lines().last()?.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [user, system, kib] = numbers.try_into().ok()?;
+        cpu += user + system;
+        peak = peak.max(kib);
+    }
+    Some((format!("{:.0} ms", cpu * 100.0), format!("{:.1} MiB", peak / 1024.0)))
+}
+
+/// The middle time from writing a line to reading it back.
+fn round_trip(command: &mut Command) -> Duration {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut there, mut back) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let mut spans = Vec::new();
+    for number in 0..500 {
+        let start = Instant::now();
+        writeln!(there, "compiled module {number} of 500").unwrap();
+        back.read_line(&mut String::new()).unwrap();
+        spans.push(start.elapsed());
+    }
+    drop(there);
+    child.wait().unwrap();
+    spans.sort_unstable();
+    spans[250]
+}
