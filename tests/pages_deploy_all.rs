@@ -222,6 +222,17 @@ fn a_gateways_page_is_asked_again_and_then_exits_75() {
     cloudflare.fail("GET */upload-token", Fault::status(502).times(1));
     step(&cloudflare).run().exits(0);
     cloudflare.fail("GET */upload-token", Fault::status(503));
-    let seen = step(&cloudflare).args(["--timeout", "1"]).run().exits(75);
+    let seen = step(&cloudflare).args(["--timeout", "3"]).run().exits(75);
     assert!(seen.messages("error")[0].contains("answered 503"), "{:?}", seen.annotations);
+}
+
+#[test]
+fn a_file_of_25_mib_is_deployed_and_a_byte_more_is_refused_by_name() {
+    let cloudflare = Cloudflare::start();
+    let largest = vec![b'x'; 25 * 1024 * 1024];
+    let large =
+        |content: Vec<u8>| step(&cloudflare).file("sites/docs/dist/video.mp4", content).args(["--only", "docs"]);
+    large(largest.clone()).run().exits(0);
+    let seen = large([largest, vec![b'x']].concat()).run().exits(1);
+    assert!(seen.messages("error")[0].contains("video.mp4` is too large for Pages"), "{:?}", seen.annotations);
 }

@@ -48,9 +48,7 @@ async fn compiled(kit: &Kit<'_>, site: &Site, environment: Environment) -> Resul
     }
     let done = build::quiet(command, &site.path, &kit.variables).output().await.map_err(failed)?;
     if done.status.code() == Some(NO_ROUTES) {
-        kit.journal
-            .console()
-            .warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
+        kit.journal.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
         return Ok(None);
     }
     if !done.status.success() {

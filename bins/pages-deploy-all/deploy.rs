@@ -222,6 +222,7 @@ fn finish(kit: &Kit<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interrupt) -> R
 }
 
 fn end(journal: &Journal<'_>) {
+    journal.progress().end();
     // Without an end of its own the report would be called incomplete.
     let report = journal.report();
     let passed = report.checks().all(|(_, check)| matches!(check.status, Status::Passed | Status::Skipped));

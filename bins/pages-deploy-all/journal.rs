@@ -8,6 +8,7 @@ use cli::{Console, Stdout};
 use report::{Event, Recorder, Report};
 
 use crate::args::Format;
+use crate::progress::Progress;
 use crate::shard::Shard;
 
 /// The run's records and the streams they are told on.
@@ -17,6 +18,7 @@ pub(crate) struct Journal<'a> {
     /// Where records go as they happen: `--format jsonl`.
     lines: Option<RefCell<Stdout>>,
     started: Instant,
+    progress: Progress<'a>,
 }
 
 impl<'a> Journal<'a> {
@@ -25,7 +27,7 @@ impl<'a> Journal<'a> {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
         let recorder = RefCell::new(Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now));
         let lines = (format == Format::Jsonl).then(|| RefCell::new(console.result()));
-        Self { console, recorder, lines, started: Instant::now() }
+        Self { console, recorder, lines, started: Instant::now(), progress: Progress::new(console) }
     }
 
     /// Records `event`.
@@ -39,9 +41,19 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// A line about one site.
+    /// An event of one site.
     pub(crate) fn say(&self, site: &str, text: &str) {
-        self.console.status(&format!("{site}: {text}"));
+        self.progress.say(site, text);
+    }
+
+    /// Something that is not wrong enough to fail.
+    pub(crate) fn warn(&self, message: &str) {
+        self.progress.suspend(|| self.console.warn(message));
+    }
+
+    /// What people see while it goes on.
+    pub(crate) fn progress(&self) -> &Progress<'a> {
+        &self.progress
     }
 
     /// The streams.

@@ -17,6 +17,7 @@ mod list;
 mod origin;
 mod outcome;
 mod prepare;
+mod progress;
 mod publish;
 mod shard;
 

@@ -61,6 +61,7 @@ pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<P
     join_all(sites.iter().map(|site| async move {
         let started = Instant::now();
         kit.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
+        kit.journal.progress().begin(&site.name);
         prepare(kit, site, started).await.map_err(|trouble| Unready { site, trouble, started })
     }))
     .await
@@ -120,6 +121,7 @@ async fn create(kit: &Kit<'_>, account: &Account, site: &Site) -> Result<Project
 
 async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules), Trouble> {
     if let Some(command) = &site.build {
+        kit.journal.progress().show(&site.name, "building");
         let turn = kit.builds.acquire().await;
         let began = Instant::now();
         let built = build::run(command, &site.path, &kit.variables).await;
@@ -168,7 +170,12 @@ async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manife
     let new = pages::Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
     if !kit.args.running.dry_run {
         kit.journal.say(&site.name, &format!("{files} files, {} new ({})", new.files, size(new.bytes)));
-        assets.upload(&missing, |_| {}).await?;
+        let done = std::cell::Cell::new(0);
+        let show = |stored| {
+            done.set(done.get() + stored);
+            kit.journal.progress().show(&site.name, &format!("uploaded {} of {}", size(done.get()), size(new.bytes)));
+        };
+        assets.upload(&missing, show).await?;
         keep(kit, &assets, site, manifest).await?;
     }
     Ok(Facts { files, size_bytes: manifest.size(), uploaded: new.files, uploaded_bytes: new.bytes })
@@ -178,9 +185,7 @@ async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manife
 async fn keep(kit: &Kit<'_>, assets: &Assets<'_>, site: &Site, manifest: &Manifest) -> fault::Result<()> {
     match assets.keep(manifest).await {
         Err(fault) if fault.kind == Kind::Temporary => {
-            kit.journal
-                .console()
-                .warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
+            kit.journal.warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
             Ok(())
         }
         outcome => outcome,

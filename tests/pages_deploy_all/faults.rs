@@ -1,10 +1,13 @@
 //! What goes wrong at the service, and that exit code and report are right in all of it.
 
+use std::time::Duration;
+
 use emulators::Cloudflare;
 use emulators::cloudflare::Progress;
 use emulators::http::Fault;
 use serde_json::json;
 
+use super::interruption::until;
 use super::{posts, step};
 
 /// Every call of a cold deployment.
@@ -92,28 +95,41 @@ fn a_lost_deployment_that_cannot_be_looked_for_is_not_posted_again() {
     let cloudflare = Cloudflare::start();
     cloudflare.fail("POST */projects/docs/deployments", Fault::reset().carried_out());
     cloudflare.fail("GET */projects/docs/deployments", Fault::status(503));
-    let seen = step(&cloudflare).args(["--only", "docs", "--timeout", "2"]).run().exits(75);
+    let seen = step(&cloudflare).args(["--only", "docs", "--timeout", "5"]).run().exits(75);
     assert!(seen.messages("error")[0].contains("it is unknown whether `docs` was deployed"), "{:?}", seen.annotations);
     assert_eq!(cloudflare.deployments("docs").len(), 1);
 }
 
 #[test]
-fn an_expired_upload_token_is_renewed_once_for_all_uploads() {
+fn an_expired_upload_token_is_renewed_whatever_the_refusal_looks_like() {
     let bare = || Fault::status(403).body("text/plain", "Expired JWT");
     for fault in [refused(403, 8_000_013, "Authorization failed"), bare(), Fault::status(401)] {
         let cloudflare = Cloudflare::start();
-        cloudflare.fail("POST */assets/upload", fault.times(3));
-        let large = |fill: u8| vec![fill; 5_000_000];
-        step(&cloudflare)
-            .file("sites/docs/dist/a.bin", large(1))
-            .file("sites/docs/dist/b.bin", large(2))
-            .file("sites/docs/dist/c.bin", large(3))
-            .args(["--only", "docs"])
-            .run()
-            .exits(0);
-        let tokens = cloudflare.requests().iter().filter(|request| request.matches("GET */upload-token")).count();
-        assert_eq!(tokens, 2);
+        cloudflare.fail("POST */assets/upload", fault.times(1));
+        step(&cloudflare).args(["--only", "docs"]).run().exits(0);
+        assert_eq!(tokens(&cloudflare), 2);
     }
+}
+
+#[test]
+fn uploads_whose_token_has_expired_share_one_new_token() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.fail("POST */assets/check-missing", Fault::none().delayed(Duration::from_millis(500)).times(1));
+    let large = |fill: u8| vec![fill; 5_000_000];
+    let started = step(&cloudflare)
+        .file("sites/docs/dist/a.bin", large(1))
+        .file("sites/docs/dist/b.bin", large(2))
+        .file("sites/docs/dist/c.bin", large(3))
+        .args(["--only", "docs"])
+        .spawn();
+    until(|| posts(&cloudflare, "*/assets/check-missing") == 1);
+    cloudflare.expire_upload_tokens();
+    started.finish().exits(0);
+    assert_eq!(tokens(&cloudflare), 2);
+}
+
+fn tokens(cloudflare: &Cloudflare) -> usize {
+    cloudflare.requests().iter().filter(|request| request.matches("GET */upload-token")).count()
 }
 
 #[test]
@@ -137,7 +153,7 @@ fn a_connection_that_breaks_during_an_upload_is_tried_again() {
 fn a_deployment_that_never_ends_exits_3_and_names_its_stage() {
     let cloudflare = Cloudflare::start();
     cloudflare.deployments_will(Progress::Hang);
-    let seen = step(&cloudflare).args(["--timeout", "2"]).run().exits(3);
+    let seen = step(&cloudflare).args(["--timeout", "5"]).run().exits(3);
     assert!(seen.messages("error")[0].contains("it stands at stage"), "{:?}", seen.annotations);
 }
 
@@ -145,7 +161,7 @@ fn a_deployment_that_never_ends_exits_3_and_names_its_stage() {
 fn a_success_that_answers_500_is_none() {
     let cloudflare = Cloudflare::start();
     cloudflare.deployments_will(Progress::SucceedBroken);
-    let seen = step(&cloudflare).args(["--timeout", "2"]).run().exits(1);
+    let seen = step(&cloudflare).args(["--timeout", "5"]).run().exits(1);
     assert!(seen.messages("error")[0].contains("does not answer as a deployed site does"), "{:?}", seen.annotations);
     assert!(seen.summary.contains("2 of 2 checks failed"), "{}", seen.summary);
 }
@@ -171,14 +187,14 @@ fn a_blocked_account_exits_77() {
 fn a_login_page_instead_of_the_api_exits_75() {
     let cloudflare = Cloudflare::start();
     cloudflare.fail("GET */projects/*", Fault::status(200).body("text/html", "<h1>Sign in to the hotel</h1>"));
-    let seen = step(&cloudflare).args(["--timeout", "1"]).run().exits(75);
+    let seen = step(&cloudflare).args(["--timeout", "3"]).run().exits(75);
     assert!(seen.messages("error")[0].contains("login page"), "{:?}", seen.annotations);
 }
 
 #[test]
 fn more_files_than_the_token_allows_are_named_before_any_upload() {
     let cloudflare = Cloudflare::start();
-    cloudflare.upload_tokens_will(std::time::Duration::from_mins(5), 1);
+    cloudflare.upload_tokens_will(Duration::from_mins(5), 1);
     let seen = step(&cloudflare).file("sites/docs/dist/second.html", "2").run().exits(1);
     assert!(seen.messages("error")[0].contains("has 2 files, and Pages takes 1"), "{:?}", seen.annotations);
     assert_eq!(posts(&cloudflare, "*/assets/check-missing"), 1, "the other site's");

@@ -12,7 +12,7 @@ use crate::support::Seen;
 use crate::support::Started;
 
 /// Waits for what another process does; a bound only for when it never does.
-fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) fn until(mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < end, "it did not come to that in 30 s");
