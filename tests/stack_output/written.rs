@@ -47,7 +47,7 @@ impl Moto {
         let moto = Self { child, port };
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "moto does not answer");
+            assert!(begun.elapsed() < Duration::from_mins(1), "moto does not answer");
             std::thread::yield_now();
         }
         Some(moto)
