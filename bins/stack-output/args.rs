@@ -71,9 +71,9 @@ pub(crate) struct Source {
 
     /// Read this state or printed outputs; `-` for stdin
     ///
-    /// A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
+    /// A file, or an address: https://… or s3://bucket/key. A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
     /// `terraform show -json` printed.
-    #[arg(long, value_name = "FILE", conflicts_with = "backend")]
+    #[arg(long, value_name = "FILE|URL")]
     pub(crate) state: Option<String>,
 
     /// The Pulumi backend, as for `pulumi login`

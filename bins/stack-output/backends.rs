@@ -8,6 +8,7 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use runner::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
+use stack::pulumi::bucket::Place;
 use stack::s3::{AccessKey, Address};
 use stack::terraform::http;
 use stack::terraform::pointer::Backend;
@@ -68,6 +69,29 @@ fn asked(fault: Fault) -> Fault {
     fault
         .cause("there is neither `terraform` nor `tofu` on PATH to ask")
         .help("pipe the outputs: terraform output -json | stack-output --state - NAME")
+}
+
+/// The document at an address of `--state`; over http with the login of Terraform's `http` backend, where one is set.
+pub(crate) async fn address(url: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
+    let deadline = Deadline::after(args.source.deadline);
+    match url.split_once("://") {
+        Some(("s3", _)) => {
+            let place = Place::of_url(url)?;
+            let bucket = aws::bucket(place.address.clone(), place.profile.as_deref(), None, args, console).await?;
+            Ok(bucket.get(place.prefix.trim_end_matches('/')).await?.map(|object| object.body))
+        }
+        Some(("http" | "https", _)) => {
+            let login = match console.environment().get("TF_HTTP_USERNAME") {
+                Some(user) => Some((user.to_owned(), credential("TF_HTTP_PASSWORD", deadline, console).await?)),
+                None => None,
+            };
+            http::state(url, login.as_ref(), deadline).await
+        }
+        _ => {
+            Err(Fault::usage("cannot read the address of --state")
+                .help("name a file, `-`, https:// or s3://bucket/key"))
+        }
+    }
 }
 
 fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {

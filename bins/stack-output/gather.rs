@@ -47,6 +47,12 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
     let (name, document) = match place {
         Place::Stdin => ("the document on stdin".to_owned(), stdin(args, console, secrets)?),
         Place::File(file) => (format!("the state {}", file.display()), source::file(file, secrets)?),
+        Place::Url(url) => {
+            let shown = url.split(['?', '#']).next().unwrap_or_default();
+            let body = cli::block_on(backends::address(url, args, console))??;
+            let body = body.ok_or_else(|| Fault::no(format!("there is nothing at {shown}")))?;
+            (format!("the state {shown}"), source::stream(body.as_slice(), shown, secrets)?.0)
+        }
         Place::Store { store, reference, project } => {
             let file = store.state(reference, project.as_deref())?;
             (format!("the stack `{}`", reference.stack), source::file(&file, secrets)?)

@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Stdin,
     /// A file, whatever it holds.
     File(PathBuf),
+    /// A document at an address, `https://…` or `s3://bucket/key`, whatever it holds.
+    Url(String),
     /// A Pulumi store on a disk.
     Store { store: Directory, reference: Reference, project: Option<String> },
     /// Pulumi Cloud at an address.
@@ -55,6 +57,7 @@ pub(crate) fn place(args: &Args, console: &Console) -> Result<Place> {
     match args.source.state.as_deref() {
         Some("-") => return Ok(Place::Stdin),
         Some("") => return Err(Fault::usage("--state is empty").help("name a file, or `-` for stdin")),
+        Some(url) if url.contains("://") => return Ok(Place::Url(url.to_owned())),
         Some(file) => return Ok(Place::File(directory.join(file))),
         None => {}
     }

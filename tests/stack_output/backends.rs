@@ -258,3 +258,14 @@ fn pulumi_is_asked_where_its_backend_or_secrets_provider_is_beyond_us() {
     assert_eq!(seen.stdout, "hunter2-of-pulumi\n");
     assert!(seen.stderr.contains("cannot open the secrets"), "{}", seen.stderr);
 }
+
+#[test]
+fn a_state_at_an_address_is_read() {
+    let server = files("", &[("/a/state", STATE.into()), ("/bucket/k/state", STATE.into())]);
+    let step = |url: &str| with_aws(Step::new("stack-output")).args(["ip", "--state", url]);
+    assert_eq!(step(&format!("{}/a/state?token=x", server.url())).run().exits(0).stdout, "203.0.113.9\n");
+    let url = format!("s3://bucket/k/state?region=eu-west-1&endpoint={}", server.url());
+    assert_eq!(step(&url).run().exits(0).stdout, "203.0.113.9\n");
+    refused(step(&format!("{}/nosuch", server.url())), 1, &["there is nothing at"]);
+    refused(step("ftp://x/y"), 2, &["--state"]);
+}
