@@ -90,7 +90,8 @@ fn tools() -> Option<PathBuf> {
 fn fill(root: &Path, sites: usize, files: usize, bytes: usize) {
     for site in 0..sites {
         let dist = root.join(format!("sites/site-{site}/dist"));
-        for file in 0..files {
+        // The last one is index.html: 20,000 is what a project may have.
+        for file in 1..files {
             let folder = dist.join(format!("d{}", file % 50));
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join(format!("f{file}.txt")), text(site * files + file, bytes)).unwrap();
