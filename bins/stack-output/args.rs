@@ -71,7 +71,7 @@ pub(crate) struct Source {
 
     /// Read this state or printed outputs; `-` for stdin
     ///
-    /// A file, or an address: https://… or s3://bucket/key. A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
+    /// A file, or an address: `https://…` or `s3://bucket/key`. A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
     /// `terraform show -json` printed.
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) state: Option<String>,
