@@ -1,9 +1,12 @@
 //! Reads the inputs: named files, or standard input where none is named.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
+
+/// The longest report that is read; a longer one is a mistake, or has no end.
+const LIMIT: u64 = 256 << 20;
 
 /// One input's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,19 +33,28 @@ pub(crate) fn gather(paths: &[PathBuf], stdin_is_terminal: bool) -> Result<Vec<I
 }
 
 fn from_stdin() -> Result<Input> {
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(|error| Fault::usage("cannot read standard input").cause(error.to_string()))?;
-    Ok(Input { name: "standard input".to_owned(), text: decode(&bytes) })
+    let name = "standard input".to_owned();
+    let text = decode(&bounded(std::io::stdin().lock(), &name)?);
+    Ok(Input { name, text })
 }
 
 fn from_file(path: &Path) -> Result<Input> {
-    let name = path.display().to_string();
-    let bytes =
-        std::fs::read(path).map_err(|error| Fault::usage(format!("cannot read `{name}`")).cause(error.to_string()))?;
-    Ok(Input { name: format!("`{name}`"), text: decode(&bytes) })
+    let name = format!("`{}`", path.display());
+    let file = std::fs::File::open(path)
+        .map_err(|error| Fault::usage(format!("cannot read {name}")).cause(error.to_string()))?;
+    let text = decode(&bounded(file, &name)?);
+    Ok(Input { name, text })
+}
+
+/// All of a report, up to [`LIMIT`].
+fn bounded(reader: impl Read, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = reader.take(LIMIT + 1).read_to_end(&mut bytes);
+    let size = read.map_err(|error| Fault::usage(format!("cannot read {name}")).cause(error.to_string()))?;
+    if size as u64 > LIMIT {
+        return Err(Fault::usage(format!("{name} is longer than {} MiB", LIMIT >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// UTF-8, or UTF-16 where a byte order mark says so: Windows PowerShell's `>` writes that.

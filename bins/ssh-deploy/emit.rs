@@ -91,13 +91,14 @@ fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value
 fn annotate(targets: &[Target], ends: &[Host], console: &Console) {
     let failures = targets.iter().zip(ends).filter_map(|(target, host)| {
         let (judgement, _) = host.end.as_ref().filter(|(judgement, _)| judgement.status == Status::Failed)?;
-        let mut lines = vec![judgement.reason.as_ref().map_or_else(String::new, |reason| reason.text.clone())];
-        lines.extend(judgement.causes.iter().map(|cause| format!("caused by: {cause}")));
-        lines.extend(judgement.help.iter().map(|help| format!("help: {help}")));
-        Some((format!("ssh-deploy: {}", target.name), lines.join("\n")))
+        let why = judgement.reason.as_ref().map_or("failed", |reason| &reason.text);
+        let mut lines = vec![format!("{}: {why}", target.name)];
+        lines.extend(judgement.causes.iter().map(|cause| format!("  caused by: {cause}")));
+        lines.extend(judgement.help.iter().map(|help| format!("  help: {help}")));
+        Some(lines.join("\n"))
     });
-    let failures: Vec<(String, String)> = failures.collect();
+    let failures: Vec<String> = failures.collect();
     let annotations: Vec<Annotation<'_>> =
-        failures.iter().map(|(title, message)| Annotation::new(Level::Error, title, message)).collect();
+        failures.iter().map(|message| Annotation::new(Level::Error, console.tool(), message)).collect();
     console.annotate(&annotations);
 }

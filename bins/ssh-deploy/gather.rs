@@ -49,8 +49,12 @@ fn standard_input(console: &Console) -> Result<String> {
         return Err(Fault::usage("no host is given").help("give hosts as arguments, or one a line on stdin"));
     }
     let mut bytes = Vec::new();
-    let read = std::io::stdin().take(LIST_LIMIT).read_to_end(&mut bytes);
-    read.map_err(|error| Fault::usage("cannot read the hosts from stdin").cause(error.to_string()))?;
+    // One byte more than allowed tells a list that fits from one that was cut.
+    let read = std::io::stdin().take(LIST_LIMIT + 1).read_to_end(&mut bytes);
+    let size = read.map_err(|error| Fault::usage("cannot read the hosts from stdin").cause(error.to_string()))?;
+    if size as u64 > LIST_LIMIT {
+        return Err(Fault::usage(format!("the list of hosts on stdin is longer than {LIST_LIMIT} bytes")));
+    }
     String::from_utf8(bytes).map_err(|_binary| Fault::usage("the list of hosts on stdin is not text"))
 }
 

@@ -1,5 +1,4 @@
 //! Ours and real wrangler deploy the same tree to the stand-in, which must see the same of both.
-#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test's own surroundings")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,19 +8,11 @@ use std::process::Command;
 use emulators::Cloudflare;
 use emulators::http::{Request, parts};
 
-use crate::support::Step;
+use crate::support::{Step, peer};
 
 /// The folder with wrangler and the Node that it wants, as `./check` installs them.
 fn tools() -> Option<PathBuf> {
-    let named = std::env::var_os("DEPLOY_ACTION_TOOLS").map(PathBuf::from);
-    let tools = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"));
-    let programs = tools.join("node_modules/.bin");
-    if programs.join("wrangler").exists() {
-        return Some(programs);
-    }
-    assert!(std::env::var_os("CI").is_none(), "wrangler is absent from {}: ./check installs it", tools.display());
-    eprintln!("skipped: wrangler is absent from {}: ./check installs it", tools.display());
-    None
+    Some(peer("wrangler")?.parent()?.to_owned())
 }
 
 /// What reached the service of one deployment: the form's parts in their order, and the uploaded items.

@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::refused;
-use crate::support::Step;
+use crate::support::{Step, peer};
 
 /// Outputs of every kind that Terraform has.
 const CONFIGURATION: &str = r#"
@@ -42,9 +42,7 @@ fn terraform(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 /// A folder in which the real terraform applied [`CONFIGURATION`]; `None` without terraform.
 fn applied() -> Option<TempDir> {
     let folder = tempfile::tempdir().unwrap();
-    if std::process::Command::new("terraform").arg("version").output().is_err() {
-        return None;
-    }
+    peer("terraform")?;
     fs::write(folder.path().join("main.tf"), CONFIGURATION).unwrap();
     assert_eq!(terraform(folder.path(), &["init"]).0, Some(0));
     assert_eq!(terraform(folder.path(), &["apply", "-auto-approve"]).0, Some(0));

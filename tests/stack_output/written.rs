@@ -1,10 +1,9 @@
 //! States that the real terraform wrote through its own backends: to S3 (moto serves it) and over http.
 //!
-//! `./check` installs moto; without it, or without terraform, these tests have nothing to say.
+//! `./check` installs moto; without it, or without terraform, these tests are skipped.
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -12,17 +11,7 @@ use std::time::{Duration, Instant};
 use emulators::http::{Request, Response, Server, Service};
 use tempfile::TempDir;
 
-use crate::support::Step;
-
-/// A program of the tools that `./check` installs, or of `PATH`.
-#[expect(clippy::disallowed_methods, reason = "a test is told by ./check where its tools are")]
-fn program(name: &str) -> Option<PathBuf> {
-    let tools = std::env::var_os("DEPLOY_ACTION_TOOLS").map(|tools| Path::new(&tools).join("venv/bin"));
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/venv/bin");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = tools.into_iter().chain([own]).chain(std::env::split_paths(&path));
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
-}
+use crate::support::{Step, peer};
 
 /// moto's server, ended when dropped.
 struct Moto {
@@ -39,7 +28,7 @@ impl Drop for Moto {
 
 impl Moto {
     fn start() -> Option<Self> {
-        let program = program("moto_server")?;
+        let program = peer("moto_server")?;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(program);
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -85,7 +74,7 @@ fn applied(block: &str, workspaces: &[&str], variables: &[(&str, &str)]) -> Temp
 
 #[test]
 fn what_terraform_wrote_to_s3_is_read_in_every_workspace() {
-    let (Some(moto), Some(_), Some(curl)) = (Moto::start(), program("terraform"), program("curl")) else { return };
+    let (Some(moto), Some(_), Some(curl)) = (Moto::start(), peer("terraform"), peer("curl")) else { return };
     let bucket = format!("{}/states", moto.url());
     assert!(Command::new(curl).args(["-s", "-f", "-X", "PUT", &bucket]).status().unwrap().success());
     let block = format!(
@@ -124,7 +113,7 @@ impl Service for Http {
 
 #[test]
 fn what_terraform_wrote_over_http_is_read() {
-    if program("terraform").is_none() {
+    if peer("terraform").is_none() {
         return;
     }
     let server = Server::start(|_| Http::default());

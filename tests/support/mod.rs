@@ -1,6 +1,7 @@
 //! Plays the Actions runner for one step: clean environment, fresh files, masks, and the search for leaks.
 
 mod leak;
+mod peer;
 mod seen;
 mod watch;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use emulators::{Cloudflare, Doppler, GitHub, PulumiCloud, Runner, Secrets, Sshd};
+pub(crate) use peer::peer;
 pub(crate) use seen::Seen;
 use tempfile::TempDir;
 
