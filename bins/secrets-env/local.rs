@@ -103,15 +103,15 @@ mod tests {
 
     use super::{of_repository, stored};
 
-    const STORED: &str = "scoped:\n  /:\n    token: dp.ct.x\n    enclave.project: other\n  /work/shop:\n    enclave.project: shop\n    enclave.config: dev\n  /work/sho:\n    enclave.config: no\n";
+    const STORED: &str = "scoped:\n  /:\n    token: dp.ct.x\n    enclave.project: other\n  /code/shop:\n    enclave.project: shop\n    enclave.config: dev\n  /code/sho:\n    enclave.config: no\n";
 
     #[test]
     fn each_setting_comes_from_the_longest_scope_that_has_it() {
-        let local = stored(STORED, Path::new("/work/shop/web"), "f");
+        let local = stored(STORED, Path::new("/code/shop/web"), "f");
         assert_eq!(local.project.unwrap().value, "shop");
         assert_eq!(local.config.unwrap().value, "dev");
         assert_eq!(local.token.unwrap().by, "f, scope /");
-        assert_eq!(stored(STORED, Path::new("/work/shopping"), "f").project.unwrap().value, "other");
+        assert_eq!(stored(STORED, Path::new("/code/shopping"), "f").project.unwrap().value, "other");
     }
 
     #[test]
