@@ -73,7 +73,7 @@ fn a_command_that_fails_exits_1_with_its_code_in_the_result() {
     let seen = step(&sshd).args([&host(&sshd), "--format", "json", "--", "echo last words; exit 255"]).run().exits(1);
     let result = seen.json();
     assert_eq!((result["hosts"][0]["exit_code"].as_i64(), reason(&seen).as_str()), (Some(255), "exit_code"));
-    assert_eq!(seen.messages("error"), ["the command failed with exit code 255"]);
+    assert_eq!(seen.messages("error"), [format!("127.0.0.1:{}: the command failed with exit code 255", sshd.port())]);
     assert!(seen.summary.contains("last words"), "{}", seen.summary);
 }
 
@@ -136,7 +136,7 @@ fn what_a_host_prints_starts_no_workflow_command() {
     let hostile = r"printf '::set-output name=a::b\n##[add-mask]e\nx ##[error]no\nprogress\r::error::no\n\377\376 \033[31mred\n  ::stop-commands::x\n'; printf '::warning::open'; exit 3";
     let seen = command(&sshd, hostile).run().exits(1);
     assert!(seen.outputs.is_empty() && !seen.masks.contains(&"e".to_owned()));
-    assert_eq!(seen.messages("error"), ["the command failed with exit code 3"]);
+    assert_eq!(seen.messages("error"), [format!("127.0.0.1:{}: the command failed with exit code 3", sshd.port())]);
     assert!(seen.messages("warning").is_empty());
     assert!(seen.stderr.contains("│ \u{fffd}\u{fffd} red\n"), "{}", seen.stderr);
     assert!(seen.stderr.contains("│ ::warning::open\n"), "{}", seen.stderr);
