@@ -210,7 +210,7 @@ fn finish(kit: &Kit<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interrupt) -> R
     let report = journal.report();
     emit::troubles(&outcomes, console);
     match kit.args.to {
-        Destination::Stdout => emit::result(&outcomes, &report, kit.args.format, console)?,
+        Destination::Stdout => emit::result(&outcomes, &report, kit.args.format, console),
         Destination::Output => emit::outputs(&outcomes, console)?,
     }
     console.summary(&kit.args.shared, |room| report::markdown(&report, room));

@@ -16,15 +16,18 @@ use crate::outcome::Outcome;
 use crate::prepare::{Ready, size};
 
 /// Prints the result on stdout.
-pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) -> Result<()> {
+pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) {
     let text = match format {
         // The records are there already.
-        Format::Jsonl => return Ok(()),
+        Format::Jsonl => return,
         Format::Text => text(outcomes),
         // Refused at the start where it is not for a list.
         Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, console.tool())),
     };
-    write(console, &text)
+    if let Err(fault) = write(console, &text) {
+        // What is deployed is deployed: a full disk changes no exit code.
+        console.warn(&format!("{}: {}", fault.message, fault.causes.join(", ")));
+    }
 }
 
 /// Prints what a dry run found.
@@ -89,7 +92,7 @@ pub(crate) fn write(console: &Console, text: &str) -> Result<()> {
     let mut out = console.result();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .map_err(|error| Fault::temporary("cannot write the result to stdout").cause(error.to_string()))
+        .map_err(|error| Fault::usage("cannot write the result to stdout").cause(error.to_string()))
 }
 
 fn text(outcomes: &[Outcome]) -> String {

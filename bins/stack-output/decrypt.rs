@@ -34,7 +34,9 @@ pub(crate) fn open(stack: &mut Stack, asked: &Asked, place: &Place, args: &Args,
     let opened = match &stack.outputs.provider {
         Some(Provider::Passphrase { salt }) => {
             let passphrase = passphrase(args, console)?;
-            let key = Key::derive(&passphrase.text, salt).map_err(|fault| fault.help(passphrase.advice))?;
+            let key = Key::derive(&passphrase.text, salt).map_err(|fault| {
+                fault.help(passphrase.advice).context(format!("cannot decrypt the secrets of {}", stack.name))
+            })?;
             with_key(&key, &sealed)?
         }
         Some(Provider::Service { url, owner, project, stack: name }) => {
