@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use runner::Environment;
-use saphyr::{LoadableYamlNode as _, Yaml};
 use secrecy::SecretString;
+use yaml::Yaml;
 
 use crate::settings::Said;
 
@@ -47,7 +47,7 @@ pub(crate) fn read(environment: &Environment) -> Local {
 
 /// The settings in force in `directory`.
 fn stored(text: &str, directory: &Path, by: &str) -> Local {
-    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    let documents = yaml::documents(text).unwrap_or_default();
     let by_path = documents.first().and_then(|document| document.as_mapping_get("scoped")).and_then(Yaml::as_mapping);
     let mut scopes: Vec<(&Path, &Yaml<'_>)> = by_path
         .into_iter()
@@ -77,7 +77,7 @@ fn stored(text: &str, directory: &Path, by: &str) -> Local {
 
 /// Project and config that `doppler.yaml` gives for `directory`, relative to it: `setup` is one entry, or one a path.
 fn of_repository(text: &str, directory: &Path, by: &str) -> (Option<Said<String>>, Option<Said<String>>) {
-    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    let documents = yaml::documents(text).unwrap_or_default();
     let Some(setup) = documents.first().and_then(|document| document.as_mapping_get("setup")) else {
         return (None, None);
     };
