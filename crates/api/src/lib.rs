@@ -4,6 +4,7 @@
 //! the deadline. A write is repeated only where it certainly did not take effect (no connection, 429), unless the caller says
 //! that repeating it is harmless. Redirects are refused: no API of ours redirects, and a token must not follow one.
 
+mod answer;
 mod base;
 mod error;
 mod request;
@@ -14,6 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+pub use answer::{Answer, Incoming};
 pub use base::Base;
 pub use error::{Error, Refusal, ServiceError};
 use fault::{Fault, Result};

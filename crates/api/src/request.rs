@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::reason;
 use crate::retry::{self, End, Repeat};
-use crate::{Client, Error, Refusal};
+use crate::{Answer, Client, Error, Refusal};
 
 /// The most bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
@@ -43,6 +43,14 @@ pub struct Request {
     attempts: u32,
     timeout: Duration,
     broken: Option<Fault>,
+}
+
+/// An attempt without a good answer.
+pub(crate) struct Failed {
+    pub(crate) end: End,
+    /// How long the service asks to wait.
+    pub(crate) asked: Option<Duration>,
+    pub(crate) error: Error,
 }
 
 /// An answer with a status of 2xx or 304.
@@ -178,25 +186,57 @@ impl Request {
         }
         let mut attempt = 0;
         loop {
-            let (end, asked, error) = match self.attempt().await {
-                Ok(response) if response.status == 304 || (200..300).contains(&response.status) => return Ok(response),
-                Ok(response) => {
-                    let asked =
-                        response.header("retry-after").and_then(|value| retry::retry_after(value, Timestamp::now()));
-                    (End::Answered(response.status), asked, Error::Refused(self.refusal(&response, asked)))
-                }
-                Err((end, fault)) => (end, None, Error::Fault(fault)),
+            let failed = match self.within(self.exchange()).await {
+                Ok(response) if is_good(response.status) => return Ok(response),
+                Ok(response) => self.refused(&response),
+                Err((end, fault)) => Failed { end, asked: None, error: fault.into() },
             };
-            if self.attempts == 1 || !retry::is_worthwhile(end, self.repeat) {
-                return Err(error);
-            }
-            let pause = retry::pause(attempt, jitter(), asked);
-            attempt += 1;
-            if attempt >= self.attempts || pause >= self.client.deadline.remaining() {
-                return Err(gave_up(error, attempt, asked));
-            }
-            tokio::time::sleep(pause).await;
+            self.pause(&mut attempt, failed).await?;
         }
+    }
+
+    /// Sends it, and again where that is right, until there is an answer whose body can be read as it arrives. The time that an
+    /// attempt may take counts for each piece of the body anew; the deadline bounds them all.
+    ///
+    /// # Errors
+    /// As [`Request::send`].
+    pub async fn open(mut self) -> Result<Answer, Error> {
+        match self.broken.take() {
+            Some(fault) => Err(fault.into()),
+            None => self.open_from(0).await,
+        }
+    }
+
+    pub(crate) async fn open_from(self, mut attempt: u32) -> Result<Answer, Error> {
+        loop {
+            let failed = match self.within(self.begin()).await {
+                Ok(answer) if is_good(answer.status().as_u16()) => return Ok(Answer::new(self, attempt, answer)),
+                Ok(answer) => match self.rest(answer).await {
+                    Ok(response) => self.refused(&response),
+                    Err((end, fault)) => Failed { end, asked: None, error: fault.into() },
+                },
+                Err((end, fault)) => Failed { end, asked: None, error: fault.into() },
+            };
+            self.pause(&mut attempt, failed).await?;
+        }
+    }
+
+    /// Waits until the next attempt may be made.
+    ///
+    /// # Errors
+    /// What failed, when there will be no other.
+    pub(crate) async fn pause(&self, attempt: &mut u32, failed: Failed) -> Result<(), Error> {
+        let Failed { end, asked, error } = failed;
+        if self.attempts == 1 || !retry::is_worthwhile(end, self.repeat) {
+            return Err(error);
+        }
+        let pause = retry::pause(*attempt, jitter(), asked);
+        *attempt += 1;
+        if *attempt >= self.attempts || pause >= self.client.deadline.remaining() {
+            return Err(gave_up(error, *attempt, asked));
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     /// Sends it and reads the answer as the JSON that the API promises.
@@ -216,27 +256,42 @@ impl Request {
         })
     }
 
-    async fn attempt(&self) -> Result<Response, (End, Fault)> {
-        let remaining = self.client.deadline.remaining();
-        let limit = self.timeout.min(remaining);
-        let late = || Fault::temporary(format!("{} gave no complete answer within {limit:.1?}", self.shown()));
-        match tokio::time::timeout(limit, self.exchange()).await {
-            Ok(answer) => answer,
-            Err(_) => Err((End::Lost, late())),
+    /// What may still be waited for at once.
+    pub(crate) fn limit(&self) -> Duration {
+        self.timeout.min(self.client.deadline.remaining())
+    }
+
+    pub(crate) fn late(&self, limit: Duration) -> Fault {
+        Fault::temporary(format!("{} gave no complete answer within {limit:.1?}", self.shown()))
+    }
+
+    async fn within<T>(&self, work: impl Future<Output = Result<T, (End, Fault)>>) -> Result<T, (End, Fault)> {
+        let limit = self.limit();
+        match tokio::time::timeout(limit, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err((End::Lost, self.late(limit))),
         }
     }
 
     async fn exchange(&self) -> Result<Response, (End, Fault)> {
-        let failed = |error: reqwest::Error| {
-            let end = if error.is_connect() { End::NotSent } else { End::Lost };
-            let reason = reason(&error.without_url());
-            (end, Fault::temporary(format!("{} failed: {reason}", self.shown())))
-        };
-        let mut answer = self.prepared().send().await.map_err(failed)?;
+        let answer = self.begin().await?;
+        self.body_of(answer).await
+    }
+
+    async fn begin(&self) -> Result<reqwest::Response, (End, Fault)> {
+        self.prepared().send().await.map_err(|error| self.failed(error))
+    }
+
+    /// The rest of an answer that has begun.
+    async fn rest(&self, answer: reqwest::Response) -> Result<Response, (End, Fault)> {
+        self.within(self.body_of(answer)).await
+    }
+
+    async fn body_of(&self, mut answer: reqwest::Response) -> Result<Response, (End, Fault)> {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
             if body.len() + chunk.len() > ANSWER_LIMIT {
                 let fault = Fault::usage(format!("{} answered with more than {ANSWER_LIMIT} bytes", self.shown()));
                 // As good as an answer: the next attempt would be as long.
@@ -245,6 +300,12 @@ impl Request {
             body.extend_from_slice(&chunk);
         }
         Ok(Response { status, headers, body })
+    }
+
+    fn failed(&self, error: reqwest::Error) -> (End, Fault) {
+        let end = if error.is_connect() { End::NotSent } else { End::Lost };
+        let reason = reason(&error.without_url());
+        (end, Fault::temporary(format!("{} failed: {reason}", self.shown())))
     }
 
     fn prepared(&self) -> reqwest::RequestBuilder {
@@ -272,9 +333,14 @@ impl Request {
     }
 
     /// Method and URL without the query.
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let path = self.path.split('?').next().unwrap_or_default();
         format!("{} {}", self.method, self.client.base.join(path))
+    }
+
+    fn refused(&self, response: &Response) -> Failed {
+        let asked = response.header("retry-after").and_then(|value| retry::retry_after(value, Timestamp::now()));
+        Failed { end: End::Answered(response.status), asked, error: Error::Refused(self.refusal(response, asked)) }
     }
 
     fn refusal(&self, response: &Response, retry_after: Option<Duration>) -> Refusal {
@@ -296,6 +362,10 @@ impl Request {
             gave_up: None,
         }
     }
+}
+
+fn is_good(status: u16) -> bool {
+    status == 304 || (200..300).contains(&status)
 }
 
 /// What a body is, without quoting it: it may hold secrets.
