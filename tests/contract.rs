@@ -6,6 +6,8 @@ mod hostile;
 
 use std::path::{Path, PathBuf};
 
+use emulators::Cloudflare;
+
 use crate::support::{Seen, Step};
 
 const TOOLS: [&str; 5] = ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy"];
@@ -161,11 +163,31 @@ fn a_full_disk_under_stdout_is_told() {
         "preflight-report".to_owned(),
         "preflight-report --format json".to_owned(),
         format!("stack-output --state {state} port"),
+        "ssh-deploy --help".to_owned(),
+        "pages-deploy-all --version".to_owned(),
+        "secrets-env --generate bash".to_owned(),
         "printf 'A=1\\n' | secrets-env --from - --format json".to_owned(),
     ] {
         let seen = Step::script(&format!("{command} >/dev/full")).plain().stdin(report).run().exits(2);
         assert!(seen.stderr.contains("error: cannot write to stdout\n  caused by: No space left"), "{}", seen.stderr);
     }
+}
+
+#[test]
+fn a_full_disk_under_stdout_undoes_no_deploy() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.project("docs");
+    for format in ["text", "json", "jsonl"] {
+        let seen = Step::script(&format!("pages-deploy-all --format {format} >/dev/full"))
+            .cloudflare(&cloudflare)
+            .cloudflare_token(&cloudflare)
+            .env("GITHUB_REF_NAME", "main")
+            .file("sites/docs/dist/index.html", format)
+            .run()
+            .exits(0);
+        assert_eq!(seen.stderr.matches("cannot write to stdout: No space left").count(), 1, "{}", seen.stderr);
+    }
+    assert_eq!(cloudflare.deployments("docs").len(), 3);
 }
 
 #[test]

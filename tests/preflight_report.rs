@@ -130,6 +130,16 @@ fn nothing_on_standard_input_is_incomplete_and_says_what_to_check() {
 }
 
 #[test]
+fn a_report_of_nothing_is_incomplete_and_says_what_it_holds() {
+    for blank in ["{}", "[]", "null"] {
+        let seen = filter(blank);
+        assert_eq!((seen.code, seen.stdout.as_str()), (3, ""));
+        let said = format!("nothing reported: standard input holds `{blank}`: no check, no job");
+        assert!(seen.stderr.contains(&said), "{}", seen.stderr);
+    }
+}
+
+#[test]
 fn an_unknown_format_exits_2_naming_the_file_and_what_was_tried() {
     let seen = step(["report.txt"]).file("report.txt", "RESULT: PASSED\n").run();
     assert_eq!((seen.code, seen.stdout.as_str()), (2, ""));

@@ -59,7 +59,7 @@ pub(crate) fn sites(args: &Args, console: &Console) -> Result<(Vec<Site>, Vec<Si
 
 /// Prints the sites and does nothing.
 pub(crate) fn list(args: &Args, (sites, _): &(Vec<Site>, Vec<Site>), console: &Console) -> anyhow::Result<Exit> {
-    emit::write(console, &list::render(sites, args.format)?)?;
+    console.print(list::render(sites, args.format)?)?;
     Ok(Exit::Success)
 }
 

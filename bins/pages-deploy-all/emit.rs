@@ -24,10 +24,7 @@ pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, cons
         // Refused at the start where it is not for a list.
         Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, console.tool())),
     };
-    if let Err(fault) = write(console, &text) {
-        // What is deployed is deployed: a full disk changes no exit code.
-        console.warn(&format!("{}: {}", fault.message, fault.causes.join(", ")));
-    }
+    let _ = console.narrate(text);
 }
 
 /// Prints what a dry run found.
@@ -57,7 +54,7 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], format: Format, console: &Console) 
             )
         }
     };
-    write(console, &text)
+    console.print(text)
 }
 
 fn rehearsed(ready: &Ready<'_>) -> Value {
@@ -85,14 +82,6 @@ pub(crate) fn outputs(outcomes: &[Outcome], console: &Console) -> Result<()> {
     let mut pairs = vec![("urls".to_owned(), Value::Object(all).to_string())];
     pairs.extend(urls.into_iter().map(|(site, url)| (name(site), url)));
     console.export(cli::Destination::Output, &pairs)
-}
-
-/// Writes a text to stdout.
-pub(crate) fn write(console: &Console, text: &str) -> Result<()> {
-    let mut out = console.result();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Fault::usage("cannot write the result to stdout").cause(error.to_string()))
 }
 
 fn text(outcomes: &[Outcome]) -> String {

@@ -1,10 +1,9 @@
 //! What happens, as it happens: records, and a line on stderr for people.
 
-use std::cell::RefCell;
-use std::io::Write as _;
+use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
-use cli::{Console, Stdout};
+use cli::Console;
 use report::{Event, Recorder, Report};
 
 use crate::args::Format;
@@ -15,8 +14,8 @@ use crate::shard::Shard;
 pub(crate) struct Journal<'a> {
     console: &'a Console,
     recorder: RefCell<Recorder>,
-    /// Where records go as they happen: `--format jsonl`.
-    lines: Option<RefCell<Stdout>>,
+    /// Whether records go to stdout as they happen: `--format jsonl`, as long as stdout takes them.
+    prints: Cell<bool>,
     started: Instant,
     progress: Progress<'a>,
 }
@@ -26,18 +25,17 @@ impl<'a> Journal<'a> {
     pub(crate) fn new(console: &'a Console, format: Format, shard: Option<Shard>) -> Self {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
         let recorder = RefCell::new(Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now));
-        let lines = (format == Format::Jsonl).then(|| RefCell::new(console.result()));
-        Self { console, recorder, lines, started: Instant::now(), progress: Progress::new(console) }
+        let prints = Cell::new(format == Format::Jsonl);
+        Self { console, recorder, prints, started: Instant::now(), progress: Progress::new(console) }
     }
 
     /// Records `event`.
     pub(crate) fn record(&self, event: Event) {
         let mut recorder = self.recorder.borrow_mut();
         let record = recorder.record(event);
-        if let Some(lines) = &self.lines {
-            let mut lines = lines.borrow_mut();
-            // A reader that has left is no reason to stop; another error is told when the result is written.
-            let _ = writeln!(lines, "{}", record.line()).and_then(|()| lines.flush());
+        if self.prints.get() {
+            let line = record.line() + "\n";
+            self.prints.set(self.progress.suspend(|| self.console.narrate(line)));
         }
     }
 

@@ -58,7 +58,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Writes something else between the bars.
-    pub(crate) fn suspend(&self, write: impl FnOnce()) {
+    pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match self {
             Self::Lines(_) => write(),
             Self::Bars { all, .. } => all.suspend(write),

@@ -1,9 +1,7 @@
 //! Writes: the report on stdout, annotations on stderr.
 
-use std::io::Write as _;
-
 use cli::Console;
-use fault::{Fault, Result};
+use fault::Result;
 use report::{Record, Report, Screen, Style};
 
 use crate::args::Format;
@@ -25,10 +23,7 @@ pub(crate) fn result(report: &Report, records: &[Record], format: Format, consol
     if format != Format::Text {
         console.status(&format!("{}: {}", report.title, report.result().name()));
     }
-    let mut out = console.result();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Fault::usage("cannot write to stdout").cause(error.to_string()))
+    console.print(text)
 }
 
 /// The most useful annotations; the console keeps the runner's budget.

@@ -57,11 +57,13 @@ pub(crate) fn all(inputs: &[Input], setting: &Setting) -> Result<Reading> {
     let mut reading = Reading::default();
     let mut foreign = 0;
     for input in inputs {
-        // `{}` is what `toJSON(needs)` gives for a job that needs none.
-        if matches!(input.text.trim(), "" | "{}" | "[]" | "null") {
-            reading.gaps.push(format!("{} is empty", input.name));
-        } else {
-            one(input, setting, &mut foreign, &mut reading)?;
+        match input.text.trim() {
+            "" => reading.gaps.push(format!("{} is empty", input.name)),
+            // `{}` is what `toJSON(needs)` gives for a job that needs none.
+            blank @ ("{}" | "[]" | "null") => {
+                reading.gaps.push(format!("{} holds `{blank}`: no check, no job", input.name));
+            }
+            _ => one(input, setting, &mut foreign, &mut reading)?,
         }
     }
     if reading.records.is_empty() {

@@ -1,7 +1,5 @@
 //! `--check`: whether a config has the names that are required. Names only: no value leaves Doppler.
 
-use std::io::Write as _;
-
 use cli::{Console, Exit};
 use fault::{Fault, Result};
 use report::{Event, Reason, Recorder, Report, Screen, Status, Style, Verdict};
@@ -69,7 +67,5 @@ fn write(recorder: &Recorder, report: &Report, format: Format, console: &Console
         let screen = if console.stdout_is_terminal() { Screen::Terminal } else { Screen::Other };
         report::text(report, Style::of(console.environment(), screen))
     };
-    let mut out = console.result();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Fault::usage("cannot write to stdout").cause(error.to_string()))
+    console.print(text)
 }

@@ -1,10 +1,8 @@
 //! Masks, prints and exports: where values leave this program, in that order.
 
-use std::io::Write as _;
-
 use cli::{Console, Destination, Exit};
 use doppler::{MANAGED, Visibility};
-use fault::{Fault, Result};
+use fault::Result;
 use redact::{Plan, Reason};
 use secrecy::ExposeSecret as _;
 
@@ -46,14 +44,14 @@ fn reason(reason: Reason) -> &'static str {
 
 /// Prints where the settings come from.
 pub(crate) fn explain(settings: &Settings, console: &Console) -> anyhow::Result<Exit> {
-    write(console, settings.explain().as_bytes())?;
+    console.print(settings.explain())?;
     Ok(Exit::Success)
 }
 
 /// Prints the secrets.
 pub(crate) fn print(secrets: &[Chosen], format: Format, console: &Console) -> Result<()> {
     let text = format::render(secrets, format)?;
-    write(console, text.as_bytes())
+    console.print(text)
 }
 
 /// Hands the secrets to later steps: everything is checked, then there is one append.
@@ -72,11 +70,4 @@ pub(crate) fn export(secrets: &[Chosen], to: Destination, console: &Console) -> 
     };
     console.status(&format!("exported as {what}: {}", names.join(", ")));
     Ok(())
-}
-
-fn write(console: &Console, bytes: &[u8]) -> Result<()> {
-    let mut out = console.result();
-    out.write_all(bytes)
-        .and_then(|()| out.flush())
-        .map_err(|error| Fault::usage("cannot write to stdout").cause(error.to_string()))
 }

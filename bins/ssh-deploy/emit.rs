@@ -1,7 +1,5 @@
 //! The end of a run: the result on stdout, the job summary, the annotations, the exit code.
 
-use std::io::Write as _;
-
 use cli::{Console, Exit};
 use report::{Report, Status};
 use runner::command::{Annotation, Level};
@@ -24,11 +22,7 @@ pub(crate) fn finish(log: Log<'_>, targets: &[Target], told: Option<Told>, args:
         Format::Json => format!("{}\n", report::neutral(&json(targets, &ends, &report, exit).to_string())),
         Format::Jsonl => String::new(),
     };
-    let mut out = console.result();
-    // A result that cannot be written does not undo a deploy.
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        console.warn(&format!("cannot write the result to stdout: {error}"));
-    }
+    let _ = console.narrate(text);
     annotate(targets, &ends, console);
     if !targets.is_empty() {
         console.summary(&args.shared, |room| report::markdown(&report, room));

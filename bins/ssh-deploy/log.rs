@@ -1,8 +1,7 @@
 //! What is told while it happens: hosts' lines on stderr, records, and what the end will need.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use cli::Console;
@@ -26,7 +25,8 @@ const GUTTER: usize = 24;
 pub(crate) struct Log<'a> {
     targets: &'a [Target],
     console: &'a Console,
-    format: Format,
+    /// Whether records go to stdout as they happen: `--format jsonl`, as long as stdout takes them.
+    prints: Cell<bool>,
     redact: Box<dyn Fn() -> Option<Redactor> + 'a>,
     state: RefCell<State>,
 }
@@ -64,7 +64,13 @@ impl<'a> Log<'a> {
             hosts: targets.iter().map(host).collect(),
             begun: Instant::now(),
         };
-        let log = Self { targets, console, format: args.format, redact: Box::new(redact), state: RefCell::new(state) };
+        let log = Self {
+            targets,
+            console,
+            prints: Cell::new(args.format == Format::Jsonl),
+            redact: Box::new(redact),
+            state: RefCell::new(state),
+        };
         let plan = targets.iter().map(id).collect();
         log.record(Event::RunStarted { tool: Some("ssh-deploy".to_owned()), title: Some("Servers".to_owned()), plan });
         for target in targets {
@@ -75,9 +81,8 @@ impl<'a> Log<'a> {
 
     fn record(&self, event: Event) {
         let line = self.state.borrow_mut().recorder.record(event).line();
-        if self.format == Format::Jsonl {
-            // A reader that has left does not stop a deploy.
-            let _ = writeln!(self.console.result(), "{line}");
+        if self.prints.get() {
+            self.prints.set(self.console.narrate(line + "\n"));
         }
     }
 

@@ -1,7 +1,6 @@
 //! Masks, prints and exports: where values leave this program, in that order.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use cli::Console;
 use fault::{Fault, Result};
@@ -54,11 +53,7 @@ pub(crate) fn mask(chosen: &[Chosen], console: &Console) {
 
 /// Prints the values.
 pub(crate) fn print(chosen: &[Chosen], dialect: Dialect, args: &Args, console: &Console) -> Result<()> {
-    let text = text(chosen, dialect, args)?;
-    let mut out = console.result();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Fault::usage("cannot write to stdout").cause(error.to_string()))
+    console.print(text(chosen, dialect, args)?)
 }
 
 fn text(chosen: &[Chosen], dialect: Dialect, args: &Args) -> Result<String> {

@@ -7,7 +7,7 @@ use fault::{Fault, Result};
 use runner::command::{self, Annotation, Level};
 use runner::{Context, Environment, file, foreign};
 
-use crate::{Shared, Stdout, failure};
+use crate::{Shared, failure};
 
 /// GitHub keeps ten annotations of a level for a whole composite step; a failed step spends one error on its exit code.
 const ANNOTATIONS: usize = 9;
@@ -53,10 +53,30 @@ impl Console {
         &self.context
     }
 
-    /// Stdout: the result, and nothing else.
+    /// Writes to stdout: the result, or the next piece of it, and nothing else. A closed pipe (`EPIPE`) is quiet, so that a tool
+    /// whose reader has left ends with the code it would have had.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`]: stdout takes nothing, as on a full disk.
+    pub fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Fault::usage("cannot write to stdout").cause(error.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints what tells of a deed that is done: a stdout that takes nothing does not undo it, so that is warned of and changes
+    /// no exit code. Whether it was taken.
     #[must_use]
-    pub fn result(&self) -> Stdout {
-        Stdout::new()
+    pub fn narrate(&self, text: impl AsRef<[u8]>) -> bool {
+        let printed = self.print(text);
+        if let Err(fault) = &printed {
+            self.warn(&format!("{}: {}", fault.message, fault.causes.join(", ")));
+        }
+        printed.is_ok()
     }
 
     /// Whether a person watches stderr.

@@ -1,7 +1,5 @@
 //! How an error is told: in the contract's form on stderr, as one annotation in Actions, inside the JSON document.
 
-use std::io::Write as _;
-
 use fault::{Fault, Kind};
 use runner::command::{Annotation, Level};
 use runner::foreign;
@@ -37,26 +35,21 @@ pub fn error_document(fault: &Fault) -> Value {
 pub(crate) fn report(console: &Console, fault: &Fault, prints_json: bool) -> Exit {
     if prints_json {
         let document = json!({ "schema_version": 1, "tool": console.tool(), "error": error_document(fault) });
-        // What cannot be written to a closed pipe is told on stderr all the same.
-        let _ = writeln!(console.result(), "{document}");
+        // What cannot be written is told on stderr all the same.
+        let _ = console.print(format!("{document}\n"));
     }
     console.fail(&text(fault));
     fault.kind.into()
 }
 
-/// clap's own words: help and version are results, the rest is wrong usage.
+/// What clap calls an error and is a result: help and version.
+pub(crate) fn help(console: &Console, error: &clap::Error) -> String {
+    let rendered = error.render();
+    if console.stdout_is_terminal() { rendered.ansi().to_string() } else { rendered.to_string() }
+}
+
+/// Wrong usage, in clap's own words.
 pub(crate) fn report_usage(console: &Console, error: &clap::Error) -> Exit {
-    if !error.use_stderr() {
-        let rendered = error.render();
-        let mut result = console.result();
-        // A closed pipe is quiet.
-        let _ = if console.stdout_is_terminal() {
-            write!(result, "{}", rendered.ansi())
-        } else {
-            write!(result, "{rendered}")
-        };
-        return Exit::Success;
-    }
     let text = error.render().to_string();
     console.fail(text.trim_end().trim_start_matches("error: "));
     Exit::Usage

@@ -1,11 +1,7 @@
 //! Man pages and shell completions, from the same definition as the help texts.
 
-use std::io::Write as _;
-
 use clap::{Command, ValueEnum};
 use clap_complete::Shell;
-
-use crate::{Exit, Stdout};
 
 /// What can be printed about a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,14 +21,15 @@ pub enum Generate {
     Elvish,
 }
 
-pub(crate) fn write(kind: Generate, mut command: Command, out: &mut Stdout) -> Exit {
+/// The page or the script.
+pub(crate) fn text(kind: Generate, mut command: Command) -> Vec<u8> {
     let name = command.get_name().to_owned();
+    let mut text = Vec::new();
     let shell = match kind {
         Generate::Man => {
-            let mut page = Vec::new();
-            // Writing to memory cannot fail, and a closed pipe is quiet.
-            let _ = clap_mangen::Man::new(command).render(&mut page).and_then(|()| out.write_all(&page));
-            return Exit::Success;
+            // Writing to memory cannot fail.
+            let _ = clap_mangen::Man::new(command).render(&mut text);
+            return text;
         }
         Generate::Bash => Shell::Bash,
         Generate::Zsh => Shell::Zsh,
@@ -40,6 +37,6 @@ pub(crate) fn write(kind: Generate, mut command: Command, out: &mut Stdout) -> E
         Generate::PowerShell => Shell::PowerShell,
         Generate::Elvish => Shell::Elvish,
     };
-    clap_complete::generate(shell, &mut command, name, out);
-    Exit::Success
+    clap_complete::generate(shell, &mut command, name, &mut text);
+    text
 }

@@ -8,7 +8,6 @@ mod console;
 mod exit;
 mod failure;
 mod generate;
-mod stdout;
 mod time;
 
 use std::ffi::OsString;
@@ -20,7 +19,6 @@ pub use exit::Exit;
 pub use failure::{error_document, fault_of};
 pub use generate::Generate;
 use runner::Environment;
-pub use stdout::Stdout;
 pub use time::time;
 
 /// Options that every tool has; flatten them into the tool's own.
@@ -53,10 +51,19 @@ pub fn main<T: Tool>(run: impl FnOnce(T, &Console) -> anyhow::Result<Exit>) -> E
             let prints_json = tool.prints_json();
             run(tool, &console).unwrap_or_else(|error| failure::report(&console, &fault_of(&error), prints_json))
         }
-        Ok(Parsed::Generate(kind)) => generate::write(kind, T::command(), &mut console.result()),
+        Ok(Parsed::Generate(kind)) => printed(&console, generate::text(kind, T::command())),
+        Err(error) if !error.use_stderr() => printed(&console, failure::help(&console, &error)),
         Err(error) => failure::report_usage(&console, &error),
     };
     ExitCode::from(exit.code())
+}
+
+/// Prints what is a result of its own: help, a version, a man page.
+fn printed(console: &Console, text: impl AsRef<[u8]>) -> Exit {
+    match console.print(text) {
+        Ok(()) => Exit::Success,
+        Err(fault) => failure::report(console, &fault, false),
+    }
 }
 
 /// Runs `future` to its end on this thread, with timers, sockets, processes and signals.
