@@ -1,8 +1,10 @@
 //! `pages-deploy-all` against the Cloudflare stand-in, as a job's step runs it.
 
+mod arrived;
 mod faults;
 mod interruption;
 mod selection;
+mod trees;
 mod wrangler;
 
 use emulators::Cloudflare;

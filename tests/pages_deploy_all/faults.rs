@@ -204,7 +204,7 @@ fn more_files_than_the_token_allows_are_named_before_any_upload() {
 fn second_run_fails(cloudflare: &Cloudflare) {
     let failed = json!({"id": "x", "latest_stage": {"name": "deploy", "status": "failure"}});
     let answer = json!({"success": true, "errors": [], "messages": [], "result": failed});
-    cloudflare.fail("GET */projects/shop/deployments/*", Fault::json(200, &answer));
+    cloudflare.fail("GET */projects/shop/deployments/*", Fault::json(200, &answer).carried_out());
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_signal_under_atomic_puts_production_back() {
     let cloudflare = Cloudflare::start();
     step(&cloudflare).run().exits(0);
     let before = [cloudflare.live("docs"), cloudflare.live("shop")];
-    cloudflare.fail("GET */deployments/*", Fault::status(503));
+    cloudflare.fail("GET */deployments/*", Fault::status(503).carried_out());
     let started = step(&cloudflare).arg("--atomic").spawn();
     until(|| {
         posts(&cloudflare, "*/deployments") == 4

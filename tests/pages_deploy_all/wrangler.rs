@@ -1,123 +1,12 @@
 //! Ours and real wrangler deploy the same tree to the stand-in, which must see the same of both.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use emulators::Cloudflare;
-use emulators::http::{Request, parts};
 
-use crate::support::{Step, peer};
-
-/// The folder with wrangler and the Node that it wants, as `./check` installs them.
-fn tools() -> Option<PathBuf> {
-    Some(peer("wrangler")?.parent()?.to_owned())
-}
-
-/// What reached the service of one deployment: the form's parts in their order, and the uploaded items.
-#[derive(Debug, PartialEq)]
-struct Arrived {
-    manifest: serde_json::Value,
-    /// Name, file name, content.
-    fields: Vec<(String, Option<String>, Vec<u8>)>,
-    /// Key, content, type.
-    uploads: BTreeSet<(String, String, String)>,
-    /// Name and content of the parts of `_worker.bundle`.
-    bundle: Vec<(String, Vec<u8>)>,
-}
-
-/// The parts of the form inside the form. Pages, too, reads its boundary from the first line.
-fn inner(request: &Request, bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let first = bundle[2..].split(|byte| *byte == b'\r').next().unwrap();
-    let content_type = format!("multipart/form-data; boundary={}", String::from_utf8_lossy(first));
-    let mut request = request.clone();
-    request.headers = vec![("content-type".to_owned(), content_type)];
-    request.body = bundle.to_vec();
-    parts(&request).unwrap().into_iter().map(|part| (part.name, part.body)).collect()
-}
-
-fn arrived(requests: &[Request], project: &str) -> Arrived {
-    let pattern = format!("POST *projects/{project}/deployments");
-    let request = requests.iter().find(|request| request.matches(&pattern)).unwrap();
-    let form = parts(request).unwrap();
-    let manifest = form.iter().find(|part| part.name == "manifest").unwrap();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let uploads = requests.iter().filter(|request| request.matches("POST */assets/upload"));
-    let items = uploads.flat_map(|request| request.json().as_array().unwrap().clone());
-    let bundle = form.iter().find(|part| part.name == "_worker.bundle");
-    Arrived {
-        bundle: bundle.map(|part| inner(request, &part.body)).unwrap_or_default(),
-        manifest: serde_json::from_slice(&manifest.body).unwrap(),
-        fields: form
-            .iter()
-            .filter(|part| part.name != "manifest")
-            .map(|part| (part.name.clone(), part.file_name.clone(), part.body.clone()))
-            .collect(),
-        uploads: items
-            .map(|item| (text(&item["key"]), text(&item["value"]), text(&item["metadata"]["contentType"])))
-            .collect(),
-    }
-}
-
-/// A repository with the site `site`, whose files `fill` writes into its output; committed.
-fn repository(fill: impl Fn(&Path)) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
-    let dist = root.path().join("sites/site/dist");
-    fs::create_dir_all(&dist).unwrap();
-    fill(&dist);
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
-        assert!(
-            Command::new("git")
-                .current_dir(root.path())
-                .args(identity)
-                .args(arguments)
-                .output()
-                .unwrap()
-                .status
-                .success()
-        );
-    };
-    git(&["init", "-q", "-b", "work"]);
-    git(&["add", "-A"]);
-    git(&["commit", "-q", "--allow-empty", "-m", &format!("Subject\n\nBody é\n{}", "ü".repeat(300))]);
-    root
-}
-
-/// Deploys `site` with both, each to a service of its own, and returns what arrived: theirs, ours.
-fn both(root: &Path, extra: &[&str]) -> Option<(Arrived, Arrived)> {
-    let programs = tools()?;
-    let (theirs, ours) = (Cloudflare::start(), Cloudflare::start());
-    theirs.project("site");
-    ours.project("site");
-    let site = root.join("sites/site");
-    let done = Command::new(programs.join("wrangler"))
-        .args(["pages", "deploy", "dist", "--project-name", "site"])
-        .args(extra)
-        .current_dir(&site)
-        .env_clear()
-        .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
-        .env("HOME", tempfile::tempdir().unwrap().path())
-        .envs([("CI", "true"), ("WRANGLER_SEND_METRICS", "false"), ("CLOUDFLARE_API_TOKEN", theirs.token())])
-        .env("CLOUDFLARE_API_BASE_URL", theirs.url())
-        .env("CLOUDFLARE_ACCOUNT_ID", theirs.account())
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr)
-    );
-    // What wrangler leaves behind is not a part of the site.
-    let _ = fs::remove_dir_all(site.join("node_modules"));
-    let _ = fs::remove_dir_all(site.join(".wrangler"));
-    let step = Step::new("pages-deploy-all").cloudflare(&ours).cloudflare_token(&ours);
-    let step = step.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
-    step.cwd(root).args(["--project-name", "site", "--follow-outside", "--probe", "0"]).run().exits(0);
-    Some((arrived(&theirs.requests(), "site"), arrived(&ours.requests(), "site")))
-}
+use super::arrived::{Arrived, Field, both, git, repository, tools, wrangler};
+use crate::support::Step;
 
 fn write(dist: &Path, files: &[(&str, &[u8])]) {
     for (path, content) in files {
@@ -177,9 +66,9 @@ fn a_tree_of_odd_names_arrives_alike() {
         std::os::unix::fs::symlink("sub", dist.join("linked")).unwrap();
         std::os::unix::fs::symlink(outside.path(), dist.join("outside")).unwrap();
     });
-    let Some((theirs, ours)) = both(root.path(), &["--branch", "work"]) else { return };
+    let Some((theirs, ours)) = both(root.path(), &["--branch", "work"], &[]) else { return };
     assert_eq!(ours, theirs);
-    assert!(ours.fields.iter().any(|(name, ..)| name == "commit_message"));
+    assert!(ours.fields.iter().any(|field| field.name == "commit_message"));
 }
 
 #[test]
@@ -190,9 +79,9 @@ fn a_configured_site_and_a_dirty_work_tree_arrive_alike() {
         fs::write(dist.parent().unwrap().join("wrangler.toml"), config).unwrap();
     });
     fs::write(root.path().join("untracked"), "").unwrap();
-    let Some((theirs, ours)) = both(root.path(), &[]) else { return };
+    let Some((theirs, ours)) = both::<&str>(root.path(), &[], &[]) else { return };
     assert_eq!(ours, theirs);
-    let names: Vec<&str> = ours.fields.iter().map(|(name, ..)| name.as_str()).collect();
+    let names: Vec<&str> = ours.fields.iter().map(|field| field.name.as_str()).collect();
     let expected =
         ["branch", "commit_message", "commit_hash", "commit_dirty", "wrangler_config_hash", "pages_build_output_dir"];
     assert_eq!(names, expected);
@@ -206,12 +95,12 @@ fn bundle(arrived: &Arrived) -> (serde_json::Value, Vec<(String, Vec<u8>)>) {
 }
 
 /// The fields, bundle left out.
-fn plain(arrived: &Arrived) -> Vec<&(String, Option<String>, Vec<u8>)> {
-    arrived.fields.iter().filter(|(name, ..)| name != "_worker.bundle").collect()
+fn plain(arrived: &Arrived) -> Vec<&Field> {
+    arrived.fields.iter().filter(|field| field.name != "_worker.bundle").collect()
 }
 
 fn names(arrived: &Arrived) -> Vec<&str> {
-    arrived.fields.iter().map(|(name, ..)| name.as_str()).collect()
+    arrived.fields.iter().map(|field| field.name.as_str()).collect()
 }
 
 /// As a set: wrangler's order of bindings means nothing.
@@ -244,7 +133,7 @@ fn a_prebuilt_worker_and_its_bindings_arrive_alike() {
         "#;
         fs::write(dist.parent().unwrap().join("wrangler.toml"), config).unwrap();
     });
-    let Some((theirs, ours)) = both(root.path(), &["--no-bundle"]) else { return };
+    let Some((theirs, ours)) = both(root.path(), &["--no-bundle"], &[]) else { return };
     assert_eq!(names(&ours), names(&theirs));
     assert_eq!(plain(&ours), plain(&theirs));
     let (our_metadata, our_modules) = bundle(&ours);
@@ -273,7 +162,7 @@ fn a_worker_folder_arrives_with_the_same_modules() {
             ],
         );
     });
-    let Some((theirs, ours)) = both(root.path(), &["--branch", "work", "--no-bundle"]) else { return };
+    let Some((theirs, ours)) = both(root.path(), &["--branch", "work", "--no-bundle"], &[]) else { return };
     assert_eq!(names(&ours), names(&theirs));
     assert_eq!(plain(&ours), plain(&theirs));
     let (_, mut our_modules) = bundle(&ours);
@@ -299,7 +188,7 @@ fn functions_are_compiled_by_the_sites_own_wrangler_and_arrive_alike() {
         let config = "name = \"other\"\npages_build_output_dir = \"dist\"\ncompatibility_date = \"2026-01-01\"\nvars = { A = \"b\" }\n";
         fs::write(dist.parent().unwrap().join("wrangler.toml"), config).unwrap();
     });
-    let Some((theirs, ours)) = both(root.path(), &[]) else { return };
+    let Some((theirs, ours)) = both::<&str>(root.path(), &[], &[]) else { return };
     assert_eq!(names(&ours), names(&theirs));
     assert_eq!(plain(&ours), plain(&theirs));
     let (mut our_metadata, _) = bundle(&ours);
@@ -309,4 +198,33 @@ fn functions_are_compiled_by_the_sites_own_wrangler_and_arrive_alike() {
         metadata["main_module"] = serde_json::Value::Null;
     }
     assert_eq!(our_metadata, their_metadata);
+}
+
+/// What wrangler does with the site in `root`, which is a success to it; and what ours says, which ends with `code`.
+fn ours_refuses(root: &Path, code: i32) -> Option<(Cloudflare, String)> {
+    let (programs, theirs, ours) = (tools()?, Cloudflare::start(), Cloudflare::start());
+    theirs.project("site");
+    ours.project("site");
+    wrangler(&programs, &root.join("sites/site"), &theirs, &[""; 0]);
+    let step = Step::new("pages-deploy-all").cloudflare(&ours).cloudflare_token(&ours).cwd(root);
+    let seen = step.run().exits(code);
+    assert_eq!(ours.deployments("site").len(), 0);
+    Some((theirs, seen.messages("error").concat()))
+}
+
+#[test]
+fn where_wrangler_blanks_a_site_ours_refuses() {
+    let root = repository(|dist| write(dist, &[("_headers", b"/*\n  X-A: b\n")]));
+    let Some((theirs, said)) = ours_refuses(root.path(), 1) else { return };
+    assert!(theirs.deployments("site")[0].manifest.is_empty());
+    assert!(said.contains("is empty") && said.contains("blank the site"), "{said}");
+}
+
+#[test]
+fn where_wrangler_takes_a_detached_head_for_a_branch_ours_asks() {
+    let root = repository(|dist| write(dist, &[("index.html", b"x")]));
+    git(root.path(), &["checkout", "-q", "--detach"]);
+    let Some((theirs, said)) = ours_refuses(root.path(), 2) else { return };
+    assert_eq!(theirs.deployments("site")[0].branch.as_deref(), Some("HEAD"));
+    assert!(said.contains("help: name it with --branch"), "{said}");
 }

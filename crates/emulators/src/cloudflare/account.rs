@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::state::{Deployment, Permission, Progress, Project, State, deployment_json, project_json};
+use super::state::{Deployment, Permission, Project, State, deployment_json, project_json};
 use super::{ACCOUNT, failure, success, token};
 use crate::http::{Part, Request, Response, parts};
 
@@ -119,7 +119,7 @@ fn list(project: &Project, port: u16, request: &Request) -> Response {
 /// A look moves the stages on; the real ones move by themselves, which no test could wait for.
 fn look(state: &mut State, port: u16, name: &str, id: &str) -> Response {
     if let Some(project) = state.projects.get_mut(name) {
-        project.deployments.iter_mut().filter(|one| one.id == id).for_each(|one| one.looks += 1);
+        project.look(id);
     }
     let project = &state.projects[name];
     match project.deployment(id) {
@@ -154,11 +154,8 @@ fn create(state: &mut State, port: u16, name: &str, request: &Request) -> Respon
         created: Timestamp::now(),
         progress,
         looks: 0,
+        switched: false,
     };
-    let goes_live = matches!(progress, Progress::SucceedAfter(_) | Progress::SucceedBroken);
-    if deployment.production && goes_live {
-        project.canonical = Some(deployment.id.clone());
-    }
     let answer = deployment_json(project, &deployment, port);
     project.deployments.push(deployment);
     success(&answer)
@@ -166,7 +163,7 @@ fn create(state: &mut State, port: u16, name: &str, request: &Request) -> Respon
 
 fn rollback(state: &mut State, port: u16, name: &str, id: &str) -> Response {
     let Some(project) = state.projects.get_mut(name) else { return failure(404, 8_000_007, "Project not found.") };
-    let target = project.deployment(id).filter(|one| one.production && one.progress != Progress::Fail).cloned();
+    let target = project.deployment(id).filter(|one| one.production && one.succeeded()).cloned();
     let Some(target) = target else {
         return failure(400, 8_000_000, "Only successful production deployments can be rolled back to.");
     };

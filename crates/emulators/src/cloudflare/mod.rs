@@ -114,6 +114,17 @@ impl Cloudflare {
         lock(&self.state).projects.keys().cloned().collect()
     }
 
+    /// Time passes: every deployment that is under way and can end does, as the real ones do with nobody looking.
+    pub fn settle(&self) {
+        for project in lock(&self.state).projects.values_mut() {
+            let waiting = project.deployments.iter().filter(|one| !one.switched);
+            let waiting: Vec<(String, usize)> = waiting.map(|one| (one.id.clone(), one.looks_needed())).collect();
+            for (id, looks) in waiting {
+                (0..looks).for_each(|_| project.look(&id));
+            }
+        }
+    }
+
     /// How deployments created from now on proceed.
     pub fn deployments_will(&self, progress: Progress) {
         lock(&self.state).progress = progress;
@@ -180,7 +191,12 @@ impl Service for Pages {
     }
 
     fn everywhere(&self) -> Vec<(String, String)> {
-        vec![("cf-ray".to_owned(), "8f00000000000000-LOC".to_owned())]
+        let mut headers = vec![("cf-ray".to_owned(), "8f00000000000000-LOC".to_owned())];
+        if let Some((left, _)) = lock(&self.state).limit {
+            headers.push(("x-ratelimit-limit".to_owned(), state::LIMIT.to_string()));
+            headers.push(("x-ratelimit-remaining".to_owned(), left.to_string()));
+        }
+        headers
     }
 }
 

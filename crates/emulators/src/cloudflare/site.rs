@@ -16,7 +16,7 @@ pub(super) fn answer(state: &State, site: &str, request: &Request) -> Response {
         }),
         Some((label, name)) => state.projects.get(name).and_then(|project| {
             let newest_first = project.deployments.iter().rev();
-            let one = newest_first.into_iter().find(|one| is_named(project, one, label))?;
+            let one = newest_first.into_iter().find(|one| one.succeeded() && is_named(project, one, label))?;
             Some((project, one))
         }),
     };
@@ -53,11 +53,16 @@ fn serve(project: &Project, deployment: &Deployment, request: &Request) -> Respo
     let redirects = deployment.text("_redirects").unwrap_or_default();
     let response = match rules::redirect(&redirects, &path) {
         Some((target, 200)) => page(project, deployment, &target),
-        Some((target, status)) => Response::empty(status).header("location", target),
+        Some((target, status)) => Response::empty(status).header("location", with_query(target, &request.query)),
         None => page(project, deployment, &path),
     };
     let added = rules::headers(&deployment.text("_headers").unwrap_or_default(), &path);
     added.into_iter().fold(response, |response, (name, value)| response.header(&name, value))
+}
+
+/// A visitor's query travels along, unless the rule has one of its own.
+fn with_query(target: String, query: &str) -> String {
+    if query.is_empty() || target.contains('?') { target } else { format!("{target}?{query}") }
 }
 
 fn page(project: &Project, deployment: &Deployment, path: &str) -> Response {

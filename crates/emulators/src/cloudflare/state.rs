@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::ACCOUNT;
 use crate::http::{Response, Secrets};
 
+/// Requests that Cloudflare answers in five minutes, as its headers say.
+pub(super) const LIMIT: usize = 1200;
+
 /// What an API token may do with Pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permission {
@@ -55,6 +58,8 @@ pub struct Deployment {
     pub created: Timestamp,
     pub(super) progress: Progress,
     pub(super) looks: usize,
+    /// Whether production has moved to it once already: it does so when the deployment succeeds, and not again.
+    pub(super) switched: bool,
 }
 
 impl Deployment {
@@ -81,6 +86,15 @@ impl Deployment {
         }
     }
 
+    /// Looks until it ends; none where it never does.
+    pub(super) fn looks_needed(&self) -> usize {
+        match self.progress {
+            Progress::SucceedAfter(looks) => looks.max(1).saturating_sub(self.looks),
+            Progress::SucceedBroken | Progress::Fail => usize::from(self.looks == 0),
+            Progress::Hang => 0,
+        }
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.files.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
@@ -99,6 +113,16 @@ pub(super) struct Project {
 }
 
 impl Project {
+    /// One more look at the deployment `id`: its stage moves on, and production with it once it is a success.
+    pub(super) fn look(&mut self, id: &str) {
+        let Some(one) = self.deployments.iter_mut().find(|one| one.id == id) else { return };
+        one.looks = one.looks.saturating_add(1);
+        if one.production && one.succeeded() && !one.switched {
+            one.switched = true;
+            self.canonical = Some(one.id.clone());
+        }
+    }
+
     pub(super) fn deployment(&self, id: &str) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.id == id)
     }
@@ -170,12 +194,7 @@ impl State {
             return None;
         }
         let refused = super::failure(429, 971, "Please wait and consider throttling your request speed");
-        Some(
-            refused
-                .header("retry-after", *seconds)
-                .header("x-ratelimit-remaining", 0)
-                .header("x-ratelimit-reset", *seconds),
-        )
+        Some(refused.header("retry-after", *seconds).header("x-ratelimit-reset", *seconds))
     }
 
     /// A UUID; the same in every run, so that a failing test can be read twice.
