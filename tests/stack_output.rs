@@ -4,6 +4,7 @@ mod backends;
 mod cloud;
 mod key_services;
 mod pulumi;
+mod reading;
 mod terraform;
 mod written;
 

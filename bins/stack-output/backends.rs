@@ -13,7 +13,7 @@ use stack::s3::{AccessKey, Address};
 use stack::terraform::http;
 use stack::terraform::pointer::Backend;
 use stack::terraform::remote::Remote;
-use stack::{Dialect, Document, Extent, Outputs, Secrets, source};
+use stack::{Dialect, Document, Outputs, Secrets, source};
 
 use crate::args::Args;
 use crate::aws;
@@ -27,19 +27,18 @@ pub(crate) async fn read(
     args: &Args,
     console: &Console,
 ) -> Result<Stack> {
-    let body = match backend.kind.as_str() {
-        "s3" => s3(backend, workspace, args, console).await?,
-        "http" => http(backend, workspace, args, console).await?,
+    let name = format!("the workspace `{workspace}`");
+    let document = match backend.kind.as_str() {
+        "s3" => {
+            let body = s3(backend, workspace, args, console).await?;
+            body.map(|body| source::stream(body.as_slice(), &name, secrets)).transpose()?
+        }
+        "http" => http(backend, workspace, &name, secrets, args, console).await?,
         _ => return remote(backend, workspace, args, console).await,
     };
-    let name = format!("the workspace `{workspace}`");
-    let document = match body {
-        Some(body) => source::stream(body.as_slice(), &name, secrets)?.0,
-        None => Document::Outputs(
-            Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"),
-            Extent::Whole,
-        ),
-    };
+    let document = document.unwrap_or_else(|| {
+        Document::Outputs(Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"))
+    });
     of_document(name, document, args, console).await
 }
 
@@ -72,20 +71,22 @@ fn asked(fault: Fault) -> Fault {
 }
 
 /// The document at an address of `--state`; over http with the login of Terraform's `http` backend, where one is set.
-pub(crate) async fn address(url: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
+pub(crate) async fn address(url: &str, secrets: Secrets, args: &Args, console: &Console) -> Result<Option<Document>> {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
     let deadline = Deadline::after(args.source.deadline);
     match url.split_once("://") {
         Some(("s3", _)) => {
             let place = Place::of_url(url)?;
             let bucket = aws::bucket(place.address.clone(), place.profile.as_deref(), None, args, console).await?;
-            Ok(bucket.get(place.prefix.trim_end_matches('/')).await?.map(|object| object.body))
+            let object = bucket.get(place.prefix.trim_end_matches('/')).await?;
+            object.map(|object| source::stream(object.body.as_slice(), shown, secrets)).transpose()
         }
         Some(("http" | "https", _)) => {
             let login = match console.environment().get("TF_HTTP_USERNAME") {
                 Some(user) => Some((user.to_owned(), credential("TF_HTTP_PASSWORD", deadline, console).await?)),
                 None => None,
             };
-            http::state(url, login.as_ref(), deadline).await
+            http::document(url, login.as_ref(), shown, secrets, deadline).await
         }
         _ => {
             Err(Fault::usage("cannot read the address of --state")
@@ -123,7 +124,14 @@ async fn s3(backend: &Backend, workspace: &str, args: &Args, console: &Console) 
     Ok(bucket.get(&object).await?.map(|object| object.body))
 }
 
-async fn http(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
+async fn http(
+    backend: &Backend,
+    workspace: &str,
+    name: &str,
+    secrets: Secrets,
+    args: &Args,
+    console: &Console,
+) -> Result<Option<Document>> {
     if workspace != "default" {
         return Err(Fault::usage(format!("Terraform's backend `http` has no workspace `{workspace}`, only `default`")));
     }
@@ -145,7 +153,7 @@ async fn http(backend: &Backend, workspace: &str, args: &Args, console: &Console
             Some((user, password))
         }
     };
-    http::state(&address, login.as_ref(), deadline).await
+    http::document(&address, login.as_ref(), name, secrets, deadline).await
 }
 
 async fn credential(name: &str, deadline: Deadline, console: &Console) -> Result<SecretString> {

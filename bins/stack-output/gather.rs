@@ -49,9 +49,8 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         Place::File(file) => (format!("the state {}", file.display()), source::file(file, secrets)?),
         Place::Url(url) => {
             let shown = url.split(['?', '#']).next().unwrap_or_default();
-            let body = cli::block_on(backends::address(url, args, console))??;
-            let body = body.ok_or_else(|| Fault::no(format!("there is nothing at {shown}")))?;
-            (format!("the state {shown}"), source::stream(body.as_slice(), shown, secrets)?.0)
+            let document = cli::block_on(backends::address(url, secrets, args, console))??;
+            (format!("the state {shown}"), document.ok_or_else(|| Fault::no(format!("there is nothing at {shown}")))?)
         }
         Place::Store { store, reference, project } => {
             let file = store.state(reference, project.as_deref())?;
@@ -63,7 +62,7 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         Place::Bucket { place, reference, project } => {
             let name = format!("the stack `{}`", reference.stack);
             let body = cli::block_on(aws::pulumi_state(place, reference, project.as_deref(), args, console))??;
-            let document = source::stream(body.as_slice(), &name, secrets)?.0;
+            let document = source::stream(body.as_slice(), &name, secrets)?;
             (name, document)
         }
         Place::Backend { backend, workspace, directory } => {
@@ -85,7 +84,7 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
     };
     match document {
         // Nothing to wait for: no event loop is started.
-        Document::Outputs(outputs, _) => Ok(Stack { name, outputs, origin: Origin::Bytes }),
+        Document::Outputs(outputs) => Ok(Stack { name, outputs, origin: Origin::Bytes }),
         encrypted @ Document::Encrypted(_) => cli::block_on(of_document(name, encrypted, args, console))?,
     }
 }
@@ -93,7 +92,7 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
 /// A stack of the outputs in a document, which is decrypted first where OpenTofu encrypted it as a whole.
 pub(crate) async fn of_document(name: String, document: Document, args: &Args, console: &Console) -> Result<Stack> {
     let outputs = match document {
-        Document::Outputs(outputs, _) => outputs,
+        Document::Outputs(outputs) => outputs,
         Document::Encrypted(text) => {
             let about = |fault: Fault| fault.context(format!("cannot read {name}"));
             let encrypted = Encrypted::read(&text).map_err(about)?;
@@ -102,8 +101,8 @@ pub(crate) async fn of_document(name: String, document: Document, args: &Args, c
             let passphrase = credentials.require(PASSPHRASE, &mask).await.map_err(about)?.value;
             let advice = format!("set {PASSPHRASE} to the passphrase of the state's encryption");
             let state = encrypted.open(&passphrase).map_err(|fault| about(fault).help(advice))?;
-            match source::stream(state.as_slice(), &name, Secrets::Closed)?.0 {
-                Document::Outputs(outputs, _) => outputs,
+            match source::stream(state.as_slice(), &name, Secrets::Closed)? {
+                Document::Outputs(outputs) => outputs,
                 Document::Encrypted(_) => return Err(about(Fault::usage("it is encrypted twice"))),
             }
         }
@@ -138,7 +137,7 @@ fn stdin(args: &Args, console: &Console, secrets: Secrets) -> Result<Document> {
         Err(fault) if args.source.state.is_none() && fault.causes.iter().any(|cause| cause == "it is empty") => {
             Err(nowhere(Path::new("the working directory")))
         }
-        document => document.map(|(document, _)| document),
+        document => document,
     }
 }
 
@@ -146,10 +145,9 @@ fn stdin(args: &Args, console: &Console, secrets: Secrets) -> Result<Document> {
 fn terraform(file: &Path, workspace: &str, secrets: Secrets) -> Result<Document> {
     let size = std::fs::metadata(file).map(|metadata| metadata.len());
     match size {
-        Ok(0) => Ok(Document::Outputs(
-            Outputs::nothing(Dialect::Terraform, "its state file is empty: nothing was applied"),
-            stack::Extent::Whole,
-        )),
+        Ok(0) => {
+            Ok(Document::Outputs(Outputs::nothing(Dialect::Terraform, "its state file is empty: nothing was applied")))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Fault::no(format!("the workspace `{workspace}` has no state"))
                 .cause(format!("there is no {}", file.display()))

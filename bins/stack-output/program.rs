@@ -56,8 +56,8 @@ fn merged(mut hidden: Outputs, mut shown: Outputs) -> Outputs {
 }
 
 fn outputs(printed: &[u8], source: &str) -> Result<Outputs> {
-    match source::stream(printed, &format!("the answer of `{source}`"), Secrets::Closed)?.0 {
-        Document::Outputs(outputs, _) => Ok(outputs),
+    match source::stream(printed, &format!("the answer of `{source}`"), Secrets::Closed)? {
+        Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` is no outputs"))),
     }
 }

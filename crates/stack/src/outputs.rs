@@ -7,7 +7,7 @@ use fault::{Fault, Result};
 
 use crate::json::{Broken, Json, parse};
 use crate::pulumi::{provider::Provider, signature};
-use crate::state::{Extent, Found, Secrets, read};
+use crate::state::{Extent, Found, Rest, Secrets, read};
 use crate::terraform;
 use crate::value::Value;
 
@@ -46,7 +46,7 @@ pub struct Outputs {
 #[derive(Debug)]
 pub enum Document {
     /// Outputs.
-    Outputs(Outputs, Extent),
+    Outputs(Outputs),
     /// An OpenTofu state that is encrypted as a whole: its text.
     Encrypted(Vec<u8>),
 }
@@ -118,16 +118,16 @@ impl Outputs {
 ///
 /// # Errors
 /// [`fault::Kind::Usage`] for what is not such a document or cannot be read in full; never for what merely has no outputs.
-pub fn document(input: impl Read, source: &str, secrets: Secrets) -> Result<Document> {
+pub(crate) fn document(input: impl Read, source: &str, secrets: Secrets, rest: Rest) -> Result<(Document, Extent)> {
     let about = |fault: Fault| fault.context(format!("cannot read {source}"));
-    let (found, extent) = read(input, secrets).map_err(|broken| about(broken.into()))?;
+    let (found, extent) = read(input, secrets, rest).map_err(|broken| about(broken.into()))?;
     if found.is_encrypted && !found.is_pulumi {
         return match found.text {
-            Some(text) => Ok(Document::Encrypted(text)),
+            Some(text) => Ok((Document::Encrypted(text), extent)),
             None => Err(about(Fault::usage("it is encrypted and larger than 16 MiB"))),
         };
     }
-    Ok(Document::Outputs(outputs(&found).map_err(about)?, extent))
+    Ok((Document::Outputs(outputs(&found).map_err(about)?), extent))
 }
 
 fn outputs(found: &Found) -> Result<Outputs> {
@@ -208,7 +208,7 @@ fn of_pulumi_outputs(text: &[u8], provider: Option<&[u8]>) -> Result<Outputs> {
 /// # Errors
 /// [`fault::Kind::Usage`] when it is something else.
 pub fn of_cloud(body: &[u8]) -> Result<Outputs> {
-    let (found, _) = read(body, Secrets::Wanted)?;
+    let (found, _) = read(body, Secrets::Wanted, Rest::Checked)?;
     match &found.outputs {
         Some(outputs) => of_pulumi_outputs(outputs, found.provider.as_deref()),
         None => Ok(Outputs::nothing(Dialect::Pulumi, "it was never updated, or has no outputs")),
@@ -240,6 +240,8 @@ impl From<Broken> for Fault {
                 Self::usage(format!("it is cut off: it ends at byte {offset}, inside a value"))
                     .help("fetch the state again, or restore it from a backup")
             }
+            Broken::Open => Self::usage("it is cut off: its end does not close what its beginning opens")
+                .help("fetch the state again, or restore it from a backup"),
             Broken::Empty => Self::usage("it is empty"),
             Broken::TooLarge { what, limit } => Self::usage(format!("{what} is larger than {} MiB", limit >> 20)),
             Broken::TooDeep { offset } => Self::usage(format!("it is nested too deep at byte {offset}")),

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use crate::json::{Broken, Json, Scanner, parse};
+use crate::json::{Broken, Json, Scanner, is_closed, parse};
 use crate::pulumi::signature::may_hold_secret;
 
 /// The most bytes of JSON that are read, after decompression.
@@ -30,10 +30,19 @@ pub enum Secrets {
     Wanted,
 }
 
+/// What becomes of the rest once the outputs are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It stays unread; where that is possible the caller looks at its end.
+    Left,
+    /// It is read, and its end looked at.
+    Checked,
+}
+
 /// How much of the document was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// All of it, and it is well-formed.
+pub(crate) enum Extent {
+    /// All of it.
     Whole,
     /// As much as was needed.
     Part,
@@ -95,12 +104,14 @@ const RESOURCE: &[&str] = &["type", "parent", "outputs"];
 ///
 /// # Errors
 /// [`Broken`], but never `Enough`.
-pub(crate) fn read(input: impl Read, secrets: Secrets) -> Result<(Found, Extent), Broken> {
+pub(crate) fn read(input: impl Read, secrets: Secrets, rest: Rest) -> Result<(Found, Extent), Broken> {
     let mut reader = Reader { scan: Scanner::new(input, SIZE_LIMIT), secrets, found: Found::default() };
     reader.scan.keep();
     let extent = match reader.document() {
         Ok(()) => Extent::Whole,
-        Err(Broken::Enough) => Extent::Part,
+        Err(Broken::Enough) if rest == Rest::Left => Extent::Part,
+        Err(Broken::Enough) if is_closed(&reader.scan.last()?) => Extent::Whole,
+        Err(Broken::Enough) => return Err(Broken::Open),
         Err(broken) => return Err(broken),
     };
     reader.found.text = reader.scan.kept();

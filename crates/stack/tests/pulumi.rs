@@ -22,7 +22,7 @@ fn read(name: &str) -> Json {
 
 fn outputs(file: &str) -> fault::Result<Outputs> {
     match source::file(&fixtures().join(file), Secrets::Wanted)? {
-        Document::Outputs(outputs, _) => Ok(outputs),
+        Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => panic!("not an OpenTofu state"),
     }
 }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stack::outputs::document;
 use stack::print::json::line;
-use stack::{Document, Outputs, Secrets};
+use stack::{Document, Outputs, Secrets, source};
 
 /// JSON whose members stand in an order that `seed` gives.
 fn shuffled(value: &Value, seed: &mut u64) -> String {
@@ -69,8 +68,8 @@ fn others() -> impl Strategy<Value = Value> {
 }
 
 fn outputs(text: &[u8]) -> fault::Result<Outputs> {
-    match document(text, "it", Secrets::Wanted)? {
-        Document::Outputs(outputs, _) => Ok(outputs),
+    match source::stream(text, "it", Secrets::Wanted)? {
+        Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => panic!("not encrypted"),
     }
 }

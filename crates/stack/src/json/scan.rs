@@ -21,6 +21,8 @@ pub(crate) enum Broken {
     Syntax { offset: u64, expected: &'static str },
     /// The text ends inside a value.
     Truncated { offset: u64 },
+    /// The end of the text does not close what its beginning opens.
+    Open,
     /// Nothing but white space.
     Empty,
     /// Larger than what is accepted, in bytes.
@@ -203,17 +205,30 @@ impl<R: Read> Scanner<R> {
         }
     }
 
+    /// Reads on to the end of the input without looking, and gives its last bytes. For after [`Broken::Enough`].
+    pub(crate) fn last(&mut self) -> Result<Vec<u8>> {
+        self.stop_after = None;
+        let mut last = self.buffer[..self.end].to_vec();
+        while self.refill()? {
+            last.extend_from_slice(&self.buffer[..self.end]);
+            if last.len() > 2 * BUFFER {
+                last.drain(..last.len() - BUFFER);
+            }
+        }
+        Ok(last)
+    }
+
     pub(super) fn refill(&mut self) -> Result<bool> {
         if let Some(capture) = &mut self.capture {
             capture.text.extend_from_slice(&self.buffer[capture.from..self.end]);
             capture.from = 0;
             capture.check()?;
         }
-        self.base += self.end as u64;
-        (self.at, self.end) = (0, 0);
-        if self.stop_after.is_some_and(|offset| self.base > offset) {
+        if self.stop_after.is_some_and(|offset| self.base + self.end as u64 > offset) {
             return Err(Broken::Enough);
         }
+        self.base += self.end as u64;
+        (self.at, self.end) = (0, 0);
         if self.base > self.size_limit {
             return Err(Broken::TooLarge { what: "the state", limit: self.size_limit });
         }

@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::outputs::{Document, Outputs, document, of_cloud};
-use crate::state::Secrets;
+use crate::outputs::of_cloud;
+use crate::{Document, Outputs, Secrets, source};
 
 /// As many as the pulumi program sends at once.
 const BATCH: usize = 1000;
@@ -67,11 +67,11 @@ impl Cloud {
     }
 
     async fn export(&self, name: &Name) -> Result<Outputs> {
-        let response = self.signed(self.client.get(&path(name, "export"))).send().await;
-        let response = response.map_err(|error| fault(error, name))?;
-        match document(response.body.as_slice(), &format!("the state of {name}"), Secrets::Wanted)? {
-            Document::Outputs(outputs, _) => Ok(outputs),
-            Document::Encrypted(_) => Err(Fault::temporary(unexpected(name))),
+        let answer = self.signed(self.client.get(&path(name, "export"))).open().await;
+        let answer = answer.map_err(|error| fault(error, name))?;
+        match source::answer(answer, &format!("the state of {name}"), Secrets::Wanted).await? {
+            Some(Document::Outputs(outputs)) => Ok(outputs),
+            Some(Document::Encrypted(_)) | None => Err(Fault::temporary(unexpected(name))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use fault::{Fault, Result};
-use saphyr::{LoadableYamlNode as _, Yaml};
+use yaml::Yaml;
 
 use crate::json;
 
@@ -41,7 +41,7 @@ impl Project {
             let backend = project.get("backend").and_then(|backend| backend.text_of("url")).map(str::to_owned);
             (project.text_of("name").map(str::to_owned), backend)
         } else {
-            let documents = Yaml::load_from_str(&text).map_err(|error| about(error.to_string()))?;
+            let documents = yaml::documents(&text).map_err(|error| about(error.to_string()))?;
             let text = |node: Option<&Yaml<'_>>| node.and_then(Yaml::as_str).map(str::to_owned);
             let project = documents.first();
             let backend = project.and_then(|project| project.as_mapping_get("backend"));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use fault::{Fault, Result, nearest};
-use saphyr::{LoadableYamlNode as _, Yaml};
+
+use yaml::Yaml;
 
 use super::project::Reference;
 
@@ -29,7 +30,7 @@ impl Layout {
     /// [`fault::Kind::Usage`] when it says nothing or a version we do not know.
     pub fn of_meta(text: &str) -> Result<Self> {
         let about = |cause: String| Fault::usage("cannot read the store's .pulumi/meta.yaml").cause(cause);
-        let documents = Yaml::load_from_str(text).map_err(|error| about(error.to_string()))?;
+        let documents = yaml::documents(text).map_err(|error| about(error.to_string()))?;
         let version = documents.first().and_then(|meta| meta.as_mapping_get("version")).and_then(Yaml::as_integer);
         match version {
             Some(1) => Ok(Self::Project),

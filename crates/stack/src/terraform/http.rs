@@ -9,14 +9,22 @@ use fault::{Fault, Kind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use crate::{Document, Secrets, source};
+
 /// A user's name and password.
 pub type Login = (String, SecretString);
 
-/// The state at `address`; `None` when there is none.
+/// The document at `address`, read as it arrives and called `name` in errors; `None` when there is none.
 ///
 /// # Errors
 /// [`Kind::Usage`] for an address that is none; [`Kind::Permission`], [`Kind::Temporary`].
-pub async fn state(address: &str, login: Option<&Login>, deadline: Deadline) -> Result<Option<Vec<u8>>> {
+pub async fn document(
+    address: &str,
+    login: Option<&Login>,
+    name: &str,
+    secrets: Secrets,
+    deadline: Deadline,
+) -> Result<Option<Document>> {
     let about = |cause: &str| Fault::usage("cannot read the http backend's address").cause(cause);
     let url = Url::parse(address).map_err(|error| about(&error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -32,9 +40,8 @@ pub async fn state(address: &str, login: Option<&Login>, deadline: Deadline) -> 
         let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
         request = request.header("authorization", &format!("Basic {pair}"));
     }
-    match request.send().await {
-        Ok(response) if response.status == 204 || response.body.is_empty() => Ok(None),
-        Ok(response) => Ok(Some(response.body)),
+    match request.open().await {
+        Ok(answer) => source::answer(answer, name, secrets).await,
         Err(Error::Refused(refusal)) if refusal.status == 404 => Ok(None),
         Err(error) => {
             let fault = Fault::from(error);
