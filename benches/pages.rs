@@ -179,11 +179,12 @@ fn measure(mut command: Command, cloudflare: &Cloudflare) -> Measured {
         }
         std::thread::sleep(Duration::from_millis(4));
     };
+    let wall = began.elapsed();
     assert!(status.success(), "{status}");
     let all = cloudflare.requests();
     // What the probes asked of the sites is no request to the API.
     let api = all[requests..].iter().filter(|request| request.path.starts_with("/client/v4")).count();
-    Measured { wall: began.elapsed(), cpu_seconds: children_cpu() - cpu, peak_kib, requests: api }
+    Measured { wall, cpu_seconds: children_cpu() - cpu, peak_kib, requests: api }
 }
 
 /// The peak memory of the largest process below `root`, itself included.

@@ -45,7 +45,7 @@ fn inner(request: &Request, bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
     let content_type = format!("multipart/form-data; boundary={}", String::from_utf8_lossy(first));
     let mut request = request.clone();
     request.headers = vec![("content-type".to_owned(), content_type)];
-    request.body = bundle.to_vec();
+    request.body = bundle.to_vec().into();
     parts(&request).unwrap().into_iter().map(|part| (part.name, part.body)).collect()
 }
 

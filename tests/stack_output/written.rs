@@ -104,7 +104,7 @@ impl Service for Http {
             ("GET", Some(state)) => Response::new(200, "application/json", state.clone()),
             ("GET", None) => Response::empty(404),
             _ => {
-                *state = Some(request.body.clone());
+                *state = Some(request.body.to_vec());
                 Response::empty(200)
             }
         }

@@ -180,7 +180,7 @@ fn body(request: &Request) -> Value {
         return request.json();
     }
     let mut text = String::new();
-    match GzDecoder::new(request.body.as_slice()).read_to_string(&mut text) {
+    match GzDecoder::new(request.body.as_ref()).read_to_string(&mut text) {
         Ok(_) => serde_json::from_str(&text).unwrap_or_default(),
         Err(_) => Value::Null,
     }

@@ -1,8 +1,5 @@
 //! A deployed site, served as Pages serves it: `_redirects`, clean URLs, `404.html` or a single page, `_headers`.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-
 use super::rules;
 use super::state::{Asset, Deployment, Progress, Project, State};
 use crate::http::{Request, Response};
@@ -115,18 +112,17 @@ fn ok(status: u16, found: &Found<'_>) -> Response {
         text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
         other => other.to_owned(),
     };
-    Response::new(status, &content_type, asset.bytes.clone())
+    Response::new(status, &content_type, asset.bytes())
         .header("cache-control", "public, max-age=0, must-revalidate")
         .header("x-content-type-options", "nosniff")
 }
 
-/// Recomputes the hash from the bytes: `BLAKE3(base64(bytes) ‖ extension)`, the first 32 hexadecimal digits.
+/// Recomputes the hash: `BLAKE3(base64(bytes) ‖ extension)`, the first 32 hexadecimal digits.
 fn is_right(path: &str, hash: &str, asset: &Asset) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     // Node's path.extname: nothing for a name whose only dot is its first character.
     let extension = name.rfind('.').filter(|dot| *dot > 0).map_or("", |dot| &name[dot + 1..]);
-    let text = BASE64_STANDARD.encode(&asset.bytes) + extension;
-    blake3::hash(text.as_bytes()).to_hex()[..32] == *hash
+    blake3::Hasher::new().update(&asset.text).update(extension.as_bytes()).finalize().to_hex()[..32] == *hash
 }
 
 fn decoded(path: &str) -> String {

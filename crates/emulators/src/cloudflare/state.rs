@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use axum::body::Bytes;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -35,8 +38,16 @@ pub enum Progress {
 /// One uploaded file.
 #[derive(Clone, Debug)]
 pub(super) struct Asset {
-    pub(super) bytes: Vec<u8>,
+    /// Its content as base64, a part of the request that brought it: most are never looked at again.
+    pub(super) text: Bytes,
     pub(super) content_type: String,
+}
+
+impl Asset {
+    /// Its content.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        BASE64_STANDARD.decode(&self.text).expect("base64, as every upload is checked to be")
+    }
 }
 
 /// One deployment.

@@ -20,7 +20,7 @@ pub struct Request {
     /// Names in lower case, in the order sent.
     pub headers: Vec<(String, String)>,
     /// The whole body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// When it had arrived.
     pub at: jiff::Timestamp,
     /// The status that answered it; 0 while there is none.
@@ -28,7 +28,7 @@ pub struct Request {
 }
 
 impl Request {
-    pub(super) fn new(head: &Parts, body: Vec<u8>) -> Self {
+    pub(super) fn new(head: &Parts, body: Bytes) -> Self {
         let headers = head
             .headers
             .iter()
@@ -180,7 +180,7 @@ mod tests {
     fn request(method: &str, path: &str) -> Request {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        let (headers, body, at) = (Vec::new(), Vec::new(), jiff::Timestamp::UNIX_EPOCH);
+        let (headers, body, at) = (Vec::new(), Bytes::new(), jiff::Timestamp::UNIX_EPOCH);
         Request { method: method.to_owned(), path, query, headers, body, at, status: 0 }
     }
 
