@@ -4,6 +4,8 @@ mod input;
 mod outage;
 mod running;
 mod session;
+#[cfg(target_os = "linux")]
+mod terminal;
 
 use emulators::Doppler;
 use emulators::doppler::Visibility;

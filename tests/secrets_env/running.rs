@@ -92,6 +92,19 @@ fn a_closed_stdout_ends_the_command_as_a_pipe_would() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_told_and_is_no_success() {
+    for script in ["echo $API_KEY", "seq 1 100000"] {
+        let full = format!("secrets-env --redact -- sh -c '{script}' >/dev/full");
+        let seen = Step::script(&full).doppler(&doppler()).plain().run().exits(125);
+        assert!(
+            seen.stderr.contains("error: cannot write all that `sh` printed\n  caused by: No space"),
+            "{}",
+            seen.stderr
+        );
+    }
+}
+
+#[test]
 fn a_file_is_read_again_and_again_and_leaves_nothing() {
     let script = "cat $DB_URL; wc -c <$DB_URL; cat $DB_URL | base64 -w0; echo x >$DB_URL || echo sealed";
     let seen = shell(&["--file", "DB_URL", "--no-redact"], script).plain().may_print_secrets().run().exits(0);

@@ -1,13 +1,18 @@
 //! Running the command: in our place when nothing is hidden, under our eyes when its output passes the redactor.
 
+mod copy;
 mod environment;
 mod file;
 mod find;
 #[cfg(target_os = "linux")]
 mod launch;
+#[cfg(target_os = "linux")]
+mod session;
 #[cfg(unix)]
 mod signals;
 mod supervise;
+#[cfg_attr(not(target_os = "linux"), path = "no_terminal.rs")]
+mod terminal;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -22,6 +27,7 @@ use crate::args::Args;
 use crate::gate;
 use crate::select::Chosen;
 use environment::Changes;
+use supervise::Outcome;
 
 /// What a second start of this program is for, if this is one.
 #[cfg(target_os = "linux")]
@@ -56,15 +62,22 @@ pub(crate) fn command(args: &Args, mut secrets: Vec<Chosen>, plan: &Plan, consol
     } else {
         as_it_is(&program, &args.command, &environment)
     };
-    match outcome {
-        Ok(exit) => Ok(exit),
-        Err(error) => Ok(not_started(&error, name, console)),
-    }
+    Ok(match outcome {
+        Ok(Outcome { exit, lost: None }) => exit,
+        Ok(Outcome { exit, lost: Some(error) }) => not_shown(&error, exit, name, console),
+        Err(error) => not_started(&error, name, console),
+    })
+}
+
+/// Some of the output is lost, so this is no success; the end that comes of it (`SIGPIPE`) is not the command's own either.
+fn not_shown(error: &io::Error, exit: Exit, program: &OsStr, console: &Console) -> Exit {
+    tell(console, &format!("cannot write all that `{}` printed\n  caused by: {error}", program.display()));
+    if [0, 128 + 13].contains(&exit.code()) { Exit::Child(OWN_FAILURE) } else { exit }
 }
 
 /// Becomes the command: nothing of us stays behind, and codes and signals are its own.
 #[cfg(unix)]
-fn as_it_is(program: &Path, words: &[OsString], environment: &Changes) -> io::Result<Exit> {
+fn as_it_is(program: &Path, words: &[OsString], environment: &Changes) -> io::Result<Outcome> {
     use std::os::unix::process::CommandExt as _;
     let mut command = plain(program, words);
     environment.apply(&mut command);
@@ -83,7 +96,7 @@ fn plain(program: &Path, words: &[OsString]) -> Command {
 
 /// Where a process cannot become another, it waits for it.
 #[cfg(not(unix))]
-fn as_it_is(program: &Path, words: &[OsString], environment: &Changes) -> io::Result<Exit> {
+fn as_it_is(program: &Path, words: &[OsString], environment: &Changes) -> io::Result<Outcome> {
     supervise::run(program, words, environment, None)
 }
 
@@ -94,11 +107,6 @@ fn redacts(args: &Args, console: &Console) -> bool {
 
 /// Says why the command did not start; the code `env` would end with.
 fn not_started(error: &io::Error, program: &OsStr, console: &Console) -> Exit {
-    let code = match error.kind() {
-        io::ErrorKind::NotFound => NOT_FOUND,
-        io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
-        _ => OWN_FAILURE,
-    };
     let help = match error.kind() {
         io::ErrorKind::ArgumentListTooLong => {
             "\n  help: choose fewer secrets with --only, or hand large ones over with --file"
@@ -106,7 +114,16 @@ fn not_started(error: &io::Error, program: &OsStr, console: &Console) -> Exit {
         _ => "",
     };
     tell(console, &format!("cannot run `{}`\n  caused by: {error}{help}", program.display()));
-    Exit::Child(code)
+    Exit::Child(code(error))
+}
+
+/// The code that `env` ends with when it cannot run a command.
+fn code(error: &io::Error) -> u8 {
+    match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
+        _ => OWN_FAILURE,
+    }
 }
 
 /// The contract's error, for the ends that are not a fault's: 125 to 127.
