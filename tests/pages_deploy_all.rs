@@ -1,14 +1,15 @@
 //! `pages-deploy-all` against the Cloudflare stand-in, as a job's step runs it.
 
 mod arrived;
+mod atomic;
 mod faults;
+mod honest;
 mod interruption;
 mod selection;
 mod trees;
 mod wrangler;
 
 use emulators::Cloudflare;
-use emulators::http::Fault;
 use serde_json::json;
 
 use crate::support::Step;
@@ -194,14 +195,6 @@ fn a_pull_requests_branch_is_a_preview_and_a_forks_main_is_refused() {
 }
 
 #[test]
-fn a_deployment_that_fails_exits_1_with_the_logs_last_line() {
-    let cloudflare = Cloudflare::start();
-    cloudflare.deployments_will(emulators::cloudflare::Progress::Fail);
-    let seen = step(&cloudflare).run().exits(1);
-    assert!(seen.messages("error")[0].contains("Failed to publish assets"), "{:?}", seen.annotations);
-}
-
-#[test]
 fn credentials_come_from_doppler_by_name() {
     let (cloudflare, doppler) = (Cloudflare::start(), emulators::Doppler::start());
     doppler.set("dev", "CLOUDFLARE_API_TOKEN", cloudflare.token());
@@ -216,16 +209,6 @@ fn credentials_come_from_doppler_by_name() {
     assert!(seen.masks.contains(&cloudflare.token().to_owned()));
     assert!(doppler.requests().iter().all(|request| !request.path.contains("DATABASE_URL")));
     assert!(doppler.requests().iter().any(|request| request.query.contains("CLOUDFLARE_API_TOKEN")));
-}
-
-#[test]
-fn a_gateways_page_is_asked_again_and_then_exits_75() {
-    let cloudflare = Cloudflare::start();
-    cloudflare.fail("GET */upload-token", Fault::status(502).times(1));
-    step(&cloudflare).run().exits(0);
-    cloudflare.fail("GET */upload-token", Fault::status(503));
-    let seen = step(&cloudflare).args(["--timeout", "3"]).run().exits(75);
-    assert!(seen.messages("error")[0].contains("answered 503"), "{:?}", seen.annotations);
 }
 
 #[test]

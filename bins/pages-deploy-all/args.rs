@@ -26,7 +26,7 @@ Environment:
 
 Exit codes:
   0 every site is live · 1 a site failed · 2 wrong usage, or a configuration not understood
-  3 a deployment did not come to an end · 75 try again later · 77 not permitted
+  3 a deployment or the run did not come to its end · 75 try again later · 77 not permitted
   130, 143 interrupted
 
 Examples:
@@ -184,6 +184,10 @@ pub(crate) struct Running {
     /// How many seconds uploads, and then deployments, may take
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = cli::time, hide_short_help = true)]
     pub(crate) timeout: Duration,
+
+    /// How many seconds the whole run may take, builds included [default: no end]
+    #[arg(long, value_name = "TIME", value_parser = cli::time, hide_short_help = true)]
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// How the result is printed.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use fault::{Fault, Result};
@@ -97,16 +97,43 @@ pub(crate) struct Failure {
     pub(crate) code: Option<i32>,
 }
 
-/// Runs `command` in `folder` until it ends. Dropped before that, it is killed with everything it started.
+/// How a program ended, and the last lines it wrote.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) tail: Vec<Vec<u8>>,
+}
+
+/// Runs the shell command `command` in `folder` until it ends.
 pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> Result<(), Box<Failure>> {
     let failed = |message: String| Box::new(Failure { fault: Fault::no(message), tail: Vec::new(), code: None });
-    let not_started = |error: std::io::Error| failed(format!("the build cannot be started: {error}"));
+    let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+    let words: Vec<OsString> = shell.into_iter().chain([command]).map(OsString::from).collect();
+    let ended = supervise(&words, folder, variables)
+        .await
+        .map_err(|error| failed(format!("the build cannot be started: {error}")))?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    Err(Box::new(Failure {
+        fault: Fault::no(format!("the build failed: {}", ended.status))
+            .cause(format!("`{command}` in `{}`", folder.display())),
+        tail: ended.tail,
+        code: ended.status.code(),
+    }))
+}
+
+/// Runs a program and its arguments in `folder` with the variables of a build until it ends. Dropped before that, or if this process
+/// ends in any way, it is killed with everything it started.
+pub(crate) async fn supervise(words: &[OsString], folder: &Path, variables: &Variables) -> std::io::Result<Ended> {
     // One pipe for both streams keeps their lines in the order they were written.
-    let (log, writer) = std::io::pipe().map_err(not_started)?;
-    let other = writer.try_clone().map_err(not_started)?;
-    let mut child =
-        quiet(shell(command), folder, variables).stdout(writer).stderr(other).spawn().map_err(not_started)?;
-    let group = Group::of(&child);
+    let (log, writer) = std::io::pipe()?;
+    let (mut command, leash) = leashed(words)?;
+    command.current_dir(folder).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
+    command.env("PATH", path(folder, variables)).stdout(writer.try_clone()?).stderr(writer).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    // What it holds of the pipes would keep them open.
+    drop(command);
+    let group = Group::of(&child, leash);
     let mut tail = VecDeque::new();
     let status = {
         let reading = keep(chunks(log), &mut tail);
@@ -122,15 +149,7 @@ pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> 
         status
     };
     group.end();
-    let status = status.map_err(|error| failed(format!("the build cannot be waited for: {error}")))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Box::new(Failure {
-        fault: Fault::no(format!("the build failed: {status}")).cause(format!("`{command}` in `{}`", folder.display())),
-        tail: tail.into(),
-        code: status.code(),
-    }))
+    Ok(Ended { status: status?, tail: tail.into() })
 }
 
 /// The site's own wrangler, where its dependencies or the `PATH` have one.
@@ -139,22 +158,38 @@ pub(crate) fn wrangler(folder: &Path, variables: &Variables) -> Option<PathBuf> 
     std::env::split_paths(&path(folder, variables)).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-/// `command` in `folder` with the variables of a build.
-pub(crate) fn quiet(mut command: Command, folder: &Path, variables: &Variables) -> Command {
-    command.current_dir(folder).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
-    command.env("PATH", path(folder, variables)).stdin(Stdio::null()).kill_on_drop(true);
-    command
+/// Starts the program in a group of its own, beside a watcher that ends the group when the pipe on its stdin is closed: the system
+/// closes it however this process ends, and then no build goes on with nobody to read it.
+#[cfg(unix)]
+const LEASH: &str = r#"exec 3<&0 </dev/null
+{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+"$@" 3<&-
+code=$?
+kill "$!" 2>/dev/null
+exit "$code""#;
+
+/// The command that runs `words`, and what must be kept as long as it may run.
+#[cfg(unix)]
+fn leashed(words: &[OsString]) -> std::io::Result<(Command, Leash)> {
+    let (watched, leash) = std::io::pipe()?;
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", LEASH, "sh"]).args(words).stdin(watched).process_group(0);
+    Ok((command, leash))
 }
 
-fn shell(command: &str) -> Command {
-    let (program, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let mut shell = Command::new(program);
-    shell.arg(flag).arg(command);
-    // A group of its own, so that what the build started ends with it.
-    #[cfg(unix)]
-    shell.process_group(0);
-    shell
+#[cfg(unix)]
+type Leash = std::io::PipeWriter;
+
+#[cfg(not(unix))]
+fn leashed(words: &[OsString]) -> std::io::Result<(Command, Leash)> {
+    let (program, arguments) = words.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(std::process::Stdio::null());
+    Ok((command, ()))
 }
+
+#[cfg(not(unix))]
+type Leash = ();
 
 /// `PATH` with the programs of the site's dependencies in front, as package managers do.
 fn path(folder: &Path, variables: &Variables) -> OsString {
@@ -203,18 +238,19 @@ fn push(lines: Vec<Vec<u8>>, tail: &mut VecDeque<Vec<u8>>) {
 struct Group {
     #[cfg(unix)]
     leader: Option<rustix::process::Pid>,
+    _leash: Leash,
 }
 
 impl Group {
     #[cfg(unix)]
-    fn of(child: &Child) -> Self {
+    fn of(child: &Child, leash: Leash) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self { leader: id.and_then(rustix::process::Pid::from_raw) }
+        Self { leader: id.and_then(rustix::process::Pid::from_raw), _leash: leash }
     }
 
     #[cfg(not(unix))]
-    fn of(_: &Child) -> Self {
-        Self {}
+    fn of(_: &Child, leash: Leash) -> Self {
+        Self { _leash: leash }
     }
 
     /// The build has ended by itself: what it left running may be a daemon that serves the next build too.

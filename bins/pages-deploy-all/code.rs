@@ -1,22 +1,25 @@
 //! The code of a site: its prebuilt `_worker.js`, or its `functions/`, compiled by the site's own wrangler.
 
-use fault::{Fault, Result};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use fault::Fault;
 use pages::{Code, Environment, Project};
-use tokio::process::Command;
 
 use crate::build;
 use crate::configure::Site;
+use crate::outcome::{Trouble, trouble};
 use crate::prepare::Kit;
 
 /// `wrangler pages functions build` found no function in the folder.
 const NO_ROUTES: i32 = 156;
 
 /// The site's code, if it has any. `functions/` without a compiler is an error: it is never dropped in silence.
-pub(crate) async fn of(kit: &Kit<'_>, site: &Site, project: Option<&Project>) -> Result<Option<Code>> {
+pub(crate) async fn of(kit: &Kit<'_>, site: &Site, project: Option<&Project>) -> Result<Option<Code>, Trouble> {
     let production = project.and_then(|project| project.production_branch.as_deref());
     let production = production.unwrap_or(&kit.args.target.production_branch);
     let environment = if production == kit.origin.branch { Environment::Production } else { Environment::Preview };
-    let prebuilt = pages::prebuilt(&site.output, site.config.as_ref(), environment)?;
+    let prebuilt = pages::prebuilt(&site.output, site.config.as_ref(), environment).map_err(invalid)?;
     // As in wrangler, a prebuilt worker wins.
     if prebuilt.is_some() || !site.path.join("functions").is_dir() {
         return Ok(prebuilt);
@@ -24,50 +27,62 @@ pub(crate) async fn of(kit: &Kit<'_>, site: &Site, project: Option<&Project>) ->
     compiled(kit, site, environment).await
 }
 
-async fn compiled(kit: &Kit<'_>, site: &Site, environment: Environment) -> Result<Option<Code>> {
+fn invalid(fault: Fault) -> Trouble {
+    trouble("invalid_code")(fault)
+}
+
+async fn compiled(kit: &Kit<'_>, site: &Site, environment: Environment) -> Result<Option<Code>, Trouble> {
     let wrangler = build::wrangler(&site.path, &kit.variables).ok_or_else(|| {
-        Fault::no(format!("site `{}` has a folder `functions`, and no wrangler to compile it", site.name))
-            .help("add wrangler to the site's dependencies, or have the build write a _worker.js")
+        invalid(
+            Fault::no(format!("site `{}` has a folder `functions`, and no wrangler to compile it", site.name))
+                .help("add wrangler to the site's dependencies, or have the build write a _worker.js"),
+        )
     })?;
-    let failed = |error: std::io::Error| Fault::temporary("the functions cannot be compiled").cause(error.to_string());
+    let failed =
+        |error: std::io::Error| invalid(Fault::temporary("the functions cannot be compiled").cause(error.to_string()));
     let scratch = Scratch::new().map_err(failed)?;
-    let file = |name: &str| scratch.0.join(name);
-    let mut command = Command::new(wrangler);
-    command.args(["pages", "functions", "build", "functions", "--outfile"]).arg(file("bundle"));
-    command.arg("--output-config-path").arg(file("config")).arg("--output-routes-path").arg(file("routes"));
-    let output = std::path::absolute(&site.output).map_err(failed)?;
-    command.arg("--build-output-directory").arg(output);
-    let config = site.config.as_ref().map(|config| &config.all);
-    if let Some(date) = config.and_then(|all| all.get("compatibility_date")).and_then(|date| date.as_str()) {
-        command.args(["--compatibility-date", date]);
-    }
-    for flag in
-        config.and_then(|all| all.get("compatibility_flags")).and_then(|flags| flags.as_array()).into_iter().flatten()
-    {
-        command.args(["--compatibility-flag", flag.as_str().unwrap_or_default()]);
-    }
-    let done = build::quiet(command, &site.path, &kit.variables).output().await.map_err(failed)?;
+    let words = command(wrangler, site, &scratch).map_err(failed)?;
+    let turn = kit.builds.acquire().await;
+    let done = build::supervise(&words, &site.path, &kit.variables).await.map_err(failed)?;
+    drop(turn);
     if done.status.code() == Some(NO_ROUTES) {
         kit.journal.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
         return Ok(None);
     }
     if !done.status.success() {
-        let said = String::from_utf8_lossy(&done.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        return Err(Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
-            .cause(format!("wrangler ended with {}: {last}", done.status)));
+        let fault = Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
+            .cause(format!("`wrangler pages functions build` ended with {}", done.status));
+        return Err(Trouble { tail: done.tail, exit_code: done.status.code(), ..invalid(fault) });
     }
-    let bundle = std::fs::read(file("bundle")).map_err(failed)?;
-    let own_routes = pages::routes(&site.output)?;
+    let bundle = std::fs::read(scratch.file("bundle")).map_err(failed)?;
+    let own_routes = pages::routes(&site.output).map_err(invalid)?;
     Ok(Some(Code {
-        bundle: pages::with_configuration(&bundle, site.config.as_ref(), environment)?,
-        routes: own_routes.or_else(|| std::fs::read(file("routes")).ok()),
-        routing: std::fs::read(file("config")).ok(),
+        bundle: pages::with_configuration(&bundle, site.config.as_ref(), environment).map_err(invalid)?,
+        routes: own_routes.or_else(|| std::fs::read(scratch.file("routes")).ok()),
+        routing: std::fs::read(scratch.file("config")).ok(),
     }))
 }
 
+/// wrangler's compiler, which writes the three parts of the form into `scratch`.
+fn command(wrangler: PathBuf, site: &Site, scratch: &Scratch) -> std::io::Result<Vec<OsString>> {
+    let mut words: Vec<OsString> = vec![wrangler.into()];
+    words.extend(["pages", "functions", "build", "functions", "--outfile"].map(OsString::from));
+    words.extend([scratch.file("bundle").into(), "--output-config-path".into(), scratch.file("config").into()]);
+    words.extend(["--output-routes-path".into(), scratch.file("routes").into()]);
+    words.extend(["--build-output-directory".into(), std::path::absolute(&site.output)?.into()]);
+    let config = site.config.as_ref().map(|config| &config.all);
+    if let Some(date) = config.and_then(|all| all.get("compatibility_date")).and_then(|date| date.as_str()) {
+        words.extend(["--compatibility-date", date].map(OsString::from));
+    }
+    let flags = config.and_then(|all| all.get("compatibility_flags")).and_then(|flags| flags.as_array());
+    for flag in flags.into_iter().flatten() {
+        words.extend(["--compatibility-flag", flag.as_str().unwrap_or_default()].map(OsString::from));
+    }
+    Ok(words)
+}
+
 /// A folder of our own, removed in the end.
-struct Scratch(std::path::PathBuf);
+struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> std::io::Result<Self> {
@@ -80,6 +95,12 @@ impl Scratch {
         // Fails where somebody was there before us.
         std::fs::create_dir(&folder)?;
         Ok(Self(folder))
+    }
+}
+
+impl Scratch {
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 }
 

@@ -10,6 +10,7 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use pages::{Account, Origin, Pace};
 use report::{Event, Status, Verdict};
+use runner::Environment;
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 
@@ -22,7 +23,7 @@ use crate::journal::Journal;
 use crate::origin::{self, Trust};
 use crate::outcome::{Facts, Outcome};
 use crate::prepare::{self, Kit, Prepared, Ready, Unready};
-use crate::{discover, emit, list, publish};
+use crate::{discover, emit, interrupt, list, publish};
 
 /// Requests to the account at once.
 const AT_ONCE: usize = 24;
@@ -78,7 +79,7 @@ pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), cons
 /// Carries the plan out.
 pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Exit> {
     let account = sign_in(console).await?;
-    let interrupt = Interrupt::watch()?;
+    let interrupt = Interrupt::watch(args.running.deadline)?;
     let journal = Journal::new(console, args.format, args.selection.shard);
     let checks = plan.sites.iter().chain(&plan.unchanged).map(Site::check).collect();
     journal.record(Event::RunStarted {
@@ -100,8 +101,8 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
     };
     let prepared = tokio::select! {
         prepared = prepare::all(&kit, &plan.sites) => prepared,
-        _ = interrupt.wait() => {
-            left_out.extend(stopped(&plan.sites, &journal));
+        exit = interrupt.wait() => {
+            left_out.extend(stopped(&plan.sites, &journal, exit));
             return finish(&kit, left_out, &interrupt);
         }
     };
@@ -118,12 +119,16 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
     finish(&kit, left_out, &interrupt)
 }
 
+/// Cloudflare's API.
+pub(crate) fn api_address(environment: &Environment) -> &str {
+    environment.get("CLOUDFLARE_API_BASE_URL").unwrap_or("https://api.cloudflare.com/client/v4")
+}
+
 async fn sign_in(console: &Console) -> Result<Account> {
     const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
     const ID: &str = "CLOUDFLARE_ACCOUNT_ID";
     let environment = console.environment();
-    let base: Base =
-        environment.get("CLOUDFLARE_API_BASE_URL").unwrap_or("https://api.cloudflare.com/client/v4").parse()?;
+    let base: Base = api_address(environment).parse()?;
     let deadline = Deadline::after(SIGN_IN);
     let credentials = Credentials::new(environment, deadline);
     // An account's id is no secret: masked, it would only make addresses in errors unreadable. From Doppler it comes masked all
@@ -183,9 +188,10 @@ fn not_published(ready: &[Ready<'_>], unready: Vec<Unready<'_>>) -> Vec<Outcome>
 }
 
 /// Interrupted before anything was deployed.
-fn stopped(sites: &[Site], journal: &Journal<'_>) -> Vec<Outcome> {
+fn stopped(sites: &[Site], journal: &Journal<'_>, exit: Exit) -> Vec<Outcome> {
     let outcome = |site| Outcome::new(site, Status::Cancelled, Facts::default(), journal.seconds());
-    sites.iter().map(|site| outcome(site).because("interrupted", "not deployed")).collect()
+    let text = format!("not deployed: {}", interrupt::why(exit));
+    sites.iter().map(|site| outcome(site).because("interrupted", text.clone())).collect()
 }
 
 fn rehearse(kit: &Kit<'_>, ready: &[Ready<'_>], left_out: Vec<Outcome>) -> Result<Exit> {

@@ -163,7 +163,9 @@ pub(crate) fn troubles(outcomes: &[Outcome], console: &Console) {
 /// Appends wrangler's line for each deployed site to `path`, for what reads wrangler's output.
 pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let mut lines = String::new();
-    for (one, deployment) in outcomes.iter().filter_map(|one| Some((one, one.deployment.as_ref()?))) {
+    // As in wrangler, nothing is said of a deployment that failed.
+    let deployed = outcomes.iter().filter(|one| matches!(one.status, Status::Passed | Status::Skipped));
+    for (one, deployment) in deployed.filter_map(|one| Some((one, one.deployment.as_ref()?))) {
         let commit = deployment.commit();
         let line = json!({
             "version": 1, "type": "pages-deploy-detailed", "pages_project": one.project, "deployment_id": deployment.id,

@@ -1,4 +1,6 @@
-//! SIGINT and SIGTERM, noticed once and seen by everybody who waits.
+//! SIGINT, SIGTERM and the deadline, noticed once and seen by everybody who waits.
+
+use std::time::Duration;
 
 use cli::Exit;
 use fault::{Fault, Result};
@@ -9,13 +11,16 @@ use tokio::sync::watch;
 pub(crate) struct Interrupt(watch::Receiver<Option<Exit>>);
 
 impl Interrupt {
-    /// Begins to watch. From now on the signals do not end the process by themselves.
-    pub(crate) fn watch() -> Result<Self> {
+    /// Begins to watch, for the deadline's end too. From now on the signals do not end the process by themselves.
+    pub(crate) fn watch(deadline: Option<Duration>) -> Result<Self> {
         let (send, receive) = watch::channel(None);
         let signals =
             Signals::new().map_err(|error| Fault::temporary("cannot watch for signals").cause(error.to_string()))?;
         tokio::spawn(async move {
-            let exit = signals.next().await;
+            let exit = tokio::select! {
+                exit = signals.next() => exit,
+                () = over(deadline) => Exit::Incomplete,
+            };
             // Where nobody listens any more the run has ended.
             let _ = send.send(Some(exit));
             // The sender stays, or those who wait would take its end for the signal's.
@@ -40,6 +45,21 @@ impl Interrupt {
                 std::future::pending::<()>().await;
             }
         }
+    }
+}
+
+/// What it means in words.
+pub(crate) fn why(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Incomplete => "the --deadline is over",
+        _ => "the run was interrupted",
+    }
+}
+
+async fn over(deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

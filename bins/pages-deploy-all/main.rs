@@ -19,6 +19,7 @@ mod outcome;
 mod prepare;
 mod progress;
 mod publish;
+mod rollback;
 mod shard;
 
 use std::process::ExitCode;

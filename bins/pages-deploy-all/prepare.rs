@@ -58,19 +58,37 @@ pub(crate) struct Unready<'a> {
 
 /// Prepares all sites at once; each ends for itself, so that one run names everything that is wrong.
 pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<Prepared<'a>, Unready<'a>>> {
-    join_all(sites.iter().map(|site| async move {
+    let prepared = join_all(sites.iter().map(|site| async move {
         let started = Instant::now();
         kit.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
         kit.journal.progress().begin(&site.name);
         prepare(kit, site, started).await.map_err(|trouble| Unready { site, trouble, started })
     }))
-    .await
+    .await;
+    if kit.args.running.dry_run || prepared.iter().any(Result::is_err) {
+        return prepared;
+    }
+    join_all(prepared.into_iter().map(|one| look_again(kit, one))).await
+}
+
+/// Reads once more what the project serves, now that every site is ready: somebody else may have deployed during a long build, and
+/// a rollback leads to what stood before ours, not to what stood when the run began.
+async fn look_again<'a>(kit: &Kit<'a>, one: Result<Prepared<'a>, Unready<'a>>) -> Result<Prepared<'a>, Unready<'a>> {
+    let mut ready = match one {
+        Ok(Prepared::Ready(ready)) if kit.args.running.atomic || ready.site.build.is_some() => ready,
+        other => return other,
+    };
+    match look_up(kit, ready.site).await {
+        Ok(project) => ready.project = project,
+        Err(trouble) => return Err(Unready { site: ready.site, trouble, started: ready.started }),
+    }
+    Ok(Prepared::Ready(ready))
 }
 
 async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Result<Prepared<'a>, Trouble> {
     // A missing project ends a long build early.
     let (project, (manifest, rules)) = tokio::try_join!(look_up(kit, site), build_and_read(kit, site))?;
-    let code = code::of(kit, site, project.as_ref()).await.map_err(trouble("invalid_code"))?;
+    let code = code::of(kit, site, project.as_ref()).await?;
     let account = kit.account.until(Deadline::after(kit.args.running.timeout));
     let project = match project {
         None if !kit.args.running.dry_run => Some(create(kit, &account, site).await?),
@@ -82,7 +100,9 @@ async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Resu
     let mut origin = kit.origin.clone();
     if kit.args.running.skip_unchanged {
         let digest = pages::digest(&manifest, &rules, configured.as_ref(), code.as_ref());
-        if let Some(live) = project.as_ref().and_then(|project| project.live_with(&origin.branch, &digest)) {
+        // After a build of some length something else may be live.
+        let now = if site.build.is_some() { look_up(kit, site).await? } else { project.clone() };
+        if let Some(live) = now.as_ref().and_then(|project| project.live_with(&origin.branch, &digest)) {
             let text = format!("its content is what deployment {} serves", live.id);
             let facts = Facts { uploaded: 0, uploaded_bytes: 0, ..everything(&manifest) };
             let outcome = Outcome::new(site, Status::Skipped, facts, started.elapsed().as_secs_f64());

@@ -89,6 +89,11 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     }
 }
 
+/// Whether the service does not know what went wrong itself (8000000), and so not whether it has done what it was asked.
+pub(crate) fn is_unclear(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusal) if is(refusal, "8000000"))
+}
+
 fn is(refusal: &Refusal, code: &str) -> bool {
     refusal.code.as_deref() == Some(code)
 }

@@ -87,7 +87,7 @@ pub enum Progress {
 
 impl Commit {
     /// Whether both name one commit of one branch. The message is left out: line ends and blanks do not survive the way.
-    fn is_from(&self, other: &Self) -> bool {
+    pub(crate) fn is_from(&self, other: &Self) -> bool {
         self.branch == other.branch && self.commit_hash == other.commit_hash
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fault::{Fault, Result};
 
 use crate::account::Account;
-use crate::answer::{advise, is_passing};
+use crate::answer::{advise, is_passing, is_unclear};
 use crate::form::{Form, commit_message};
 use crate::manifest::Manifest;
 use crate::model::{Commit, Deployment, Progress, find_ours};
@@ -141,7 +141,7 @@ impl Release {
         loop {
             let error = match account.post_deployment(project, &self.form).await {
                 Ok(deployment) => return Ok(deployment),
-                Err(error) if is_passing(&error) => error,
+                Err(error) if is_passing(&error) || is_unclear(&error) => error,
                 Err(error) => return Err(advise(error, project)),
             };
             // A look that fails leaves it open whether the deployment exists: say so, and do not post again.
@@ -161,6 +161,12 @@ impl Release {
             }
             tokio::time::sleep(FIRST_LOOK.saturating_mul(1 << attempt)).await;
         }
+    }
+
+    /// Whether `deployment` may be this one, after its own answer was lost: it comes from the same commit of the same branch.
+    #[must_use]
+    pub fn made(&self, deployment: &Deployment) -> bool {
+        deployment.commit().is_from(&self.commit())
     }
 
     /// The commit as the API gives it back.

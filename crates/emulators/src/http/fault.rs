@@ -47,6 +47,15 @@ impl Fault {
         fault
     }
 
+    /// The connection is reset as soon as the request's head is read, in the middle of its body where that is long. Nothing of
+    /// it reaches the service or the log.
+    #[must_use]
+    pub const fn reset_mid_request() -> Self {
+        let mut fault = Self::none();
+        fault.cut = Cut::MidRequest;
+        fault
+    }
+
     /// No answer for as long as the stand-in lives.
     #[must_use]
     pub fn hang() -> Self {
@@ -135,11 +144,21 @@ impl Faults {
         lock(&self.0).clear();
     }
 
+    /// Whether such a request, of which only the head has come, is cut off right there.
+    pub(super) fn cuts(&self, request: &Request) -> bool {
+        self.next(request, true).is_some()
+    }
+
     /// The first fault that still waits for such a request, counted down.
     pub(super) fn take(&self, request: &Request) -> Option<Fault> {
+        self.next(request, false)
+    }
+
+    fn next(&self, request: &Request, mid_request: bool) -> Option<Fault> {
         let mut faults = lock(&self.0);
         for (when, fault) in faults.iter_mut() {
-            if fault.times == Some(0) || !request.matches(when) {
+            let is_early = fault.cut == Cut::MidRequest;
+            if is_early != mid_request || fault.times == Some(0) || !request.matches(when) {
                 continue;
             }
             if fault.skip > 0 {

@@ -98,6 +98,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 pub(crate) enum Cut {
     #[default]
     Nowhere,
+    MidRequest,
     BeforeAnswer,
     MidBody,
 }
@@ -153,7 +154,7 @@ impl Response {
         }
         let body = match self.cut {
             Cut::Nowhere => Body::from(self.body),
-            Cut::BeforeAnswer => {
+            Cut::MidRequest | Cut::BeforeAnswer => {
                 severed.sever();
                 Body::empty()
             }

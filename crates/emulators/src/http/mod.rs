@@ -160,6 +160,10 @@ async fn answer(
     request: axum::extract::Request,
 ) -> AxumResponse {
     let (head, body) = request.into_parts();
+    if shared.faults.cuts(&Request::new(&head, Bytes::new())) {
+        severed.sever();
+        return AxumResponse::new(Body::empty());
+    }
     let Ok(body) = whole(&head, body).await else {
         severed.sever();
         return AxumResponse::new(Body::empty());

@@ -1,0 +1,159 @@
+//! Puts production back where `--atomic` asks for it: what was ours goes, what somebody else deployed meanwhile stays.
+
+use fault::{Fault, Kind, Result};
+use pages::{Account, Deployment};
+use report::{Reason, Status};
+
+use crate::deploy::api_address;
+use crate::journal::Journal;
+use crate::outcome::trouble;
+use crate::publish::{Published, Switch};
+
+/// Makes production serve again what it served before, and says so; or why it does not.
+pub(crate) async fn put_back(journal: &Journal<'_>, account: &Account, one: &mut Published<'_>) {
+    if one.switch == Switch::No {
+        return;
+    }
+    match try_to(account, one).await {
+        Ok((code, text)) => {
+            if code == "rolled_back" {
+                journal.say(&one.ready.site.name, &text);
+            }
+            note(one, code, &text);
+        }
+        Err(fault) => {
+            let address = api_address(journal.console().environment());
+            let (project, before) = (&one.ready.site.project, before(one).map(|before| before.id.clone()));
+            let fault = match before {
+                Some(id) => fault
+                    .context(format!("`{project}` could not be put back to deployment {id}"))
+                    .help(by_hand(address, project, &id)),
+                None => fault.context(format!("it is unknown what `{project}` serves: it has nothing to go back to")),
+            };
+            // What went wrong first is still worth knowing.
+            let fault = match &one.outcome.reason {
+                Some(reason) => fault.cause(reason.text.clone()),
+                None => fault,
+            };
+            one.outcome = one.outcome.clone().failed(trouble("roll_back_failed")(fault));
+        }
+    }
+}
+
+fn before<'a>(one: &Published<'a>) -> Option<&'a Deployment> {
+    one.ready.project.as_ref().and_then(|project| project.canonical_deployment.as_ref())
+}
+
+async fn try_to(account: &Account, one: &Published<'_>) -> Result<(&'static str, String)> {
+    let project = &one.ready.site.project;
+    let now = serves(account, project).await?;
+    let is_ours = now.as_ref().is_some_and(|now| match &one.outcome.deployment {
+        Some(ours) => ours.id == now.id,
+        // The answer to its creation was lost: the commit tells.
+        None => one.ready.release.made(now),
+    });
+    let id = |deployment: &Deployment| deployment.id.clone();
+    Ok(match decide(before(one).map(id), now.as_ref().map(id), is_ours) {
+        Move::None(serving) => ("not_switched", not_switched(one, serving.as_deref())),
+        Move::NotOurs(id) => ("not_ours", format!("production serves deployment {id}, which this run did not make")),
+        Move::Impossible => {
+            let text =
+                "its first deployment cannot be rolled back, and production serves it: there is nothing before it";
+            ("cannot_roll_back", text.to_owned())
+        }
+        Move::Back(id) => {
+            roll_back(account, project, &id).await?;
+            ("rolled_back", format!("rolled back: production serves deployment {id} as before"))
+        }
+    })
+}
+
+/// What is to be done about production.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Move {
+    /// Nothing: it serves what it served before.
+    None(Option<String>),
+    /// Nothing: somebody else deployed after us.
+    NotOurs(String),
+    /// Nothing can be: ours is the first.
+    Impossible,
+    /// Back to that deployment.
+    Back(String),
+}
+
+fn decide(before: Option<String>, now: Option<String>, is_ours: bool) -> Move {
+    match (before, now) {
+        (before, now) if before == now => Move::None(before),
+        (_, Some(now)) if !is_ours => Move::NotOurs(now),
+        (Some(before), _) => Move::Back(before),
+        (None, _) => Move::Impossible,
+    }
+}
+
+/// Production is as it was; a deployment that has not come to its end may change that yet.
+fn not_switched(one: &Published<'_>, serving: Option<&str>) -> String {
+    let text = serving.map_or_else(
+        || "production serves nothing, as before".to_owned(),
+        |id| format!("production still serves deployment {id}"),
+    );
+    let outcome = &one.outcome;
+    let is_open = match &outcome.trouble {
+        Some(trouble) => matches!(trouble.fault.kind, Kind::Incomplete | Kind::Temporary),
+        None => true,
+    };
+    match &outcome.deployment {
+        Some(ours) if is_open => format!("{text}; deployment {} may still go live", ours.id),
+        _ => text,
+    }
+}
+
+/// Rolls back, and looks that it holds.
+async fn roll_back(account: &Account, project: &str, id: &str) -> Result<()> {
+    account.roll_back(project, id).await?;
+    match serves(account, project).await? {
+        Some(now) if now.id == id => Ok(()),
+        Some(other) => Err(Fault::no(format!("production serves deployment {}", other.id))),
+        None => Err(Fault::no("production serves no deployment")),
+    }
+}
+
+/// The deployment that production serves.
+async fn serves(account: &Account, project: &str) -> Result<Option<Deployment>> {
+    Ok(account.project(project).await?.and_then(|project| project.canonical_deployment))
+}
+
+/// The call that this program could not make; the token stays out of curl's arguments, which everybody on the machine can read.
+fn by_hand(address: &str, project: &str, id: &str) -> String {
+    format!(
+        "put it back by hand: printf 'Authorization: Bearer %s' \"$CLOUDFLARE_API_TOKEN\" | curl -fX POST -H @- \
+         \"{address}/accounts/$CLOUDFLARE_ACCOUNT_ID/pages/projects/{project}/deployments/{id}/rollback\""
+    )
+}
+
+/// A site that was fine is not live all the same: it failed where nothing could be done about that, and else went with the others.
+/// One with trouble of its own keeps that.
+fn note(one: &mut Published<'_>, code: &str, text: &str) {
+    if let Some(reason) = &mut one.outcome.reason {
+        reason.text = format!("{}; {text}", reason.text);
+    } else {
+        one.outcome.status = if code == "cannot_roll_back" { Status::Failed } else { Status::Cancelled };
+        one.outcome.reason = Some(Reason::new(code, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Move, decide};
+
+    #[test]
+    fn only_what_is_ours_is_rolled_back_and_only_to_what_stood_there() {
+        let id = |id: &str| Some(id.to_owned());
+        assert_eq!(decide(id("a"), id("a"), false), Move::None(id("a")));
+        assert_eq!(decide(None, None, false), Move::None(None));
+        assert_eq!(decide(id("a"), id("ours"), true), Move::Back("a".to_owned()));
+        assert_eq!(decide(id("a"), id("theirs"), false), Move::NotOurs("theirs".to_owned()));
+        assert_eq!(decide(None, id("theirs"), false), Move::NotOurs("theirs".to_owned()));
+        assert_eq!(decide(None, id("ours"), true), Move::Impossible);
+        assert_eq!(decide(id("a"), None, false), Move::Back("a".to_owned()));
+    }
+}
