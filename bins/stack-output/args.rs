@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
 use stack::kind::Kind;
@@ -104,8 +105,8 @@ pub(crate) struct Selection {
     pub(crate) default: Option<String>,
 
     /// Fail on others than ip, url, int, bool, list, object
-    #[arg(long = "type", value_enum, value_name = "TYPE", hide_possible_values = true)]
-    pub(crate) kind: Option<Type>,
+    #[arg(long = "type", value_parser = kinds(), value_name = "TYPE", hide_possible_values = true)]
+    pub(crate) kind: Option<Kind>,
 }
 
 /// How values are written.
@@ -134,34 +135,9 @@ pub(crate) enum Destination {
     Output,
 }
 
-/// What a value must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Type {
-    /// An IPv4 or IPv6 address
-    Ip,
-    /// A URL with a host
-    Url,
-    /// A whole number
-    Int,
-    /// true or false
-    Bool,
-    /// A list
-    List,
-    /// An object
-    Object,
-}
-
-impl From<Type> for Kind {
-    fn from(kind: Type) -> Self {
-        match kind {
-            Type::Ip => Self::Ip,
-            Type::Url => Self::Url,
-            Type::Int => Self::Int,
-            Type::Bool => Self::Bool,
-            Type::List => Self::List,
-            Type::Object => Self::Object,
-        }
-    }
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    let values = Kind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.article()));
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Kind>())
 }
 
 impl Tool for Args {

@@ -89,7 +89,7 @@ fn one(stack: &Stack, path: &Path, args: &Args) -> Result<Chosen> {
     // A secret may hold something unknown, which shows only now.
     select::check_shown(path, &value, Show::Secrets)?;
     if let Some(kind) = args.selection.kind {
-        stack::kind::Kind::from(kind).check(&path.to_string(), &value)?;
+        kind.check(&path.to_string(), &value)?;
     }
     let output = match stack.outputs.named.get(&path.name) {
         Some(output) if path.steps.is_empty() => output.with(value),
@@ -112,7 +112,7 @@ fn value(stack: &Stack, path: &Path, args: &Args) -> Result<Option<Value>> {
 fn default(args: &Args) -> Result<Value> {
     let text = args.selection.default.clone().unwrap_or_default();
     match args.selection.kind {
-        Some(kind) => stack::kind::Kind::from(kind).value(&text),
+        Some(kind) => kind.value(&text),
         None => Ok(Value::Text(text)),
     }
 }

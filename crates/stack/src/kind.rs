@@ -1,7 +1,7 @@
 //! What a caller says a value must be, so that nothing else comes down a pipe.
 
 use std::net::IpAddr;
-use std::str::FromStr as _;
+use std::str::FromStr;
 
 use fault::{Fault, Result};
 use url::Url;
@@ -28,6 +28,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: [Self; 6] = [Self::Ip, Self::Url, Self::Int, Self::Bool, Self::List, Self::Object];
+
+    /// Its name, as [`str::parse`] reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Url => "url",
+            Self::Int => "int",
+            Self::Bool => "bool",
+            Self::List => "list",
+            Self::Object => "object",
+        }
+    }
+
     /// Checks `value`, which `path` names; a secret is never repeated.
     ///
     /// # Errors
@@ -68,7 +84,9 @@ impl Kind {
         }
     }
 
-    fn article(self) -> &'static str {
+    /// What such a value is called in a sentence.
+    #[must_use]
+    pub fn article(self) -> &'static str {
         match self {
             Self::Ip => "an IP address",
             Self::Url => "a URL",
@@ -77,6 +95,15 @@ impl Kind {
             Self::List => "a list",
             Self::Object => "an object",
         }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = Fault;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| Fault::usage(format!("`{}` is not a type of values", name.escape_debug())))
     }
 }
 
