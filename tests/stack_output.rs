@@ -2,6 +2,7 @@
 
 mod backends;
 mod cloud;
+mod identity;
 mod key_services;
 mod pulumi;
 mod reading;

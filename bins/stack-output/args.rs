@@ -12,6 +12,8 @@ const AFTER_HELP: &str = "\
 Environment:
   PULUMI_STACK, PULUMI_BACKEND_URL, PULUMI_HOME
                                   as for the pulumi program
+  PULUMI_ACCESS_TOKEN             signs in to Pulumi Cloud; also from Doppler; without one the job's
+                                  OIDC identity does (`permissions: id-token: write`)
   PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE
                                   open a stack's secrets; the first also from Doppler, by name
   TF_WORKSPACE, TF_DATA_DIR       as for the terraform program
@@ -80,6 +82,26 @@ pub(crate) struct Source {
     /// The Pulumi backend, as for `pulumi login`
     #[arg(long, value_name = "URL", env = "PULUMI_BACKEND_URL", hide_short_help = true)]
     pub(crate) backend: Option<String>,
+
+    /// Where there is no token, trade this job's OIDC identity for one of this organization
+    ///
+    /// In Actions that needs `id-token: write`. Else the stack's own organization; these three are as for `pulumi login`.
+    #[arg(long, value_name = "NAME", env = "PULUMI_OPTION_OIDC_ORG", hide_short_help = true)]
+    pub(crate) oidc_org: Option<String>,
+
+    /// Ask for a token of this team, not the organization
+    #[arg(long, value_name = "NAME", env = "PULUMI_OPTION_OIDC_TEAM", hide_short_help = true)]
+    pub(crate) oidc_team: Option<String>,
+
+    /// Ask for a token of this user, not the organization
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PULUMI_OPTION_OIDC_USER",
+        hide_short_help = true,
+        conflicts_with = "oidc_team"
+    )]
+    pub(crate) oidc_user: Option<String>,
 
     /// Time (`60`, `5m`) until everything must have been read, retries included
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = cli::time, hide_short_help = true)]

@@ -84,7 +84,7 @@ async fn by_service(
         _ => (None, None),
     };
     let url = cloud::unsealer(url, read_from, console.environment())?;
-    let cloud = cloud::sign_in(&url, args, console).await?;
+    let cloud = cloud::sign_in(&url, Some(&name.organization), args, console).await?;
     let ciphertexts: Vec<String> = sealed.iter().cloned().collect();
     let opened = cloud.decrypt(name, &ciphertexts).await?;
     if let Some(name) = read_name {

@@ -120,8 +120,9 @@ async fn of_cloud(
     args: &Args,
     console: &Console,
 ) -> Result<Stack> {
-    let cloud = cloud::sign_in(url, args, console).await?;
-    let name = cloud::name(reference, project, url, &cloud, console.environment()).await?;
+    let organization = cloud::organization(reference, url, console.environment());
+    let cloud = cloud::sign_in(url, organization.as_deref(), args, console).await?;
+    let name = cloud::name(reference, project, organization, &cloud).await?;
     let outputs = cloud.outputs(&name).await?;
     Ok(Stack { name: format!("the stack `{name}`"), outputs, origin: Origin::Cloud(url.to_owned(), name) })
 }

@@ -14,7 +14,7 @@ use redact::Plan;
 use runner::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use sign_in::{Session, host, sign_in};
+pub use sign_in::{Session, host, identity_token, sign_in};
 
 /// Called with values to mask, before any of them is handed over: `|values| console.mask(values)`.
 pub type Mask<'a> = &'a dyn Fn(&[String]);

@@ -93,8 +93,11 @@ struct Answer {
     value: SecretString,
 }
 
-/// This job's identity as a JWT, from the runner's own service.
-async fn identity_token(request: &IdTokenRequest, deadline: Deadline) -> Result<SecretString> {
+/// This job's identity as a JWT, from the runner's own service: for whatever trusts it.
+///
+/// # Errors
+/// [`fault::Kind::Permission`] when GitHub refuses; [`fault::Kind::Temporary`] when it is away.
+pub async fn identity_token(request: &IdTokenRequest, deadline: Deadline) -> Result<SecretString> {
     let failed = |fault: Fault| fault.context("GitHub gave this job no OIDC token");
     let (address, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
     let base: Base = address.parse().map_err(failed)?;

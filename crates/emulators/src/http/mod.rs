@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 pub use fault::Fault;
 pub(crate) use fault::Faults;
+pub(crate) use message::glob;
 pub use message::{Request, Response};
 pub(crate) use multipart::find;
 pub use multipart::{Part, parts};

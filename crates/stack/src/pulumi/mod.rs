@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod key;
 pub mod key_service;
 mod number;
+pub mod oidc;
 pub mod project;
 pub mod provider;
 pub mod signature;

@@ -1,4 +1,7 @@
-//! Pulumi Cloud as far as reading a stack's outputs needs it: outputs, export, decryption with the service's key.
+//! Pulumi Cloud as far as reading a stack's outputs needs it: outputs, export, decryption with the service's key, and tokens in
+//! return for a job's identity.
+
+mod oauth;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -32,6 +35,8 @@ struct State {
     /// Ciphertext → stack and plaintext.
     sealed: BTreeMap<String, (String, String)>,
     without_outputs: bool,
+    policies: Vec<oauth::Policy>,
+    issued: Vec<oauth::Issued>,
 }
 
 impl PulumiCloud {
@@ -41,7 +46,7 @@ impl PulumiCloud {
         let (state, secrets) = (Arc::new(Mutex::new(State::default())), Secrets::default());
         let token = format!("pul-{}", random::uuid().replace('-', ""));
         secrets.add(&token);
-        let api = Api { state: Arc::clone(&state), token: token.clone() };
+        let api = Api { state: Arc::clone(&state), token: token.clone(), secrets: secrets.clone() };
         Self { server: Server::start(|_| api), state, secrets, token }
     }
 
@@ -70,6 +75,13 @@ impl PulumiCloud {
         let sealed = json!({ SIGNATURE: SECRET, "ciphertext": ciphertext });
         state.outputs(stack).insert(name.to_owned(), sealed);
         state.sealed.insert(ciphertext, (stack.to_owned(), value.to_string()));
+    }
+
+    /// Lets jobs whose OIDC subject matches (`repo:acme/shop:*`) have tokens of `organization`: `token` is `organization`,
+    /// `team:NAME` or `user:NAME`.
+    pub fn trust(&self, organization: &str, subject: &str, token: &str) {
+        let (organization, subject, token) = (organization.to_owned(), subject.to_owned(), token.to_owned());
+        lock(&self.state).policies.push(oauth::Policy { organization, subject, token });
     }
 
     /// Answers as a self-hosted service does that is older than the `outputs` call.
@@ -109,23 +121,50 @@ impl State {
 struct Api {
     state: Arc<Mutex<State>>,
     token: String,
+    secrets: Secrets,
+}
+
+impl Api {
+    fn exchange(&self, state: &mut State, request: &Request) -> Response {
+        let (answer, issued) = oauth::exchange(&state.policies, request);
+        if let Some(issued) = issued {
+            self.secrets.add(&issued.0);
+            state.issued.push(issued);
+        }
+        answer
+    }
+
+    /// Whether the request bears a token that may read the stacks of `organization`; `None` stands for any.
+    fn admits(&self, state: &State, request: &Request, organization: Option<&str>) -> bool {
+        let Some(token) = request.header("authorization").and_then(|value| value.strip_prefix("token ")) else {
+            return false;
+        };
+        let is_issued = |(text, of): &oauth::Issued| text == token && organization.is_none_or(|wanted| wanted == of);
+        token == self.token || state.issued.iter().any(is_issued)
+    }
 }
 
 impl Service for Api {
     fn answer(&self, request: &Request) -> Response {
-        let token = request.header("authorization").and_then(|value| value.strip_prefix("token "));
-        if token != Some(&self.token) {
+        let mut state = lock(&self.state);
+        let segments = request.segments();
+        if (request.method.as_str(), segments.as_slice()) == ("POST", &["api", "oauth", "token"]) {
+            return self.exchange(&mut state, request);
+        }
+        let owner = match segments.as_slice() {
+            ["api", "stacks", owner, ..] => Some(*owner),
+            _ => None,
+        };
+        if !self.admits(&state, request, owner) {
             return error(401, "Unauthorized: No credentials provided or are invalid.");
         }
-        let state = lock(&self.state);
-        let segments = request.segments();
-        let ["api", "stacks", organisation, project, name, call @ ..] = segments.as_slice() else {
+        let ["api", "stacks", owner, project, name, call @ ..] = segments.as_slice() else {
             return match (request.method.as_str(), segments.as_slice()) {
                 ("GET", ["api", "user"]) => Response::json(200, &user()),
                 _ => error(404, "Not Found"),
             };
         };
-        let stack = format!("{organisation}/{project}/{name}");
+        let stack = format!("{owner}/{project}/{name}");
         let Some(outputs) = state.stacks.get(&stack) else {
             return error(404, &format!("Not Found: Stack '{stack}' not found"));
         };
