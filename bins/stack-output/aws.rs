@@ -1,125 +1,282 @@
-//! AWS as this run reaches it: which region and endpoint, with whose access key.
+//! AWS as this run reaches it: which region, with whose access key.
+//!
+//! The order is that of AWS's own libraries: a profile that was named, variables, an identity token, the default profile; then
+//! Doppler; and last the services that only answer inside AWS.
 
-use std::path::PathBuf;
-
-use api::Deadline;
-use cli::Console;
-use credentials::{Credentials, Found};
+use api::Base;
+use clouds::aws::profile::{Files, Profile};
+use clouds::aws::sts::{Role, Sts};
+use clouds::aws::{AccessKey, metadata, suffix};
+use credentials::Found;
 use fault::{Fault, Result};
-use runner::Environment;
-use secrecy::ExposeSecret as _;
-use stack::pulumi::bucket::{self, Place};
-use stack::pulumi::project::Reference;
-use stack::s3::profile::Profile;
-use stack::s3::{AccessKey, Address, Bucket};
+use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::args::Args;
+use crate::session::{Reached, Session, value};
 
 const KEY: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/// The bytes of a Pulumi stack's state in a bucket.
-pub(crate) async fn pulumi_state(
-    place: &Place,
-    reference: &Reference,
-    project: Option<&str>,
-    args: &Args,
-    console: &Console,
-) -> Result<Vec<u8>> {
-    let bucket = bucket(place.address.clone(), place.profile.as_deref(), None, args, console).await?;
-    bucket::state(&bucket, &place.prefix, reference, project).await
+/// For whom GitHub makes out the token that AWS takes.
+const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// Profiles that may stand behind each other.
+const PROFILES: usize = 5;
+
+/// What a backend itself says about who reads.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// The region; else the caller's.
+    pub(crate) region: Option<String>,
+    /// A profile of AWS's files.
+    pub(crate) profile: Option<String>,
+    /// An access key.
+    pub(crate) key: Option<AccessKey>,
+    /// A role to assume with it.
+    pub(crate) role: Option<Role>,
+    /// A role to assume with an identity token, and the token; else the token of the variables.
+    pub(crate) web: Option<(Role, Option<SecretString>)>,
+    /// Where STS is.
+    pub(crate) sts: Option<String>,
 }
 
-/// The bucket at `address`, whose gaps variables and AWS's files fill; `key` is one that the backend itself gives.
-pub(crate) async fn bucket(
-    mut address: Address,
-    profile: Option<&str>,
-    key: Option<AccessKey>,
-    args: &Args,
-    console: &Console,
-) -> Result<Bucket> {
-    let environment = console.environment();
-    let deadline = Deadline::after(args.source.deadline);
-    let variable = |name: &str| environment.get(name).map(str::to_owned);
-    address.endpoint =
-        address.endpoint.or_else(|| variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL")));
-    let (key, region) = match key {
-        Some(key) => (key, region(&shared(profile, environment), environment)),
-        None => key_and_region(profile, deadline, console).await?,
+/// Who reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The access key.
+    pub(crate) key: AccessKey,
+    /// The region.
+    pub(crate) region: String,
+}
+
+/// Finds who reads.
+pub(crate) async fn caller(wanted: Wanted, session: Session<'_>) -> Result<Reached<Caller>> {
+    let files = files(session);
+    let region = region(&wanted, &files, session);
+    let search = Search { session, files, region: region.clone(), sts: wanted.sts.clone() };
+    let key = match (wanted.key, wanted.web) {
+        (_, Some((role, token))) => {
+            let token = match token {
+                Some(token) => Some(token),
+                None => search.identity().await?,
+            };
+            let token = token.ok_or_else(|| {
+                Fault::permission(format!("there is no identity token to assume the role {} with", role.arn))
+                    .help("set AWS_WEB_IDENTITY_TOKEN_FILE, or give the job `permissions: id-token: write`")
+            })?;
+            search.by_token(&role, &token).await?
+        }
+        (Some(key), None) => key,
+        (None, None) => match search.key(wanted.profile.as_deref()).await? {
+            Reached::Here(key) => key,
+            Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+        },
     };
-    if address.region.is_empty() {
-        address.region = region;
-    }
-    Bucket::new(&address, key, deadline)
+    let key = match &wanted.role {
+        Some(role) => search.assumed(role, &key).await?,
+        None => key,
+    };
+    Ok(Reached::Here(Caller { key, region }))
 }
 
-/// The access key and the region of this run.
-pub(crate) async fn key_and_region(
-    profile: Option<&str>,
-    deadline: Deadline,
-    console: &Console,
-) -> Result<(AccessKey, String)> {
-    let environment = console.environment();
-    let shared = shared(profile, environment);
-    let named = profile.or_else(|| environment.get("AWS_PROFILE"));
-    let key = access_key(&shared, named, deadline, console).await?;
-    Ok((key, region(&shared, environment)))
+/// The region of this run.
+pub(crate) fn region_of(wanted: &Wanted, session: Session<'_>) -> String {
+    region(wanted, &files(session), session)
 }
 
-fn region(shared: &Profile, environment: &Environment) -> String {
-    let given = environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
-    given.or_else(|| shared.region()).unwrap_or("us-east-1").to_owned()
+fn region(wanted: &Wanted, files: &Files, session: Session<'_>) -> String {
+    let named = wanted.profile.as_deref().or_else(|| session.variable("AWS_PROFILE"));
+    let profile = files.profile(named.unwrap_or("default"));
+    let given = wanted.region.as_deref().or_else(|| session.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    given.or_else(|| profile.get("region")).unwrap_or("us-east-1").to_owned()
 }
 
-/// A profile that was named counts first; then the variables, the default profile, and Doppler.
-async fn access_key(shared: &Profile, named: Option<&str>, deadline: Deadline, console: &Console) -> Result<AccessKey> {
-    let environment = console.environment();
-    let in_environment = environment.get(KEY[0]).is_some() && environment.get(KEY[1]).is_some();
-    if let Some(key) = shared.key()
-        && (named.is_some() || !in_environment)
-    {
-        // Exposed to be masked.
-        let session = key.session.iter().map(|session| session.expose_secret().to_owned());
-        console.mask(&session.chain([key.secret.expose_secret().to_owned()]).collect::<Vec<_>>());
-        return Ok(key);
-    }
-    let credentials = Credentials::new(environment, deadline);
-    let mask = |values: &[String]| console.mask(values);
-    let found = if in_environment {
+fn files(session: Session<'_>) -> Files {
+    let file = |variable: &str, name: &str| {
+        let path = session.variable(variable).map(Into::into).or_else(|| session.home(".aws").map(|it| it.join(name)));
+        path.and_then(|path: std::path::PathBuf| std::fs::read_to_string(path).ok()).unwrap_or_default()
+    };
+    Files { credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), config: file("AWS_CONFIG_FILE", "config") }
+}
+
+struct Search<'a> {
+    session: Session<'a>,
+    files: Files,
+    region: String,
+    sts: Option<String>,
+}
+
+impl Search<'_> {
+    async fn key(&self, named: Option<&str>) -> Result<Reached<AccessKey>> {
+        let session = self.session;
+        let named = named.or_else(|| session.variable("AWS_PROFILE"));
+        if let Some(name) = named {
+            match self.of_profile(name).await? {
+                Reached::Here(Some(key)) => return Ok(Reached::Here(key)),
+                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+                Reached::Here(None) => {}
+            }
+        }
         // A key and its session belong together: none of the three is looked for elsewhere.
-        let given: Vec<&str> = KEY.into_iter().filter(|name| environment.get(name).is_some()).collect();
-        credentials.find_all(&given, &mask).await?
-    } else {
-        credentials.find_all(&KEY, &mask).await?
-    };
-    key_of(&found).ok_or_else(|| missing(&credentials, named, environment))
+        if KEY[..2].iter().all(|name| session.variable(name).is_some()) {
+            let given: Vec<&str> = KEY.into_iter().filter(|name| session.variable(name).is_some()).collect();
+            if let Some(key) = key_of(&session.find(&given).await?) {
+                return Ok(Reached::Here(key));
+            }
+        }
+        if let Some(role) = self.role_of_variables()
+            && let Some(token) = self.identity().await?
+        {
+            return Ok(Reached::Here(self.by_token(&role, &token).await?));
+        }
+        if named.is_none() {
+            match self.of_profile("default").await? {
+                Reached::Here(Some(key)) => return Ok(Reached::Here(key)),
+                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+                Reached::Here(None) => {}
+            }
+        }
+        if let Some(key) = key_of(&session.find(&KEY).await?) {
+            return Ok(Reached::Here(key));
+        }
+        match self.of_surroundings().await? {
+            Some(key) => Ok(Reached::Here(key)),
+            None => Err(self.missing(named)),
+        }
+    }
+
+    /// The key that a profile stands for: its own, or that of the role at the end of its chain.
+    async fn of_profile(&self, name: &str) -> Result<Reached<Option<AccessKey>>> {
+        let mut roles = Vec::new();
+        let mut name = name.to_owned();
+        for _ in 0..PROFILES {
+            let profile = self.files.profile(&name);
+            let source = profile.get("source_profile").filter(|source| *source != name);
+            if let Some(role) = profile.role() {
+                roles.push(role);
+            }
+            if let Some(source) = source {
+                name = source.to_owned();
+                continue;
+            }
+            let base = match self.of_one(&name, &profile, &mut roles).await? {
+                Reached::Here(Some(key)) => key,
+                other => return Ok(other),
+            };
+            let mut key = base;
+            for role in roles.iter().rev() {
+                key = self.assumed(role, &key).await?;
+            }
+            return Ok(Reached::Here(Some(key)));
+        }
+        Err(Fault::permission(format!("the AWS profile `{name}` leads round in a circle"))
+            .help("check source_profile in ~/.aws/config"))
+    }
+
+    /// The key at the end of a chain of profiles. A role that an identity token assumes directly is taken off `roles`.
+    async fn of_one(&self, name: &str, profile: &Profile, roles: &mut Vec<Role>) -> Result<Reached<Option<AccessKey>>> {
+        if let Some(key) = profile.key() {
+            self.session.mask(&key.secrets());
+            return Ok(Reached::Here(Some(key)));
+        }
+        if let Some(setting) = profile.beyond() {
+            return Ok(Reached::Beyond(
+                Fault::permission(format!(
+                    "the AWS profile `{name}` signs in by `{setting}`, which is left to AWS's own programs"
+                ))
+                .help(format!(
+                    "hand the keys over: eval \"$(aws configure export-credentials --profile {name} --format env)\""
+                )),
+            ));
+        }
+        if let Some(file) = profile.get("web_identity_token_file")
+            && let Some(role) = roles.pop()
+        {
+            let token = self.session.file(file, "web_identity_token_file")?;
+            return Ok(Reached::Here(Some(self.by_token(&role, &token).await?)));
+        }
+        let key = match profile.get("credential_source") {
+            Some("Environment") => key_of(&self.session.find(&KEY).await?),
+            Some("EcsContainer" | "Ec2InstanceMetadata") => self.of_surroundings().await?,
+            _ => return Ok(Reached::Here(None)),
+        };
+        match key {
+            Some(key) => Ok(Reached::Here(Some(key))),
+            None => Err(self.missing(Some(name))),
+        }
+    }
+
+    fn role_of_variables(&self) -> Option<Role> {
+        let text = |name: &str| self.session.variable(name).map(str::to_owned);
+        Some(Role { arn: text("AWS_ROLE_ARN")?, session: text("AWS_ROLE_SESSION_NAME"), ..Role::default() })
+    }
+
+    /// The token of a file that a variable names, or this job's own.
+    async fn identity(&self) -> Result<Option<SecretString>> {
+        const FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+        match self.session.variable(FILE) {
+            Some(file) => self.session.file(file, FILE).map(Some),
+            None => self.session.identity(AUDIENCE).await,
+        }
+    }
+
+    async fn by_token(&self, role: &Role, token: &SecretString) -> Result<AccessKey> {
+        Ok(self.issued(self.sts()?.assume_with_token(role, token).await?))
+    }
+
+    async fn assumed(&self, role: &Role, key: &AccessKey) -> Result<AccessKey> {
+        Ok(self.issued(self.sts()?.assume(role, key).await?))
+    }
+
+    fn sts(&self) -> Result<Sts> {
+        let given = self.sts.as_deref().or_else(|| self.session.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
+        let usual = || format!("https://sts.{}.{}", self.region, suffix(&self.region));
+        Sts::new(given.map_or_else(usual, str::to_owned).parse()?, &self.region, self.session.deadline)
+    }
+
+    /// The key that a container's agent or the machine's metadata service gives.
+    async fn of_surroundings(&self) -> Result<Option<AccessKey>> {
+        let session = self.session;
+        let relative = session.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+        let url = relative.map(|path| format!("{}{path}", metadata::CONTAINER));
+        let url = url.or_else(|| session.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").map(str::to_owned));
+        if let Some(url) = url {
+            let authorization = match session.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
+                Some(file) => Some(session.file(file, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")?),
+                None => session.given("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+            };
+            let key = metadata::of_container(&url, authorization.as_ref(), session.deadline).await?;
+            return Ok(Some(self.issued(key)));
+        }
+        if session.says("AWS_EC2_METADATA_DISABLED") {
+            return Ok(None);
+        }
+        let base = session.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(metadata::MACHINE);
+        let key = metadata::of_machine(Base::nearby(base)?, session.deadline).await;
+        Ok(key.map(|key| self.issued(key)))
+    }
+
+    /// A key that was just issued, masked.
+    fn issued(&self, key: AccessKey) -> AccessKey {
+        self.session.mask(&key.secrets());
+        key
+    }
+
+    fn missing(&self, named: Option<&str>) -> Fault {
+        let fault = self.session.missing(KEY[0]);
+        let profile = named.unwrap_or("default");
+        let fault = fault.cause(format!(
+            "the profile `{profile}` of AWS's files holds no access key, and no metadata service gives one"
+        ));
+        if self.role_of_variables().is_some() {
+            return fault
+                .cause("AWS_ROLE_ARN is set, but neither AWS_WEB_IDENTITY_TOKEN_FILE nor a token of this job")
+                .help("give the job `permissions: id-token: write`");
+        }
+        fault
+    }
 }
 
 fn key_of(found: &[Found]) -> Option<AccessKey> {
-    let value = |name: &str| found.iter().find(|found| found.name == name).map(|found| found.value.clone());
     // Exposed because the key's name is no secret.
-    let id = value(KEY[0])?.expose_secret().to_owned();
-    Some(AccessKey { id, secret: value(KEY[1])?, session: value(KEY[2]) })
-}
-
-fn missing(credentials: &Credentials, named: Option<&str>, environment: &Environment) -> Fault {
-    let fault = credentials.missing(KEY[0]);
-    match named {
-        Some(profile) => fault.cause(format!("the profile `{profile}` holds no access key in AWS's files")),
-        None if environment.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() => fault
-            .cause("a web identity is not traded here")
-            .help("let aws-actions/configure-aws-credentials set the keys"),
-        None => fault,
-    }
-}
-
-fn shared(profile: Option<&str>, environment: &Environment) -> Profile {
-    let profile = profile.or_else(|| environment.get("AWS_PROFILE")).unwrap_or("default");
-    let file = |variable: &str, name: &str| {
-        let home = || Some(PathBuf::from(environment.get("HOME")?).join(".aws").join(name));
-        let path = environment.get(variable).map(PathBuf::from).or_else(home)?;
-        std::fs::read_to_string(path).ok()
-    };
-    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "credentials").unwrap_or_default();
-    let config = file("AWS_CONFIG_FILE", "config").unwrap_or_default();
-    Profile::read(profile, &credentials, &config)
+    let id = value(found, KEY[0])?.expose_secret().to_owned();
+    Some(AccessKey { id, secret: value(found, KEY[1])?, session: value(found, KEY[2]) })
 }

@@ -8,16 +8,16 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use runner::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
-use stack::pulumi::bucket::Place;
-use stack::s3::{AccessKey, Address};
+use stack::pulumi::address::Place;
 use stack::terraform::http;
 use stack::terraform::pointer::Backend;
 use stack::terraform::remote::Remote;
 use stack::{Dialect, Document, Outputs, Secrets, source};
 
 use crate::args::Args;
-use crate::aws;
 use crate::gather::{Origin, Stack, of_document};
+use crate::session::{Reached, Session};
+use crate::{object_backends, stores};
 
 /// Reads the workspace from `backend`.
 pub(crate) async fn read(
@@ -26,102 +26,91 @@ pub(crate) async fn read(
     secrets: Secrets,
     args: &Args,
     console: &Console,
-) -> Result<Stack> {
+) -> Result<Reached<Stack>> {
+    if let Some(fault) = beyond(backend) {
+        return Ok(Reached::Beyond(asked(fault)));
+    }
     let name = format!("the workspace `{workspace}`");
-    let document = match backend.kind.as_str() {
-        "s3" => {
-            let body = s3(backend, workspace, args, console).await?;
-            body.map(|body| source::stream(body.as_slice(), &name, secrets)).transpose()?
+    let session = Session::new(args, console);
+    let store = match backend.kind.as_str() {
+        "s3" => object_backends::s3(backend, workspace, session).await?,
+        "gcs" => Reached::Here(object_backends::gcs(backend, workspace, session).await?),
+        "azurerm" => object_backends::azurerm(backend, workspace, session).await?,
+        "http" => {
+            let document = http(backend, workspace, &name, secrets, args, console).await?;
+            return of_document(name, document.unwrap_or_else(nothing), args, console).await.map(Reached::Here);
         }
-        "http" => http(backend, workspace, &name, secrets, args, console).await?,
-        _ => return remote(backend, workspace, args, console).await,
+        _ => return remote(backend, workspace, args, console).await.map(Reached::Here),
     };
-    let document = document.unwrap_or_else(|| {
-        Document::Outputs(Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"))
-    });
-    of_document(name, document, args, console).await
+    let (store, key) = match store {
+        Reached::Here(found) => found,
+        Reached::Beyond(fault) => return Ok(Reached::Beyond(asked(fault))),
+    };
+    let document = match store.get(&key).await? {
+        Some(object) => source::answer(object.answer, &name, secrets).await?,
+        None => None,
+    };
+    of_document(name, document.unwrap_or_else(nothing), args, console).await.map(Reached::Here)
+}
+
+fn nothing() -> Document {
+    Document::Outputs(Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"))
 }
 
 /// What keeps us from reading this backend as terraform does: a kind we do not speak to, or an attribute whose meaning we do not
 /// keep.
-pub(crate) fn beyond(backend: &Backend) -> Option<Fault> {
+fn beyond(backend: &Backend) -> Option<Fault> {
     let attributes: &[&str] = match backend.kind.as_str() {
-        "s3" => &[
-            "assume_role",
-            "role_arn",
-            "assume_role_with_web_identity",
-            "sse_customer_key",
-            "shared_credentials_files",
-        ],
+        "s3" => object_backends::BEYOND_S3,
+        "gcs" => object_backends::BEYOND_GCS,
+        "azurerm" => object_backends::BEYOND_AZURERM,
         "http" => &["skip_cert_verification", "client_ca_certificate_pem", "client_certificate_pem"],
         "remote" | "cloud" => &[],
         kind => {
             let message = format!("cannot read Terraform's backend `{}`", kind.escape_debug());
-            return Some(asked(Fault::usage(message).cause("local, s3, http, remote and cloud can be read")));
+            return Some(Fault::usage(message).cause("local, s3, gcs, azurerm, http, remote and cloud can be read"));
         }
     };
     let name = backend.first_set(attributes)?;
-    Some(asked(Fault::usage(format!("cannot keep `{name}` of Terraform's backend `{}`", backend.kind))))
+    Some(Fault::usage(format!("cannot keep `{name}` of Terraform's backend `{}`", backend.kind)))
 }
 
+/// The error where neither program is there to be asked.
 fn asked(fault: Fault) -> Fault {
-    fault
-        .cause("there is neither `terraform` nor `tofu` on PATH to ask")
-        .help("pipe the outputs: terraform output -json | stack-output --state - NAME")
-}
-
-/// The document at an address of `--state`; over http with the login of Terraform's `http` backend, where one is set.
-pub(crate) async fn address(url: &str, secrets: Secrets, args: &Args, console: &Console) -> Result<Option<Document>> {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    let deadline = Deadline::after(args.source.deadline);
-    match url.split_once("://") {
-        Some(("s3", _)) => {
-            let place = Place::of_url(url)?;
-            let bucket = aws::bucket(place.address.clone(), place.profile.as_deref(), None, args, console).await?;
-            let object = bucket.get(place.prefix.trim_end_matches('/')).await?;
-            object.map(|object| source::stream(object.body.as_slice(), shown, secrets)).transpose()
-        }
-        Some(("http" | "https", _)) => {
-            let login = match console.environment().get("TF_HTTP_USERNAME") {
-                Some(user) => Some((user.to_owned(), credential("TF_HTTP_PASSWORD", deadline, console).await?)),
-                None => None,
-            };
-            http::document(url, login.as_ref(), shown, secrets, deadline).await
-        }
-        _ => {
-            Err(Fault::usage("cannot read the address of --state")
-                .help("name a file, `-`, https:// or s3://bucket/key"))
-        }
+    let fault = fault.cause("there is neither `terraform` nor `tofu` on PATH to ask");
+    match &fault.help {
+        Some(_) => fault,
+        None => fault.help("pipe the outputs: terraform output -json | stack-output --state - NAME"),
     }
 }
 
-fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
-    backend.text(name).ok_or_else(|| {
-        Fault::usage(format!("Terraform's backend `{}` has no `{name}`", backend.kind))
-            .help("run `terraform init` again")
-    })
-}
-
-async fn s3(backend: &Backend, workspace: &str, args: &Args, console: &Console) -> Result<Option<Vec<u8>>> {
-    let endpoint = backend.nested("endpoints", "s3").or_else(|| backend.text("endpoint"));
-    let address = Address {
-        bucket: required(backend, "bucket")?.to_owned(),
-        region: backend.text("region").unwrap_or_default().to_owned(),
-        endpoint: endpoint.map(str::to_owned),
+/// The document at an address of `--state`; over http with the login of Terraform's `http` backend, where one is set. `None` when
+/// there is nothing.
+pub(crate) async fn address(
+    url: &str,
+    shown: &str,
+    secrets: Secrets,
+    args: &Args,
+    console: &Console,
+) -> Result<Option<Document>> {
+    if let Some(place) = Place::of_url(url) {
+        let place = place?;
+        let session = Session::new(args, console);
+        return match stores::object(&place.bucket, place.prefix.trim_end_matches('/'), session).await? {
+            Some(object) => source::answer(object.answer, shown, secrets).await,
+            None => Ok(None),
+        };
+    }
+    let deadline = Deadline::after(args.source.deadline);
+    if !matches!(url.split_once("://"), Some(("http" | "https", _))) {
+        return Err(Fault::usage("cannot read the address of --state")
+            .help("name a file, `-`, https://…, s3://bucket/key, gs://bucket/object or azblob://container/blob"));
+    }
+    let login = match console.environment().get("TF_HTTP_USERNAME") {
+        Some(user) => Some((user.to_owned(), credential("TF_HTTP_PASSWORD", deadline, console).await?)),
+        None => None,
     };
-    let key = backend.text("access_key").zip(backend.text("secret_key")).map(|(id, secret)| AccessKey {
-        id: id.to_owned(),
-        secret: secret.to_owned().into(),
-        session: backend.text("token").map(|token| token.to_owned().into()),
-    });
-    let object = required(backend, "key")?;
-    let object = if workspace == "default" {
-        object.to_owned()
-    } else {
-        format!("{}/{workspace}/{object}", backend.text("workspace_key_prefix").unwrap_or("env:"))
-    };
-    let bucket = aws::bucket(address, backend.text("profile"), key, args, console).await?;
-    Ok(bucket.get(&object).await?.map(|object| object.body))
+    http::document(url, login.as_ref(), shown, secrets, deadline).await
 }
 
 async fn http(

@@ -20,6 +20,7 @@ use crate::gather::{Origin, Stack};
 use crate::key_services;
 use crate::locate::Place;
 use crate::program::{self, Reason};
+use crate::session::{Reached, Session};
 
 /// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
 pub(crate) fn open(stack: &mut Stack, asked: &Asked, place: &Place, args: &Args, console: &Console) -> Result<()> {
@@ -48,8 +49,11 @@ pub(crate) fn open(stack: &mut Stack, asked: &Asked, place: &Place, args: &Args,
                 let fault = unreadable(stack, url.split_once("://").map_or("a key service", |(scheme, _)| scheme));
                 return by_program(stack, &fault, place, args, console);
             };
-            let key = cli::block_on(key_services::unwrap(&service, encrypted_key, args, console))??;
-            with_key(&key, &sealed)?
+            let session = Session::new(args, console);
+            match cli::block_on(key_services::unwrap(&service, encrypted_key, session))?? {
+                Reached::Here(key) => with_key(&key, &sealed)?,
+                Reached::Beyond(fault) => return by_program(stack, &fault, place, args, console),
+            }
         }
         Some(Provider::Other(name)) => {
             let fault = unreadable(stack, name);

@@ -8,16 +8,18 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use stack::pulumi::cloud::Name;
 use stack::pulumi::project::Reference;
+use stack::pulumi::{address, bucket};
 use stack::terraform::encrypted::Encrypted;
 use stack::terraform::remote::Remote;
 use stack::{Dialect, Document, Outputs, Secrets, source};
 
 use crate::args::Args;
-use crate::aws;
 use crate::backends;
 use crate::cloud;
 use crate::locate::{Place, nowhere};
 use crate::program::{self, Reason};
+use crate::session::{Reached, Session};
+use crate::stores;
 
 /// A stack and its outputs.
 #[derive(Debug)]
@@ -49,8 +51,9 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         Place::File(file) => (format!("the state {}", file.display()), source::file(file, secrets)?),
         Place::Url(url) => {
             let shown = url.split(['?', '#']).next().unwrap_or_default();
-            let document = cli::block_on(backends::address(url, secrets, args, console))??;
-            (format!("the state {shown}"), document.ok_or_else(|| Fault::no(format!("there is nothing at {shown}")))?)
+            let document = cli::block_on(backends::address(url, shown, secrets, args, console))??;
+            let document = document.ok_or_else(|| Fault::no(format!("there is nothing at {shown}")))?;
+            (format!("the state {shown}"), document)
         }
         Place::Store { store, reference, project } => {
             let file = store.state(reference, project.as_deref())?;
@@ -59,19 +62,24 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         Place::Cloud { url, reference, project } => {
             return cli::block_on(of_cloud(url, reference, project.as_deref(), args, console))?;
         }
-        Place::Bucket { place, reference, project } => {
+        Place::Bucket { place: address, reference, project } => {
             let name = format!("the stack `{}`", reference.stack);
-            let body = cli::block_on(aws::pulumi_state(place, reference, project.as_deref(), args, console))??;
-            let document = source::stream(body.as_slice(), &name, secrets)?;
-            (name, document)
+            let session = Session::new(args, console);
+            let read = of_bucket(address, reference, project.as_deref(), &name, secrets, session);
+            match cli::block_on(read)?? {
+                Reached::Here(document) => (name, document),
+                Reached::Beyond(fault) => return by_pulumi(name, fault, place, args, console),
+            }
         }
         Place::Backend { backend, workspace, directory } => {
-            if let Some(fault) = backends::beyond(backend) {
-                let reason = Reason { fault: &fault, directory };
-                let outputs = cli::block_on(program::terraform(reason, workspace, args, console))??;
-                return Ok(Stack { name: format!("the workspace `{workspace}`"), outputs, origin: Origin::Bytes });
-            }
-            return cli::block_on(backends::read(backend, workspace, secrets, args, console))?;
+            return match cli::block_on(backends::read(backend, workspace, secrets, args, console))?? {
+                Reached::Here(stack) => Ok(stack),
+                Reached::Beyond(fault) => {
+                    let reason = Reason { fault: &fault, directory };
+                    let outputs = cli::block_on(program::terraform(reason, workspace, args, console))??;
+                    Ok(Stack { name: format!("the workspace `{workspace}`"), outputs, origin: Origin::Bytes })
+                }
+            };
         }
         Place::Elsewhere { fault, stack, directory } => {
             let reason = Reason { fault, directory };
@@ -87,6 +95,33 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         Document::Outputs(outputs) => Ok(Stack { name, outputs, origin: Origin::Bytes }),
         encrypted @ Document::Encrypted(_) => cli::block_on(of_document(name, encrypted, args, console))?,
     }
+}
+
+/// The stack as the pulumi program tells it, whose libraries sign in in more ways.
+fn by_pulumi(name: String, fault: Fault, place: &Place, args: &Args, console: &Console) -> Result<Stack> {
+    let fault = fault.cause("there is no `pulumi` on PATH to ask");
+    let Some((stack, directory)) = place.of_pulumi(args) else { return Err(fault) };
+    let reason = Reason { fault: &fault, directory: &directory };
+    let outputs = cli::block_on(program::pulumi(reason, Some(&stack), args, console))??;
+    Ok(Stack { name, outputs, origin: Origin::Bytes })
+}
+
+async fn of_bucket(
+    place: &address::Place,
+    reference: &Reference,
+    project: Option<&str>,
+    name: &str,
+    secrets: Secrets,
+    session: Session<'_>,
+) -> Result<Reached<Document>> {
+    let store = match stores::open(&place.bucket, session).await? {
+        Reached::Here(store) => store,
+        Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+    };
+    let object = bucket::state(&store, &place.prefix, reference, project).await?;
+    let document = source::answer(object.answer, name, secrets).await?;
+    let document = document.ok_or_else(|| Fault::usage(format!("cannot read {name}")).cause("it is empty"))?;
+    Ok(Reached::Here(document))
 }
 
 /// A stack of the outputs in a document, which is decrypted first where OpenTofu encrypted it as a whole.

@@ -1,54 +1,67 @@
 //! Key services as this run reaches them: which address, with whose credentials.
 
-use api::{Base, Deadline};
-use cli::Console;
-use credentials::Credentials;
+use api::Base;
+use clouds::google::KMS;
 use fault::{Fault, Result};
 use secrecy::SecretString;
 use stack::pulumi::key::Key;
-use stack::pulumi::key_service::{Service, unwrap_by_aws, unwrap_by_google, unwrap_by_vault};
+use stack::pulumi::key_service::{
+    Service, unwrap_by_aws, unwrap_by_azure, unwrap_by_google, unwrap_by_vault, vault_cloud,
+};
 
-use crate::args::Args;
-use crate::aws;
+use crate::session::{Reached, Session};
+use crate::{aws, azure, google};
 
 /// Unwraps a stack's data key.
-pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, args: &Args, console: &Console) -> Result<Key> {
-    let environment = console.environment();
-    let deadline = Deadline::after(args.source.deadline);
-    let variable = |names: &[&str]| names.iter().find_map(|name| environment.get(name)).map(str::to_owned);
-    match service {
+pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Session<'_>) -> Result<Reached<Key>> {
+    let deadline = session.deadline;
+    let key = match service {
         Service::Aws { region, context } => {
-            let (key, found) = aws::key_and_region(None, deadline, console).await?;
-            let region = region.clone().unwrap_or(found);
-            let base = variable(&["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"]);
-            let base: Base = base.unwrap_or_else(|| format!("https://kms.{region}.amazonaws.com")).parse()?;
-            unwrap_by_aws(base, &region, context, encrypted_key, &key, deadline).await
+            let wanted = aws::Wanted { region: region.clone(), ..aws::Wanted::default() };
+            let caller = match aws::caller(wanted, session).await? {
+                Reached::Here(caller) => caller,
+                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+            };
+            let region = &caller.region;
+            let usual = || format!("https://kms.{region}.{}", clouds::aws::suffix(region));
+            let given = session.first(&["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"]);
+            let base: Base = given.map_or_else(usual, str::to_owned).parse()?;
+            unwrap_by_aws(base, region, context, encrypted_key, &caller.key, deadline).await?
         }
         Service::Google { name, additional } => {
-            let base = variable(&["CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS"]);
-            let base: Base = base.unwrap_or_else(|| "https://cloudkms.googleapis.com".to_owned()).parse()?;
-            let token = credential(&["GOOGLE_OAUTH_ACCESS_TOKEN"], deadline, console).await?;
-            unwrap_by_google(base, name, additional.as_deref(), encrypted_key, &token, deadline).await
+            let given = session.variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS");
+            let base: Base = given.unwrap_or("https://cloudkms.googleapis.com").parse()?;
+            let caller = google::caller(&google::Wanted::PULUMI, KMS, session).await?;
+            let unwrapped =
+                unwrap_by_google(base, name, additional.as_deref(), encrypted_key, &caller.token, deadline).await;
+            unwrapped.map_err(|fault| fault.cause(format!("asked as {}", caller.who)))?
+        }
+        Service::Azure { vault, key, algorithm } => {
+            let base: Base = format!("https://{vault}").parse()?;
+            let domain = vault_cloud(vault).unwrap_or_default().vaults();
+            let (token, who) = match azure::vault_token(&format!("https://{domain}"), session).await? {
+                Reached::Here(caller) => caller,
+                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+            };
+            let unwrapped = unwrap_by_azure(base, key, algorithm, encrypted_key, &token, deadline).await;
+            unwrapped.map_err(|fault| fault.cause(format!("asked as {who}")))?
         }
         Service::Vault { key, engine } => {
-            let base: Base = variable(&["VAULT_SERVER_URL", "VAULT_ADDR"])
+            let base: Base = session
+                .first(&["VAULT_SERVER_URL", "VAULT_ADDR"])
                 .ok_or_else(|| {
                     Fault::permission("the stack's secrets are encrypted with Vault, whose address is missing")
                         .help("set VAULT_ADDR")
                 })?
                 .parse()?;
-            let token = credential(&["VAULT_SERVER_TOKEN", "VAULT_TOKEN"], deadline, console).await?;
-            unwrap_by_vault(base, engine, key, encrypted_key, &token, deadline).await
+            let token = vault_credential(session).await?;
+            unwrap_by_vault(base, engine, key, encrypted_key, &token, deadline).await?
         }
-    }
+    };
+    Ok(Reached::Here(key))
 }
 
-/// The first of `names` that there is.
-async fn credential(names: &[&str], deadline: Deadline, console: &Console) -> Result<SecretString> {
-    let credentials = Credentials::new(console.environment(), deadline);
-    let mask = |values: &[String]| console.mask(values);
-    match credentials.find_all(names, &mask).await?.into_iter().next() {
-        Some(found) => Ok(found.value),
-        None => Err(credentials.missing(names.last().copied().unwrap_or_default())),
-    }
+async fn vault_credential(session: Session<'_>) -> Result<SecretString> {
+    let found = session.find(&["VAULT_SERVER_TOKEN", "VAULT_TOKEN"]).await?;
+    found.into_iter().next().map(|found| found.value).ok_or_else(|| session.missing("VAULT_TOKEN"))
 }

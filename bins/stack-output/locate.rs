@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cli::Console;
 use fault::{Fault, Result};
 use runner::Environment;
-use stack::pulumi::bucket;
+use stack::pulumi::address;
 use stack::pulumi::project::{Project, Reference};
 use stack::pulumi::store::Directory;
 use stack::terraform::local;
@@ -21,14 +21,14 @@ pub(crate) enum Place {
     Stdin,
     /// A file, whatever it holds.
     File(PathBuf),
-    /// A document at an address, `https://…` or `s3://bucket/key`, whatever it holds.
+    /// A document at an address, `https://…`, `s3://bucket/key`, …, whatever it holds.
     Url(String),
     /// A Pulumi store on a disk.
     Store { store: Directory, reference: Reference, project: Option<String> },
     /// Pulumi Cloud at an address.
     Cloud { url: String, reference: Reference, project: Option<String> },
     /// A Pulumi store in a bucket.
-    Bucket { place: bucket::Place, reference: Reference, project: Option<String> },
+    Bucket { place: address::Place, reference: Reference, project: Option<String> },
     /// A local Terraform state.
     Terraform { file: PathBuf, workspace: String },
     /// A Terraform backend elsewhere.
@@ -151,10 +151,12 @@ fn pulumi(source: &Source, environment: &Environment, directory: &Path, project:
         Some(("https" | "http", _)) => {
             Ok(Place::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }
-        Some(("s3", _)) => Ok(Place::Bucket { place: bucket::Place::of_url(url)?, reference: reference()?, project }),
+        _ if let Some(place) = address::Place::of_url(url) => {
+            Ok(Place::Bucket { place: place?, reference: reference()?, project })
+        }
         _ => {
             let fault = Fault::usage(format!("cannot read the Pulumi backend `{}`", scheme(url).escape_debug()))
-                .cause("file://, s3:// and https:// can be read; there is no `pulumi` on PATH to ask")
+                .cause("file://, s3://, gs://, azblob:// and https:// can be read; there is no `pulumi` on PATH to ask")
                 .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME");
             Ok(Place::Elsewhere { fault, stack, directory: directory.to_owned() })
         }

@@ -2,15 +2,20 @@
 
 mod args;
 mod aws;
+mod azure;
 mod backends;
 mod choose;
 mod cloud;
 mod decrypt;
 mod emit;
 mod gather;
+mod google;
 mod key_services;
 mod locate;
+mod object_backends;
 mod program;
+mod session;
+mod stores;
 
 use std::process::ExitCode;
 

@@ -115,8 +115,10 @@ fn an_s3_backend_is_read_by_workspace() {
     refused(step(&["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
     assert!(server.requests()[0].header("authorization").unwrap().contains("/eu-west-1/s3/aws4_request"));
     refused(initialised("s3", &config, &["ip"]), 77, &["AWS_ACCESS_KEY_ID is missing"]);
-    let config = json!({"bucket": "bucket", "key": "k", "assume_role": [{"role_arn": "arn"}]});
-    refused(alone(initialised("s3", &config, &["ip"])), 2, &["assume_role", "terraform output -json"]);
+    let config = json!({"bucket": "bucket", "key": "k", "assume_role": {"role_arn": "arn", "tags": {"a": "b"}}});
+    refused(alone(initialised("s3", &config, &["ip"])), 2, &["assume_role.tags", "terraform output -json"]);
+    let config = json!({"bucket": "bucket", "key": "k", "custom_ca_bundle": "ca.pem"});
+    refused(alone(initialised("s3", &config, &["ip"])), 2, &["custom_ca_bundle", "terraform output -json"]);
 }
 
 #[test]
@@ -138,8 +140,8 @@ fn a_pulumi_store_in_a_bucket_is_read() {
     refused(step("shop"), 2, &["which project's stack"]);
     server.fail("GET /bucket/*", Fault::status(503));
     refused(step("organization/shop/prod").args(["--deadline", "1"]), 75, &["GET http://127.0.0.1"]);
-    let other = Step::new("stack-output").args(["port", "-s", "prod", "--backend", "s3://bucket?role=arn"]);
-    refused(other, 2, &["its parameter `role`"]);
+    let other = Step::new("stack-output").args(["port", "-s", "prod", "--backend", "s3://bucket?role=me"]);
+    refused(other, 2, &["not a role's ARN"]);
 }
 
 /// HCP Terraform, as `terraform output` meets it.
@@ -240,18 +242,21 @@ fn pulumi_is_asked_where_its_backend_or_secrets_provider_is_beyond_us() {
         *) echo '{"ip":"10.0.0.1","pw":"[secret]"}' ;;
     esac"#;
     let backend = |arguments: &[&str]| {
-        let step = Step::new("stack-output").args(["--backend", "gs://bucket", "--stack", "organization/shop/prod"]);
+        let step =
+            Step::new("stack-output").args(["--backend", "postgres://bucket", "--stack", "organization/shop/prod"]);
         with_program(step.args(arguments), "pulumi", script)
     };
     assert_eq!(backend(&["ip"]).run().exits(0).stdout, "10.0.0.1\n");
     refused(backend(&["pw"]), 77, &["--show-secrets"]);
     let seen = backend(&["pw", "--show-secrets"]).secret("hunter2-of-pulumi").run().exits(0);
     assert_eq!(seen.stdout, "hunter2-of-pulumi\n");
-    let other = Step::new("stack-output").args(["--backend", "azblob://c", "-s", "prod", "ip"]);
-    refused(alone(other), 2, &["`azblob`", "`pulumi` on PATH"]);
+    let other = Step::new("stack-output")
+        .args(["-s", "prod", "ip"])
+        .workflow_secret("PULUMI_BACKEND_URL", "postgres://u:hunter2@h");
+    refused(alone(other.secret("hunter2")), 2, &["`postgres`", "`pulumi` on PATH"]);
 
     let state = std::fs::read_to_string(fixtures().join("file-v1/.pulumi/stacks/shop/kms.json")).unwrap();
-    let state = state.replace("awskms://alias/deploy", "azurekeyvault://v.vault.azure.net/keys/k");
+    let state = state.replace("awskms://alias/deploy", "otherkms://v/keys/k");
     let step = Step::new("stack-output").args(["pw", "--show-secrets", "-s", "organization/shop/kms"]);
     let step = step.file("store/.pulumi/stacks/shop/kms.json", state).args(["--backend", "file://./store"]);
     let seen = with_program(step, "pulumi", script).secret("hunter2-of-pulumi").run().exits(0);

@@ -109,6 +109,6 @@ fn vault_unwraps_the_key() {
 
 #[test]
 fn a_key_service_that_is_not_spoken_to_is_named() {
-    let document = state("azurekeyvault://v.vault.azure.net/keys/k", &wrapped());
-    refused(step("pw", document), 77, &["azurekeyvault", "pulumi stack output --json --show-secrets"]);
+    let document = state("otherkms://v/keys/k", &wrapped());
+    refused(step("pw", document), 77, &["otherkms", "pulumi stack output --json --show-secrets"]);
 }

@@ -1,4 +1,5 @@
 //! The address of a service: https, or plain http to this machine only, so that no token crosses a network in the clear.
+//! A cloud's metadata service, which has no certificate, may stand on the machine's own link.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +12,19 @@ use url::{Host, Url};
 pub struct Base(Url);
 
 impl Base {
-    /// Plain http, hence loopback.
+    /// The address of a metadata service: as any other, and plain http to a link-local address (RFC 3927), which no router
+    /// forwards.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for any other address.
+    pub fn nearby(text: &str) -> Result<Self, Fault> {
+        match Url::parse(text.trim()) {
+            Ok(url) if url.scheme() == "http" && is_link_local(&url) && url.username().is_empty() => Ok(Self(url)),
+            _ => text.parse(),
+        }
+    }
+
+    /// Plain http, hence loopback or nearby.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.0.scheme() == "http"
@@ -62,6 +75,16 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+fn is_link_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        // Where AWS's services stand for IPv6, and Google's name for its own.
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2],
+        Some(Host::Domain(name)) => name == "metadata.google.internal",
+        None => false,
+    }
+}
+
 /// The text up to where a secret could stand: user info or a query.
 fn shown(text: &str) -> &str {
     let end = text.find(['?', '#']).unwrap_or(text.len());
@@ -82,6 +105,20 @@ mod tests {
         for address in ["http://api.doppler.com", "http://10.0.0.1", "ftp://x", "api.doppler.com", ""] {
             assert!(address.parse::<Base>().is_err(), "{address}");
         }
+    }
+
+    #[test]
+    fn a_metadata_service_may_stand_on_the_machines_own_link_only() {
+        for address in
+            ["http://169.254.169.254", "http://[fd00:ec2::254]", "http://metadata.google.internal", "http://[::1]:9"]
+        {
+            assert!(Base::nearby(address).is_ok(), "{address}");
+        }
+        for address in ["http://169.253.0.1", "http://example.com", "http://u@169.254.169.254", "ftp://169.254.169.254"]
+        {
+            assert!(Base::nearby(address).is_err(), "{address}");
+        }
+        assert!("http://169.254.169.254".parse::<Base>().is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Client {
         if base.is_plain_http() {
             // Loopback: no proxy stands between us and ourselves, and reading 140 root certificates takes longer than the request.
             builder = builder.no_proxy().tls_certs_only([]);
-            if let Some(name) = base.domain() {
+            if let Some(name) = base.domain().filter(|name| name.ends_with("localhost")) {
                 // RFC 6761 §6.3: a `.localhost` name is this machine, which not every resolver knows.
                 builder = builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
             }

@@ -349,7 +349,9 @@ impl Request {
             Some(error) => (error.code, error.message),
             None => (None, describe(response)),
         };
-        let request_id = ["x-request-id", "cf-ray", "x-amz-request-id"].iter().find_map(|name| response.header(name));
+        let request_id = ["x-request-id", "cf-ray", "x-amz-request-id", "x-ms-request-id"]
+            .iter()
+            .find_map(|name| response.header(name));
         Refusal {
             status: response.status,
             code,

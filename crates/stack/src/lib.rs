@@ -10,7 +10,6 @@ mod packing;
 pub mod path;
 pub mod print;
 pub mod pulumi;
-pub mod s3;
 pub mod select;
 pub mod source;
 mod state;

@@ -1,4 +1,4 @@
-//! Key services that unwrap a stack's data key: AWS KMS, Google Cloud KMS, `HashiCorp` Vault. One call for any number of secrets.
+//! Key services that unwrap a stack's data key: AWS KMS, Google Cloud KMS, Azure Key Vault, `HashiCorp` Vault. One call for any number of secrets.
 //!
 //! Source: pulumi/pulumi `pkg/secrets/cloud/manager.go`, google/go-cloud `secrets/*`.
 
@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 use api::{Base, Client, Deadline, Error, Request, ServiceError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use clouds::aws::AccessKey;
+use clouds::aws::sign::{Signable, signed};
+use clouds::azure::Cloud;
 use fault::{Fault, Kind, Result};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::key::Key;
-use crate::s3::AccessKey;
-use crate::s3::sign::{self, Signable};
 
 /// The service that a provider's address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,15 @@ pub enum Service {
         /// `additional_authenticated_data`, base64.
         additional: Option<String>,
     },
+    /// `azurekeyvault://<vault host>/keys/<name>[/<version>]?algorithm=…`.
+    Azure {
+        /// The vault's host, one of Azure's own.
+        vault: String,
+        /// `keys/<name>/<version>`; without a version the newest.
+        key: String,
+        /// How the key wraps.
+        algorithm: String,
+    },
     /// `hashivault://<key>?engine=…`.
     Vault {
         /// The key's name.
@@ -45,7 +54,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// Reads a provider's address; `None` for a service we do not speak to.
+    /// Reads a provider's address; `None` for a service we do not speak to or do not trust.
     #[must_use]
     pub fn of_url(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
@@ -65,6 +74,15 @@ impl Service {
                 let additional = parameter("additional_authenticated_data");
                 is_name.then_some(Self::Google { name, additional })
             }
+            "azurekeyvault" => {
+                let key = url.path().trim_matches('/').to_owned();
+                let is_key =
+                    key.starts_with("keys/") && (2..=3).contains(&key.split('/').count()) && !key.contains("..");
+                // A state is not trusted with the token: only Azure's own vaults get one.
+                let is_vault = vault_cloud(host).is_some();
+                let algorithm = parameter("algorithm").unwrap_or_else(|| "RSA-OAEP-256".to_owned());
+                (is_key && is_vault).then(|| Self::Azure { vault: host.to_owned(), key, algorithm })
+            }
             "hashivault" => {
                 let key = format!("{host}{}", url.path().trim_end_matches('/'));
                 let engine = parameter("engine").unwrap_or_else(|| "transit".to_owned());
@@ -75,6 +93,14 @@ impl Service {
             _ => None,
         }
     }
+}
+
+/// The cloud in which a vault of that name stands.
+#[must_use]
+pub fn vault_cloud(host: &str) -> Option<Cloud> {
+    let is_in =
+        |cloud: &Cloud| host.strip_suffix(cloud.vaults()).is_some_and(|name| name.len() > 1 && name.ends_with('.'));
+    Cloud::ALL.into_iter().find(is_in)
 }
 
 /// Unwraps with AWS KMS at `base` (`https://kms.<region>.amazonaws.com`).
@@ -96,22 +122,11 @@ pub async fn unwrap_by_aws(
     let body = body.to_string().into_bytes();
     let host = base.to_string();
     let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host).to_owned();
-    let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let fixed = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "TrentService.Decrypt")];
-    let signable = Signable {
-        method: "POST",
-        host: &host,
-        path: "/",
-        headers: &fixed,
-        body: &body,
-        region,
-        service: "kms",
-        time: &time,
-    };
-    let mut request = Client::new("AWS KMS", base, deadline)?.errors(decode_aws).post("/").repeatable();
-    for (name, value) in sign::headers(&signable, key).iter().filter(|(name, _)| name != "content-type") {
-        request = request.header(name, value);
-    }
+    let signable =
+        Signable { method: "POST", host: &host, path: "/", headers: &fixed, body: &body, region, service: "kms" };
+    let request = Client::new("AWS KMS", base, deadline)?.errors(decode_aws).post("/").repeatable();
+    let request = signed(request, &signable, key);
     let answer: Plaintext = answer(request.body("application/x-amz-json-1.1", body), "AWS KMS").await?;
     data_key(&answer.plaintext, "AWS KMS")
 }
@@ -139,6 +154,38 @@ pub async fn unwrap_by_google(
     let request = client.post(&format!("/v1/{name}:decrypt")).json(&body).repeatable();
     let answer: Plaintext = answer(request, "Google Cloud KMS").await?;
     data_key(&answer.plaintext, "Google Cloud KMS")
+}
+
+/// Unwraps with an Azure Key Vault at `base` (`https://<name>.vault.azure.net`).
+///
+/// # Errors
+/// As [`unwrap_by_aws`].
+pub async fn unwrap_by_azure(
+    base: Base,
+    key: &str,
+    algorithm: &str,
+    encrypted_key: &str,
+    token: &SecretString,
+    deadline: Deadline,
+) -> Result<Key> {
+    let malformed = || Fault::usage("the stack's wrapped data key is malformed");
+    let bytes = STANDARD.decode(encrypted_key).map_err(|_invalid| malformed())?;
+    // Wrapped in base64 once more by all versions of Pulumi but a few of 2024 (pulumi/pulumi#15329).
+    let wrapped = URL_SAFE_NO_PAD.decode(&bytes).unwrap_or(bytes);
+    let client = Client::new("Azure Key Vault", base, deadline)?.bearer(token.clone()).errors(decode_azure);
+    let body = json!({ "alg": algorithm, "value": URL_SAFE_NO_PAD.encode(wrapped) });
+    let request = client.post(&format!("/{key}/decrypt")).query("api-version", "7.4").json(&body).repeatable();
+    let answer: Unwrapped = answer(request, "Azure Key Vault").await?;
+    // Exposed to become the key.
+    let bytes = URL_SAFE_NO_PAD.decode(answer.value.expose_secret().trim_end_matches('='));
+    let bytes =
+        bytes.map_err(|error| Fault::temporary("Azure Key Vault's answer is no base64").cause(error.to_string()))?;
+    Key::of_bytes(&bytes)
+}
+
+#[derive(Deserialize)]
+struct Unwrapped {
+    value: SecretString,
 }
 
 /// Unwraps with Vault at `base`.
@@ -200,6 +247,12 @@ fn decode_aws(body: &[u8]) -> Option<ServiceError> {
     Some(ServiceError { code: Some(body["__type"].as_str()?.to_owned()), message: message.to_owned() })
 }
 
+fn decode_azure(body: &[u8]) -> Option<ServiceError> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
+    Some(ServiceError { code: Some(text("code")?), message: text("message").unwrap_or_default() })
+}
+
 fn decode_vault(body: &[u8]) -> Option<ServiceError> {
     let body: Value = serde_json::from_slice(body).ok()?;
     Some(ServiceError { code: None, message: body["errors"].get(0)?.as_str()?.to_owned() })
@@ -225,6 +278,18 @@ mod tests {
         assert_eq!(google, Service::Google { name: name.to_owned(), additional: None });
         let vault = Service::of_url("hashivault://deploy").unwrap();
         assert_eq!(vault, Service::Vault { key: "deploy".to_owned(), engine: "transit".to_owned() });
-        assert_eq!(Service::of_url("azurekeyvault://v.vault.azure.net/keys/k"), None);
+        let azure = Service::of_url("azurekeyvault://v.vault.azure.net/keys/k/1?algorithm=RSA-OAEP").unwrap();
+        let (vault, key) = ("v.vault.azure.net".to_owned(), "keys/k/1".to_owned());
+        assert_eq!(azure, Service::Azure { vault, key, algorithm: "RSA-OAEP".to_owned() });
+    }
+
+    #[test]
+    fn a_state_cannot_send_a_token_to_another_vault_than_azures() {
+        for host in
+            ["vault.azure.net.example.com", "vault.azure.net", "xvault.azure.net", "127.0.0.1", ".vault.azure.net"]
+        {
+            assert_eq!(Service::of_url(&format!("azurekeyvault://{host}/keys/k")), None, "{host}");
+        }
+        assert_eq!(Service::of_url("azurekeyvault://v.vault.azure.net/secrets/k"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Pulumi: what its state holds and where it stands.
 
 pub mod account;
+pub mod address;
 pub mod bucket;
 pub mod cloud;
 pub mod key;

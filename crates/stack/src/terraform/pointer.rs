@@ -47,27 +47,41 @@ impl Backend {
     /// An attribute of a block: `endpoints`, `workspaces`. Blocks may stand in a list of one.
     #[must_use]
     pub fn nested(&self, block: &str, name: &str) -> Option<&str> {
-        let block = match self.config.as_ref()?.get(block)? {
-            Json::List(list) => list.first()?,
-            block => block,
-        };
-        block.text_of(name).filter(|text| !text.is_empty())
+        self.block(block)?.text_of(name).filter(|text| !text.is_empty())
+    }
+
+    /// Whether an attribute of a block is set, as [`Backend::is_set`].
+    #[must_use]
+    pub fn nested_is_set(&self, block: &str, name: &str) -> bool {
+        self.block(block).and_then(|block| block.get(name)).is_some_and(is_something)
+    }
+
+    fn block(&self, name: &str) -> Option<&Json> {
+        match self.config.as_ref()?.get(name)? {
+            Json::List(list) => list.first(),
+            block => Some(block),
+        }
     }
 
     /// Whether an attribute is set to anything but false or nothing.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
-        match self.config.as_ref().and_then(|config| config.get(name)) {
-            None | Some(Json::Null | Json::Bool(false)) => false,
-            Some(Json::Text(text)) => !text.is_empty(),
-            Some(Json::List(list)) => !list.is_empty(),
-            Some(_) => true,
-        }
+        self.config.as_ref().and_then(|config| config.get(name)).is_some_and(is_something)
     }
 
     /// The first of `names` that is set: what we cannot keep, where ignoring it would read something else.
     #[must_use]
     pub fn first_set<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
         names.iter().copied().find(|name| self.is_set(name))
+    }
+}
+
+fn is_something(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => false,
+        Json::Text(text) => !text.is_empty(),
+        Json::List(list) => !list.is_empty(),
+        Json::Map(map) => !map.is_empty(),
+        _ => true,
     }
 }

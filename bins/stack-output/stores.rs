@@ -1,0 +1,170 @@
+//! Buckets and containers that an address names, opened with what this run may read them with.
+
+use api::Base;
+use clouds::aws::s3;
+use clouds::google::storage::{self, Reader};
+use clouds::{Object, Store, azure as az, google as gc};
+use fault::{Fault, Result};
+use stack::pulumi::address::{Azure, Bucket, Google, S3};
+
+use crate::session::{Reached, Session};
+use crate::{aws, azure, google};
+
+/// Opens a bucket.
+pub(crate) async fn open(bucket: &Bucket, session: Session<'_>) -> Result<Reached<Store>> {
+    match bucket {
+        Bucket::S3(bucket) => of_aws(bucket, session).await,
+        Bucket::Google(bucket) => of_google(bucket, session).await.map(Reached::Here),
+        Bucket::Azure(container) => of_azure(container, session).await,
+    }
+}
+
+/// An object of a bucket whose name an address gives in full.
+pub(crate) async fn object(bucket: &Bucket, key: &str, session: Session<'_>) -> Result<Option<Object>> {
+    match open(bucket, session).await? {
+        Reached::Here(store) => store.get(key).await,
+        Reached::Beyond(fault) => Err(fault),
+    }
+}
+
+async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Reached<Store>> {
+    let role = bucket.role.clone().map(|arn| clouds::aws::sts::Role { arn, ..Default::default() });
+    let (region, profile) = (bucket.region.clone(), bucket.profile.clone());
+    let wanted = aws::Wanted { region, profile, role, ..aws::Wanted::default() };
+    let address = s3::Address {
+        bucket: bucket.name.clone(),
+        endpoint: bucket.endpoint.clone(),
+        network: bucket.network,
+        ..s3::Address::default()
+    };
+    if bucket.anonymous {
+        let region = aws::region_of(&wanted, session);
+        let address = with_variables(s3::Address { region, ..address }, session);
+        return Ok(Reached::Here(Store::S3(s3::Bucket::new(&address, None, session.deadline)?)));
+    }
+    s3_store(address, wanted, session).await
+}
+
+/// A bucket in S3 at `address`, whose gaps variables fill.
+pub(crate) async fn s3_store(
+    address: s3::Address,
+    wanted: aws::Wanted,
+    session: Session<'_>,
+) -> Result<Reached<Store>> {
+    let caller = match aws::caller(wanted, session).await? {
+        Reached::Here(caller) => caller,
+        Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+    };
+    let address = with_variables(s3::Address { region: caller.region, ..address }, session);
+    Ok(Reached::Here(Store::S3(s3::Bucket::new(&address, Some(caller.key), session.deadline)?)))
+}
+
+fn with_variables(mut address: s3::Address, session: Session<'_>) -> s3::Address {
+    let variable = || session.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]).map(str::to_owned);
+    address.endpoint = address.endpoint.or_else(variable);
+    address.network.dualstack |= session.says("AWS_USE_DUALSTACK_ENDPOINT");
+    address.network.fips |= session.says("AWS_USE_FIPS_ENDPOINT");
+    address
+}
+
+async fn of_google(bucket: &Google, session: Session<'_>) -> Result<Store> {
+    let (base, emulator) = google_base(None, session)?;
+    let reader = if bucket.anonymous || emulator == Emulator::Yes {
+        Reader::Anonymous
+    } else if let Some(universe) = bucket.universe.as_deref().filter(|universe| *universe != "googleapis.com") {
+        return Err(Fault::usage(format!(
+            "cannot read the bucket `{}` in the universe `{}`",
+            bucket.name,
+            universe.escape_debug()
+        ))
+        .cause("only googleapis.com is spoken to, since an address is not trusted with a token")
+        .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME"));
+    } else {
+        let caller = google::caller(&google::Wanted::PULUMI, gc::STORAGE, session).await?;
+        Reader::Token { token: caller.token, who: caller.who }
+    };
+    Ok(Store::Google(storage::Bucket::new(base, &bucket.name, reader, None, session.deadline)?))
+}
+
+/// Whether the service is one that knows nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emulator {
+    Yes,
+    No,
+}
+
+/// Where Cloud Storage is: at an endpoint that a backend gives, an emulator, or Google.
+pub(crate) fn google_base(endpoint: Option<&str>, session: Session<'_>) -> Result<(Base, Emulator)> {
+    if let Some(endpoint) = endpoint {
+        return Ok((origin(endpoint).parse()?, Emulator::No));
+    }
+    match session.variable("STORAGE_EMULATOR_HOST") {
+        Some(host) if host.contains("://") => Ok((origin(host).parse()?, Emulator::Yes)),
+        Some(host) => Ok((format!("http://{host}").parse()?, Emulator::Yes)),
+        None => Ok((storage::SERVICE.parse()?, Emulator::No)),
+    }
+}
+
+/// An address without its path: objects are read from the host alone, as Google's client for Go does.
+fn origin(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    url[start..].find('/').map_or(url, |at| &url[..start + at])
+}
+
+async fn of_azure(container: &Azure, session: Session<'_>) -> Result<Reached<Store>> {
+    let account = container.account.as_deref().or_else(|| session.variable("AZURE_STORAGE_ACCOUNT"));
+    let way = match azure::access(account, session).await? {
+        Reached::Here(way) => way,
+        Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+    };
+    let (base, account) = match (way.base, account) {
+        (Some(base), account) => (base, account.unwrap_or("of the connection string").to_owned()),
+        (None, Some(account)) => (azure_base(account, container, session)?, account.to_owned()),
+        (None, None) => {
+            return Err(Fault::usage("which storage account holds the container is not known")
+                .help("set AZURE_STORAGE_ACCOUNT, or write azblob://container?storage_account=NAME"));
+        }
+    };
+    let name = &container.name;
+    Ok(Reached::Here(Store::Azure(az::blob::Container::new(&base, &account, name, way.access, session.deadline)?)))
+}
+
+/// Where an account's blobs are, put together as Pulumi's library does.
+fn azure_base(account: &str, container: &Azure, session: Session<'_>) -> Result<String> {
+    let is_account = (3..=24).contains(&account.len())
+        && account.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if !is_account {
+        return Err(Fault::usage(format!("`{}` is not the name of a storage account", account.escape_debug())));
+    }
+    let domain = container.domain.as_deref().or_else(|| session.variable("AZURE_STORAGE_DOMAIN"));
+    let domain = domain.unwrap_or_else(|| az::Cloud::Public.blobs());
+    let protocol =
+        container.protocol.as_deref().or_else(|| session.variable("AZURE_STORAGE_PROTOCOL")).unwrap_or("https");
+    let is_cdn = container.cdn.unwrap_or_else(|| session.says("AZURE_STORAGE_IS_CDN"));
+    let is_local = domain.starts_with("127.0.0.1")
+        || domain.starts_with("localhost")
+        || container.emulator.unwrap_or_else(|| session.says("AZURE_STORAGE_IS_LOCAL_EMULATOR"));
+    check_domain(domain, container, session)?;
+    Ok(if is_local {
+        format!("{protocol}://{domain}/{account}")
+    } else if is_cdn {
+        format!("{protocol}://{domain}")
+    } else {
+        format!("{protocol}://{account}.{domain}")
+    })
+}
+
+/// An address, which may stand in a file of the repository, is not trusted with a signature or a token for another domain than
+/// Azure's own; variables are.
+fn check_domain(domain: &str, container: &Azure, session: Session<'_>) -> Result<()> {
+    let host = domain.split(':').next().unwrap_or_default();
+    let is_known = az::Cloud::ALL.iter().any(|cloud| host == cloud.blobs())
+        || matches!(host, "127.0.0.1" | "localhost")
+        || session.variable("AZURE_STORAGE_DOMAIN") == Some(domain)
+        || container.domain.is_none();
+    if is_known {
+        return Ok(());
+    }
+    Err(Fault::usage(format!("the domain `{}` of the azblob:// address is not one of Azure's", domain.escape_debug()))
+        .help("set AZURE_STORAGE_DOMAIN to it if it is yours"))
+}

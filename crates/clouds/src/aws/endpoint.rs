@@ -1,0 +1,84 @@
+//! Which of Amazon's hosts holds a bucket.
+//!
+//! Source: the S3 documentation, "Request routing" (dual-stack, FIPS and Transfer Acceleration endpoints).
+
+use fault::{Fault, Result};
+
+use super::s3::Address;
+
+/// The ways to a bucket that AWS offers besides the usual one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Over IPv6 as well.
+    pub dualstack: bool,
+    /// Through hosts whose cryptography is validated (FIPS 140).
+    pub fips: bool,
+    /// Through the nearest edge location.
+    pub accelerate: bool,
+}
+
+/// The domain under which a region's services stand.
+#[must_use]
+pub fn suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// The host for a bucket, and whether the bucket is the first part of the path instead of the host.
+pub(super) fn host(address: &Address) -> Result<(String, Style)> {
+    let Address { bucket, region, network, .. } = address;
+    let domain = suffix(region);
+    let dual = if network.dualstack { ".dualstack" } else { "" };
+    // A dot in the name is no part of the certificate's.
+    let is_host = !bucket.contains('.');
+    if network.accelerate {
+        let refused = match (network.fips, is_host) {
+            (true, _) => Some("there is no accelerated FIPS endpoint"),
+            (false, false) => Some("a bucket with a dot in its name cannot be accelerated"),
+            (false, true) => None,
+        };
+        return match refused {
+            Some(why) => Err(Fault::usage(format!("cannot reach the bucket `{bucket}` accelerated")).cause(why)),
+            None => Ok((format!("{bucket}.s3-accelerate{dual}.{domain}"), Style::Host)),
+        };
+    }
+    let service = if network.fips { "s3-fips" } else { "s3" };
+    let host = format!("{service}{dual}.{region}.{domain}");
+    Ok(if is_host { (format!("{bucket}.{host}"), Style::Host) } else { (host, Style::Path) })
+}
+
+/// Where a bucket's name stands in a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Host,
+    Path,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Network, Style, host};
+    use crate::aws::s3::Address;
+
+    fn at(bucket: &str, region: &str, [dualstack, fips, accelerate]: [bool; 3]) -> Address {
+        let network = Network { dualstack, fips, accelerate };
+        Address { bucket: bucket.to_owned(), region: region.to_owned(), network, ..Address::default() }
+    }
+
+    #[test]
+    fn a_bucket_has_the_hosts_of_the_documentation() {
+        for (address, expected) in [
+            (at("b", "eu-west-1", [false; 3]), "b.s3.eu-west-1.amazonaws.com"),
+            (at("b", "eu-west-1", [true, false, false]), "b.s3.dualstack.eu-west-1.amazonaws.com"),
+            (at("b", "us-gov-west-1", [false, true, false]), "b.s3-fips.us-gov-west-1.amazonaws.com"),
+            (at("b", "us-east-1", [true, true, false]), "b.s3-fips.dualstack.us-east-1.amazonaws.com"),
+            (at("b", "us-east-1", [false, false, true]), "b.s3-accelerate.amazonaws.com"),
+            (at("b", "us-east-1", [true, false, true]), "b.s3-accelerate.dualstack.amazonaws.com"),
+            (at("b", "cn-north-1", [false; 3]), "b.s3.cn-north-1.amazonaws.com.cn"),
+        ] {
+            assert_eq!(host(&address).unwrap(), (expected.to_owned(), Style::Host));
+        }
+        let dotted = host(&at("a.b", "eu-west-1", [false; 3])).unwrap();
+        assert_eq!(dotted, ("s3.eu-west-1.amazonaws.com".to_owned(), Style::Path));
+        assert!(host(&at("a.b", "us-east-1", [false, false, true])).is_err());
+        assert!(host(&at("b", "us-east-1", [false, true, true])).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! Amazon Web Services: access keys, where they come from, and requests that are signed with them.
+
+mod endpoint;
+pub mod metadata;
+pub mod profile;
+pub mod s3;
+pub mod sign;
+pub mod sts;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::text::exposed;
+pub use endpoint::{Network, suffix};
+
+/// An access key.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The key's name, which is no secret.
+    pub id: String,
+    /// The secret.
+    pub secret: SecretString,
+    /// The session's token, for temporary keys.
+    pub session: Option<SecretString>,
+}
+
+impl AccessKey {
+    /// What must be masked of it.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        [Some(&self.secret), self.session.as_ref()].into_iter().flatten().map(exposed).collect()
+    }
+}
+
+/// An access key as the metadata services of AWS write it.
+#[derive(Deserialize)]
+struct Issued {
+    #[serde(rename = "AccessKeyId")]
+    id: String,
+    #[serde(rename = "SecretAccessKey")]
+    secret: SecretString,
+    #[serde(rename = "Token")]
+    session: SecretString,
+}
+
+impl From<Issued> for AccessKey {
+    fn from(issued: Issued) -> Self {
+        Self { id: issued.id, secret: issued.secret, session: Some(issued.session) }
+    }
+}

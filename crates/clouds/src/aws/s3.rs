@@ -1,0 +1,140 @@
+//! Objects in S3 and what speaks its protocol: signed reads, nothing else.
+
+use api::{Base, Client, Deadline, Error};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fault::{Fault, Kind, Result};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::AccessKey;
+use super::endpoint::{self, Network, Style};
+use super::sign::{Signable, signed};
+use crate::store::{Object, no_container};
+use crate::text::{encoded, xml_error};
+
+/// Where a bucket is and how it is spoken to.
+#[derive(Clone, Debug, Default)]
+pub struct Address {
+    /// The bucket.
+    pub bucket: String,
+    /// AWS's region.
+    pub region: String,
+    /// Another service than AWS, whose buckets are the first part of the path.
+    pub endpoint: Option<String>,
+    /// Which of AWS's hosts is asked, without an endpoint.
+    pub network: Network,
+    /// The key that the customer keeps (SSE-C), base64 of 32 bytes.
+    pub customer_key: Option<SecretString>,
+}
+
+/// One bucket.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    host: String,
+    name: String,
+    /// What stands before a key in a path: empty, or `/bucket`.
+    root: String,
+    region: String,
+    key: Option<AccessKey>,
+    /// Headers that open an object which the customer's own key encrypts.
+    encryption: Vec<(&'static str, SecretString)>,
+}
+
+impl Bucket {
+    /// The bucket at `address`, read with `key`, or by anybody without one.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for an address that is none, or an encryption key that is none.
+    pub fn new(address: &Address, key: Option<AccessKey>, deadline: Deadline) -> Result<Self> {
+        let is_name = (3..=63).contains(&address.bucket.len())
+            && address.bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if !is_name {
+            return Err(Fault::usage(format!("`{}` is not the name of a bucket", address.bucket.escape_debug())));
+        }
+        let (endpoint, style) = match &address.endpoint {
+            Some(endpoint) if endpoint.contains("://") => (endpoint.clone(), Style::Path),
+            Some(host) => (format!("https://{host}"), Style::Path),
+            None => endpoint::host(address).map(|(host, style)| (format!("https://{host}"), style))?,
+        };
+        let root = if style == Style::Path { format!("/{}", address.bucket) } else { String::new() };
+        let base: Base = endpoint.parse()?;
+        let text = base.to_string();
+        let authority = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+        let (host, path) = authority.split_once('/').unwrap_or((authority, ""));
+        let root = if path.is_empty() { root } else { format!("/{path}{root}") };
+        let origin: Base = text.strip_suffix(&format!("/{path}")).unwrap_or(&text).parse()?;
+        let client = Client::new("S3", origin, deadline)?.errors(xml_error);
+        let encryption = address.customer_key.as_ref().map(encryption).transpose()?.unwrap_or_default();
+        let (host, name, region) = (host.to_owned(), address.bucket.clone(), address.region.clone());
+        Ok(Self { client, host, name, root, region, key, encryption })
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Object>> {
+        let path = format!("{}/{}", self.root, encoded(key.trim_start_matches('/')));
+        // Exposed to be sent: S3 decrypts with it and forgets it.
+        let headers: Vec<_> = self.encryption.iter().map(|(name, value)| (*name, value.expose_secret())).collect();
+        let request = self.client.get(&path);
+        let request = match &self.key {
+            None => headers.iter().fold(request, |request, (name, value)| request.header(name, value)),
+            Some(key) => {
+                let (host, region) = (self.host.as_str(), self.region.as_str());
+                let signable =
+                    Signable { method: "GET", host, path: &path, headers: &headers, body: b"", region, service: "s3" };
+                signed(request, &signable, key)
+            }
+        };
+        match request.open().await {
+            Ok(answer) => Ok(Some(Object::of(answer))),
+            Err(Error::Refused(refusal)) if refusal.status == 404 => match refusal.code.as_deref() {
+                Some("NoSuchBucket") => Err(no_container(&format!("bucket `{}`", self.name), Error::Refused(refusal))),
+                _ => Ok(None),
+            },
+            Err(error) => Err(self.advised(error)),
+        }
+    }
+
+    fn advised(&self, error: Error) -> Fault {
+        let code = match &error {
+            Error::Refused(refusal) => refusal.code.clone().unwrap_or_default(),
+            Error::Fault(_) => String::new(),
+        };
+        let fault = Fault::from(error);
+        match (code.as_str(), fault.kind) {
+            ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) => {
+                Fault { kind: Kind::Usage, ..fault }.help("set AWS_REGION, or the backend's region, to the bucket's")
+            }
+            ("ExpiredToken" | "InvalidToken", _) => {
+                Fault { kind: Kind::Permission, ..fault }.help("renew the temporary AWS credentials")
+            }
+            ("InvalidRequest" | "InvalidArgument", Kind::No) => Fault { kind: Kind::Permission, ..fault }
+                .help("if the object is encrypted with a key of your own, set AWS_SSE_CUSTOMER_KEY to it"),
+            (_, Kind::Permission) => {
+                let fault = fault.context(format!("cannot read the bucket `{}`", self.name));
+                match &self.key {
+                    Some(key) => fault.help(format!(
+                        "let the access key {} read the object and list the bucket, or set AWS_ACCESS_KEY_ID to another",
+                        key.id
+                    )),
+                    None => fault.help("leave out `anonymous`, or let everybody read the bucket"),
+                }
+            }
+            _ => fault,
+        }
+    }
+}
+
+/// The three headers of SSE-C. MD5 is what S3 asks for to notice a mangled key.
+fn encryption(key: &SecretString) -> Result<Vec<(&'static str, SecretString)>> {
+    // Exposed to be sent.
+    let text = key.expose_secret().trim();
+    let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == 32).ok_or_else(|| {
+        Fault::permission("the customer's encryption key of the bucket is malformed")
+            .help("set AWS_SSE_CUSTOMER_KEY, or sse_customer_key, to the base64 of its 32 bytes")
+    })?;
+    Ok(vec![
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256".into()),
+        ("x-amz-server-side-encryption-customer-key", text.into()),
+        ("x-amz-server-side-encryption-customer-key-md5", STANDARD.encode(md5::compute(bytes).0).into()),
+    ])
+}

@@ -1,0 +1,237 @@
+//! The address of a store in a bucket: `s3://bucket/prefix?region=…`, `gs://bucket/prefix`, `azblob://container/prefix`.
+//!
+//! Source: google/go-cloud `aws/aws.go`, `blob/{blob,s3blob,gcsblob,azureblob}`, pulumi/pulumi `pkg/backend/diy/backend.go`.
+
+use clouds::aws::Network;
+use fault::{Fault, Result};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// What an address says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which bucket, and how it is reached.
+    pub bucket: Bucket,
+    /// What stands before `.pulumi`, with a slash at its end, or nothing.
+    pub prefix: String,
+}
+
+/// A bucket of one of the clouds, as far as its address describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    /// `s3://`.
+    S3(S3),
+    /// `gs://`.
+    Google(Google),
+    /// `azblob://`.
+    Azure(Azure),
+}
+
+/// A bucket in S3.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct S3 {
+    /// Its name.
+    pub name: String,
+    /// AWS's region.
+    pub region: Option<String>,
+    /// Another service than AWS.
+    pub endpoint: Option<String>,
+    /// Which of AWS's hosts is asked.
+    pub network: Network,
+    /// AWS's profile.
+    pub profile: Option<String>,
+    /// A role to assume.
+    pub role: Option<String>,
+    /// Without an access key.
+    pub anonymous: bool,
+}
+
+/// A bucket in Google Cloud Storage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Google {
+    /// Its name.
+    pub name: String,
+    /// Without an account.
+    pub anonymous: bool,
+    /// Another universe than googleapis.com.
+    pub universe: Option<String>,
+}
+
+/// A container in Azure Blob Storage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Azure {
+    /// Its name.
+    pub name: String,
+    /// The storage account.
+    pub account: Option<String>,
+    /// Another domain than blob.core.windows.net.
+    pub domain: Option<String>,
+    /// `https`, or `http` to an emulator.
+    pub protocol: Option<String>,
+    /// The domain is the account's own, of a content delivery network.
+    pub cdn: Option<bool>,
+    /// The account is the first part of the path.
+    pub emulator: Option<bool>,
+}
+
+impl Place {
+    /// Reads an address as Pulumi does; `None` for another scheme.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for what is no such address, or a parameter that nobody knows.
+    #[must_use]
+    pub fn of_url(text: &str) -> Option<Result<Self>> {
+        let (scheme, _) = text.split_once("://")?;
+        let read = match scheme {
+            "s3" => s3,
+            "gs" => google,
+            "azblob" => azure,
+            _ => return None,
+        };
+        let about = |fault: Fault| fault.context(format!("cannot read the {scheme}:// address"));
+        Some(Self::read(text, read).map_err(about))
+    }
+
+    fn read(text: &str, read: impl Fn(&str, &[(String, String)]) -> Result<Bucket>) -> Result<Self> {
+        let url = Url::parse(text).map_err(|error| Fault::usage(error.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Fault::usage("it holds a user name"));
+        }
+        let (mut before, mut parameters) = (String::new(), Vec::new());
+        for (name, value) in url.query_pairs() {
+            match name.as_ref() {
+                // The library's own, for every scheme.
+                "prefix" => before = value.into_owned(),
+                _ => parameters.push((name.into_owned(), value.into_owned())),
+            }
+        }
+        let path = percent_decode_str(url.path().trim_matches('/')).decode_utf8_lossy().into_owned();
+        let prefix = if path.is_empty() { before } else { format!("{before}{path}/") };
+        Ok(Self { bucket: read(url.host_str().unwrap_or_default(), &parameters)?, prefix })
+    }
+}
+
+fn s3(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
+    let mut bucket = S3 { name: name.to_owned(), ..S3::default() };
+    let mut is_plain = false;
+    for (name, value) in parameters {
+        match name.as_str() {
+            "region" => bucket.region = Some(value.clone()),
+            "endpoint" => bucket.endpoint = Some(value.clone()),
+            "profile" => bucket.profile = Some(value.clone()),
+            "role" if value.starts_with("arn:") => bucket.role = Some(value.clone()),
+            "role" => return Err(Fault::usage(format!("`{}` is not a role's ARN", value.escape_debug()))),
+            "anonymous" => bucket.anonymous = truth(name, value)?,
+            "dualstack" => bucket.network.dualstack = truth(name, value)?,
+            "fips" => bucket.network.fips = truth(name, value)?,
+            "accelerate" => bucket.network.accelerate = truth(name, value)?,
+            "disableSSL" | "disable_https" => is_plain = truth(name, value)?,
+            // How the bucket is addressed: with an endpoint of its own it is always the first part of the path here. The rest says
+            // how to write, or how often.
+            "s3ForcePathStyle"
+            | "use_path_style"
+            | "hostname_immutable"
+            | "awssdk"
+            | "rate_limiter_capacity"
+            | "request_checksum_calculation"
+            | "response_checksum_validation"
+            | "ssetype"
+            | "kmskeyid" => {}
+            other => return Err(unknown(other)),
+        }
+    }
+    if let Some(endpoint) = &mut bucket.endpoint
+        && !endpoint.contains("://")
+    {
+        *endpoint = format!("{}://{endpoint}", if is_plain { "http" } else { "https" });
+    }
+    Ok(Bucket::S3(bucket))
+}
+
+fn google(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
+    let mut bucket = Google { name: name.to_owned(), ..Google::default() };
+    for (name, value) in parameters {
+        match name.as_str() {
+            "anonymous" => bucket.anonymous |= truth(name, value)?,
+            "access_id" => bucket.anonymous |= value == "-",
+            "universe_domain" => bucket.universe = Some(value.clone()),
+            // For signed addresses, of which none is made.
+            "private_key_path" => {}
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Bucket::Google(bucket))
+}
+
+fn azure(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
+    let mut container = Azure { name: name.to_owned(), ..Azure::default() };
+    for (name, value) in parameters {
+        match name.as_str() {
+            "storage_account" => container.account = Some(value.clone()),
+            "domain" => container.domain = Some(value.clone()),
+            "protocol" => container.protocol = Some(value.clone()),
+            "cdn" => container.cdn = Some(truth(name, value)?),
+            "localemu" => container.emulator = Some(truth(name, value)?),
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Bucket::Azure(container))
+}
+
+fn unknown(parameter: &str) -> Fault {
+    Fault::usage(format!("its parameter `{}` is not known", parameter.escape_debug()))
+}
+
+/// As Go reads it.
+fn truth(name: &str, value: &str) -> Result<bool> {
+    match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        other => Err(Fault::usage(format!("its parameter `{name}` is `{}`, not true or false", other.escape_debug()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Azure, Bucket, Google, Place, S3};
+
+    fn place(url: &str) -> Place {
+        Place::of_url(url).unwrap().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_a_bucket_a_prefix_and_parameters() {
+        let read = place("s3://state/team/a%20b?region=eu-west-1&endpoint=127.0.0.1:9000&disableSSL=true&fips=1");
+        let Bucket::S3(S3 { name, endpoint, network, .. }) = read.bucket else { panic!() };
+        assert_eq!((name.as_str(), read.prefix.as_str()), ("state", "team/a b/"));
+        assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+        assert!(network.fips && !network.dualstack);
+        assert_eq!(place("s3://state").prefix, "");
+        assert_eq!(place("gs://state/a?prefix=b/").prefix, "b/a/");
+        let expected = Google { name: "state".to_owned(), anonymous: true, universe: None };
+        assert_eq!(place("gs://state?access_id=-").bucket, Bucket::Google(expected));
+        let (name, account) = ("state".to_owned(), Some("acme".to_owned()));
+        let expected = Azure { name, account, emulator: Some(true), ..Azure::default() };
+        assert_eq!(place("azblob://state?storage_account=acme&localemu=true").bucket, Bucket::Azure(expected));
+        assert!(Place::of_url("ftp://state").is_none());
+    }
+
+    #[test]
+    fn what_is_no_such_address_is_refused() {
+        for url in [
+            "s3://state?role=admin",
+            "s3://state?fips=maybe",
+            "s3://state?key=one",
+            "s3://user:password@state",
+            "gs://state?domain=x",
+            "azblob://state?region=x",
+            "azblob://state?cdn=2",
+        ] {
+            let fault = Place::of_url(url).unwrap().unwrap_err();
+            assert!(
+                fault.message.contains("cannot read the") && !format!("{fault:?}").contains("password"),
+                "{fault:?}"
+            );
+        }
+    }
+}
