@@ -9,7 +9,7 @@ use pages::{Code, Environment, Project};
 use crate::build;
 use crate::configure::Site;
 use crate::outcome::{Trouble, trouble};
-use crate::prepare::Kit;
+use crate::prepare::{Kit, links};
 
 /// `wrangler pages functions build` found no function in the folder.
 const NO_ROUTES: i32 = 156;
@@ -19,7 +19,8 @@ pub(crate) async fn of(kit: &Kit<'_>, site: &Site, project: Option<&Project>) ->
     let production = project.and_then(|project| project.production_branch.as_deref());
     let production = production.unwrap_or(&kit.args.target.production_branch);
     let environment = if production == kit.origin.branch { Environment::Production } else { Environment::Preview };
-    let prebuilt = pages::prebuilt(&site.output, site.config.as_ref(), environment).map_err(invalid)?;
+    let links = links(kit.args, site);
+    let prebuilt = pages::prebuilt(&site.output, links, site.config.as_ref(), environment).map_err(invalid)?;
     // As in wrangler, a prebuilt worker wins.
     if prebuilt.is_some() || !site.path.join("functions").is_dir() {
         return Ok(prebuilt);

@@ -82,9 +82,12 @@ pub(crate) fn select(sites: Vec<Folder>, selection: &Selection, named: Option<&[
     for name in selection.only.iter().chain(&selection.except).chain(named.unwrap_or_default()) {
         if !sites.iter().any(|site| site.name == *name) {
             let known: Vec<&str> = sites.iter().map(|site| site.name.as_str()).collect();
-            return Err(
-                Fault::usage(format!("there is no site `{name}`")).cause(format!("there are {}", known.join(", ")))
-            );
+            let fault =
+                Fault::usage(format!("there is no site `{name}`")).cause(format!("the sites are {}", known.join(", ")));
+            return Err(match fault::nearest(name, known) {
+                Some(near) => fault.help(format!("did you mean `{near}`?")),
+                None => fault,
+            });
         }
     }
     let wanted = |site: &Folder| {

@@ -155,19 +155,23 @@ async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules),
         kit.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
     }
     let turn = kit.hashing.acquire().await;
-    let (site, links_anywhere) = (site.clone(), kit.args.building.follow_outside);
-    let read = tokio::task::spawn_blocking(move || read(&site, links_anywhere)).await;
+    let (site, args) = (site.clone(), kit.args.clone());
+    let read = tokio::task::spawn_blocking(move || read(&site, links(&args, &site))).await;
     drop(turn);
     read.unwrap_or_else(|error| Err(Fault::temporary("reading the site was cut off").cause(error.to_string())))
         .map_err(trouble("invalid_site"))
 }
 
-fn read(site: &Site, links_anywhere: bool) -> fault::Result<(Manifest, Rules)> {
+/// Where the links in a site may lead.
+pub(crate) fn links<'a>(args: &Args, site: &'a Site) -> Links<'a> {
+    if args.building.follow_outside { Links::Anywhere } else { Links::Inside(&site.path) }
+}
+
+fn read(site: &Site, links: Links<'_>) -> fault::Result<(Manifest, Rules)> {
     if !site.output.is_dir() {
         return Err(Fault::no(format!("site `{}` has no output: `{}` is not there", site.name, site.output.display()))
             .help("build it first, or name the folder that its build writes with --output or pages_build_output_dir"));
     }
-    let links = if links_anywhere { Links::Anywhere } else { Links::Inside(&site.path) };
     let files = walk(&site.output, links)?;
     if files.is_empty() {
         return Err(Fault::no(format!("the output of site `{}` is empty", site.name))

@@ -273,12 +273,3 @@ fn a_login_page_instead_of_the_api_exits_75() {
     let seen = honest::run(&cloudflare, step(&cloudflare).args(["--timeout", "3"])).exits(75);
     assert!(seen.messages("error")[0].contains("login page"), "{:?}", seen.annotations);
 }
-
-#[test]
-fn more_files_than_the_token_allows_are_named_before_any_upload() {
-    let cloudflare = Cloudflare::start();
-    cloudflare.upload_tokens_will(Duration::from_mins(5), 1);
-    let seen = honest::run(&cloudflare, step(&cloudflare).file("sites/docs/dist/second.html", "2")).exits(1);
-    assert!(seen.messages("error")[0].contains("has 2 files, and Pages takes 1"), "{:?}", seen.annotations);
-    assert_eq!(posts(&cloudflare, "*/assets/check-missing"), 1, "the other site's");
-}

@@ -15,6 +15,9 @@ pub const FILE_LIMIT: u64 = 25 * 1024 * 1024;
 /// Names that are not assets when they stand at the root.
 const AT_ROOT: [&str; 6] = ["_worker.js", "_redirects", "_headers", "_routes.json", "functions", ".wrangler"];
 
+/// Those of them that go into the deployment's form.
+const READ_BY_NAME: [&str; 4] = ["_worker.js", "_redirects", "_headers", "_routes.json"];
+
 /// Names that are not assets anywhere, but for what lies below a dot folder.
 const ANYWHERE: [&str; 3] = [".DS_Store", "node_modules", ".git"];
 
@@ -98,6 +101,9 @@ impl Walk<'_> {
             // Before the ignore list: wrangler stops at a broken link even where it would not upload it.
             let about = resolve(&source, kind)?;
             if self.ignored == Ignored::AsAssets && is_ignored(prefix, &name, below) {
+                if prefix.is_empty() && READ_BY_NAME.contains(&name.as_str()) {
+                    self.check_read_by_name(&source, &name, kind, &about)?;
+                }
                 continue;
             }
             if kind.is_symlink() {
@@ -128,6 +134,17 @@ impl Walk<'_> {
             return Ok(());
         }
         self.folder(folder, &format!("{path}/"), below)
+    }
+
+    /// What is no asset and is sent all the same may not lead outside either, and must be something that can be read to its end.
+    fn check_read_by_name(&self, source: &Path, name: &str, kind: FileType, about: &Metadata) -> Result<()> {
+        if kind.is_symlink() {
+            self.check_target(source)?;
+        }
+        if about.is_file() || (about.is_dir() && name == "_worker.js") {
+            return Ok(());
+        }
+        Err(Fault::no(format!("`{}` is not a file", source.display())).help("remove it from the site's output"))
     }
 
     fn check_target(&self, source: &Path) -> Result<()> {

@@ -56,12 +56,18 @@ pub enum Environment {
 /// The prebuilt code in the output folder `root`, if there is any.
 ///
 /// # Errors
-/// [`fault::Kind::No`]: a file cannot be read, the folder has no `index.js`, or `_routes.json` is not valid.
+/// [`fault::Kind::No`]: a file cannot be read, a link leads where `links` does not let it, the folder has no `index.js`, or
+/// `_routes.json` is not valid.
 /// [`fault::Kind::Usage`]: the configuration has bindings that are not known here.
-pub fn prebuilt(root: &Path, config: Option<&Config>, environment: Environment) -> Result<Option<Code>> {
+pub fn prebuilt(
+    root: &Path,
+    links: Links<'_>,
+    config: Option<&Config>,
+    environment: Environment,
+) -> Result<Option<Code>> {
     let worker = root.join(WORKER);
     let modules = match fs::metadata(&worker) {
-        Ok(about) if about.is_dir() => modules(&worker)?,
+        Ok(about) if about.is_dir() => modules(&worker, links)?,
         Ok(_) => vec![Module { name: WORKER.to_owned(), content_type: SCRIPT, content: read(&worker)? }],
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(&worker, &error)),
@@ -98,8 +104,8 @@ struct Module {
 }
 
 /// `index.js` first, then every other module; files of no module's type are left out, as in wrangler.
-fn modules(folder: &Path) -> Result<Vec<Module>> {
-    let mut files: Vec<File> = walk_all(folder, Links::Anywhere)?;
+fn modules(folder: &Path, links: Links<'_>) -> Result<Vec<Module>> {
+    let mut files: Vec<File> = walk_all(folder, links)?;
     let main = files.iter().position(|file| file.path == "index.js").ok_or_else(|| {
         Fault::no(format!("`{}` has no index.js", folder.display())).help("look why the build does not write it")
     })?;
@@ -283,6 +289,7 @@ mod tests {
 
     use super::{Environment, check_routes, metadata, prebuilt, with_configuration};
     use crate::config::Config;
+    use crate::tree::Links;
 
     fn config(all: Value) -> Config {
         Config { path: PathBuf::from("wrangler.toml"), name: None, output: "dist".to_owned(), hash: String::new(), all }
@@ -318,9 +325,14 @@ mod tests {
     #[test]
     fn a_folder_without_index_js_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(prebuilt(root.path(), None, Environment::Preview).unwrap(), None);
+        assert_eq!(prebuilt(root.path(), Links::Anywhere, None, Environment::Preview).unwrap(), None);
         fs::create_dir(root.path().join("_worker.js")).unwrap();
-        assert!(prebuilt(root.path(), None, Environment::Preview).unwrap_err().message.contains("index.js"));
+        assert!(
+            prebuilt(root.path(), Links::Anywhere, None, Environment::Preview)
+                .unwrap_err()
+                .message
+                .contains("index.js")
+        );
     }
 
     #[test]
