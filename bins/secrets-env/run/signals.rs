@@ -57,6 +57,10 @@ impl Signals {
 /// Passes `kind` on. A target that is gone needs no signal.
 pub(super) fn pass_on(kind: Signal, target: Target) {
     let _ = match target {
+        // What has stopped has to wake to hear it, as the system does when a terminal hangs up.
+        Target::Group(leader) if kind == Signal::HUP || kind == Signal::TERM => {
+            kill_process_group(leader, kind).and_then(|()| kill_process_group(leader, Signal::CONT))
+        }
         Target::Group(leader) => kill_process_group(leader, kind),
         Target::Companion(_) if kind == Signal::INT || kind == Signal::QUIT => Ok(()),
         // Its terminal tells its session of another size.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read};
-use rustix::process::{Signal, getpgrp, kill_current_process_group};
+use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{
@@ -135,13 +135,24 @@ fn is_foreground() -> bool {
     tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-/// Writes what is typed to `master` until our terminal is gone. Reading in the background would stop us.
-fn pass_on(mut master: File) {
+/// Writes what is typed to `master` until our terminal is gone, which then is the end of the command's too.
+fn pass_on(master: File) {
+    connect(master);
+    // Our own loop hears it, as it hears a hangup that the system sends; the system sends none to a job in the background.
+    let _ = kill_process(getpid(), Signal::HUP);
+}
+
+/// Reading in the background would stop us, so there is a look first.
+fn connect(mut master: File) {
     let keyboard = stdin();
     let mut typed = [0; 4096];
     loop {
+        let mut streams = [PollFd::new(&keyboard, PollFlags::IN)];
         // An error is not for here: reading will meet it again.
-        let _ = poll(&mut [PollFd::new(&keyboard, PollFlags::IN)], None);
+        let _ = poll(&mut streams, None);
+        if streams[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return;
+        }
         if !is_foreground() {
             thread::sleep(BACKGROUND);
             continue;
