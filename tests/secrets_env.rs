@@ -1,6 +1,7 @@
 //! `secrets-env`, as a workflow's step, a recipe and a pipe run it.
 
 mod input;
+mod memory;
 mod outage;
 mod running;
 mod session;

@@ -147,31 +147,6 @@ fn an_answer_that_stalls_or_breaks_off_is_75_within_the_deadline() {
 }
 
 #[test]
-fn twenty_steps_of_a_job_read_the_values_twice_and_ask_for_changes_otherwise() {
-    let doppler = doppler();
-    let temp = tempfile::tempdir().unwrap();
-    let run = || {
-        let step = step(&doppler, &["--", "sh", "-c", "echo $API_KEY $REGION"]).env("RUNNER_TEMP", temp.path());
-        assert_eq!(step.run().exits(0).stdout, "*** eu-central-1\n");
-    };
-    for _ in 0..20 {
-        run();
-    }
-    let requests = doppler.requests();
-    let conditional = requests.iter().filter(|request| request.header("if-none-match").is_some()).count();
-    assert_eq!((requests.len(), conditional), (20, 18));
-    // What lies there says nothing without the token.
-    for file in std::fs::read_dir(temp.path().join("secrets-env")).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(emulators::leaks(&bytes, API_KEY).is_none());
-    }
-    doppler.set("dev", "API_KEY", "changed-k3y-4711-0815");
-    run();
-    let step = step(&doppler, &["--only", "API_KEY", "--format", "raw"]).env("RUNNER_TEMP", temp.path());
-    assert_eq!(step.may_print_secrets().run().exits(0).stdout, "changed-k3y-4711-0815");
-}
-
-#[test]
 fn many_jobs_at_once_share_a_limit_and_all_succeed() {
     let doppler = doppler();
     doppler.limit_secret_reads(6, Duration::from_secs(1));

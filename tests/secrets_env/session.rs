@@ -13,7 +13,7 @@ fn paths(doppler: &Doppler) -> Vec<String> {
 }
 
 /// A step of a job with `id-token: write` and no token of Doppler's.
-fn with_identity(doppler: &Doppler, github: &GitHub, arguments: &[&str]) -> Step {
+pub(super) fn with_identity(doppler: &Doppler, github: &GitHub, arguments: &[&str]) -> Step {
     doppler.trust(IDENTITY, None);
     let step = step(doppler, &["-p", "app", "-c", "dev"]).args(arguments);
     step.without("DOPPLER_TOKEN").identity(github).env("DOPPLER_IDENTITY_ID", IDENTITY)

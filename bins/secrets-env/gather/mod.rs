@@ -1,6 +1,7 @@
 //! Reads the secrets: from a file, or from Doppler with as few requests as there are configs; from the fallback while Doppler is away.
 
 mod nearest;
+mod remembered;
 
 use api::Deadline;
 use cli::Console;
@@ -106,7 +107,11 @@ async fn fetch(args: &Args, settings: &Settings, whole: bool, console: &Console)
     let session = sign_in(args, settings, deadline, console).await?;
     let mut configs = Vec::new();
     for place in settings.places() {
-        match read(args, &session, &place, whole, console).await {
+        let secrets = match slot(args, settings, &session, &place, console) {
+            Some(slot) => remembered::read(session.doppler(), &place, &slot, deadline).await,
+            None => read(args, session.doppler(), &place, whole, console).await,
+        };
+        match secrets {
             Ok(secrets) => configs.push(secrets),
             Err(failure) => {
                 let failure = nearest::named(failure, session.doppler(), &place).await;
@@ -151,64 +156,38 @@ async fn sign_out(session: Session, console: &Console) {
     }
 }
 
-/// One config: from the job's memory if Doppler says that it still holds.
+/// One config, as much of it as is asked for.
 async fn read(
     args: &Args,
-    session: &Session,
+    doppler: &Doppler,
     place: &Place,
     whole: bool,
     console: &Console,
 ) -> Result<Vec<Secret>, Failure> {
-    let doppler = session.doppler();
-    let listing = needs_visibility(args, console);
     let query = Query { names: asked_for(args, whole), dynamic: args.source.dynamic_secrets, known: None };
-    // A short-lived token opens nothing twice, and a lease is not to be shared between steps.
-    let slot = (!session.is_short_lived() && !query.dynamic)
-        .then(|| {
-            let question = format!("{}|{place}|{listing}|{}", session.doppler().base(), query.names.join(","));
-            Slot::of(console.environment(), &doppler.token().value, &question)
-        })
-        .flatten();
-    match slot {
-        Some(slot) => remembered(doppler, place, query, listing, &slot).await,
-        None if listing => unconditional(doppler.list(place, &query).await?),
-        None => unconditional(doppler.download(place, &query).await?),
+    if needs_visibility(args, console) {
+        unconditional(doppler.list(place, &query).await?)
+    } else {
+        unconditional(doppler.download(place, &query).await?)
     }
 }
 
-/// The list call, which alone tells visibility, has no `ETag`; the download has one. So what a list brought is confirmed by a
-/// download, whose `ETag` then makes every later question a small one.
-async fn remembered(
-    doppler: &Doppler,
-    place: &Place,
-    mut query: Query,
-    listing: bool,
-    slot: &Slot,
-) -> Result<Vec<Secret>, Failure> {
-    let known = slot.recall();
-    if listing && known.is_none() {
-        let secrets = unconditional(doppler.list(place, &query).await?)?;
-        slot.keep(None, &secrets);
-        return Ok(secrets);
+/// Where this job remembers the config.
+fn slot(args: &Args, settings: &Settings, session: &Session, place: &Place, console: &Console) -> Option<Slot> {
+    // A lease is not to be shared between steps.
+    if args.source.dynamic_secrets {
+        return None;
     }
-    query.known = known.as_ref().and_then(|answer| answer.etag.clone());
-    let (downloaded, etag) = match (doppler.download(place, &query).await?, known) {
-        (Fetched::Unchanged, Some(known)) => return Ok(known.secrets()),
-        (Fetched::New { secrets, etag }, Some(known)) if listing && known.holds(&secrets) => {
-            let known = known.secrets();
-            slot.keep(etag.as_deref(), &known);
-            return Ok(known);
+    let base = session.doppler().base();
+    let (key, question) = match &settings.login {
+        // Its short-lived token opens nothing twice; what that was traded for lasts as long as the job.
+        Login::Identity(identity) => {
+            let request = IdTokenRequest::of(console.environment(), None)?;
+            (request.bearer.into(), format!("{base}|{place}|{}", identity.value))
         }
-        (Fetched::New { secrets, etag }, _) => (secrets, etag),
-        (Fetched::Unchanged, None) => return unconditional(Fetched::Unchanged),
+        Login::Token(_) | Login::Nothing => (session.doppler().token().value.clone(), format!("{base}|{place}")),
     };
-    if !listing {
-        slot.keep(etag.as_deref(), &downloaded);
-        return Ok(downloaded);
-    }
-    let secrets = unconditional(doppler.list(place, &Query { known: None, ..query }).await?)?;
-    slot.keep(None, &secrets);
-    Ok(secrets)
+    Slot::of(console.environment(), &key, &question)
 }
 
 fn unconditional(fetched: Fetched) -> Result<Vec<Secret>, Failure> {

@@ -107,7 +107,23 @@ fn list(state: &State, view: &View, request: &Request) -> Response {
     let secrets = view.read(state, request).into_iter();
     let secrets = secrets.filter(|(name, _)| managed || !MANAGED.contains(&name.as_str()));
     let secrets = secrets.map(|(name, secret)| (name, model(&secret))).collect::<serde_json::Map<_, _>>();
-    Response::json(200, &json!({ "secrets": secrets, "success": true }))
+    let body = json!({ "secrets": secrets, "success": true }).to_string();
+    if state.tags_lists {
+        tagged("application/json; charset=utf-8", body, request)
+    } else {
+        Response::new(200, "application/json; charset=utf-8", body)
+    }
+}
+
+/// The body with its `ETag`, or a 304 to whoever has it already.
+fn tagged(content_type: &str, body: String, request: &Request) -> Response {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    let etag = format!("W/\"{:016x}\"", hasher.finish());
+    if request.header("if-none-match") == Some(&etag) {
+        return Response::empty(304).header("etag", etag);
+    }
+    Response::new(200, content_type, body).header("etag", etag)
 }
 
 fn model((raw, computed, visibility): &(Value, Value, Visibility)) -> Value {
@@ -152,13 +168,7 @@ fn download(state: &State, view: &View, request: &Request) -> Response {
     let Some((content_type, body)) = format::render(&secrets, &format) else {
         return error(400, &format!("Invalid format: {format}"));
     };
-    let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
-    let etag = format!("W/\"{:016x}\"", hasher.finish());
-    if request.header("if-none-match") == Some(&etag) {
-        return Response::empty(304).header("etag", etag);
-    }
-    Response::new(200, content_type, body).header("etag", etag)
+    tagged(content_type, body, request)
 }
 
 fn me(token: &Token) -> Response {

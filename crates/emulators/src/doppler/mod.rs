@@ -119,6 +119,19 @@ impl Doppler {
         lock(&self.state).limit = Some(state::Limit { count, window, used: 0, since: Instant::now() });
     }
 
+    /// From now on lists of secrets carry no `ETag`: the documentation says of downloads alone that they do.
+    pub fn leave_lists_untagged(&self) {
+        lock(&self.state).tags_lists = false;
+    }
+
+    /// How often values were handed out: answers of 200 to a list, a download or a single secret.
+    #[must_use]
+    pub fn full_reads(&self) -> usize {
+        let reads = ["/v3/configs/config/secrets", "/v3/configs/config/secrets/download", "/v3/configs/config/secret"];
+        let requests = self.requests();
+        requests.iter().filter(|request| request.status == 200 && reads.contains(&request.path.as_str())).count()
+    }
+
     /// Makes matching requests fail, see [`Server::fail`].
     pub fn fail(&self, when: &str, fault: Fault) {
         self.server.fail(when, fault);

@@ -104,13 +104,27 @@ impl Limit {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     projects: BTreeMap<String, BTreeMap<String, Config>>,
     pub(super) tokens: Vec<Token>,
     /// Identity → the audience its JWTs must have, if it minds.
     pub(super) identities: BTreeMap<String, Option<String>>,
     pub(super) limit: Option<Limit>,
+    /// Whether lists of secrets carry an `ETag`, as downloads do.
+    pub(super) tags_lists: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            projects: BTreeMap::new(),
+            tokens: Vec::new(),
+            identities: BTreeMap::new(),
+            limit: None,
+            tags_lists: true,
+        }
+    }
 }
 
 /// The names that Doppler adds to every config.

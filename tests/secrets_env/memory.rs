@@ -1,0 +1,106 @@
+//! How often Doppler is asked: the job's memory, and many jobs at one limit.
+
+use std::path::Path;
+
+use emulators::{Doppler, GitHub};
+
+use super::session::with_identity;
+use super::{API_KEY, DB_URL, doppler, step};
+use crate::support::Step;
+
+/// A step of the job whose temporary folder is `temp`.
+fn step_of(temp: &Path, doppler: &Doppler, arguments: &[&str]) -> Step {
+    step(doppler, arguments).env("RUNNER_TEMP", temp)
+}
+
+#[test]
+fn twenty_steps_of_a_job_make_one_full_read_whatever_they_want() {
+    let doppler = doppler();
+    let temp = tempfile::tempdir().unwrap();
+    let job = |arguments: &[&str]| step_of(temp.path(), &doppler, arguments).may_print_secrets().run().exits(0);
+    for _ in 0..5 {
+        assert_eq!(job(&["--only", "API_KEY", "--format", "raw"]).stdout, API_KEY);
+        assert_eq!(job(&["--", "sh", "-c", "echo $API_KEY $REGION"]).stdout, "*** eu-central-1\n");
+        assert_eq!(job(&["--to", "env", "--except", "API_KEY"]).variables["DB_URL"], DB_URL);
+        job(&["--format", "yaml", "--no-redact", "--require", "API_KEY"]);
+    }
+    let requests = doppler.requests();
+    let unchanged = requests.iter().filter(|request| request.status == 304).count();
+    assert_eq!((doppler.full_reads(), unchanged, requests.len()), (1, 19, 20));
+    // What lies there says nothing without the token.
+    for file in std::fs::read_dir(temp.path().join("secrets-env")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(emulators::leaks(&bytes, API_KEY).is_none());
+    }
+}
+
+#[test]
+fn a_change_is_seen_by_the_next_step() {
+    for tagged in [true, false] {
+        let doppler = doppler();
+        if !tagged {
+            doppler.leave_lists_untagged();
+        }
+        let temp = tempfile::tempdir().unwrap();
+        let key = || {
+            let step = step_of(temp.path(), &doppler, &["--only", "API_KEY", "--format", "raw"]);
+            step.may_print_secrets().run().exits(0).stdout
+        };
+        for value in ["k3y-of-the-first-step", "k3y-of-the-next-step"] {
+            doppler.set("dev", "API_KEY", value);
+            assert_eq!([key(), key(), key()], [value, value, value], "{tagged}");
+        }
+    }
+}
+
+#[test]
+fn where_lists_carry_no_etag_the_second_step_reads_again_and_the_others_do_not() {
+    let doppler = doppler();
+    doppler.leave_lists_untagged();
+    let temp = tempfile::tempdir().unwrap();
+    for _ in 0..5 {
+        step_of(temp.path(), &doppler, &["--", "true"]).run().exits(0);
+    }
+    assert_eq!((doppler.full_reads(), doppler.requests().len()), (2, 5));
+}
+
+#[test]
+fn steps_that_run_at_once_make_one_full_read() {
+    let doppler = doppler();
+    let temp = tempfile::tempdir().unwrap();
+    let runs: Vec<_> = (0..20).map(|_| step_of(temp.path(), &doppler, &["--", "true"]).spawn()).collect();
+    for run in runs {
+        run.finish().exits(0);
+    }
+    assert_eq!((doppler.full_reads(), doppler.requests().len()), (1, 20));
+}
+
+#[test]
+fn another_token_and_a_broken_memory_read_anew() {
+    let doppler = doppler();
+    let temp = tempfile::tempdir().unwrap();
+    let run = |token: &str| {
+        step_of(temp.path(), &doppler, &["--", "true"]).workflow_secret("DOPPLER_TOKEN", token).run().exits(0);
+    };
+    run(doppler.token());
+    run(&doppler.service_token("dev"));
+    assert_eq!(doppler.full_reads(), 2);
+    for file in std::fs::read_dir(temp.path().join("secrets-env")).unwrap() {
+        std::fs::write(file.unwrap().path(), "torn").unwrap();
+    }
+    run(doppler.token());
+    run(doppler.token());
+    assert_eq!(doppler.full_reads(), 3);
+}
+
+#[test]
+fn steps_that_sign_in_with_an_identity_share_one_full_read_too() {
+    let (doppler, github) = (doppler(), GitHub::start());
+    let temp = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let step = with_identity(&doppler, &github, &["--", "sh", "-c", "echo $API_KEY"]);
+        assert_eq!(step.env("RUNNER_TEMP", temp.path()).run().exits(0).stdout, "***\n");
+    }
+    assert_eq!(doppler.full_reads(), 1);
+    assert!(doppler.live_tokens().iter().all(|token| !token.starts_with("dp.said.")));
+}
