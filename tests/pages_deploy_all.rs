@@ -3,6 +3,7 @@
 mod arrived;
 mod atomic;
 mod bad_input;
+mod changed;
 mod faults;
 mod honest;
 mod interruption;
@@ -170,6 +171,10 @@ fn a_pull_requests_branch_is_a_preview_and_a_forks_main_is_refused() {
     let seen = fork().run().exits(77);
     assert!(seen.messages("error")[0].contains("fork"), "{:?}", seen.annotations);
     assert_eq!(cloudflare.deployments("docs").len(), 1);
+    fork().args(["--branch", "main"]).run().exits(77);
+    // Nor is a project created whose production branch it would be.
+    fork().args(["--create", "--project-name", "new-{site}"]).run().exits(77);
+    assert_eq!(cloudflare.projects(), ["docs", "shop"]);
     fork().args(["--branch", "pr-7"]).run().exits(0);
     assert_eq!(cloudflare.deployments("docs")[1].branch.as_deref(), Some("pr-7"));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use fault::{Fault, Result};
+use fault::Fault;
 
 /// The sites that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,25 +27,27 @@ impl Changed {
 
 /// The sites in `dir` with a file that differs from where this branch left `reference`, committed or not; all of them when a file
 /// that `watch` matches does (globs from the repository's root).
-pub(crate) fn since(reference: &str, watch: &[String], dir: &Path) -> Result<Changed> {
+pub(crate) fn since(reference: &str, watch: &[String], dir: &Path) -> fault::Result<Changed> {
     if reference.starts_with('-') {
         return Err(
             Fault::usage(format!("`{reference}` is no commit")).help("give --changed-since a branch, tag or hash")
         );
     }
+    let failed = |why: &str| failure(reference, why);
+    let base = git(dir, &["merge-base", reference, "HEAD"]).map_err(|why| failed(&why))?;
+    let base = String::from_utf8_lossy(&base).trim().to_owned();
+    // A file that moved from one site to another has changed both, and left what is shared as well.
+    let since = ["diff", "--name-only", "--no-renames", "-z", &base, "--"];
     if !watch.is_empty() {
-        let mut arguments =
-            vec!["diff".to_owned(), "--name-only".to_owned(), "--merge-base".to_owned(), reference.to_owned()];
-        arguments.push("--".to_owned());
-        arguments.extend(watch.iter().map(|glob| format!(":(top,glob){glob}")));
-        if !git(dir, &arguments, reference)?.is_empty() {
+        let globs: Vec<String> = watch.iter().map(|glob| format!(":(top,glob){glob}")).collect();
+        let words: Vec<&str> = since.into_iter().chain(globs.iter().map(String::as_str)).collect();
+        if !git(dir, &words).map_err(|why| failed(&why))?.is_empty() {
             return Ok(Changed::All);
         }
     }
-    let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-    let differing =
-        git(dir, &own(&["diff", "--name-only", "--relative", "-z", "--merge-base", reference, "--", "."]), reference)?;
-    let untracked = git(dir, &own(&["ls-files", "--others", "--exclude-standard", "-z"]), reference)?;
+    let words = ["diff", "--name-only", "--no-renames", "-z", "--relative", &base, "--", "."];
+    let differing = git(dir, &words).map_err(|why| failed(&why))?;
+    let untracked = git(dir, &["ls-files", "--others", "--exclude-standard", "-z"]).map_err(|why| failed(&why))?;
     Ok(Changed::Names(names(&differing).chain(names(&untracked)).collect()))
 }
 
@@ -57,19 +59,26 @@ fn names(list: &[u8]) -> impl Iterator<Item = String> {
     })
 }
 
-fn git(dir: &Path, arguments: &[String], reference: &str) -> Result<Vec<u8>> {
-    let failed = |why: String| {
-        Fault::usage(format!("git cannot tell what changed since `{reference}`"))
-            .cause(why)
-            .help("fetch that commit and its history first; with actions/checkout: `fetch-depth: 0`")
-    };
+/// What git prints, or why it does not.
+fn git(dir: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
     let Output { status, stdout, stderr } =
-        Command::new("git").arg("-C").arg(dir).args(arguments).output().map_err(|error| failed(error.to_string()))?;
+        Command::new("git").arg("-C").arg(dir).args(words).output().map_err(|error| error.to_string())?;
     if status.success() {
         return Ok(stdout);
     }
     let said = String::from_utf8_lossy(&stderr);
-    Err(failed(said.lines().next().unwrap_or("it said nothing").to_owned()))
+    Err(said.lines().next().unwrap_or("the two have no commit in common here").to_owned())
+}
+
+fn failure(reference: &str, why: &str) -> Fault {
+    let help = if why.contains("dubious ownership") {
+        "trust the checkout first: git config --global --add safe.directory \"$PWD\""
+    } else if why.contains("not a git repository") {
+        "run it in a checkout, or leave --changed-since out"
+    } else {
+        "fetch that commit and its history first; with actions/checkout: `fetch-depth: 0`"
+    };
+    Fault::usage(format!("git cannot tell what changed since `{reference}`")).cause(why).help(help)
 }
 
 #[cfg(test)]

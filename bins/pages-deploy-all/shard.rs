@@ -51,9 +51,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shards_share_nothing_and_have_all(length in 0usize..50, count in 1usize..9) {
+        fn shards_share_nothing_have_all_and_are_alike_in_size(length in 0usize..50, count in 1usize..9) {
             let all: Vec<usize> = (0..length).collect();
-            let mut seen: Vec<usize> = (1..=count).flat_map(|index| Shard { index, count }.of(all.clone())).collect();
+            let parts: Vec<Vec<usize>> = (1..=count).map(|index| Shard { index, count }.of(all.clone())).collect();
+            prop_assert!(parts.iter().all(|part| part.len().abs_diff(length / count) <= 1), "they are alike in size");
+            let mut seen = parts.concat();
             seen.sort_unstable();
             prop_assert_eq!(seen, all);
         }

@@ -1,15 +1,13 @@
 //! Which sites are deployed, and where the result goes.
 
-use std::path::Path;
-use std::process::Command;
-
 use emulators::Cloudflare;
+use emulators::http::Request;
 use serde_json::json;
 
+use super::faults::refused;
 use super::{posts, step};
-use crate::support::Step;
 
-fn deployed(cloudflare: &Cloudflare) -> Vec<String> {
+pub(super) fn deployed(cloudflare: &Cloudflare) -> Vec<String> {
     let projects = cloudflare.projects().into_iter();
     projects.filter(|project| !cloudflare.deployments(project).is_empty()).collect()
 }
@@ -41,49 +39,64 @@ fn shards_deploy_every_site_once() {
 }
 
 #[test]
+fn shards_of_a_list_share_nothing_have_all_and_stay_the_same() {
+    let cloudflare = Cloudflare::start();
+    let names = ["a", "b", "c", "d", "e", "docs", "shop"];
+    let list = |part: &str| -> Vec<String> {
+        let step = names.iter().fold(step(&cloudflare), |step, name| step.file(&format!("sites/{name}/dist/x"), "x"));
+        step.args(["--list", "--shard", part]).run().exits(0).stdout.lines().map(str::to_owned).collect()
+    };
+    for count in 1..=8 {
+        let parts: Vec<Vec<String>> = (1..=count).map(|index| list(&format!("{index}/{count}"))).collect();
+        assert!(parts.iter().all(|part| part.len().abs_diff(names.len() / count) <= 1), "{parts:?}");
+        let mut all = parts.concat();
+        all.sort();
+        assert_eq!(all, list("1/1"));
+        assert_eq!(parts[0], list(&format!("1/{count}")));
+    }
+}
+
+#[test]
 fn names_on_stdin_choose_the_sites() {
     let cloudflare = Cloudflare::start();
     step(&cloudflare).args(["--sites", "-"]).stdin("shop # the shop\n\n").run().exits(0);
     assert_eq!(deployed(&cloudflare), ["shop"]);
     let seen = step(&cloudflare).args(["--sites", "-"]).stdin("blog\n").run().exits(2);
     assert!(seen.messages("error")[0].contains("there is no site `blog`"), "{:?}", seen.annotations);
-}
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
-    let done = Command::new("git").current_dir(folder).args(identity).args(arguments).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// A step in a repository whose last commit is tagged `base`.
-fn committed(cloudflare: &Cloudflare) -> Step {
-    let step = step(cloudflare).file("packages/theme/a.css", "a").file(".gitignore", "home\n");
-    git(step.folder(), &["init", "-q"]);
-    git(step.folder(), &["add", "-A"]);
-    git(step.folder(), &["commit", "-q", "-m", "base"]);
-    git(step.folder(), &["tag", "base"]);
-    step
+    let seen = step(&cloudflare).args(["--sites", "-"]).stdin("# none\n").run().exits(1);
+    assert!(seen.messages("error")[0].contains("no site is left to deploy"), "{:?}", seen.annotations);
+    let seen = step(&cloudflare).args(["--sites", "list.txt"]).run().exits(2);
+    assert!(seen.messages("error")[0].contains("names of sites in `list.txt`"), "{:?}", seen.annotations);
+    step(&cloudflare).file("list.txt", "docs\n").args(["--sites", "list.txt", "--list"]).run().exits(0);
 }
 
 #[test]
-fn only_what_changed_is_deployed_and_the_rest_is_reported_as_skipped() {
+fn only_the_codes_that_prove_it_create_a_project() {
+    let create = |cloudflare: &Cloudflare| step(cloudflare).file("sites/blog/dist/index.html", "blog").arg("--create");
+    for (status, code) in [(404, 7003), (502, 8_000_007), (403, 10_000), (401, 8_000_007)] {
+        let cloudflare = Cloudflare::start();
+        cloudflare.fail("GET */projects/blog", refused(status, code, "no"));
+        let seen = create(&cloudflare).args(["--timeout", "2"]).run();
+        assert_ne!(seen.code, 0, "{status} {code}");
+        assert_eq!(posts(&cloudflare, "*/projects"), 0, "{status} {code}");
+    }
     let cloudflare = Cloudflare::start();
-    let changed = ["--changed-since", "base", "--watch", "packages/**"];
-    let seen = committed(&cloudflare).args(changed).run().exits(0);
-    assert!(seen.stdout.contains("skipped    docs  nothing in it changed"), "{}", seen.stdout);
-    assert_eq!(deployed(&cloudflare).len(), 0);
-    committed(&cloudflare).file("sites/shop/src/new.html", "x").args(changed).run().exits(0);
-    assert_eq!(deployed(&cloudflare), ["shop"]);
-    committed(&cloudflare).file("packages/theme/a.css", "b").args(changed).run().exits(0);
-    assert_eq!(deployed(&cloudflare), ["docs", "shop"]);
+    create(&cloudflare).args(["--production-branch", "live"]).run().exits(0);
+    assert_eq!(posts(&cloudflare, "*/projects"), 1);
+    // `main` is not its production branch.
+    assert!(!cloudflare.deployments("blog")[0].production);
 }
 
 #[test]
-fn an_unknown_commit_exits_2_and_says_how_to_fetch_it() {
+fn a_dry_run_only_reads_whatever_is_asked_for() {
     let cloudflare = Cloudflare::start();
-    let seen = committed(&cloudflare).args(["--changed-since", "origin/main"]).run().exits(2);
-    assert!(seen.messages("error")[0].contains("fetch-depth: 0"), "{:?}", seen.annotations);
-    committed(&cloudflare).args(["--changed-since=--output=x"]).run().exits(2);
+    let all = ["--dry-run", "--create", "--atomic", "--skip-unchanged", "--format", "json"];
+    let document = step(&cloudflare).file("sites/blog/dist/index.html", "blog").args(all).run().exits(0).json();
+    assert_eq!((&document["dry_run"], &document["sites"][0]["site"]), (&json!(true), &json!("blog")));
+    assert_eq!(document["sites"][0]["manifest"].as_object().unwrap().len(), 1);
+    let is_read = |request: &Request| request.method == "GET" || request.path.ends_with("/check-missing");
+    assert!(cloudflare.requests().iter().all(is_read));
+    assert_eq!(cloudflare.projects(), ["docs", "shop"]);
 }
 
 #[test]
