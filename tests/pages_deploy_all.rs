@@ -3,6 +3,7 @@
 mod arrived;
 mod atomic;
 mod bad_input;
+mod browser;
 mod changed;
 mod faults;
 mod honest;
