@@ -38,7 +38,8 @@ pub(crate) async fn read(
         "azurerm" => object_backends::azurerm(backend, workspace, session).await?,
         "http" => {
             let document = http(backend, workspace, &name, secrets, args, console).await?;
-            return of_document(name, document.unwrap_or_else(nothing), args, console).await.map(Reached::Here);
+            let document = document.unwrap_or_else(nothing).of_backend(&name)?;
+            return of_document(name, document, args, console).await.map(Reached::Here);
         }
         _ => return remote(backend, workspace, args, console).await.map(Reached::Here),
     };
@@ -50,7 +51,8 @@ pub(crate) async fn read(
         Some(object) => source::answer(object.answer, &name, secrets).await?,
         None => None,
     };
-    of_document(name, document.unwrap_or_else(nothing), args, console).await.map(Reached::Here)
+    let document = document.unwrap_or_else(nothing).of_backend(&name)?;
+    of_document(name, document, args, console).await.map(Reached::Here)
 }
 
 fn nothing() -> Document {

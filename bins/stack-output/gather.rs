@@ -57,7 +57,10 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
         }
         Place::Store { store, reference, project } => {
             let file = store.state(reference, project.as_deref())?;
-            (format!("the stack `{}`", reference.stack), source::file(&file, secrets)?)
+            (
+                format!("the stack `{}`", reference.stack),
+                source::file(&file, secrets)?.of_backend(&file.display().to_string())?,
+            )
         }
         Place::Cloud { url, reference, project } => {
             return cli::block_on(of_cloud(url, reference, project.as_deref(), args, console))?;
@@ -67,7 +70,10 @@ pub(crate) fn stack(place: &Place, args: &Args, console: &Console) -> Result<Sta
             let session = Session::new(args, console);
             let read = of_bucket(address, reference, project.as_deref(), &name, secrets, session);
             match cli::block_on(read)?? {
-                Reached::Here(document) => (name, document),
+                Reached::Here(document) => {
+                    let document = document.of_backend(&name)?;
+                    (name, document)
+                }
                 Reached::Beyond(fault) => return by_pulumi(name, fault, place, args, console),
             }
         }
@@ -136,7 +142,7 @@ pub(crate) async fn of_document(name: String, document: Document, args: &Args, c
             let passphrase = credentials.require(PASSPHRASE, &mask).await.map_err(about)?.value;
             let advice = format!("set {PASSPHRASE} to the passphrase of the state's encryption");
             let state = encrypted.open(&passphrase).map_err(|fault| about(fault).help(advice))?;
-            match source::stream(state.as_slice(), &name, Secrets::Closed)? {
+            match source::stream(state.as_slice(), &name, Secrets::Closed)?.of_backend(&name)? {
                 Document::Outputs(outputs) => outputs,
                 Document::Encrypted(_) => return Err(about(Fault::usage("it is encrypted twice"))),
             }
@@ -189,6 +195,6 @@ fn terraform(file: &Path, workspace: &str, secrets: Secrets) -> Result<Document>
                 .cause(format!("there is no {}", file.display()))
                 .help("run `terraform apply` first, or check --cwd and --stack"))
         }
-        _ => source::file(file, secrets),
+        _ => source::file(file, secrets)?.of_backend(&file.display().to_string()),
     }
 }

@@ -117,3 +117,24 @@ fn a_packed_file_that_was_cut_off_or_altered_is_refused() {
         refused(Step::script(&format!("{pack} {change}; stack-output ip --state state.gz")), 2, &["state.gz", words]);
     }
 }
+
+#[test]
+fn a_backend_that_answers_other_json_than_a_state_is_not_believed() {
+    let (address, server) = serve(vec![|stream| {
+        let words = r#"{"message":"Sign in first","ip":"192.0.2.66"}"#;
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{words}", words.len()).unwrap();
+    }]);
+    let pointer = format!(r#"{{"version":3,"backend":{{"type":"http","config":{{"address":"{address}"}}}}}}"#);
+    let step = Step::new("stack-output").args(["ip", "--default", "x"]).file(".terraform/terraform.tfstate", pointer);
+    refused(step, 2, &["it is JSON, but neither a state"]);
+    server.join().unwrap();
+}
+
+#[test]
+fn yaml_without_end_is_refused_and_ends_no_stack() {
+    let deep = "[".repeat(100_000);
+    let step =
+        |file: &str| Step::new("stack-output").args(["ip", "-s", "prod", "--backend", "file://./s"]).file(file, &deep);
+    refused(step("Pulumi.yaml"), 2, &["Pulumi.yaml"]);
+    refused(step("s/.pulumi/meta.yaml").file("Pulumi.yaml", "name: shop\n"), 2, &["meta.yaml"]);
+}

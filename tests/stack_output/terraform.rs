@@ -98,7 +98,7 @@ fn a_state_in_which_nothing_was_applied_exits_1_and_prints_nothing() {
     let step = |state: &str| Step::new("stack-output").args(["ip"]).file("terraform.tfstate", state);
     refused(step(empty), 1, &["no output `ip`", "nothing was applied"]);
     refused(step(""), 1, &["no output `ip`", "nothing was applied"]);
-    refused(step("{}"), 1, &["it has no outputs"]);
+    refused(step("{}"), 2, &["neither a state"]);
     refused(Step::new("stack-output").args(["ip"]).file("main.tf", ""), 1, &["has no state"]);
 }
 

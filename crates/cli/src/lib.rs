@@ -44,8 +44,9 @@ pub trait Tool: clap::Parser {
 
 /// Runs a tool: parses, hands over, turns the outcome into text and an exit code.
 pub fn main<T: Tool>(run: impl FnOnce(T, &Console) -> anyhow::Result<Exit>) -> ExitCode {
-    let console = Console::new(program::<T>(), Environment::of_process());
-    let command = without_blank_variables(T::command(), console.environment());
+    let command = T::command();
+    let console = Console::new(command.get_name().to_owned(), Environment::of_process());
+    let command = without_blank_variables(command, console.environment());
     let exit = match parse::<T>(command, std::env::args_os()) {
         Ok(Parsed::Tool(tool)) => {
             let prints_json = tool.prints_json();
@@ -89,10 +90,6 @@ fn parse<T: Tool>(command: Command, words: impl Iterator<Item = OsString>) -> Re
         return Ok(Parsed::Generate(*kind));
     }
     T::from_arg_matches_mut(&mut matches).map(Parsed::Tool).map_err(|error| error.format(&mut T::command()))
-}
-
-fn program<T: Tool>() -> String {
-    T::command().get_name().to_owned()
 }
 
 /// An empty expression in a workflow arrives as an empty variable: an argument must not take it for a value. Nor may help

@@ -29,9 +29,20 @@ pub struct Output {
     pub(crate) constraint: Option<Json>,
 }
 
+/// What outputs were read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A state.
+    State,
+    /// What a program or a service told of a state. Any object of JSON can be that.
+    Told,
+}
+
 /// The outputs of one stack.
 #[derive(Clone, Debug)]
 pub struct Outputs {
+    /// What they were read from.
+    pub form: Form,
     /// Whose rules the values are printed by.
     pub dialect: Dialect,
     /// By name.
@@ -63,6 +74,21 @@ const FEATURES: &[&str] = &[
     "byteString",
 ];
 
+impl Document {
+    /// The same document, which has to be a state: a backend keeps nothing else, whatever stands in front of it may answer.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for other JSON.
+    pub fn of_backend(self, source: &str) -> Result<Self> {
+        match self {
+            Self::Outputs(Outputs { form: Form::Told, .. }) => Err(Fault::usage(format!("cannot read {source}"))
+                .cause("it is JSON, but neither a state of Pulumi nor of Terraform")
+                .help("check whether a proxy or another program answers in the backend's place")),
+            state => Ok(state),
+        }
+    }
+}
+
 impl Output {
     /// An output of this value alone.
     #[must_use]
@@ -82,13 +108,13 @@ impl Outputs {
     #[must_use]
     pub(crate) fn new(dialect: Dialect, named: BTreeMap<String, Output>) -> Self {
         let none = named.is_empty().then_some("it has no outputs");
-        Self { dialect, named, provider: None, none }
+        Self { form: Form::Told, dialect, named, provider: None, none }
     }
 
     /// None, for the reason given.
     #[must_use]
     pub fn nothing(dialect: Dialect, why: &'static str) -> Self {
-        Self { dialect, named: BTreeMap::new(), provider: None, none: Some(why) }
+        Self { form: Form::State, dialect, named: BTreeMap::new(), provider: None, none: Some(why) }
     }
 
     /// Opens sealed secrets with `open`, from ciphertext to plaintext, but those it answers `None` for.
@@ -132,7 +158,7 @@ pub(crate) fn document(input: impl Read, source: &str, secrets: Secrets, rest: R
 
 fn outputs(found: &Found) -> Result<Outputs> {
     if found.is_pulumi {
-        return of_pulumi(found);
+        return of_pulumi(found).map(|outputs| Outputs { form: Form::State, ..outputs });
     }
     if found.is_show {
         return terraform::of_outputs(found.outputs.as_deref(), "it has no outputs");
@@ -141,10 +167,9 @@ fn outputs(found: &Found) -> Result<Outputs> {
         && let Some(version) = &found.version
     {
         terraform::check_version(version)?;
-        return terraform::of_outputs(
-            found.outputs.as_deref(),
-            "it has no outputs: nothing was applied, or all are null",
-        );
+        let none = "it has no outputs: nothing was applied, or all are null";
+        let outputs = terraform::of_outputs(found.outputs.as_deref(), none)?;
+        return Ok(Outputs { form: Form::State, ..outputs });
     }
     if let (Some(outputs), Some(provider)) = (&found.outputs, &found.provider) {
         return of_pulumi_outputs(outputs, Some(provider));

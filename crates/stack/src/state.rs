@@ -19,7 +19,7 @@ const OUTPUTS_LIMIT: usize = 16 << 20;
 const PART_LIMIT: usize = 1 << 20;
 
 /// How far the reader goes on once it knows everything.
-const CHECKED_REST: u64 = 128 * 1024;
+const CHECKED_REST: u64 = 64 * 1024;
 
 /// Whether the caller will decrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

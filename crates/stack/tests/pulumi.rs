@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
@@ -10,7 +10,7 @@ use stack::print::{json, raw, shell};
 use stack::pulumi::key::Key;
 use stack::pulumi::provider::Provider;
 use stack::value::Value;
-use stack::{Document, Outputs, Secrets, source};
+use stack::{Document, Output, Outputs, Secrets, source};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -36,6 +36,26 @@ fn printed(name: &str, value: &Value, dialect: stack::Dialect) -> [(&'static str
     ]
 }
 
+/// All outputs at once are their JSON under sorted names, two spaces further in.
+fn check_all(outputs: &Outputs, expected: &serde_json::Map<String, Json>) {
+    let revealed: BTreeMap<String, Output> = outputs
+        .named
+        .iter()
+        .map(|(name, output)| (name.clone(), output.with(output.value.clone().revealed().0)))
+        .filter(|(_, output)| !output.value.holds_secret() && !output.value.holds_unknown())
+        .collect();
+    let members: Vec<String> = revealed
+        .keys()
+        .map(|name| {
+            let value = expected[name]["show_secrets"]["json"].as_str().unwrap().trim_end().replace('\n', "\n  ");
+            format!("\n  {}: {value}", Json::from(name.as_str()))
+        })
+        .collect();
+    let all = revealed.iter().map(|(name, output)| (name.clone(), (output, false))).collect();
+    let close = if members.is_empty() { "" } else { "\n" };
+    assert_eq!(json::all(&all, outputs.dialect), format!("{{{}{close}}}", members.join(",")));
+}
+
 #[test]
 fn every_value_of_every_state_prints_as_pulumi_prints_it() {
     let expected = read("expected.json");
@@ -54,8 +74,10 @@ fn every_value_of_every_state_prints_as_pulumi_prints_it() {
         }
         let names: BTreeSet<&String> = outputs.named.keys().collect();
         assert_eq!(names, expected.keys().collect(), "{file}");
+        check_all(&outputs, expected);
         for (name, output) in &outputs.named {
             let is_secret = output.value.holds_secret();
+            assert_eq!(is_secret, expected[name]["hidden"] != expected[name]["show_secrets"], "{file} {name}");
             let (value, _) = output.value.clone().revealed();
             // What we refuse to print: what only a key service can open, and what is not known.
             if value.holds_secret() || value.holds_unknown() {

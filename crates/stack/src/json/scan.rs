@@ -8,6 +8,9 @@ use std::io::Read;
 /// Bytes read at a time; what a reader holds besides what it captures.
 const BUFFER: usize = 64 * 1024;
 
+/// Bytes read at first: most documents are small, and memory that is touched has to be had from the system.
+const FIRST: usize = 16 * 1024;
+
 /// The deepest nesting that is read.
 const DEPTH_LIMIT: usize = 512;
 
@@ -66,7 +69,9 @@ impl<R: Read> Scanner<R> {
     pub(crate) fn new(input: R, size_limit: u64) -> Self {
         Self {
             input,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            // One byte more than the limit, so that a document of that size has an end.
+            buffer: vec![0; FIRST.min(usize::try_from(size_limit).unwrap_or(FIRST).saturating_add(1))]
+                .into_boxed_slice(),
             at: 0,
             end: 0,
             base: 0,
@@ -228,6 +233,9 @@ impl<R: Read> Scanner<R> {
             return Err(Broken::Enough);
         }
         self.base += self.end as u64;
+        if self.end == self.buffer.len() && self.end < BUFFER {
+            self.buffer = vec![0; BUFFER].into_boxed_slice();
+        }
         (self.at, self.end) = (0, 0);
         if self.base > self.size_limit {
             return Err(Broken::TooLarge { what: "the state", limit: self.size_limit });

@@ -33,13 +33,24 @@ pub(crate) fn is_closed(tail: &[u8]) -> bool {
 fn opening_quote(before: &[u8]) -> Option<usize> {
     let mut end = before.len();
     loop {
-        let quote = before[..end].iter().rposition(|byte| *byte == b'"')?;
+        let quote = last_quote(&before[..end])?;
         let backslashes = before[..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
             return Some(quote);
         }
         end = quote;
     }
+}
+
+fn last_quote(bytes: &[u8]) -> Option<usize> {
+    let mut end = bytes.len();
+    // Without a branch inside, which compilers turn into a few instructions for all of them.
+    while let Some(chunk) = bytes[..end].last_chunk::<32>()
+        && chunk.iter().fold(0, |found, byte| found | u8::from(*byte == b'"')) == 0
+    {
+        end -= chunk.len();
+    }
+    bytes[..end].iter().rposition(|byte| *byte == b'"')
 }
 
 #[cfg(test)]

@@ -25,17 +25,16 @@ pub(crate) fn check_version(version: &str) -> Result<()> {
 
 /// Outputs as state, `terraform output -json` and `terraform show -json` hold them: `{name: {value, type, sensitive}}`.
 pub(crate) fn of_outputs(text: Option<&[u8]>, none: &'static str) -> Result<Outputs> {
-    let Some(text) = text else { return Ok(Outputs::nothing(Dialect::Terraform, none)) };
-    let Json::Map(map) = parse(text)? else { return Err(Fault::usage("its outputs are no object")) };
-    if map.is_empty() {
-        return Ok(Outputs::nothing(Dialect::Terraform, none));
-    }
+    let Json::Map(map) = text.map_or(Ok(Json::Map(BTreeMap::new())), parse)? else {
+        return Err(Fault::usage("its outputs are no object"));
+    };
     let named = map.into_iter().map(|(name, json)| {
         let output =
             output(json).ok_or_else(|| Fault::usage(format!("the output `{name}` is broken: it has no value")))?;
         Ok((name, output))
     });
-    Ok(Outputs::new(Dialect::Terraform, named.collect::<Result<_>>()?))
+    let outputs = Outputs::new(Dialect::Terraform, named.collect::<Result<_>>()?);
+    Ok(Outputs { none: outputs.none.map(|_| none), ..outputs })
 }
 
 /// Whether it looks as an output does in `terraform output -json`.
