@@ -1,12 +1,14 @@
 //! How often Doppler is asked: the job's memory, and many jobs at one limit.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use emulators::{Doppler, GitHub};
+use emulators::{Doppler, Fault, GitHub};
 
 use super::session::with_identity;
 use super::{API_KEY, DB_URL, doppler, step};
-use crate::support::Step;
+use crate::support::{Step, program_path};
 
 /// A step of the job whose temporary folder is `temp`.
 fn step_of(temp: &Path, doppler: &Doppler, arguments: &[&str]) -> Step {
@@ -103,4 +105,48 @@ fn steps_that_sign_in_with_an_identity_share_one_full_read_too() {
     }
     assert_eq!(doppler.full_reads(), 1);
     assert!(doppler.live_tokens().iter().all(|token| !token.starts_with("dp.said.")));
+}
+
+#[test]
+fn two_hundred_processes_at_a_limit_of_120_all_succeed_and_none_of_them_hammers() {
+    let doppler = doppler();
+    // The free plan's limit, in a window that a test can wait for.
+    doppler.limit_secret_reads(120, Duration::from_secs(6));
+    let start = |_| {
+        let mut command = Command::new(program_path("secrets-env"));
+        command.args(["--", "true"]).env_clear().env("PATH", "/usr/bin:/bin").env("DOPPLER_API_HOST", doppler.url());
+        command.env("DOPPLER_TOKEN", doppler.token()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let processes: Vec<_> = (0..200).map(start).collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    let windows = doppler.read_windows();
+    assert_eq!(windows.iter().map(|(let_through, _)| let_through).sum::<u64>(), 200, "{windows:?}");
+    // Whoever is refused comes back when it was told to, not before; a few meet the next crowd again.
+    assert!(windows.iter().map(|(_, refused)| refused).sum::<u64>() <= 120, "{windows:?}");
+}
+
+#[test]
+fn where_no_read_is_left_the_next_one_waits_and_is_not_refused() {
+    let doppler = doppler();
+    doppler.limit_secret_reads(2, Duration::from_secs(1));
+    let account = doppler.service_account_token();
+    let configs = ["-p", "app", "-c", "dev", "-c", "stg", "-c", "prd", "--", "true"];
+    step(&doppler, &configs).plain().workflow_secret("DOPPLER_TOKEN", &account).run().exits(0);
+    assert_eq!((doppler.requests().len(), doppler.full_reads()), (3, 3));
+}
+
+#[test]
+fn dopplers_own_word_on_another_attempt_counts() {
+    let doppler = doppler();
+    let body = |data| serde_json::json!({ "messages": ["not now"], "success": false, "data": data });
+    let again = body(serde_json::json!({ "isRetryable": true, "isRetryableAfterSec": 0.1 }));
+    doppler.fail("/v3/configs*", Fault::json(409, &again).times(1));
+    step(&doppler, &["--", "true"]).run().exits(0);
+    assert_eq!(doppler.requests().len(), 2);
+    doppler.fail("/v3/configs*", Fault::json(503, &body(serde_json::json!({ "isRetryable": false }))));
+    step(&doppler, &["--", "true"]).plain().run().exits(75);
+    assert_eq!(doppler.requests().len(), 3);
 }

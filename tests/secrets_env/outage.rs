@@ -145,13 +145,3 @@ fn an_answer_that_stalls_or_breaks_off_is_75_within_the_deadline() {
         doppler.recover();
     }
 }
-
-#[test]
-fn many_jobs_at_once_share_a_limit_and_all_succeed() {
-    let doppler = doppler();
-    doppler.limit_secret_reads(6, Duration::from_secs(1));
-    let runs: Vec<_> = (0..15).map(|_| step(&doppler, &["--", "true"]).spawn()).collect();
-    for run in runs {
-        run.finish().exits(0);
-    }
-}

@@ -14,7 +14,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::Error;
 use crate::error::reason;
-use crate::request::{Failed, Request};
+use crate::failed::Failed;
+use crate::request::Request;
 use crate::retry::End;
 
 /// Pieces that may wait for the reader; each is as large as what the network gave at once, at most some 400 KB.
@@ -64,7 +65,7 @@ impl Answer {
             let Self { request, mut attempt, rest } = self;
             let failed = match deliver(&request, rest, Arc::clone(&read)).await {
                 Ok(made) => return Ok(made),
-                Err(fault) => Failed { end: End::Lost, asked: None, error: fault.into() },
+                Err(fault) => Failed::of(End::Lost, fault),
             };
             request.pause(&mut attempt, failed).await?;
             self = request.open_from(attempt).await?;

@@ -7,6 +7,7 @@
 mod answer;
 mod base;
 mod error;
+mod failed;
 mod request;
 mod resolve;
 mod retry;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 pub use answer::{Answer, Incoming};
 pub use base::Base;
 pub use error::{Error, Refusal, ServiceError};
+pub use failed::Advice;
 use fault::{Fault, Result};
 pub use request::{Request, Response};
 /// A body made piece by piece, for [`Request::stream`].
@@ -57,6 +59,8 @@ pub struct Client {
     deadline: Deadline,
     bearer: Option<SecretString>,
     decode: fn(&[u8]) -> Option<ServiceError>,
+    advise: fn(&[u8]) -> Advice,
+    reach: u32,
 }
 
 impl Client {
@@ -82,7 +86,8 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| Fault::usage(format!("cannot set up HTTPS for {service}")).cause(error::reason(&error)))?;
-        Ok(Self { http, service, base, deadline, bearer: None, decode: |_| None })
+        let (decode, advise) = (|_: &[u8]| None, |_: &[u8]| Advice::default());
+        Ok(Self { http, service, base, deadline, bearer: None, decode, advise, reach: u32::MAX })
     }
 
     /// Signs every request with `Authorization: Bearer`.
@@ -96,6 +101,20 @@ impl Client {
     #[must_use]
     pub fn errors(mut self, decode: fn(&[u8]) -> Option<ServiceError>) -> Self {
         self.decode = decode;
+        self
+    }
+
+    /// Reads from the body of an error what the service says about trying again.
+    #[must_use]
+    pub fn advice(mut self, advise: fn(&[u8]) -> Advice) -> Self {
+        self.advise = advise;
+        self
+    }
+
+    /// Gives up after so many attempts at connecting, however far the deadline; the first six take some ten seconds.
+    #[must_use]
+    pub fn reach(mut self, attempts: u32) -> Self {
+        self.reach = attempts;
         self
     }
 

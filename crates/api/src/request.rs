@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use fault::Fault;
-use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::reason;
+use crate::failed::Failed;
 use crate::retry::{self, End, Repeat};
-use crate::{Answer, Client, Error, Refusal};
+use crate::{Answer, Client, Error};
 
 /// The most bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
@@ -43,14 +43,6 @@ pub struct Request {
     attempts: u32,
     timeout: Duration,
     broken: Option<Fault>,
-}
-
-/// An attempt without a good answer.
-pub(crate) struct Failed {
-    pub(crate) end: End,
-    /// How long the service asks to wait.
-    pub(crate) asked: Option<Duration>,
-    pub(crate) error: Error,
 }
 
 /// An answer with a status of 2xx or 304.
@@ -189,7 +181,7 @@ impl Request {
             let failed = match self.within(self.exchange()).await {
                 Ok(response) if is_good(response.status) => return Ok(response),
                 Ok(response) => self.refused(&response),
-                Err((end, fault)) => Failed { end, asked: None, error: fault.into() },
+                Err((end, fault)) => Failed::of(end, fault),
             };
             self.pause(&mut attempt, failed).await?;
         }
@@ -213,9 +205,9 @@ impl Request {
                 Ok(answer) if is_good(answer.status().as_u16()) => return Ok(Answer::new(self, attempt, answer)),
                 Ok(answer) => match self.rest(answer).await {
                     Ok(response) => self.refused(&response),
-                    Err((end, fault)) => Failed { end, asked: None, error: fault.into() },
+                    Err((end, fault)) => Failed::of(end, fault),
                 },
-                Err((end, fault)) => Failed { end, asked: None, error: fault.into() },
+                Err((end, fault)) => Failed::of(end, fault),
             };
             self.pause(&mut attempt, failed).await?;
         }
@@ -226,14 +218,14 @@ impl Request {
     /// # Errors
     /// What failed, when there will be no other.
     pub(crate) async fn pause(&self, attempt: &mut u32, failed: Failed) -> Result<(), Error> {
-        let Failed { end, asked, error } = failed;
-        if self.attempts == 1 || !retry::is_worthwhile(end, self.repeat) {
-            return Err(error);
+        if self.attempts == 1 || !retry::is_worthwhile(failed.end, self.repeat, failed.advised) {
+            return Err(failed.error);
         }
-        let pause = retry::pause(*attempt, jitter(), asked);
+        let pause = retry::pause(*attempt, jitter(), failed.asked);
         *attempt += 1;
-        if *attempt >= self.attempts || pause >= self.client.deadline.remaining() {
-            return Err(gave_up(error, *attempt, asked));
+        let most = if failed.end == End::NotSent { self.client.reach.min(self.attempts) } else { self.attempts };
+        if *attempt >= most || pause >= self.client.deadline.remaining() {
+            return Err(failed.gave_up(*attempt, *attempt < most));
         }
         tokio::time::sleep(pause).await;
         Ok(())
@@ -332,37 +324,14 @@ impl Request {
         }
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Method and URL without the query.
     pub(crate) fn shown(&self) -> String {
         let path = self.path.split('?').next().unwrap_or_default();
         format!("{} {}", self.method, self.client.base.join(path))
-    }
-
-    fn refused(&self, response: &Response) -> Failed {
-        let asked = response.header("retry-after").and_then(|value| retry::retry_after(value, Timestamp::now()));
-        Failed { end: End::Answered(response.status), asked, error: Error::Refused(self.refusal(response, asked)) }
-    }
-
-    fn refusal(&self, response: &Response, retry_after: Option<Duration>) -> Refusal {
-        let own = (self.client.decode)(&response.body);
-        let (code, message) = match own {
-            Some(error) => (error.code, error.message),
-            None => (None, describe(response)),
-        };
-        let request_id = ["x-request-id", "cf-ray", "x-amz-request-id", "x-ms-request-id"]
-            .iter()
-            .find_map(|name| response.header(name));
-        Refusal {
-            status: response.status,
-            code,
-            message,
-            request_id: request_id.map(str::to_owned),
-            request: self.shown(),
-            // A part of a second is waited for whole.
-            retry_after_seconds: retry_after
-                .map(|wait| u16::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u16::MAX)),
-            gave_up: None,
-        }
     }
 }
 
@@ -371,21 +340,9 @@ fn is_good(status: u16) -> bool {
 }
 
 /// What a body is, without quoting it: it may hold secrets.
-fn describe(response: &Response) -> String {
+pub(crate) fn describe(response: &Response) -> String {
     let kind = response.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or("no content type");
     format!("{kind}, {} bytes", response.body.len())
-}
-
-fn gave_up(error: Error, attempts: u32, asked: Option<Duration>) -> Error {
-    let why = match asked {
-        Some(asked) => format!("the service asks to wait {} s, which is past the deadline", asked.as_secs()),
-        None if attempts == 1 => return error,
-        None => format!("tried {attempts} times until the deadline"),
-    };
-    match error {
-        Error::Refused(refusal) => Error::Refused(Refusal { gave_up: Some(why), ..refusal }),
-        Error::Fault(fault) => Error::Fault(fault.cause(why)),
-    }
 }
 
 /// From 0 to 1; without random numbers there is no jitter, which is still right.

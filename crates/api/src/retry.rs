@@ -31,9 +31,11 @@ pub(crate) enum Repeat {
     Harmful,
 }
 
-/// Whether another attempt could end better and does no harm.
-pub(crate) fn is_worthwhile(end: End, repeat: Repeat) -> bool {
+/// Whether another attempt could end better and does no harm. Of an answer, the service may have `advised` otherwise than its status.
+pub(crate) fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> bool {
     match end {
+        End::Answered(_) if advised == Some(false) => false,
+        End::Answered(_) if advised == Some(true) && repeat == Repeat::Harmless => true,
         // A 429 was turned away before it was acted on.
         End::NotSent | End::Answered(429) => true,
         End::Lost | End::Answered(408 | 500..=599) => repeat == Repeat::Harmless,
@@ -60,22 +62,50 @@ pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(now.until(date).ok()?).unwrap_or_default())
 }
 
+/// `x-ratelimit-reset`: the second of the epoch, or the seconds from `now`, at which the limit ends.
+pub(crate) fn reset(value: &str, now: Timestamp) -> Option<Duration> {
+    let seconds: u64 = value.trim().parse().ok()?;
+    // Nobody limits for thirty years.
+    if seconds < 1_000_000_000 {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    Some(Duration::try_from(now.until(at).ok()?).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{End, Repeat, is_worthwhile, pause, retry_after};
+    use super::{End, Repeat, is_worthwhile, pause, reset, retry_after};
 
     #[test]
     fn a_write_is_repeated_only_where_it_did_not_take_effect() {
         for end in [End::NotSent, End::Answered(429)] {
-            assert!(is_worthwhile(end, Repeat::Harmful), "{end:?}");
+            assert!(is_worthwhile(end, Repeat::Harmful, None), "{end:?}");
         }
         for end in [End::Lost, End::Answered(500), End::Answered(503), End::Answered(408)] {
-            assert!(!is_worthwhile(end, Repeat::Harmful), "{end:?}");
-            assert!(is_worthwhile(end, Repeat::Harmless), "{end:?}");
+            assert!(!is_worthwhile(end, Repeat::Harmful, None), "{end:?}");
+            assert!(is_worthwhile(end, Repeat::Harmless, None), "{end:?}");
         }
-        assert!(!is_worthwhile(End::Answered(403), Repeat::Harmless));
+        assert!(!is_worthwhile(End::Answered(403), Repeat::Harmless, None));
+    }
+
+    #[test]
+    fn what_the_service_says_of_its_answer_counts_more_than_its_status() {
+        assert!(!is_worthwhile(End::Answered(503), Repeat::Harmless, Some(false)));
+        assert!(is_worthwhile(End::Answered(409), Repeat::Harmless, Some(true)));
+        assert!(!is_worthwhile(End::Answered(409), Repeat::Harmful, Some(true)));
+        assert!(is_worthwhile(End::Answered(429), Repeat::Harmful, Some(true)));
+    }
+
+    #[test]
+    fn a_reset_is_a_second_of_the_epoch_or_a_span() {
+        let now = "2026-11-21T08:00:00.5Z".parse().unwrap();
+        assert_eq!(reset("1795248030", now), Some(Duration::from_millis(29_500)));
+        assert_eq!(reset("1795248000", now), Some(Duration::ZERO));
+        assert_eq!(reset("30", now), Some(Duration::from_secs(30)));
+        assert_eq!(reset("soon", now), None);
     }
 
     #[test]

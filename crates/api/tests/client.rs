@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use api::{Client, Deadline, Error, ServiceError};
+use api::{Advice, Client, Deadline, Error, ServiceError};
 use fault::{Fault, Kind};
 use serde_json::Value;
 
@@ -124,4 +124,37 @@ fn nobody_listening_is_temporary_and_says_so() {
     let fault = Fault::from(run(client.get("/x").send()).unwrap_err());
     assert_eq!(fault.kind, Kind::Temporary);
     assert!(fault.message.contains("refused"), "{fault:?}");
+}
+
+#[test]
+fn what_a_body_says_of_another_attempt_counts_more_than_the_status() {
+    let advised = |address: &str| {
+        client(address).advice(|body| {
+            let after = Some(Duration::ZERO);
+            let retryable = serde_json::from_slice::<Value>(body).ok().and_then(|body| body["again"].as_bool());
+            Advice { retryable, after }
+        })
+    };
+    let (address, requests) = serve(&["409 Conflict\n\n{\"again\":true}", "200 OK\n\n{}"]);
+    run(advised(&address).get("/x").receive::<Value>()).unwrap();
+    assert_eq!(requests.try_iter().count(), 2);
+    let (address, requests) = serve(&["503 Closed\n\n{\"again\":false}", "200 OK\n\n{}"]);
+    run(advised(&address).get("/x").receive::<Value>()).unwrap_err();
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn where_nothing_says_when_to_come_back_the_reset_of_the_limit_does() {
+    let (address, requests) = serve(&["429 Slow down\nx-ratelimit-reset: 3600", "200 OK\n\n{}"]);
+    let fault = Fault::from(run(client(&address).get("/x").send()).unwrap_err());
+    assert!(fault.causes[0].contains("asks to wait 3600 s"), "{fault:?}");
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn a_service_that_cannot_be_connected_to_is_tried_as_often_as_was_said() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = client(&format!("http://{closed}")).reach(2);
+    let fault = Fault::from(run(client.get("/x").send()).unwrap_err());
+    assert_eq!((fault.kind, fault.causes.last().map(String::as_str)), (Kind::Temporary, Some("tried 2 times")));
 }

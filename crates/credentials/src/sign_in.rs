@@ -13,6 +13,10 @@ use serde::Deserialize;
 /// How long the revocation of a short-lived token may hold things up: the token dies by itself soon after.
 const REVOKE: Duration = Duration::from_secs(5);
 
+/// How often a Doppler that cannot be connected to is tried, in some ten seconds. A restart or a lost route is over by then; what lasts longer
+/// is a wrong address or no network, and a deploy that needs one secret should not take a minute to say so.
+const REACH: u32 = 6;
+
 /// A signed-in client, and whether its token is ours to revoke.
 #[derive(Debug)]
 pub struct Session {
@@ -34,12 +38,6 @@ impl Session {
     pub async fn trade(request: &IdTokenRequest, identity: &str, base: Base, deadline: Deadline) -> Result<Self> {
         let jwt = identity_token(request, deadline).await?;
         Ok(Self { doppler: Doppler::exchange(base, identity, &jwt, deadline).await?, short_lived: true })
-    }
-
-    /// Whether the token is ours to revoke, and good for this session only.
-    #[must_use]
-    pub fn is_short_lived(&self) -> bool {
-        self.short_lived
     }
 
     /// The client.
@@ -72,7 +70,7 @@ pub fn host(environment: &Environment) -> Result<Base> {
 pub async fn sign_in(environment: &Environment, deadline: Deadline) -> Result<Option<Session>> {
     if let Some(token) = environment.get("DOPPLER_TOKEN") {
         let token = Token::new(token.into(), "DOPPLER_TOKEN");
-        return Ok(Some(Session::of(Doppler::new(host(environment)?, token, deadline)?)));
+        return Ok(Some(Session::of(Doppler::new(host(environment)?, token, deadline)?.reach(REACH))));
     }
     let Some(identity) = environment.get("DOPPLER_IDENTITY_ID") else { return Ok(None) };
     let Some(request) = IdTokenRequest::of(environment, None) else {

@@ -1,6 +1,8 @@
 //! What Doppler's refusals mean: whose fault it is, and whether the service is away.
 
-use api::{Refusal, ServiceError};
+use std::time::Duration;
+
+use api::{Advice, Refusal, ServiceError};
 use fault::{Fault, Kind};
 use serde::Deserialize;
 
@@ -23,13 +25,30 @@ impl From<Failure> for Fault {
 
 #[derive(Deserialize)]
 struct Body {
+    #[serde(default)]
     messages: Vec<String>,
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    is_retryable: Option<bool>,
+    is_retryable_after_sec: Option<f64>,
 }
 
 /// Doppler's error body, `{"messages": […], "success": false}`.
 pub(crate) fn decode(body: &[u8]) -> Option<ServiceError> {
     let body: Body = serde_json::from_slice(body).ok()?;
     (!body.messages.is_empty()).then(|| ServiceError { code: None, message: body.messages.join("; ") })
+}
+
+/// What an error body says about trying again, `"data": {"isRetryable": true, "isRetryableAfterSec": 3}`.
+pub(crate) fn advice(body: &[u8]) -> Advice {
+    let Ok(Body { data, .. }) = serde_json::from_slice(body) else { return Advice::default() };
+    let after = data.is_retryable_after_sec.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Advice { retryable: data.is_retryable, after }
 }
 
 /// What went wrong when `token` asked for `place`.
@@ -89,7 +108,7 @@ mod tests {
     use api::{Error, Refusal};
     use fault::Kind;
 
-    use super::{decode, of};
+    use super::{advice, decode, of};
     use crate::{Place, Token};
 
     fn failure(status: u16, message: &str) -> super::Failure {
@@ -137,6 +156,16 @@ mod tests {
         }
         for status in [400, 401, 403, 404, 409, 422, 302] {
             assert!(!failure(status, "x").is_outage, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_the_error_body_says_of_another_attempt_is_read() {
+        let advice =
+            advice(br#"{"messages":["busy"],"success":false,"data":{"isRetryable":true,"isRetryableAfterSec":1.5}}"#);
+        assert_eq!((advice.retryable, advice.after), (Some(true), Some(std::time::Duration::from_millis(1_500))));
+        for body in [&b"<html>"[..], br#"{"messages":[],"success":false}"#, br#"{"data":{}}"#] {
+            assert_eq!(super::advice(body), api::Advice::default());
         }
     }
 

@@ -5,6 +5,7 @@
 //! but 408, 429 and 5xx means that the service is away. Values stay inside [`SecretString`] and out of every error.
 
 mod failure;
+mod pace;
 mod secrets;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use failure::Failure;
+use pace::Pace;
 pub use secrets::{Fetched, MANAGED, Query, Secret, Visibility};
 
 /// Where Doppler lives unless `DOPPLER_API_HOST` says otherwise.
@@ -86,6 +88,7 @@ pub struct Doppler {
     client: Client,
     base: Base,
     token: Token,
+    pace: Pace,
 }
 
 #[derive(Serialize)]
@@ -113,7 +116,7 @@ impl Doppler {
     pub fn new(base: Base, token: Token, deadline: Deadline) -> Result<Self> {
         check(&token)?;
         let client = client(base.clone(), deadline)?.bearer(token.value.clone());
-        Ok(Self { client, base, token })
+        Ok(Self { client, base, token, pace: Pace::default() })
     }
 
     /// Trades a JWT for a short-lived token of the service account identity `identity`.
@@ -133,7 +136,7 @@ impl Doppler {
         };
         let token = Token::new(exchanged.token, origin);
         check(&token)?;
-        Ok(Self { client: client.bearer(token.value.clone()), base, token })
+        Ok(Self { client: client.bearer(token.value.clone()), base, token, pace: Pace::default() })
     }
 
     /// Ends the life of the token this client signs with.
@@ -153,6 +156,13 @@ impl Doppler {
         self
     }
 
+    /// The same client, which gives up after so many attempts at connecting.
+    #[must_use]
+    pub fn reach(mut self, attempts: u32) -> Self {
+        self.client = self.client.reach(attempts);
+        self
+    }
+
     /// Where the API is.
     #[must_use]
     pub fn base(&self) -> &Base {
@@ -167,7 +177,7 @@ impl Doppler {
 }
 
 fn client(base: Base, deadline: Deadline) -> Result<Client> {
-    Ok(Client::new("Doppler", base, deadline)?.errors(failure::decode))
+    Ok(Client::new("Doppler", base, deadline)?.errors(failure::decode).advice(failure::advice))
 }
 
 /// A token that no header can carry never leaves the machine.

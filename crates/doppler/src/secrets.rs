@@ -165,7 +165,10 @@ impl Doppler {
         if let Some(etag) = &query.known {
             request = request.header("if-none-match", etag);
         }
-        request.send().await.map_err(|error| failure::of(error, place, &self.token))
+        self.pace.wait(self.client.remaining()).await;
+        let response = request.send().await.map_err(|error| failure::of(error, place, &self.token))?;
+        self.pace.note(&response);
+        Ok(response)
     }
 }
 

@@ -116,7 +116,14 @@ impl Doppler {
 
     /// Enforces the limit of secret reads: `count` per `window`, as the free plan's 120 per minute.
     pub fn limit_secret_reads(&self, count: u64, window: Duration) {
-        lock(&self.state).limit = Some(state::Limit { count, window, used: 0, since: Instant::now() });
+        lock(&self.state).limit =
+            Some(state::Limit { count, window, used: 0, since: Instant::now(), windows: Vec::new() });
+    }
+
+    /// Of each window of the limit that saw a read: how many reads were let through, and how many were refused.
+    #[must_use]
+    pub fn read_windows(&self) -> Vec<(u64, u64)> {
+        lock(&self.state).limit.as_ref().map(|limit| limit.windows.clone()).unwrap_or_default()
     }
 
     /// From now on lists of secrets carry no `ETag`: the documentation says of downloads alone that they do.

@@ -66,6 +66,8 @@ pub(super) struct Limit {
     pub(super) window: Duration,
     pub(super) used: u64,
     pub(super) since: Instant,
+    /// Of each window so far that saw a read: how many were let through, and how many were refused.
+    pub(super) windows: Vec<(u64, u64)>,
 }
 
 impl Limit {
@@ -73,7 +75,14 @@ impl Limit {
     pub(super) fn admit(&mut self) -> bool {
         self.roll();
         self.used += 1;
-        self.used <= self.count
+        if self.used == 1 {
+            self.windows.push((0, 0));
+        }
+        let admitted = self.used <= self.count;
+        if let Some((let_through, refused)) = self.windows.last_mut() {
+            *(if admitted { let_through } else { refused }) += 1;
+        }
+        admitted
     }
 
     fn roll(&mut self) {
@@ -95,7 +104,9 @@ impl Limit {
 
     pub(super) fn headers(&mut self) -> [(String, String); 3] {
         self.roll();
-        let reset = jiff::Timestamp::now().as_second().unsigned_abs() + self.reset_seconds();
+        // The first whole second that is no part of the window any more.
+        let left = self.window.saturating_sub(self.since.elapsed()).as_millis();
+        let reset = (u128::from(jiff::Timestamp::now().as_millisecond().unsigned_abs()) + left).div_ceil(1000);
         [
             ("x-ratelimit-limit".to_owned(), self.count.to_string()),
             ("x-ratelimit-remaining".to_owned(), self.count.saturating_sub(self.used).to_string()),

@@ -176,7 +176,6 @@ async fn answer(
         log.len() - 1
     };
     let fault = shared.faults.take(&request);
-    let mut everywhere = shared.service.everywhere();
     let response = match fault {
         None => shared.service.answer(&request),
         Some(fault) => {
@@ -184,12 +183,12 @@ async fn answer(
                 tokio::time::sleep(delay).await;
             }
             let real = fault.carried_out.then(|| shared.service.answer(&request));
-            let response = fault.answer(real, || shared.service.answer(&request));
-            // A header that the fault gives itself replaces the usual one.
-            everywhere.retain(|(name, _)| !response.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
-            response
+            fault.answer(real, || shared.service.answer(&request))
         }
     };
+    let mut everywhere = shared.service.everywhere();
+    // A header that the answer gives itself replaces the usual one.
+    everywhere.retain(|(name, _)| !response.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
     lock(&shared.log)[place].status = response.status;
     response.with_headers(everywhere).into_axum(&severed)
 }

@@ -1,0 +1,87 @@
+//! An attempt that failed: what the service says about another, and what is told when there is none.
+
+use std::time::Duration;
+
+use fault::Fault;
+use jiff::Timestamp;
+
+use crate::request::{Request, Response, describe};
+use crate::retry::{self, End};
+use crate::{Error, Refusal};
+
+/// What the body of a refusal says about trying again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Advice {
+    /// Whether it is worth it; the status decides where the service does not say.
+    pub retryable: Option<bool>,
+    /// How long to wait first.
+    pub after: Option<Duration>,
+}
+
+/// An attempt without a good answer.
+pub(crate) struct Failed {
+    pub(crate) end: End,
+    /// How long the service asks to wait.
+    pub(crate) asked: Option<Duration>,
+    /// Whether the service calls another attempt worth it.
+    pub(crate) advised: Option<bool>,
+    pub(crate) error: Error,
+}
+
+impl Failed {
+    /// An attempt without an answer.
+    pub(crate) fn of(end: End, fault: Fault) -> Self {
+        Self { end, asked: None, advised: None, error: fault.into() }
+    }
+
+    /// The error of the last of so many attempts, which the deadline ended or not.
+    pub(crate) fn gave_up(self, attempts: u32, is_late: bool) -> Error {
+        let why = match self.asked {
+            Some(asked) if is_late => {
+                format!("the service asks to wait {} s, which is past the deadline", asked.as_secs())
+            }
+            _ if attempts == 1 => return self.error,
+            _ if is_late => format!("tried {attempts} times until the deadline"),
+            _ => format!("tried {attempts} times"),
+        };
+        match self.error {
+            Error::Refused(refusal) => Error::Refused(Refusal { gave_up: Some(why), ..refusal }),
+            Error::Fault(fault) => Error::Fault(fault.cause(why)),
+        }
+    }
+}
+
+impl Request {
+    pub(crate) fn refused(&self, response: &Response) -> Failed {
+        let now = Timestamp::now();
+        let advice = (self.client().advise)(&response.body);
+        let said = response.header("retry-after").and_then(|value| retry::retry_after(value, now));
+        // Many who limit say when the limit ends even where they do not say when to come back.
+        let reset = || response.header("x-ratelimit-reset").filter(|_| response.status == 429);
+        let asked = said.max(advice.after).or_else(|| retry::reset(reset()?, now));
+        let error = Error::Refused(self.refusal(response, asked));
+        Failed { end: End::Answered(response.status), asked, advised: advice.retryable, error }
+    }
+
+    fn refusal(&self, response: &Response, retry_after: Option<Duration>) -> Refusal {
+        let own = (self.client().decode)(&response.body);
+        let (code, message) = match own {
+            Some(error) => (error.code, error.message),
+            None => (None, describe(response)),
+        };
+        let request_id = ["x-request-id", "cf-ray", "x-amz-request-id", "x-ms-request-id"]
+            .iter()
+            .find_map(|name| response.header(name));
+        Refusal {
+            status: response.status,
+            code,
+            message,
+            request_id: request_id.map(str::to_owned),
+            request: self.shown(),
+            // A part of a second is waited for whole.
+            retry_after_seconds: retry_after
+                .map(|wait| u16::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u16::MAX)),
+            gave_up: None,
+        }
+    }
+}
