@@ -1,7 +1,8 @@
 //! `stack-output` beside `terraform output`, in one run: `cargo bench --bench stack_output`.
 //!
 //! Whole processes, from start to exit, the best and the middle of several; peak memory with GNU time where it is installed.
-//! States are generated: 50 MB of resources, outputs first or last, packed or not.
+//! States are generated: 50 MB of resources, outputs first or last, packed or not. A passphrase secret stands beside the bare key
+//! derivation, and everything beside a program that does nothing.
 
 #![expect(
     clippy::print_stdout,
@@ -11,9 +12,13 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use ring::pbkdf2;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 const OURS: &str = env!("CARGO_BIN_EXE_stack-output");
 const PASSPHRASE_STATE: &str = "crates/stack/tests/fixtures/file-v1/.pulumi/stacks/shop/prod.json";
@@ -24,11 +29,10 @@ fn main() {
     let large = terraform(&folder.path().join("large"), 100_000);
     let first = pulumi(&folder.path().join("first.json"), Root::First);
     let last = pulumi(&folder.path().join("last.json"), Root::Last);
-    let packed = gzip(&first);
-    let packed_last = gzip(&last);
+    let packed: Vec<PathBuf> = [&first, &last].into_iter().flat_map(|file| [gzip(file), zstd(file)]).collect();
     println!("{:54} {:>9} {:>9} {:>9}", "", "best", "middle", "peak");
     for (what, folder) in [("small Terraform state", &small), ("50 MB Terraform state, outputs first", &large)] {
-        let ours = row(&format!("{what}: ours"), Command::new(OURS).arg("ip").current_dir(folder), 15);
+        let ours = row(&format!("{what}: ours"), Command::new(OURS).arg("ip").current_dir(folder), 51);
         let terraform = row(
             &format!("{what}: terraform output -raw"),
             Command::new("terraform").args(["output", "-raw", "ip"]).env("CHECKPOINT_DISABLE", "1").current_dir(folder),
@@ -40,17 +44,46 @@ fn main() {
     }
     for (what, file) in [
         ("50 MB Pulumi state, outputs first", &first),
-        ("50 MB Pulumi state, outputs last", &last),
-        ("the same gzipped, outputs first", &packed),
-        ("the same gzipped, outputs last", &packed_last),
+        ("50 MB Pulumi state, outputs last: read to its end", &last),
+        ("gzipped, outputs first: unpacked to its checksum", &packed[0]),
+        ("zstd, outputs first: unpacked to its checksum", &packed[1]),
+        ("gzipped, outputs last", &packed[2]),
+        ("zstd, outputs last", &packed[3]),
     ] {
-        row(what, Command::new(OURS).args(["ip", "--state"]).arg(file), 9);
+        row(what, Command::new(OURS).args(["ip", "--state"]).arg(file), 15);
     }
     let state = Path::new(env!("CARGO_MANIFEST_DIR")).join(PASSPHRASE_STATE);
     let mut secret = Command::new(OURS);
     secret.args(["db_password", "--show-secrets", "--state"]).arg(state);
-    row("a passphrase secret", secret.env("PULUMI_CONFIG_PASSPHRASE", "test-passphrase"), 9);
-    row("nothing: --version", Command::new(OURS).arg("--version"), 15);
+    let whole = row("a passphrase secret", secret.env("PULUMI_CONFIG_PASSPHRASE", "test-passphrase"), 15);
+    let bare = derivation(15);
+    if let Some(whole) = whole {
+        println!("{:54} {:>8.2}x", "", whole.as_secs_f64() / bare.as_secs_f64());
+    }
+    row("ours, --version", Command::new(OURS).arg("--version"), 51);
+    row("a program that does nothing: true", &mut Command::new("true"), 51);
+}
+
+/// The bare key derivation that a passphrase costs, in this process.
+fn derivation(times: usize) -> Duration {
+    let rounds = NonZeroU32::new(1_000_000).unwrap();
+    let mut spans = Vec::new();
+    for _ in 0..times {
+        let (start, mut key) = (Instant::now(), [0; 32]);
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, b"saltsalt", b"test-passphrase", &mut key);
+        std::hint::black_box(key);
+        spans.push(start.elapsed());
+    }
+    shown("its bare key derivation", &mut spans, "")
+}
+
+/// Prints a line for `spans`, and gives the middle one.
+fn shown(what: &str, spans: &mut [Duration], peak: &str) -> Duration {
+    spans.sort_unstable();
+    let text = |span: Duration| format!("{:.2} ms", span.as_secs_f64() * 1000.0);
+    let middle = spans[spans.len() / 2];
+    println!("{what:54} {:>9} {:>9} {peak:>9}", text(spans[0]), text(middle));
+    middle
 }
 
 /// Runs `command` several times and prints a line; the middle time, or nothing when it cannot run.
@@ -62,11 +95,8 @@ fn row(what: &str, command: &mut Command, times: usize) -> Option<Duration> {
         spans.push(start.elapsed());
         assert!(status.success(), "{what}: {status}");
     }
-    spans.sort_unstable();
-    let shown = |span: Duration| format!("{:.2} ms", span.as_secs_f64() * 1000.0);
     let peak = peak(command).map_or_else(String::new, |kib| format!("{:.1} MiB", kib / 1024.0));
-    println!("{what:54} {:>9} {:>9} {peak:>9}", shown(spans[0]), shown(spans[times / 2]));
-    Some(spans[times / 2])
+    Some(shown(what, &mut spans, &peak))
 }
 
 /// Peak memory, KiB.
@@ -134,6 +164,13 @@ fn gzip(file: &Path) -> PathBuf {
         flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::default());
     encoder.write_all(&std::fs::read(file).unwrap()).unwrap();
     encoder.finish().unwrap();
+    packed
+}
+
+fn zstd(file: &Path) -> PathBuf {
+    let packed = file.with_extension("json.zst");
+    let bytes = std::fs::read(file).unwrap();
+    std::fs::write(&packed, compress_to_vec(bytes.as_slice(), CompressionLevel::Fastest)).unwrap();
     packed
 }
 

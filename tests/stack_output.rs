@@ -2,6 +2,7 @@
 
 mod backends;
 mod cloud;
+mod generated;
 mod identity;
 mod key_services;
 mod pulumi;
