@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::outcome::Outcome;
-use crate::prepare::{Ready, size};
+use crate::prepare::{Ready, files, size};
 
 /// Prints the result on stdout.
 pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) {
@@ -36,9 +36,9 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], format: Format, console: &Console) 
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "{}: would deploy {} files ({}) to `{}`, {} of them new ({})",
+                "{}: would deploy {} ({}) to `{}`, {} new ({})",
                 ready.site.name,
-                facts.files,
+                files(facts.files),
                 size(facts.size_bytes),
                 ready.site.project,
                 facts.uploaded,
@@ -103,7 +103,7 @@ fn text(outcomes: &[Outcome]) -> String {
 fn words(one: &Outcome) -> String {
     let reason = one.reason.as_ref().map(|reason| reason.text.clone());
     let facts = (one.status == Status::Passed)
-        .then(|| format!("{} files, {} uploaded, {:.1} s", one.facts.files, one.facts.uploaded, one.seconds));
+        .then(|| format!("{}, {} uploaded, {:.1} s", files(one.facts.files), one.facts.uploaded, one.seconds));
     [one.url(), reason, facts].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
@@ -167,13 +167,17 @@ pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let deployed = outcomes.iter().filter(|one| matches!(one.status, Status::Passed | Status::Skipped));
     for (one, deployment) in deployed.filter_map(|one| Some((one, one.deployment.as_ref()?))) {
         let commit = deployment.commit();
-        let line = json!({
+        let mut line = json!({
             "version": 1, "type": "pages-deploy-detailed", "pages_project": one.project, "deployment_id": deployment.id,
-            "url": deployment.url, "alias": deployment.alias(), "environment": deployment.environment,
+            "url": deployment.url, "environment": deployment.environment,
             "production_branch": deployment.production_branch,
             "deployment_trigger": { "metadata": { "commit_hash": commit.commit_hash } },
-            "timestamp": jiff::Timestamp::now().to_string(),
+            "timestamp": format!("{:.3}", jiff::Timestamp::now()),
         });
+        // Its consumers take a null for a broken line. Production's aliases are custom domains, which wrangler leaves out.
+        if let Some(alias) = deployment.alias().filter(|_| deployment.environment == "preview") {
+            line["alias"] = json!(alias);
+        }
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "{line}");
     }

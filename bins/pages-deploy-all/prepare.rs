@@ -187,13 +187,13 @@ async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manife
     let assets = Assets::open(account, &site.project).await?;
     let (files, limit) = (manifest.assets().len(), assets.files_limit().await);
     if files as u64 > limit {
-        return Err(Fault::no(format!("site `{}` has {files} files, and Pages takes {limit} of it", site.name))
+        return Err(Fault::no(format!("site `{}` has {}, and Pages takes {limit}", site.name, self::files(files)))
             .help("leave files out of the output, or ask for a higher limit for the project"));
     }
     let missing = assets.missing(manifest).await?;
     let new = pages::Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
     if !kit.args.running.dry_run {
-        kit.journal.say(&site.name, &format!("{files} files, {} new ({})", new.files, size(new.bytes)));
+        kit.journal.say(&site.name, &format!("{}, {} new ({})", self::files(files), new.files, size(new.bytes)));
         let done = std::cell::Cell::new(0);
         let show = |stored| {
             done.set(done.get() + stored);
@@ -224,6 +224,11 @@ fn everything(manifest: &Manifest) -> Facts {
         uploaded: new.len(),
         uploaded_bytes: new.iter().map(|asset| asset.file.size).sum(),
     }
+}
+
+/// A number of files for people.
+pub(crate) fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 /// Bytes for people.

@@ -51,6 +51,7 @@ async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, int
         let text = format!("not deployed: {}", why(exit));
         return done(outcome(Status::Cancelled).because("interrupted", text), Switch::No);
     }
+    kit.journal.progress().show(&ready.site.name, "deploying");
     let last_known = ready.project.as_ref().and_then(|project| project.latest_deployment.as_ref());
     let create = ready.release.create(account, &ready.site.project, last_known.map(|last| last.id.as_str()));
     let created = tokio::select! {

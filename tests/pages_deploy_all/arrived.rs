@@ -132,15 +132,18 @@ pub(super) fn both<A: AsRef<OsStr>>(root: &Path, theirs: &[A], ours: &[A]) -> Op
     Some((theirs, ours))
 }
 
-/// Deploys with wrangler, which must call it a success.
-pub(super) fn wrangler(programs: &Path, site: &Path, service: &Cloudflare, extra: &[impl AsRef<OsStr>]) {
+/// Deploys with wrangler, which must call it a success; what it wrote for programs (`WRANGLER_OUTPUT_FILE_PATH`).
+pub(super) fn wrangler(programs: &Path, site: &Path, service: &Cloudflare, extra: &[impl AsRef<OsStr>]) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let told = home.path().join("told.ndjson");
     let done = Command::new(programs.join("wrangler"))
         .args(["pages", "deploy", "dist", "--project-name", "site"])
         .args(extra)
         .current_dir(site)
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
-        .env("HOME", tempfile::tempdir().unwrap().path())
+        .env("HOME", home.path())
+        .env("WRANGLER_OUTPUT_FILE_PATH", &told)
         .envs([("CI", "true"), ("WRANGLER_SEND_METRICS", "false"), ("CLOUDFLARE_API_TOKEN", service.token())])
         .env("CLOUDFLARE_API_BASE_URL", service.url())
         .env("CLOUDFLARE_ACCOUNT_ID", service.account())
@@ -148,4 +151,5 @@ pub(super) fn wrangler(programs: &Path, site: &Path, service: &Cloudflare, extra
         .unwrap();
     let said = [done.stdout, done.stderr].concat();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&said));
+    fs::read_to_string(told).unwrap()
 }

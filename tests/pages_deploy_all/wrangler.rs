@@ -228,3 +228,46 @@ fn where_wrangler_takes_a_detached_head_for_a_branch_ours_asks() {
     assert_eq!(theirs.deployments("site")[0].branch.as_deref(), Some("HEAD"));
     assert!(said.contains("help: name it with --branch"), "{said}");
 }
+
+/// The line `pages-deploy-detailed`, and the words in it that differ from one deployment to the other.
+fn detailed(told: &str) -> (serde_json::Value, [String; 4]) {
+    let lines = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut lines = lines.filter(|line| line["type"] == "pages-deploy-detailed");
+    let (mut line, none) = (lines.next().unwrap(), lines.next());
+    assert_eq!(none, None);
+    let names = ["timestamp", "url", "deployment_id", "alias"];
+    let words = names.map(|name| line[name].as_str().unwrap_or_default().to_owned());
+    for (name, word) in names.into_iter().zip(&words) {
+        if !word.is_empty() {
+            line[name] = "a text".into();
+        }
+    }
+    (line, words)
+}
+
+#[test]
+fn what_is_told_to_wranglers_consumers_is_what_wrangler_tells() {
+    let root = repository(|dist| write(dist, &[("index.html", b"x")]));
+    for branch in ["main", "feature"] {
+        let (Some(programs), theirs, ours) = (tools(), Cloudflare::start(), Cloudflare::start()) else { return };
+        theirs.project("site");
+        ours.project("site");
+        let branch = format!("--branch={branch}");
+        let (their_line, [their_time, ..]) =
+            detailed(&wrangler(&programs, &root.path().join("sites/site"), &theirs, &[&branch]));
+        let outside = tempfile::tempdir().unwrap();
+        let path = outside.path().join("told.ndjson");
+        let step = Step::new("pages-deploy-all").cloudflare(&ours).cloudflare_token(&ours).cwd(root.path());
+        step.env("WRANGLER_OUTPUT_FILE_PATH", &path).arg(&branch).run().exits(0);
+        let (mut our_line, [our_time, url, _, alias]) = detailed(&fs::read_to_string(path).unwrap());
+        // wrangler knows an alias by its ending `.pages.dev`, which no stand-in's has.
+        our_line.as_object_mut().unwrap().remove("alias");
+        assert_eq!(our_line, their_line);
+        let parsed =
+            |time: &str| time.parse::<jiff::Timestamp>().is_ok() && time.len() == "2026-11-21T02:40:00.000Z".len();
+        assert!(parsed(&our_time) && parsed(&their_time), "{our_time} {their_time}");
+        assert!(
+            url.contains(ours.deployments("site")[0].short_id()) && alias.is_empty() == (branch == "--branch=main")
+        );
+    }
+}
