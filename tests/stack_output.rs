@@ -1,8 +1,10 @@
 //! `stack-output`, as a workflow's step and as a filter in a shell runs it.
 
+mod azure;
 mod backends;
 mod cloud;
 mod generated;
+mod google;
 mod identity;
 mod key_services;
 mod pulumi;

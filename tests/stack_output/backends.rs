@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{fixtures, refused};
 use crate::support::Step;
 
-const STATE: &str = r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{
+pub(super) const STATE: &str = r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{
     "ip":{"value":"203.0.113.9","type":"string"}},"resources":[],"check_results":null}"#;
 
 /// Serves bytes by path; asks for whatever `authorization` begins with.
@@ -45,12 +45,12 @@ fn files(authorization: &str, files: &[(&str, Vec<u8>)]) -> Server {
 }
 
 /// Without terraform, tofu and pulumi on `PATH`.
-fn alone(step: Step) -> Step {
+pub(super) fn alone(step: Step) -> Step {
     step.env("PATH", "/nowhere")
 }
 
 /// With a program on `PATH` that notes its arguments in `asked` and does what `script` says.
-fn with_program(step: Step, name: &str, script: &str) -> Step {
+pub(super) fn with_program(step: Step, name: &str, script: &str) -> Step {
     use std::os::unix::fs::PermissionsExt as _;
 
     let path = format!("bin/{name}");
@@ -62,7 +62,7 @@ fn with_program(step: Step, name: &str, script: &str) -> Step {
 }
 
 /// A step in a folder that `terraform init` prepared for this backend.
-fn initialised(kind: &str, config: &serde_json::Value, arguments: &[&str]) -> Step {
+pub(super) fn initialised(kind: &str, config: &serde_json::Value, arguments: &[&str]) -> Step {
     let pointer =
         json!({"version": 3, "terraform_version": "1.11.4", "backend": {"type": kind, "config": config, "hash": 1}});
     Step::new("stack-output").args(arguments).file(".terraform/terraform.tfstate", pointer.to_string())

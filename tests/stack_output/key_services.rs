@@ -14,7 +14,7 @@ fn vector() -> Value {
 }
 
 /// A state whose one secret a data key seals that the service at `url` wraps.
-fn state(url: &str, encrypted_key: &str) -> String {
+pub(super) fn state(url: &str, encrypted_key: &str) -> String {
     let secret = json!({
         "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
         "ciphertext": vector()["ciphertext"],
@@ -23,11 +23,11 @@ fn state(url: &str, encrypted_key: &str) -> String {
     json!({"outputs": {"pw": secret, "plain": "ok"}, "secretsProviders": provider}).to_string()
 }
 
-fn wrapped() -> String {
+pub(super) fn wrapped() -> String {
     vector()["kms_ciphertext_base64"].as_str().unwrap().to_owned()
 }
 
-fn data_key() -> String {
+pub(super) fn data_key() -> String {
     let hex = vector()["data_key_hex"].as_str().unwrap().to_owned();
     let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
     BASE64_STANDARD.encode(bytes)

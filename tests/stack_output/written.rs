@@ -1,50 +1,21 @@
-//! States that the real terraform wrote through its own backends: to S3 (moto serves it) and over http.
+//! States that the real terraform wrote through its own backends: to S3 (moto serves it), to Cloud Storage (gcp-storage-emulator), to
+//! Azure (azurite) and over http.
 //!
-//! `./check` installs moto; without it, or without terraform, these tests are skipped.
+//! `./check` installs the servers; without one, or without terraform, its test is skipped.
 
 use std::fs;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use emulators::http::{Request, Response, Server, Service};
 use tempfile::TempDir;
 
-use crate::support::{Step, peer};
+use super::azure::Azurite;
+use crate::support::{Served, Step, peer};
 
-/// moto's server, ended when dropped.
-struct Moto {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Moto {
-    fn start() -> Option<Self> {
-        let program = peer("moto_server")?;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(program);
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
-        let moto = Self { child, port };
-        let begun = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_mins(1), "moto does not answer");
-            std::thread::yield_now();
-        }
-        Some(moto)
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
+/// moto, which serves S3 and STS.
+pub(super) fn moto() -> Option<Served> {
+    Served::start("moto_server", &["-H", "127.0.0.1", "-p", "{port}"], &[])
 }
 
 /// A folder in which terraform applied one output per workspace through the backend `block`.
@@ -74,7 +45,7 @@ fn applied(block: &str, workspaces: &[&str], variables: &[(&str, &str)]) -> Temp
 
 #[test]
 fn what_terraform_wrote_to_s3_is_read_in_every_workspace() {
-    let (Some(moto), Some(_), Some(curl)) = (Moto::start(), peer("terraform"), peer("curl")) else { return };
+    let (Some(moto), Some(_), Some(curl)) = (moto(), peer("terraform"), peer("curl")) else { return };
     let bucket = format!("{}/states", moto.url());
     assert!(Command::new(curl).args(["-s", "-f", "-X", "PUT", &bucket]).status().unwrap().success());
     let block = format!(
@@ -120,4 +91,43 @@ fn what_terraform_wrote_over_http_is_read() {
     let folder = applied("backend \"http\" {}", &["default"], &[("TF_HTTP_ADDRESS", &server.url())]);
     let step = Step::new("stack-output").args(["workspace"]).cwd(folder.path()).env("TF_HTTP_ADDRESS", server.url());
     assert_eq!(step.run().exits(0).stdout, "default\n");
+}
+
+#[test]
+fn what_terraform_wrote_to_cloud_storage_is_read_in_every_workspace() {
+    let arguments = ["start", "--host=127.0.0.1", "--port={port}", "--in-memory", "--default-bucket=states"];
+    let Some(storage) = Served::start("gcp-storage-emulator", &arguments, &[]) else { return };
+    if peer("terraform").is_none() {
+        return;
+    }
+    let host = storage.address.to_string();
+    let block = "backend \"gcs\" {\nbucket = \"states\"\nprefix = \"app\"\n}";
+    let folder = applied(block, &["default", "prod"], &[("STORAGE_EMULATOR_HOST", &host)]);
+    let step = |arguments: &[&str]| {
+        Step::new("stack-output").args(arguments).cwd(folder.path()).env("STORAGE_EMULATOR_HOST", &host)
+    };
+    assert_eq!(step(&["workspace", "list[0]"]).run().exits(0).stdout, "prod\na\n");
+    assert_eq!(step(&["workspace", "--stack", "default"]).run().exits(0).stdout, "default\n");
+    let url = ["workspace", "--state", "gs://states/app/prod.tfstate"];
+    assert_eq!(step(&url).run().exits(0).stdout, "prod\n");
+}
+
+#[test]
+fn what_terraform_wrote_to_azure_is_read_in_every_workspace() {
+    let Some(azurite) = Azurite::start() else { return };
+    if peer("terraform").is_none() {
+        return;
+    }
+    let block = "backend \"azurerm\" {\nstorage_account_name = \"acme\"\ncontainer_name = \"states\"\nkey = \"app/terraform.tfstate\"\n}";
+    let (proxy, certificates) = (azurite.internet.url(), azurite.internet.certificates().display().to_string());
+    let variables =
+        [("ARM_ACCESS_KEY", azurite.key()), ("HTTPS_PROXY", proxy.as_str()), ("SSL_CERT_FILE", certificates.as_str())];
+    let folder = applied(block, &["default", "prod"], &variables);
+    let step = |arguments: &[&str]| {
+        let step = Step::new("stack-output").args(arguments).cwd(folder.path()).internet(&azurite.internet);
+        step.workflow_secret("ARM_ACCESS_KEY", azurite.key())
+    };
+    assert_eq!(step(&["workspace", "list[0]"]).run().exits(0).stdout, "prod\na\n");
+    assert_eq!(step(&["workspace", "--stack", "default"]).run().exits(0).stdout, "default\n");
+    assert_eq!(azurite.internet.asked(), ["acme.blob.core.windows.net"]);
 }

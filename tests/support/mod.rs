@@ -12,8 +12,8 @@ use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use emulators::{Cloudflare, Doppler, GitHub, PulumiCloud, Runner, Secrets, Sshd};
-pub(crate) use peer::peer;
+use emulators::{Cloudflare, Doppler, GitHub, Internet, PulumiCloud, Runner, Secrets, Sshd};
+pub(crate) use peer::{Served, peer};
 pub(crate) use seen::Seen;
 use tempfile::TempDir;
 
@@ -190,6 +190,17 @@ impl Step {
         self.secrets.push(github.secrets().clone());
         self.env("ACTIONS_ID_TOKEN_REQUEST_URL", github.id_token_url())
             .workflow_secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", github.id_token_bearer())
+    }
+
+    /// Reaches hosts by their names through that proxy, and none but its certificates are trusted.
+    pub(crate) fn internet(self, internet: &Internet) -> Self {
+        self.env("HTTPS_PROXY", internet.url()).env("SSL_CERT_FILE", internet.certificates())
+    }
+
+    /// None of these may show up anywhere unmasked.
+    pub(crate) fn knowing(mut self, secrets: Secrets) -> Self {
+        self.secrets.push(secrets);
+        self
     }
 
     /// Talks to that Pulumi Cloud, with its token as a secret of the workflow.

@@ -1,6 +1,9 @@
 //! The real programs that tests hold ours against.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program, from the tools that `./check` installs or else from `PATH`. Without it the test has nothing to say: it is
 /// skipped, which this tells on stderr; with `CI=true`, where nothing may be left out unseen, it fails.
@@ -17,4 +20,47 @@ pub(crate) fn peer(name: &str) -> Option<PathBuf> {
     assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{name} is absent");
     eprintln!("skipped: {name} is absent");
     None
+}
+
+/// A peer that serves on loopback, ended when dropped.
+pub(crate) struct Served {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Served {
+    /// Starts a peer in a folder of its own; `{port}` among the arguments is where it has to listen. Returns when it does.
+    pub(crate) fn start(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
+        let program = peer(name)?;
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(program);
+        command
+            .args(arguments.iter().map(|argument| argument.replace("{port}", &address.port().to_string())))
+            .envs(variables.iter().copied())
+            .current_dir(folder.path());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut served = Self { child, address, _folder: folder };
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(begun.elapsed() < Duration::from_mins(2), "{name} does not answer");
+            assert!(served.child.try_wait().unwrap().is_none(), "{name} has ended");
+            std::thread::yield_now();
+        }
+        Some(served)
+    }
+
+    /// Its address as a URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }

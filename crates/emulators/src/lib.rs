@@ -13,9 +13,12 @@
 
 pub mod cloudflare;
 pub mod doppler;
+pub mod entra;
 mod forms;
 pub mod github;
+pub mod google;
 pub mod http;
+pub mod internet;
 mod jwt;
 pub mod pulumi;
 mod random;
@@ -25,9 +28,12 @@ pub mod stage;
 
 pub use cloudflare::Cloudflare;
 pub use doppler::{Doppler, Visibility};
+pub use entra::Entra;
 pub use forms::leaks;
 pub use github::GitHub;
+pub use google::Google;
 pub use http::{Fault, Request, Secrets};
+pub use internet::Internet;
 pub use pulumi::PulumiCloud;
 pub use runner::Runner;
 pub use sshd::Sshd;

@@ -64,6 +64,12 @@ impl Request {
             .map(|(_, value)| value.into_owned())
     }
 
+    /// The path without its encoding.
+    #[must_use]
+    pub fn decoded_path(&self) -> String {
+        percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy().into_owned()
+    }
+
     /// The segments of the path between slashes, as sent.
     #[must_use]
     pub fn segments(&self) -> Vec<&str> {

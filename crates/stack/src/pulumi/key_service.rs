@@ -150,7 +150,7 @@ pub async fn unwrap_by_google(
             bytes.map_err(|error| Fault::usage("the key's additional data is malformed").cause(error.to_string()))?;
         body["additionalAuthenticatedData"] = Value::from(STANDARD.encode(bytes));
     }
-    let client = Client::new("Google Cloud KMS", base, deadline)?.bearer(token.clone());
+    let client = Client::new("Google Cloud KMS", base, deadline)?.bearer(token.clone()).errors(decode_json);
     let request = client.post(&format!("/v1/{name}:decrypt")).json(&body).repeatable();
     let answer: Plaintext = answer(request, "Google Cloud KMS").await?;
     data_key(&answer.plaintext, "Google Cloud KMS")
@@ -172,7 +172,7 @@ pub async fn unwrap_by_azure(
     let bytes = STANDARD.decode(encrypted_key).map_err(|_invalid| malformed())?;
     // Wrapped in base64 once more by all versions of Pulumi but a few of 2024 (pulumi/pulumi#15329).
     let wrapped = URL_SAFE_NO_PAD.decode(&bytes).unwrap_or(bytes);
-    let client = Client::new("Azure Key Vault", base, deadline)?.bearer(token.clone()).errors(decode_azure);
+    let client = Client::new("Azure Key Vault", base, deadline)?.bearer(token.clone()).errors(decode_json);
     let body = json!({ "alg": algorithm, "value": URL_SAFE_NO_PAD.encode(wrapped) });
     let request = client.post(&format!("/{key}/decrypt")).query("api-version", "7.4").json(&body).repeatable();
     let answer: Unwrapped = answer(request, "Azure Key Vault").await?;
@@ -247,10 +247,14 @@ fn decode_aws(body: &[u8]) -> Option<ServiceError> {
     Some(ServiceError { code: Some(body["__type"].as_str()?.to_owned()), message: message.to_owned() })
 }
 
-fn decode_azure(body: &[u8]) -> Option<ServiceError> {
+/// `{"error": {"code", "message"}}` of Azure; Google's code is a number, and its `status` a word.
+fn decode_json(body: &[u8]) -> Option<ServiceError> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
-    Some(ServiceError { code: Some(text("code")?), message: text("message").unwrap_or_default() })
+    Some(ServiceError {
+        code: Some(text("status").or_else(|| text("code"))?),
+        message: text("message").unwrap_or_default(),
+    })
 }
 
 fn decode_vault(body: &[u8]) -> Option<ServiceError> {

@@ -1,0 +1,195 @@
+//! Entra ID (Azure Active Directory) and what trusts its tokens: blobs of a storage account, a key vault, a machine's identity.
+//!
+//! It checks what Azure checks: tenant, client, secret or the federated token's audience and time, and for what a token was made out.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::{jwt, random};
+
+/// The tenant.
+pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+
+/// The application that is known.
+pub const CLIENT: &str = "66666666-7777-8888-9999-000000000000";
+
+/// The hosts that it stands for.
+pub const HOSTS: [&str; 3] = ["login.microsoftonline.com", "*.blob.core.windows.net", "*.vault.azure.net"];
+
+/// A running stand-in.
+#[derive(Debug)]
+pub struct Entra {
+    server: Server,
+    state: Arc<Mutex<State>>,
+    secrets: Secrets,
+    secret: String,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Access token → for what it was made out.
+    tokens: BTreeMap<String, String>,
+    /// `/container/blob` → bytes.
+    blobs: BTreeMap<String, Vec<u8>>,
+    /// Wrapped → unwrapped, base64 for URLs.
+    keys: BTreeMap<String, String>,
+}
+
+impl Entra {
+    /// One application, nothing stored.
+    #[must_use]
+    pub fn start() -> Self {
+        let (state, secrets) = (Arc::new(Mutex::new(State::default())), Secrets::default());
+        let secret = format!("8Q~{}", random::uuid());
+        secrets.add(&secret);
+        let api = Api { state: Arc::clone(&state), secrets: secrets.clone(), secret: secret.clone() };
+        Self { server: Server::start(|_| api), state, secrets, secret }
+    }
+
+    /// Where [`HOSTS`] lead.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Host and port as a URL: a machine's metadata service stands there too.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The application's secret.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Stores a blob at `container/blob`.
+    pub fn put(&self, blob: &str, bytes: impl Into<Vec<u8>>) {
+        lock(&self.state).blobs.insert(format!("/{blob}"), bytes.into());
+    }
+
+    /// Unwraps `wrapped` with `keys/k`; both base64 for URLs.
+    pub fn unwraps(&self, wrapped: &str, plain: &str) {
+        lock(&self.state).keys.insert(wrapped.to_owned(), plain.to_owned());
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.server.requests()
+    }
+
+    /// From now on requests that match `when` meet `fault`.
+    pub fn fail(&self, when: &str, fault: Fault) {
+        self.server.fail(when, fault);
+    }
+
+    /// What it holds or has handed out.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        self.secrets.clone()
+    }
+}
+
+struct Api {
+    state: Arc<Mutex<State>>,
+    secrets: Secrets,
+    secret: String,
+}
+
+impl Service for Api {
+    fn answer(&self, request: &Request) -> Response {
+        let mut state = lock(&self.state);
+        match (request.method.as_str(), request.path.as_str()) {
+            ("POST", path) if path.ends_with("/oauth2/v2.0/token") => self.token(&mut state, request),
+            ("POST", path) if path.ends_with("/decrypt") => unwrap(&state, request),
+            ("GET", "/metadata/identity/oauth2/token") => {
+                if request.header("metadata") != Some("true") {
+                    return Response::json(400, &json!({"error": "bad_request_102"}));
+                }
+                self.issue(&mut state, &request.parameter("resource").unwrap_or_default())
+            }
+            ("GET", _) => blob(&state, request),
+            _ => Response::json(404, &json!({})),
+        }
+    }
+}
+
+impl Api {
+    fn token(&self, state: &mut State, request: &Request) -> Response {
+        let fields: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+        let refused = |status, code: &str, text: &str| {
+            Response::json(status, &json!({"error": code, "error_description": format!("{text}\r\nTrace ID: 1")}))
+        };
+        if request.path != format!("/{TENANT}/oauth2/v2.0/token") {
+            return refused(400, "invalid_request", "AADSTS90002: Tenant not found.");
+        }
+        if field("client_id") != CLIENT || field("grant_type") != "client_credentials" {
+            return refused(400, "unauthorized_client", "AADSTS700016: Application was not found.");
+        }
+        let claims = jwt::claims(field("client_assertion")).unwrap_or_default();
+        let is_federated = field("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            && claims["iss"] == "https://token.actions.githubusercontent.com"
+            && claims["aud"] == "api://AzureADTokenExchange"
+            && claims["exp"].as_i64().is_some_and(|end| end > jwt::now());
+        if field("client_secret") != self.secret && !is_federated {
+            return refused(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.");
+        }
+        match field("scope").strip_suffix("/.default") {
+            Some(resource) => self.issue(state, resource),
+            None => refused(400, "invalid_scope", "AADSTS70011: The scope is not valid."),
+        }
+    }
+
+    fn issue(&self, state: &mut State, resource: &str) -> Response {
+        let token = jwt::issue(&json!({"aud": resource, "tid": TENANT, "exp": jwt::now() + 3600}));
+        self.secrets.add(&token);
+        state.tokens.insert(token.clone(), resource.to_owned());
+        Response::json(200, &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token}))
+    }
+}
+
+fn is_for(state: &State, request: &Request, resource: &str) -> bool {
+    request.bearer().and_then(|token| state.tokens.get(token)).is_some_and(|made_for| made_for == resource)
+}
+
+fn blob(state: &State, request: &Request) -> Response {
+    let xml = |status, code: &str| {
+        let text = format!(
+            "\u{feff}<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code}.\nRequestId:1</Message></Error>"
+        );
+        Response::new(status, "application/xml", text)
+    };
+    if !is_for(state, request, "https://storage.azure.com") || request.header("x-ms-version").is_none() {
+        return xml(401, "InvalidAuthenticationInfo");
+    }
+    let path = request.decoded_path();
+    match state.blobs.get(&path) {
+        Some(bytes) => Response::new(200, "application/octet-stream", bytes.clone()),
+        None if state.blobs.keys().any(|key| key.split('/').nth(1) == path.split('/').nth(1)) => {
+            xml(404, "BlobNotFound")
+        }
+        None => xml(404, "ContainerNotFound"),
+    }
+}
+
+fn unwrap(state: &State, request: &Request) -> Response {
+    let refused = |status, code: &str| Response::json(status, &json!({"error": {"code": code, "message": "No."}}));
+    if !is_for(state, request, "https://vault.azure.net") {
+        return refused(401, "Unauthorized");
+    }
+    let body = request.json();
+    let plain = body["value"].as_str().and_then(|wrapped| state.keys.get(wrapped));
+    match plain {
+        Some(plain) if request.path == "/keys/k/decrypt" && body["alg"] == "RSA-OAEP-256" => {
+            Response::json(200, &json!({"kid": "https://v.vault.azure.net/keys/k/1", "value": plain}))
+        }
+        _ => refused(400, "BadParameter"),
+    }
+}
