@@ -8,7 +8,7 @@ use api::{Base, Client, Deadline};
 use cli::{Console, Exit};
 use credentials::Credentials;
 use fault::{Fault, Result};
-use pages::{Account, Origin, Pace};
+use pages::{Account, Hasher, Origin, Pace};
 use report::{Event, Status, Verdict};
 use runner::Environment;
 use secrecy::ExposeSecret as _;
@@ -97,7 +97,8 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         trust: plan.trust,
         journal: &journal,
         builds: Semaphore::new(args.building.jobs.map_or(cores, NonZero::get)),
-        hashing: Semaphore::new(cores),
+        reading: Semaphore::new(cores),
+        hasher: Arc::new(Hasher::new(cores)),
     };
     let prepared = tokio::select! {
         prepared = prepare::all(&kit, &plan.sites) => prepared,

@@ -1,11 +1,12 @@
 //! Everything before a visitor could see anything: build, read, upload.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use api::Deadline;
 use fault::{Fault, Kind};
 use futures_util::future::join_all;
-use pages::{Account, Assets, Links, Manifest, Origin, Project, Release, Rules, hash_all, walk};
+use pages::{Account, Assets, Hasher, Links, Manifest, Origin, Project, Release, Rules, walk};
 use tokio::sync::Semaphore;
 
 use crate::args::Args;
@@ -27,8 +28,9 @@ pub(crate) struct Kit<'a> {
     pub(crate) journal: &'a Journal<'a>,
     /// Builds at once.
     pub(crate) builds: Semaphore,
-    /// Sites hashed at once: each uses all cores.
-    pub(crate) hashing: Semaphore,
+    /// Sites read at once: each uses all cores.
+    pub(crate) reading: Semaphore,
+    pub(crate) hasher: Arc<Hasher>,
 }
 
 /// A site that only has to be deployed.
@@ -154,9 +156,9 @@ async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules),
         })?;
         kit.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
     }
-    let turn = kit.hashing.acquire().await;
-    let (site, args) = (site.clone(), kit.args.clone());
-    let read = tokio::task::spawn_blocking(move || read(&site, links(&args, &site))).await;
+    let turn = kit.reading.acquire().await;
+    let (site, args, hasher) = (site.clone(), kit.args.clone(), Arc::clone(&kit.hasher));
+    let read = tokio::task::spawn_blocking(move || read(&site, &hasher, links(&args, &site))).await;
     drop(turn);
     read.unwrap_or_else(|error| Err(Fault::temporary("reading the site was cut off").cause(error.to_string())))
         .map_err(trouble("invalid_site"))
@@ -167,7 +169,7 @@ pub(crate) fn links<'a>(args: &Args, site: &'a Site) -> Links<'a> {
     if args.building.follow_outside { Links::Anywhere } else { Links::Inside(&site.path) }
 }
 
-fn read(site: &Site, links: Links<'_>) -> fault::Result<(Manifest, Rules)> {
+fn read(site: &Site, hasher: &Hasher, links: Links<'_>) -> fault::Result<(Manifest, Rules)> {
     if !site.output.is_dir() {
         return Err(Fault::no(format!("site `{}` has no output: `{}` is not there", site.name, site.output.display()))
             .help("build it first, or name the folder that its build writes with --output or pages_build_output_dir"));
@@ -178,9 +180,7 @@ fn read(site: &Site, links: Links<'_>) -> fault::Result<(Manifest, Rules)> {
             .cause(format!("there is no file in `{}`: deploying it would blank the site", site.output.display()))
             .help("look why its build writes nothing"));
     }
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let manifest = hash_all(vec![files], threads).pop().unwrap_or_else(|| Ok(Manifest::default()))?;
-    Ok((manifest, Rules::read(&site.output)?))
+    Ok((hasher.manifest(files)?, Rules::read(&site.output)?))
 }
 
 async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manifest) -> fault::Result<Facts> {

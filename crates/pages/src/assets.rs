@@ -2,7 +2,7 @@
 
 use fault::{Fault, Result};
 use futures_util::stream::{self, TryStreamExt as _};
-use serde_json::json;
+use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::account::{Account, Repeat};
@@ -140,6 +140,10 @@ impl<'a> Assets<'a> {
 }
 
 fn hashes(hashes: &[AssetHash]) -> Vec<u8> {
-    let texts: Vec<String> = hashes.iter().map(ToString::to_string).collect();
-    json!({ "hashes": texts }).to_string().into_bytes()
+    #[derive(Serialize)]
+    struct Body<'a> {
+        hashes: &'a [AssetHash],
+    }
+    // Into memory: writing it cannot fail.
+    serde_json::to_vec(&Body { hashes }).unwrap_or_default()
 }

@@ -3,14 +3,14 @@
 //! The limits are wrangler's: 40 MiB of content and 2,000 files; more has made gateways fail (workers-sdk PR 5813).
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::sync::Arc;
 
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use crate::hash::for_each_piece;
 use crate::manifest::Asset;
+use crate::pieces::{PIECE, encode};
 
 const CONTENT_LIMIT: u64 = 40 * 1024 * 1024;
 const FILES_LIMIT: usize = 2000;
@@ -21,8 +21,9 @@ const WORTHWHILE: u64 = 4 * 1024 * 1024;
 /// How many requests a large upload begins with, as in wrangler.
 const SPREAD: u64 = 3;
 
-/// Bytes handed to the connection at once.
+/// Bytes handed to the connection at once, and the memory for them with what a last piece adds.
 const CHUNK: usize = 256 * 1024;
+const ROOM: usize = CHUNK + 2 * PIECE;
 
 /// The assets of one upload.
 #[derive(Clone, Debug)]
@@ -60,8 +61,8 @@ impl Bucket {
         let assets = Arc::clone(&self.assets);
         let (send, receive) = mpsc::channel::<io::Result<Vec<u8>>>(2);
         tokio::task::spawn_blocking(move || {
-            let mut out = Chunks { send: &send, buffer: Vec::with_capacity(CHUNK + CHUNK / 8) };
-            let end = write(&assets, &mut out);
+            let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+            let end = write(&assets, |chunk| send.blocking_send(Ok(chunk)).map_err(|_gone| gone()));
             if let Err(error) = end {
                 // Where nobody receives any more there is nobody to tell.
                 let _ = send.blocking_send(Err(error));
@@ -99,45 +100,35 @@ pub fn deal(missing: &[&Asset]) -> Vec<Bucket> {
     full.map(|(assets, content)| Bucket { assets: Arc::new(assets), content }).collect()
 }
 
-struct Chunks<'a> {
-    send: &'a mpsc::Sender<io::Result<Vec<u8>>>,
-    buffer: Vec<u8>,
-}
-
-impl Chunks<'_> {
-    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + CHUNK / 8));
-        self.send.blocking_send(Ok(chunk)).map_err(|_gone| io::Error::from(io::ErrorKind::BrokenPipe))
-    }
-}
-
-fn write(assets: &[Asset], out: &mut Chunks<'_>) -> io::Result<()> {
-    out.push(b"[")?;
+/// Makes the body of `assets` and hands it to `send` a chunk at a time.
+fn write(assets: &[Asset], send: impl Fn(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+    let mut chunk = Vec::with_capacity(ROOM);
+    let send_full = |chunk: &mut Vec<u8>| {
+        if chunk.len() < CHUNK {
+            return Ok(());
+        }
+        send(std::mem::replace(chunk, Vec::with_capacity(ROOM)))
+    };
+    chunk.push(b'[');
     for (at, asset) in assets.iter().enumerate() {
         if at > 0 {
-            out.push(b",")?;
+            chunk.push(b',');
         }
-        out.push(before(asset).as_bytes())?;
-        let content = open_unchanged(asset)?;
-        for_each_piece(content, |text| out.push(text))?;
-        out.push(after(asset).as_bytes())?;
+        chunk.extend_from_slice(before(asset).as_bytes());
+        encode(open_unchanged(asset)?, asset.file.size, &mut chunk, send_full)?;
+        chunk.extend_from_slice(after(asset).as_bytes());
     }
-    out.push(b"]")?;
-    out.flush()
+    chunk.push(b']');
+    send(chunk)
 }
 
-fn open_unchanged(asset: &Asset) -> io::Result<impl io::Read> {
+fn open_unchanged(asset: &Asset) -> io::Result<fs::File> {
     let content = fs::File::open(&asset.file.source)?;
     let about = content.metadata()?;
     if about.len() != asset.file.size || about.modified().ok() != asset.file.modified {
         return Err(io::Error::other(format!("`{}` changed while it was deployed", asset.file.source.display())));
     }
-    Ok(content.take(asset.file.size))
+    Ok(content)
 }
 
 fn before(asset: &Asset) -> String {
@@ -156,20 +147,19 @@ fn text(asset: &Asset) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::fs;
     use std::path::PathBuf;
 
-    use proptest::prelude::*;
-    use tokio::sync::mpsc;
-
-    use super::{CONTENT_LIMIT, Chunks, FILES_LIMIT, deal, write};
+    use super::{CONTENT_LIMIT, FILES_LIMIT, deal, write};
     use crate::hash::AssetHash;
-    use crate::manifest::{Asset, hash_all};
+    use crate::manifest::{Asset, Hasher};
     use crate::tree::{File, Links, walk};
+    use proptest::prelude::*;
 
     fn asset(path: String, size: u64) -> Asset {
-        let hash = AssetHash::of(path.as_bytes(), "").unwrap();
-        let file = File { path, source: PathBuf::new(), size, modified: None };
+        let hash = AssetHash::of(path.as_bytes(), "");
+        let file = File { path, source: PathBuf::new(), size, modified: None, shared: None };
         Asset { file, hash, content_type: "text/plain" }
     }
 
@@ -186,7 +176,7 @@ mod tests {
         for (name, content) in [("a.txt", "same bytes\n"), ("b", ""), ("c.html", "xy")] {
             fs::write(root.path().join(name), content).unwrap();
         }
-        let manifest = hash_all(vec![walk(root.path(), Links::Anywhere).unwrap()], 1).remove(0).unwrap();
+        let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap();
         let bucket = deal(&manifest.holding(&manifest.hashes())).remove(0);
         let body = body(bucket.assets()).unwrap();
         assert_eq!(body.len() as u64, bucket.length());
@@ -202,21 +192,19 @@ mod tests {
     fn a_file_that_changed_since_it_was_hashed_is_not_sent() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a.txt"), "old").unwrap();
-        let manifest = hash_all(vec![walk(root.path(), Links::Anywhere).unwrap()], 1).remove(0).unwrap();
+        let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap();
         fs::write(root.path().join("a.txt"), "newer").unwrap();
         let error = body(manifest.assets()).unwrap_err();
         assert!(error.to_string().contains("a.txt` changed"), "{error}");
     }
 
     fn body(assets: &[Asset]) -> std::io::Result<Vec<u8>> {
-        let (send, mut receive) = mpsc::channel(64);
-        write(assets, &mut Chunks { send: &send, buffer: Vec::new() })?;
-        drop(send);
-        let mut body = Vec::new();
-        while let Ok(chunk) = receive.try_recv() {
-            body.extend(chunk?);
-        }
-        Ok(body)
+        let body = RefCell::default();
+        write(assets, |chunk| {
+            Vec::extend(&mut body.borrow_mut(), chunk);
+            Ok(())
+        })?;
+        Ok(body.into_inner())
     }
 
     proptest! {

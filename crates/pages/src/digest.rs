@@ -29,8 +29,7 @@ pub fn digest(manifest: &Manifest, rules: &Rules, configured: Option<&Configured
     add(configured.map(|configured| configured.hash.as_bytes()));
     add(code.map(|code| code.bundle.as_slice()));
     add(code.and_then(|code| code.routes.as_deref()));
-    // Memory cannot fail to be read.
-    AssetHash::of(all.as_slice(), "").map(|digest| digest.to_string()).unwrap_or_default()
+    AssetHash::of(&all, "").to_string()
 }
 
 /// The commit message with the mark as its last line, within what Pages keeps of a message.

@@ -1,16 +1,21 @@
 //! What a site is made of: its paths with their hashes, computed on all cores, and the digest that says whether two sites are alike.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use fault::{Fault, Result};
+use serde::Serializer as _;
 
 use crate::hash::{AssetHash, extension};
 use crate::mime::content_type;
+use crate::shared::Shared;
 use crate::tree::File;
+
+/// Files that a thread takes at once.
+const HANDFUL: usize = 16;
 
 /// A file with its hash and type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// A manifest of these assets.
+    /// A manifest of these assets, sorted by path.
     #[must_use]
     pub fn new(assets: Vec<Asset>) -> Self {
         Self { assets }
@@ -68,86 +73,118 @@ impl Manifest {
     /// The form field `manifest`: `{"/path":"hash"}`, sorted, names as they are on disk.
     #[must_use]
     pub fn json(&self) -> String {
-        let pairs: BTreeMap<String, String> =
-            self.assets.iter().map(|asset| (format!("/{}", asset.file.path), asset.hash.to_string())).collect();
-        // Strings as keys and values: writing it cannot fail.
-        serde_json::to_string(&pairs).unwrap_or_default()
+        let pairs = self.assets.iter().map(|asset| (format!("/{}", asset.file.path), asset.hash));
+        let mut json = Vec::new();
+        // Strings as keys and values, into memory: writing it cannot fail.
+        let _ = serde_json::Serializer::new(&mut json).collect_map(pairs);
+        String::from_utf8(json).unwrap_or_default()
     }
 }
 
-/// Hashes the files of all sites on `threads` threads; the answers are in the order of `trees`.
-#[must_use]
-pub fn hash_all(trees: Vec<Vec<File>>, threads: usize) -> Vec<Result<Manifest>> {
-    let files: Vec<(usize, &File)> =
-        trees.iter().enumerate().flat_map(|(site, files)| files.iter().map(move |file| (site, file))).collect();
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Result<AssetHash>)>> = Mutex::new(Vec::with_capacity(files.len()));
-    let work = || {
-        let mut own = Vec::new();
-        loop {
-            // A handful at a time, so that small files do not fight for the counter.
-            let from = next.fetch_add(16, Ordering::Relaxed);
-            if from >= files.len() {
-                break;
-            }
-            let to = (from + 16).min(files.len());
-            own.extend((from..to).map(|at| (at, hash(files[at].1))));
-        }
-        done.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads.clamp(1, files.len().div_ceil(16).max(1)) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(at, _)| *at);
-    let mut hashes = done.into_iter().map(|(_, hash)| hash);
-    trees.into_iter().map(|files| manifest(files, &mut hashes)).collect()
+/// Reads sites on several threads; files that they share are read once.
+#[derive(Debug)]
+pub struct Hasher {
+    threads: usize,
+    shared: Shared,
 }
 
-/// Takes one hash for each file, all of them, whatever fails.
-fn manifest(files: Vec<File>, hashes: &mut impl Iterator<Item = Result<AssetHash>>) -> Result<Manifest> {
-    let assets: Vec<Result<Asset>> = files
-        .into_iter()
-        .zip(hashes)
-        .map(|(file, hash)| {
+impl Hasher {
+    /// A hasher that reads each site on `threads` threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self { threads, shared: Shared::default() }
+    }
+
+    /// The manifest of a site with these files, sorted by path.
+    ///
+    /// # Errors
+    /// The first file by path that cannot be read.
+    pub fn manifest(&self, files: Vec<File>) -> Result<Manifest> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(files.len()));
+        let work = || {
+            let mut own = Vec::new();
+            loop {
+                // A handful at a time, so that small files do not fight for the counter.
+                let from = next.fetch_add(HANDFUL, Ordering::Relaxed);
+                if from >= files.len() {
+                    break;
+                }
+                let to = (from + HANDFUL).min(files.len());
+                own.extend((from..to).map(|at| (at, self.hash(&files[at]))));
+            }
+            done.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.threads.clamp(1, files.len().div_ceil(HANDFUL).max(1)) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_unstable_by_key(|(at, _)| *at);
+        let asset = |(file, (_, hash)): (File, (usize, Result<AssetHash>))| {
             let content_type = content_type(&file.path);
             hash.map(|hash| Asset { file, hash, content_type })
-        })
-        .collect();
-    assets.into_iter().collect::<Result<_>>().map(Manifest::new)
-}
+        };
+        files.into_iter().zip(done).map(asset).collect::<Result<_>>().map(Manifest::new)
+    }
 
-fn hash(file: &File) -> Result<AssetHash> {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
-    let content = fs::File::open(&file.source);
-    content
-        .and_then(|content| AssetHash::of(content, extension(name)))
+    fn hash(&self, file: &File) -> Result<AssetHash> {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        let extension = extension(name);
+        let read = || AssetHash::read(fs::File::open(&file.source)?, file.size, extension);
+        match file.shared {
+            Some(identity) => self.shared.hash(identity, extension, read),
+            None => read(),
+        }
         .map_err(|error| Fault::no(format!("cannot read `{}`", file.source.display())).cause(error.to_string()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
-    use super::hash_all;
+    use super::{Hasher, Manifest};
     use crate::tree::{Links, walk};
 
+    fn manifest(root: &Path) -> Manifest {
+        Hasher::new(2).manifest(walk(root, Links::Anywhere).unwrap()).unwrap()
+    }
+
     #[test]
-    fn two_sites_with_one_unreadable_file_fail_apart() {
-        let (good, bad) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::write(good.path().join("index.html"), "hi\n").unwrap();
-        fs::write(bad.path().join("a.html"), "hi\n").unwrap();
-        fs::write(bad.path().join("b.html"), "hi\n").unwrap();
-        let trees: Vec<_> =
-            [bad.path(), good.path()].map(|root| walk(root, Links::Anywhere).unwrap()).into_iter().collect();
-        fs::remove_file(bad.path().join("a.html")).unwrap();
-        let seen = hash_all(trees, 3);
-        assert!(seen[0].as_ref().unwrap_err().message.contains("a.html"));
-        let good = seen[1].as_ref().unwrap();
-        assert_eq!(good.json(), r#"{"/index.html":"2de2d7c4f699c05945c1f7897816dc30"}"#);
+    fn a_file_that_cannot_be_read_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a.html", "b.html", "c.html"] {
+            fs::write(root.path().join(name), "hi\n").unwrap();
+        }
+        let files = walk(root.path(), Links::Anywhere).unwrap();
+        fs::remove_file(root.path().join("b.html")).unwrap();
+        let fault = Hasher::new(3).manifest(files).unwrap_err();
+        assert!(fault.message.contains("b.html"), "{fault:?}");
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_is_not_taken_for_whole() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.html"), "long").unwrap();
+        let files = walk(root.path(), Links::Anywhere).unwrap();
+        fs::write(root.path().join("a.html"), "l").unwrap();
+        let fault = Hasher::new(1).manifest(files).unwrap_err();
+        assert_eq!(fault.causes, ["it became shorter while it was read"]);
+    }
+
+    #[test]
+    fn the_form_field_is_sorted_and_escaped() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["index.html", "a\"b.html", "\u{e9}\n.html"] {
+            fs::write(root.path().join(name), "hi\n").unwrap();
+        }
+        let hash = "2de2d7c4f699c05945c1f7897816dc30";
+        let expected = format!(r#"{{"/a\"b.html":"{hash}","/index.html":"{hash}","/é\n.html":"{hash}"}}"#);
+        assert_eq!(manifest(root.path()).json(), expected);
     }
 
     #[test]
@@ -156,11 +193,30 @@ mod tests {
         for name in ["b.txt", "a.txt", "c.html"] {
             fs::write(root.path().join(name), "same").unwrap();
         }
-        let manifest = hash_all(vec![walk(root.path(), Links::Anywhere).unwrap()], 2).remove(0).unwrap();
+        let manifest = manifest(root.path());
         assert_eq!(manifest.assets().len(), 3);
         let hashes = manifest.hashes();
         assert_eq!(hashes.len(), 2);
         let paths: Vec<&str> = manifest.holding(&hashes).iter().map(|asset| asset.file.path.as_str()).collect();
         assert_eq!(paths, ["a.txt", "c.html"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_two_sites_share_is_read_once() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(one.path().join("a.css"), "shared").unwrap();
+        fs::hard_link(one.path().join("a.css"), other.path().join("b.css")).unwrap();
+        fs::hard_link(one.path().join("a.css"), other.path().join("b.txt")).unwrap();
+        let walked = |root: &Path| walk(root, Links::Anywhere).unwrap();
+        let (first, mut second) = (walked(one.path()), walked(other.path()));
+        let hasher = Hasher::new(1);
+        let first = hasher.manifest(first).unwrap();
+        // Were it read again, it would not be found.
+        fs::remove_file(other.path().join("b.css")).unwrap();
+        let text = second.split_off(1);
+        assert_eq!(hasher.manifest(second).unwrap().hashes(), first.hashes());
+        // Under another extension it is another key.
+        assert_ne!(hasher.manifest(text).unwrap().hashes(), first.hashes());
     }
 }

@@ -98,8 +98,8 @@ mod tests {
 
     fn manifest(paths: &[&str]) -> Manifest {
         let asset = |path: &&str| Asset {
-            file: File { path: (*path).to_owned(), source: PathBuf::new(), size: 0, modified: None },
-            hash: AssetHash::of(&b""[..], "").unwrap(),
+            file: File { path: (*path).to_owned(), source: PathBuf::new(), size: 0, modified: None, shared: None },
+            hash: AssetHash::of(b"", ""),
             content_type: "text/html",
         };
         Manifest::new(paths.iter().map(asset).collect())

@@ -3,11 +3,13 @@
 //! Links are followed, dotfiles uploaded (workers-sdk, `wrangler/src/pages/validate.ts`). Where wrangler hangs on a FIFO, stumbles
 //! over a name that is not UTF-8, or uploads what lies outside the site, this says so instead.
 
-use std::fs::{self, FileType, Metadata};
+use std::fs::{self, DirEntry, FileType, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use fault::{Fault, Result};
+
+use crate::shared::Identity;
 
 /// The most bytes Pages takes in one file.
 pub const FILE_LIMIT: u64 = 25 * 1024 * 1024;
@@ -41,6 +43,8 @@ pub struct File {
     pub size: u64,
     /// When it last changed, where the file system says so.
     pub modified: Option<SystemTime>,
+    /// What tells it where it may be met again: under another name, in another site.
+    pub shared: Option<Identity>,
 }
 
 /// Every asset below `root`, sorted by path.
@@ -99,7 +103,7 @@ impl Walk<'_> {
             let name = entry.file_name().into_string().map_err(|name| not_utf8(folder, &name))?;
             let kind = entry.file_type().map_err(|error| unreadable(&source, &error))?;
             // Before the ignore list: wrangler stops at a broken link even where it would not upload it.
-            let about = resolve(&source, kind)?;
+            let about = resolve(&entry, &source, kind)?;
             if self.ignored == Ignored::AsAssets && is_ignored(prefix, &name, below) {
                 if prefix.is_empty() && READ_BY_NAME.contains(&name.as_str()) {
                     self.check_read_by_name(&source, &name, kind, &about)?;
@@ -114,7 +118,8 @@ impl Walk<'_> {
                 let below = if name.starts_with('.') { Below::DotFolder } else { below };
                 self.enter(&source, &path, kind, below)?;
             } else {
-                self.files.push(file(path, source, &about)?);
+                let is_linked = kind.is_symlink() || self.ancestors.len() > 1;
+                self.files.push(file(path, source, &about, is_linked)?);
             }
         }
         Ok(())
@@ -161,19 +166,19 @@ impl Walk<'_> {
     }
 }
 
-fn resolve(source: &Path, kind: FileType) -> Result<Metadata> {
+fn resolve(entry: &DirEntry, source: &Path, kind: FileType) -> Result<Metadata> {
+    if !kind.is_symlink() {
+        // Below the open folder, where the system has no path to follow.
+        return entry.metadata().map_err(|error| unreadable(source, &error));
+    }
     fs::metadata(source).map_err(|error| {
-        if kind.is_symlink() {
-            Fault::no(format!("the link `{}` leads nowhere", source.display()))
-                .cause(error.to_string())
-                .help("remove the link, or build what it leads to")
-        } else {
-            unreadable(source, &error)
-        }
+        Fault::no(format!("the link `{}` leads nowhere", source.display()))
+            .cause(error.to_string())
+            .help("remove the link, or build what it leads to")
     })
 }
 
-fn file(path: String, source: PathBuf, about: &Metadata) -> Result<File> {
+fn file(path: String, source: PathBuf, about: &Metadata, is_linked: bool) -> Result<File> {
     if !about.is_file() {
         return Err(Fault::no(format!("`{}` is neither a file nor a folder", source.display()))
             .help("remove it from the site's output"));
@@ -183,7 +188,8 @@ fn file(path: String, source: PathBuf, about: &Metadata) -> Result<File> {
             .cause(format!("it has {} bytes; the most is {FILE_LIMIT} (25 MiB)", about.len()))
             .help("serve it from R2, or leave it out of the site's output"));
     }
-    Ok(File { path, source, size: about.len(), modified: about.modified().ok() })
+    let (size, modified) = (about.len(), about.modified().ok());
+    Ok(File { path, source, size, modified, shared: Identity::of_shared(about, is_linked) })
 }
 
 fn is_ignored(prefix: &str, name: &str, below: Below) -> bool {

@@ -7,7 +7,7 @@ use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pages::{Links, Manifest, Origin, Release, Rules, deal, hash_all, walk};
+use pages::{Hasher, Links, Manifest, Origin, Release, Rules, deal, walk};
 use serde_json::Value;
 
 /// The requests of the first, cold deployment.
@@ -43,7 +43,7 @@ fn site(requests: &[Value]) -> tempfile::TempDir {
 }
 
 fn manifest_of(root: &tempfile::TempDir) -> Manifest {
-    hash_all(vec![walk(root.path(), Links::Anywhere).unwrap()], 2).remove(0).unwrap()
+    Hasher::new(2).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap()
 }
 
 #[test]

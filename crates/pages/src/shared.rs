@@ -1,0 +1,66 @@
+//! Files that several sites have as one: hard links, and what symbolic links lead to. Their content is read once in a run.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::hash::AssetHash;
+
+/// What tells one content from another without reading it. A change to the file changes the last two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    /// That of a file which may be met again: it has other names, or was reached through a link.
+    #[cfg(unix)]
+    pub(crate) fn of_shared(about: &std::fs::Metadata, is_linked: bool) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        (is_linked || about.nlink() > 1).then(|| Self {
+            device: about.dev(),
+            inode: about.ino(),
+            size: about.size(),
+            modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        })
+    }
+
+    /// Elsewhere such files are read each time.
+    #[cfg(not(unix))]
+    pub(crate) fn of_shared(_about: &std::fs::Metadata, _is_linked: bool) -> Option<Self> {
+        None
+    }
+}
+
+type Known = Arc<Mutex<Option<AssetHash>>>;
+
+/// The keys of files that were met before.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(Mutex<HashMap<(Identity, String), Known>>);
+
+impl Shared {
+    /// The key of the file, by `read` where nobody has read it. Whoever comes meanwhile waits for that one.
+    pub(crate) fn hash(
+        &self,
+        identity: Identity,
+        extension: &str,
+        read: impl FnOnce() -> io::Result<AssetHash>,
+    ) -> io::Result<AssetHash> {
+        let known = {
+            let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(files.entry((identity, extension.to_owned())).or_default())
+        };
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hash) = *known {
+            return Ok(hash);
+        }
+        let hash = read()?;
+        *known = Some(hash);
+        Ok(hash)
+    }
+}
