@@ -5,6 +5,7 @@ mod atomic;
 mod bad_input;
 mod browser;
 mod changed;
+mod docs;
 mod faults;
 mod honest;
 mod interruption;

@@ -344,8 +344,8 @@ fn compare(theirs: &Arrived, ours: &Arrived) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how many trees are tried by hand")]
-fn number(name: &str, default: u64) -> u64 {
+#[expect(clippy::disallowed_methods, reason = "how much is tried by hand")]
+pub(super) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
 }
 
