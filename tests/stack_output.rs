@@ -1,5 +1,6 @@
 //! `stack-output`, as a workflow's step and as a filter in a shell runs it.
 
+mod amazon;
 mod azure;
 mod backends;
 mod cloud;

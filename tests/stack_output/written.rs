@@ -48,20 +48,25 @@ fn what_terraform_wrote_to_s3_is_read_in_every_workspace() {
     let (Some(moto), Some(_), Some(curl)) = (moto(), peer("terraform"), peer("curl")) else { return };
     let bucket = format!("{}/states", moto.url());
     assert!(Command::new(curl).args(["-s", "-f", "-X", "PUT", &bucket]).status().unwrap().success());
-    let block = format!(
-        "backend \"s3\" {{\nbucket = \"states\"\nkey = \"app/terraform.tfstate\"\nregion = \"us-east-1\"\nuse_path_style = true\n\
-         endpoints = {{ s3 = \"{}\" }}\nskip_credentials_validation = true\nskip_requesting_account_id = true\n\
-         skip_metadata_api_check = true\n}}",
-        moto.url()
-    );
-    let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "aws-secret-key-value")];
-    let folder = applied(&block, &["default", "prod"], &keys);
-    let step = |arguments: &[&str]| {
-        let step = Step::new("stack-output").args(arguments).cwd(folder.path()).env(keys[0].0, keys[0].1);
-        step.workflow_secret(keys[1].0, keys[1].1)
+    let role = "arn:aws:iam::123456789012:role/reader";
+    let block = |key: &str, more: &str| {
+        format!(
+            "backend \"s3\" {{\nbucket = \"states\"\nkey = \"{key}\"\nregion = \"us-east-1\"\nuse_path_style = true\n\
+             endpoints = {{ s3 = \"{0}\", sts = \"{0}\" }}\nskip_credentials_validation = true\nskip_requesting_account_id = true\n\
+             skip_metadata_api_check = true\n{more}}}",
+            moto.url()
+        )
     };
-    assert_eq!(step(&["workspace", "list[0]"]).run().exits(0).stdout, "prod\na\n");
-    assert_eq!(step(&["workspace", "--stack", "default"]).run().exits(0).stdout, "default\n");
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "aws-secret-key-value")];
+    for (key, more) in [("a", String::new()), ("b/c", format!("assume_role = {{ role_arn = \"{role}\" }}\n"))] {
+        let folder = applied(&block(key, &more), &["default", "prod"], &keys);
+        let step = |arguments: &[&str]| {
+            let step = Step::new("stack-output").args(arguments).cwd(folder.path()).env(keys[0].0, keys[0].1);
+            step.workflow_secret(keys[1].0, keys[1].1)
+        };
+        assert_eq!(step(&["workspace", "list[0]"]).run().exits(0).stdout, "prod\na\n");
+        assert_eq!(step(&["workspace", "--stack", "default"]).run().exits(0).stdout, "default\n");
+    }
 }
 
 /// Terraform's `http` backend, without locks.

@@ -11,6 +11,7 @@
     reason = "a stand-in that cannot work must stop the test at once, with the line that noticed"
 )]
 
+pub mod amazon;
 pub mod cloudflare;
 pub mod doppler;
 pub mod entra;
@@ -26,6 +27,7 @@ pub mod runner;
 pub mod sshd;
 pub mod stage;
 
+pub use amazon::Amazon;
 pub use cloudflare::Cloudflare;
 pub use doppler::{Doppler, Visibility};
 pub use entra::Entra;
