@@ -4,6 +4,7 @@ mod amazon;
 mod azure;
 mod backends;
 mod cloud;
+mod encrypted;
 mod generated;
 mod google;
 mod identity;
