@@ -16,6 +16,10 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::json;
+
 use crate::support::Step;
 
 /// The folder of the fixtures, whose passphrase is [`PASSPHRASE`].
@@ -38,6 +42,15 @@ fn prod(arguments: &[&str]) -> Step {
 fn piped(document: &str, arguments: &[&str]) -> Step {
     Step::new("stack-output").args(["--state", "-"]).args(arguments).stdin(document)
 }
+
+/// An identity token as GitHub makes them out, for whoever only reads its claims; it ends at `end`, in seconds since 1970.
+fn token(audience: &str, end: i64) -> String {
+    let claims = json!({"iss": "https://token.actions.githubusercontent.com", "aud": audience, "exp": end});
+    format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+/// An end that no test sees.
+const FAR: i64 = 4_000_000_000;
 
 /// Stops the test unless the step failed with `code`, printed nothing, and said each of `words` on stderr.
 #[track_caller]

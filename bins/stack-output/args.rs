@@ -17,6 +17,8 @@ Environment:
   PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE
                                   open a stack's secrets; the first also from Doppler, by name
   TF_WORKSPACE, TF_DATA_DIR       as for the terraform program
+  AWS_…, GOOGLE_…, AZURE_…, ARM_… sign in to stores and key services, as for those programs;
+                                  secrets also from Doppler
   STACK_OUTPUT_STATE_PASSPHRASE   opens a state that OpenTofu encrypted; also from Doppler
   DOPPLER_TOKEN                   fetches credentials that are missing above
 
@@ -74,7 +76,7 @@ pub(crate) struct Source {
 
     /// Read this state or printed outputs; `-` for stdin
     ///
-    /// A file, or an address: `https://…` or `s3://bucket/key`. A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
+    /// A file, or an address: `https://…`, `s3://bucket/key`, `gs://bucket/object` or `azblob://container/blob`. A state of Pulumi, Terraform or OpenTofu, packed or not, or what `pulumi stack output --json`, `terraform output -json` or
     /// `terraform show -json` printed.
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) state: Option<String>,

@@ -43,15 +43,32 @@ pub(crate) struct Wanted {
 pub(crate) struct Caller {
     /// The access key.
     pub(crate) key: AccessKey,
+    /// Where.
+    pub(crate) place: Place,
+}
+
+/// Where AWS's services are for this run.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
     /// The region.
     pub(crate) region: String,
+    /// Another service than AWS, that stands for all of its own.
+    endpoint: Option<String>,
+}
+
+impl Place {
+    /// The endpoint of a service, if it is not AWS's own: `name` is as in `AWS_ENDPOINT_URL_S3`.
+    pub(crate) fn endpoint(&self, name: &str, session: Session<'_>) -> Option<String> {
+        let given = session.first(&[&format!("AWS_ENDPOINT_URL_{name}"), "AWS_ENDPOINT_URL"]);
+        given.map(str::to_owned).or_else(|| self.endpoint.clone())
+    }
 }
 
 /// Finds who reads.
 pub(crate) async fn caller(wanted: Wanted, session: Session<'_>) -> Result<Reached<Caller>> {
     let files = files(session);
-    let region = region(&wanted, &files, session);
-    let search = Search { session, files, region: region.clone(), sts: wanted.sts.clone() };
+    let place = place(&wanted, &files, session);
+    let search = Search { session, files, place: place.clone(), sts: wanted.sts.clone() };
     let key = match (wanted.key, wanted.web) {
         (_, Some((role, token))) => {
             let token = match token {
@@ -74,25 +91,29 @@ pub(crate) async fn caller(wanted: Wanted, session: Session<'_>) -> Result<Reach
         Some(role) => search.assumed(role, &key).await?,
         None => key,
     };
-    Ok(Reached::Here(Caller { key, region }))
+    Ok(Reached::Here(Caller { key, place }))
 }
 
-/// The region of this run.
-pub(crate) fn region_of(wanted: &Wanted, session: Session<'_>) -> String {
-    region(wanted, &files(session), session)
+/// Where AWS's services are, for one who needs no key.
+pub(crate) fn place_of(wanted: &Wanted, session: Session<'_>) -> Place {
+    place(wanted, &files(session), session)
 }
 
-fn region(wanted: &Wanted, files: &Files, session: Session<'_>) -> String {
+fn place(wanted: &Wanted, files: &Files, session: Session<'_>) -> Place {
     let named = wanted.profile.as_deref().or_else(|| session.variable("AWS_PROFILE"));
     let profile = files.profile(named.unwrap_or("default"));
     let given = wanted.region.as_deref().or_else(|| session.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
-    given.or_else(|| profile.get("region")).unwrap_or("us-east-1").to_owned()
+    Place {
+        region: given.or_else(|| profile.get("region")).unwrap_or("us-east-1").to_owned(),
+        endpoint: profile.get("endpoint_url").map(str::to_owned),
+    }
 }
 
 fn files(session: Session<'_>) -> Files {
     let file = |variable: &str, name: &str| {
-        let path = session.variable(variable).map(Into::into).or_else(|| session.home(".aws").map(|it| it.join(name)));
-        path.and_then(|path: std::path::PathBuf| std::fs::read_to_string(path).ok()).unwrap_or_default()
+        let named = session.variable(variable).map(|path| session.path(path));
+        let path = named.or_else(|| session.home(".aws").map(|folder| folder.join(name)));
+        path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
     };
     Files { credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), config: file("AWS_CONFIG_FILE", "config") }
 }
@@ -100,7 +121,7 @@ fn files(session: Session<'_>) -> Files {
 struct Search<'a> {
     session: Session<'a>,
     files: Files,
-    region: String,
+    place: Place,
     sts: Option<String>,
 }
 
@@ -227,9 +248,10 @@ impl Search<'_> {
     }
 
     fn sts(&self) -> Result<Sts> {
-        let given = self.sts.as_deref().or_else(|| self.session.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
-        let usual = || format!("https://sts.{}.{}", self.region, suffix(&self.region));
-        Sts::new(given.map_or_else(usual, str::to_owned).parse()?, &self.region, self.session.deadline)
+        let region = &self.place.region;
+        let given = self.sts.clone().or_else(|| self.place.endpoint("STS", self.session));
+        let base = given.unwrap_or_else(|| format!("https://sts.{region}.{}", suffix(region)));
+        Sts::new(base.parse()?, region, self.session.deadline)
     }
 
     /// The key that a container's agent or the machine's metadata service gives.

@@ -113,7 +113,7 @@ async fn of_text(text: &SecretString, named: &str, scope: &str, session: Session
     } else if let Some(text) = decoded() {
         text
     } else {
-        std::fs::read_to_string(text).map_err(|_absent| {
+        std::fs::read_to_string(session.path(text)).map_err(|_absent| {
             about(Fault::permission("it holds neither JSON, nor JSON in base64, nor the path of a file"))
         })?
     };
@@ -129,7 +129,10 @@ fn default_file(session: Session<'_>) -> Option<(String, &'static str)> {
     if let Some(path) = session.variable(NAMED) {
         return Some((path.to_owned(), NAMED));
     }
-    let folder = session.variable("CLOUDSDK_CONFIG").map(Into::into).or_else(|| session.home(".config/gcloud"))?;
+    let folder = session
+        .variable("CLOUDSDK_CONFIG")
+        .map(|path| session.path(path))
+        .or_else(|| session.home(".config/gcloud"))?;
     let file = folder.join("application_default_credentials.json");
     file.is_file().then(|| (file.display().to_string(), "`gcloud auth application-default login`"))
 }

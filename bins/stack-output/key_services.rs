@@ -22,10 +22,9 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
                 Reached::Here(caller) => caller,
                 Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
             };
-            let region = &caller.region;
+            let region = &caller.place.region;
             let usual = || format!("https://kms.{region}.{}", clouds::aws::suffix(region));
-            let given = session.first(&["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"]);
-            let base: Base = given.map_or_else(usual, str::to_owned).parse()?;
+            let base: Base = caller.place.endpoint("KMS", session).unwrap_or_else(usual).parse()?;
             unwrap_by_aws(base, region, context, encrypted_key, &caller.key, deadline).await?
         }
         Service::Google { name, additional } => {

@@ -10,7 +10,7 @@ use clouds::google::storage::{self, Reader};
 use clouds::{Store, google as gc};
 use fault::{Fault, Result};
 use runner::oidc::IdTokenRequest;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use stack::terraform::pointer::Backend;
 
 use crate::session::{Reached, Session, value};
@@ -166,7 +166,7 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
     let (base, emulator) = stores::google_base(endpoint, session)?;
     let customer_key = match backend.text("encryption_key").or_else(|| session.variable("GOOGLE_ENCRYPTION_KEY")) {
         // The key, or a file that holds it.
-        Some(key) if std::path::Path::new(key).is_file() => Some(session.file(key, "encryption_key")?),
+        Some(key) if session.path(key).is_file() => Some(session.file(key, "encryption_key")?),
         Some(key) => Some(session.masked(key)),
         None => None,
     };
@@ -277,8 +277,7 @@ async fn identity(
         (secret, _) => secret,
     };
     let client = match attribute("client_id_file_path", &["ARM_CLIENT_ID_FILE_PATH"]) {
-        // Exposed because an id is no secret.
-        Some(file) => Some(session.file(&file, "client_id_file_path")?.expose_secret().to_owned()),
+        Some(file) => Some(session.text(&file, "client_id_file_path")?),
         None => attribute("client_id", &["ARM_CLIENT_ID", "AZURE_CLIENT_ID"]),
     };
     let tenant = attribute("tenant_id", &["ARM_TENANT_ID", "AZURE_TENANT_ID"]);

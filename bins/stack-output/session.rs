@@ -26,14 +26,17 @@ pub(crate) enum Reached<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session<'a> {
     console: &'a Console,
+    /// What relative paths are relative to: `--cwd`.
+    folder: &'a Path,
     /// By when everything must have been answered.
     pub(crate) deadline: Deadline,
 }
 
 impl<'a> Session<'a> {
     /// The session of this run.
-    pub(crate) fn new(args: &Args, console: &'a Console) -> Self {
-        Self { console, deadline: Deadline::after(args.source.deadline) }
+    pub(crate) fn new(args: &'a Args, console: &'a Console) -> Self {
+        let folder = args.source.cwd.as_deref().unwrap_or(Path::new(""));
+        Self { console, folder, deadline: Deadline::after(args.source.deadline) }
     }
 
     /// All variables.
@@ -109,10 +112,21 @@ impl<'a> Session<'a> {
 
     /// The text of a file that the variable or setting `named` names, masked and trimmed.
     pub(crate) fn file(self, path: &str, named: &str) -> Result<SecretString> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        Ok(self.masked(&self.text(path, named)?))
+    }
+
+    /// The text of a file that holds no secret, trimmed.
+    pub(crate) fn text(self, path: &str, named: &str) -> Result<String> {
+        let text = std::fs::read_to_string(self.path(path)).map_err(|error| {
             Fault::permission(format!("cannot read {path}, which {named} names")).cause(error.to_string())
         })?;
-        Ok(self.masked(text.trim()))
+        Ok(text.trim().to_owned())
+    }
+
+    /// A path as the tools of the clouds write it: `~/` is home, and what is relative is so to `--cwd`.
+    pub(crate) fn path(self, text: &str) -> PathBuf {
+        let below_home = text.strip_prefix("~/").and_then(|below| self.home(below));
+        below_home.unwrap_or_else(|| self.folder.join(text))
     }
 
     /// A path below the home folder.

@@ -38,8 +38,7 @@ async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Reached<Store>> {
         ..s3::Address::default()
     };
     if bucket.anonymous {
-        let region = aws::region_of(&wanted, session);
-        let address = with_variables(s3::Address { region, ..address }, session);
+        let address = placed(address, aws::place_of(&wanted, session), session);
         return Ok(Reached::Here(Store::S3(s3::Bucket::new(&address, None, session.deadline)?)));
     }
     s3_store(address, wanted, session).await
@@ -55,13 +54,13 @@ pub(crate) async fn s3_store(
         Reached::Here(caller) => caller,
         Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
     };
-    let address = with_variables(s3::Address { region: caller.region, ..address }, session);
+    let address = placed(address, caller.place, session);
     Ok(Reached::Here(Store::S3(s3::Bucket::new(&address, Some(caller.key), session.deadline)?)))
 }
 
-fn with_variables(mut address: s3::Address, session: Session<'_>) -> s3::Address {
-    let variable = || session.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]).map(str::to_owned);
-    address.endpoint = address.endpoint.or_else(variable);
+fn placed(mut address: s3::Address, place: aws::Place, session: Session<'_>) -> s3::Address {
+    address.endpoint = address.endpoint.or_else(|| place.endpoint("S3", session));
+    address.region = place.region;
     address.network.dualstack |= session.says("AWS_USE_DUALSTACK_ENDPOINT");
     address.network.fips |= session.says("AWS_USE_FIPS_ENDPOINT");
     address

@@ -1,13 +1,13 @@
 //! Amazon Web Services: which host holds a bucket, and every way to an access key.
 
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_STANDARD;
 use emulators::amazon::{AUTHORIZATION, EXTERNAL_ID, ROLE, USER};
 use emulators::{Amazon, GitHub, Internet};
 use serde_json::{Value, json};
 
 use super::backends::{STATE, alone, initialised, with_program};
-use super::refused;
+use super::{FAR, refused, token};
 use crate::support::Step;
 
 /// Amazon with a state that a user reads, one that only the role reads and one for everybody; and the way to them.
@@ -37,14 +37,6 @@ fn as_user(step: Step, amazon: &Amazon) -> Step {
 fn reads(step: Step) {
     assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
 }
-
-/// An identity token as GitHub makes them out, for whoever only reads its claims.
-fn token(audience: &str, end: i64) -> String {
-    let claims = json!({"iss": "https://token.actions.githubusercontent.com", "aud": audience, "exp": end});
-    format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
-}
-
-const FAR: i64 = 4_000_000_000;
 
 #[test]
 fn an_address_chooses_amazons_hosts() {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::backends::{STATE, alone, initialised, with_program};
 use super::key_services::{data_key, state, wrapped};
-use super::{fixtures, refused};
+use super::{FAR, fixtures, refused, token};
 use crate::support::{Served, Step, peer};
 
 /// azurite with the account `acme`, an empty container `states`, and the way to it by its name in Azure.
@@ -214,6 +214,14 @@ fn an_azurerm_backend_is_read_by_workspace_as_an_identity() {
     refused(secret(&["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
     let federated = step(&["ip"]).env("ARM_USE_OIDC", "true");
     assert_eq!(federated.identity(&github).run().exits(0).stdout, "203.0.113.9\n");
+    let (good, other) = (token("api://AzureADTokenExchange", FAR), token("sts.amazonaws.com", FAR));
+    let given = step(&["ip"]).env("ARM_USE_OIDC", "true");
+    assert_eq!(given.workflow_secret("ARM_OIDC_TOKEN", &good).run().exits(0).stdout, "203.0.113.9\n");
+    let in_file =
+        step(&["ip"]).env("ARM_USE_OIDC", "true").file("token", &good).env("ARM_OIDC_TOKEN_FILE_PATH", "token");
+    assert_eq!(in_file.secret(&good).run().exits(0).stdout, "203.0.113.9\n");
+    let wrong = step(&["ip"]).env("ARM_USE_OIDC", "true").workflow_secret("ARM_OIDC_TOKEN", &other);
+    refused(wrong, 77, &["no token for the application", "federated credential"]);
     let machine = step(&["ip"])
         .env("ARM_USE_MSI", "true")
         .env("ARM_MSI_ENDPOINT", format!("{}/metadata/identity/oauth2/token", entra.url()));

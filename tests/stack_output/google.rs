@@ -186,6 +186,13 @@ fn a_gcs_backend_is_read_by_workspace() {
     assert_eq!(signed_in(&config, &["ip"]).run().exits(0).stdout, "203.0.113.9\n");
     assert_eq!(signed_in(&config, &["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
     refused(signed_in(&config, &["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
+    let endpoint = json!({"bucket": "states", "prefix": "app", "storage_custom_endpoint": format!("{}/storage/v1/", google.url())});
+    assert_eq!(signed_in(&endpoint, &["ip"]).without("HTTPS_PROXY").run().exits(0).stdout, "203.0.113.9\n");
+    let path = json!({"bucket": "states", "prefix": "app", "credentials": "keys/user.json"});
+    let elsewhere = step(&path, &["ip", "--cwd", "infra"]).file("infra/keys/user.json", google.user());
+    let pointer = std::fs::read(elsewhere.folder().join(".terraform/terraform.tfstate")).unwrap();
+    let elsewhere = elsewhere.file("infra/.terraform/terraform.tfstate", pointer);
+    assert_eq!(elsewhere.run().exits(0).stdout, "203.0.113.9\n");
     let given = json!({"bucket": "states", "prefix": "app/", "access_token": google.token()});
     assert_eq!(step(&given, &["ip"]).run().exits(0).stdout, "203.0.113.9\n");
     let given = json!({"bucket": "states", "prefix": "app/", "credentials": google.user(), "impersonate_service_account": ACCOUNT});
