@@ -130,7 +130,7 @@ fn a_failed_build_ends_the_run_before_anybody_sees_anything() {
 fn a_dry_run_changes_nothing_and_says_what_is_new() {
     let cloudflare = Cloudflare::start();
     let seen = step(&cloudflare).args(["--dry-run"]).run().exits(0);
-    assert!(seen.stdout.contains("docs: would deploy 1 file (13 B) to `docs`, 1 new"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("docs: would deploy 1 file (13 B) to `docs` (production), 1 new"), "{}", seen.stdout);
     let writes: Vec<_> = cloudflare.requests().into_iter().filter(|request| request.method != "GET").collect();
     assert!(writes.iter().all(|request| request.path.ends_with("/check-missing")), "{writes:?}");
 }
@@ -154,6 +154,26 @@ fn a_token_without_the_permission_exits_77_and_names_it() {
     assert!(seen.messages("error")[0].contains("\"Cloudflare Pages: Edit\""), "{:?}", seen.annotations);
     let seen = step(&cloudflare).without("CLOUDFLARE_API_TOKEN").run().exits(77);
     assert!(seen.messages("error")[0].contains("CLOUDFLARE_API_TOKEN"), "{:?}", seen.annotations);
+}
+
+#[test]
+fn what_every_site_failed_for_is_told_once() {
+    let cloudflare = Cloudflare::start();
+    let seen = step(&cloudflare).workflow_secret("CLOUDFLARE_API_TOKEN", &cloudflare.powerless_token()).run().exits(77);
+    let errors = seen.messages("error");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("failed to deploy 2 sites, all for one reason: `docs`, `shop`\n"), "{errors:?}");
+    // Each has its own line and record all the same.
+    assert!(seen.stdout.contains("failed     docs  GET ") && seen.stdout.contains("failed     shop  GET "));
+}
+
+#[test]
+fn a_person_sees_whether_it_is_production_and_the_address_of_a_branch() {
+    let cloudflare = Cloudflare::start();
+    assert!(step(&cloudflare).run().exits(0).stdout.contains("passed     docs  production  http://"));
+    let seen = step(&cloudflare).env("GITHUB_HEAD_REF", "feature").run().exits(0);
+    assert!(seen.stdout.contains("passed     docs  preview  http://"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("  http://feature.docs.localhost:"), "{}", seen.stdout);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::journal::Journal;
 use crate::origin::{self, Trust};
 use crate::outcome::{Facts, Outcome};
 use crate::prepare::{self, Kit, Prepared, Ready, Unready};
-use crate::{discover, emit, interrupt, list, publish};
+use crate::{discover, emit, errors, interrupt, list, publish};
 
 /// Requests to the account at once.
 const AT_ONCE: usize = 24;
@@ -204,7 +204,7 @@ fn rehearse(kit: &Kit<'_>, ready: &[Ready<'_>], left_out: Vec<Outcome>) -> Resul
         outcome.events().into_iter().for_each(|event| kit.journal.record(event));
     }
     end(kit.journal);
-    emit::rehearsal(ready, kit.args.format, kit.journal.console())?;
+    emit::rehearsal(ready, kit.args, kit.journal.console())?;
     Ok(Exit::Success)
 }
 
@@ -215,7 +215,7 @@ fn finish(kit: &Kit<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interrupt) -> R
     outcomes.iter().flat_map(Outcome::events).for_each(|event| journal.record(event));
     end(journal);
     let report = journal.report();
-    emit::troubles(&outcomes, console);
+    errors::tell(&outcomes, console);
     match kit.args.to {
         Destination::Stdout => emit::result(&outcomes, &report, kit.args.format, console),
         Destination::Output => emit::outputs(&outcomes, console)?,

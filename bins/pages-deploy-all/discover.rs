@@ -52,10 +52,13 @@ pub(crate) fn sites(dir: &Path, output: &str) -> Result<Vec<Folder>> {
 
 fn nothing(dir: &Path, output: &str) -> Fault {
     let fault = Fault::no(format!("no site found in `{}`", dir.display()));
-    if MARKS.iter().any(|mark| dir.join(mark).is_file()) {
-        return fault
-            .cause("the folder looks like a site itself")
-            .help("name the folder that holds the sites, and the site with --only");
+    if MARKS.iter().any(|mark| dir.join(mark).is_file()) || dir.join(output).is_dir() {
+        let fault = fault.cause("the folder looks like a site itself");
+        let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+        return match (above, dir.file_name()) {
+            (Some(above), Some(name)) => fault.help(format!("say `{} --only {}`", above.display(), name.display())),
+            _ => fault.help("name the folder that holds the sites, and the site with --only"),
+        };
     }
     fault
         .cause(format!("no folder in it has a package.json, a wrangler file or a folder `{output}`"))

@@ -7,11 +7,10 @@ use std::path::Path;
 use cli::Console;
 use fault::{Fault, Result};
 use report::{Report, Status};
-use runner::command::{Annotation, Level};
 use runner::foreign;
 use serde_json::{Value, json};
 
-use crate::args::Format;
+use crate::args::{Args, Format, Target};
 use crate::outcome::Outcome;
 use crate::prepare::{Ready, files, size};
 
@@ -28,26 +27,27 @@ pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, cons
 }
 
 /// Prints what a dry run found.
-pub(crate) fn rehearsal(sites: &[Ready<'_>], format: Format, console: &Console) -> Result<()> {
-    let text = match format {
+pub(crate) fn rehearsal(sites: &[Ready<'_>], args: &Args, console: &Console) -> Result<()> {
+    let text = match args.format {
         Format::Jsonl => return Ok(()),
         Format::Text => sites.iter().fold(String::new(), |mut text, ready| {
             let facts = ready.facts;
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "{}: would deploy {} ({}) to `{}`, {} new ({})",
+                "{}: would deploy {} ({}) to `{}` ({}), {} new ({})",
                 ready.site.name,
                 files(facts.files),
                 size(facts.size_bytes),
                 ready.site.project,
+                ready.environment(&args.target),
                 facts.uploaded,
                 size(facts.uploaded_bytes)
             );
             text
         }),
         Format::Json | Format::Matrix => {
-            let sites: Vec<Value> = sites.iter().map(rehearsed).collect();
+            let sites: Vec<Value> = sites.iter().map(|ready| rehearsed(ready, &args.target)).collect();
             format!(
                 "{}\n",
                 json!({ "schema_version": 1, "tool": console.tool(), "dry_run": true, "sites": sites, "error": null })
@@ -57,7 +57,7 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], format: Format, console: &Console) 
     console.print(text)
 }
 
-fn rehearsed(ready: &Ready<'_>) -> Value {
+fn rehearsed(ready: &Ready<'_>, target: &Target) -> Value {
     let manifest: Value = ready
         .manifest
         .assets()
@@ -66,7 +66,8 @@ fn rehearsed(ready: &Ready<'_>) -> Value {
         .collect::<serde_json::Map<_, _>>()
         .into();
     json!({
-        "site": ready.site.name, "project": ready.site.project, "branch": ready.release.origin.branch, "manifest": manifest,
+        "site": ready.site.name, "project": ready.site.project, "branch": ready.release.origin.branch,
+        "environment": ready.environment(target), "manifest": manifest,
         "files": ready.facts.files, "size_bytes": ready.facts.size_bytes,
         "new": ready.facts.uploaded, "new_bytes": ready.facts.uploaded_bytes,
     })
@@ -99,12 +100,17 @@ fn text(outcomes: &[Outcome]) -> String {
     })
 }
 
-/// The address, and what else there is to say.
+/// Whether it is production's, its addresses, and what else there is to say.
 fn words(one: &Outcome) -> String {
     let reason = one.reason.as_ref().map(|reason| reason.text.clone());
     let facts = (one.status == Status::Passed)
         .then(|| format!("{}, {} uploaded, {:.1} s", files(one.facts.files), one.facts.uploaded, one.seconds));
-    [one.url(), reason, facts].into_iter().flatten().collect::<Vec<_>>().join("  ")
+    let deployment = one.deployment.as_ref();
+    let environment = deployment.map(|deployment| deployment.environment.clone());
+    let alias = deployment.filter(|_| one.status == Status::Passed).and_then(|deployment| deployment.alias());
+    let alias = alias.map(str::to_owned);
+    let words = [environment, one.url(), alias, reason, facts].into_iter().flatten();
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
 fn document(outcomes: &[Outcome], report: &Report, tool: &str) -> Value {
@@ -132,34 +138,6 @@ fn failure(outcomes: &[Outcome]) -> Option<Fault> {
     })
 }
 
-/// Tells of each failed site: the log's tail behind a gutter, then the error in the contract's form.
-pub(crate) fn troubles(outcomes: &[Outcome], console: &Console) {
-    let mut errors = Vec::new();
-    for one in outcomes {
-        let Some(trouble) = &one.trouble else { continue };
-        for line in &trouble.tail {
-            console.foreign(&format!("{} │ ", one.site), line);
-        }
-        let mut text = format!("failed to deploy site `{}` to Pages project `{}`", one.site, one.project);
-        for cause in std::iter::once(&trouble.fault.message).chain(&trouble.fault.causes).take(3) {
-            let _ = write!(text, "\n  caused by: {}", foreign::lines(cause).replace('\n', "\n    "));
-        }
-        if let Some(help) = &trouble.fault.help {
-            let _ = write!(text, "\n  help: {}", foreign::lines(help));
-        }
-        errors.push(text);
-    }
-    if console.context().in_actions {
-        let annotations: Vec<Annotation<'_>> =
-            errors.iter().map(|text| Annotation::new(Level::Error, console.tool(), text)).collect();
-        console.annotate(&annotations);
-    } else {
-        for text in &errors {
-            console.status(&format!("error: {text}"));
-        }
-    }
-}
-
 /// Appends wrangler's line for each deployed site to `path`, for what reads wrangler's output.
 pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let mut lines = String::new();
@@ -174,8 +152,8 @@ pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
             "deployment_trigger": { "metadata": { "commit_hash": commit.commit_hash } },
             "timestamp": format!("{:.3}", jiff::Timestamp::now()),
         });
-        // Its consumers take a null for a broken line. Production's aliases are custom domains, which wrangler leaves out.
-        if let Some(alias) = deployment.alias().filter(|_| deployment.environment == "preview") {
+        // Its consumers take a null for a broken line.
+        if let Some(alias) = one.alias() {
             line["alias"] = json!(alias);
         }
         // Writing to a String cannot fail.

@@ -11,6 +11,7 @@ mod configure;
 mod deploy;
 mod discover;
 mod emit;
+mod errors;
 mod interrupt;
 mod journal;
 mod list;

@@ -90,6 +90,11 @@ impl Outcome {
         self.deployment.as_ref().map(|deployment| deployment.url.clone()).filter(|url| !url.is_empty())
     }
 
+    /// The address of its branch, where it is a preview. Production's aliases are custom domains.
+    pub(crate) fn alias(&self) -> Option<&str> {
+        self.deployment.as_ref().filter(|deployment| deployment.environment == "preview")?.alias()
+    }
+
     /// Its records: what was found, and its end.
     pub(crate) fn events(&self) -> Vec<Event> {
         let check = format!("sites/{}", self.site);
@@ -114,13 +119,23 @@ impl Outcome {
             reason: self.reason.clone(),
             url: self.url(),
             exit_code: self.trouble.as_ref().and_then(|trouble| trouble.exit_code).map(i64::from),
-            data: self.data(),
+            data: if self.facts == Facts::default() { self.names() } else { self.data() },
         });
         events
     }
 
     /// Numbers and words of its own.
-    pub(crate) fn data(&self) -> Map<String, Value> {
+    fn data(&self) -> Map<String, Value> {
+        let mut data = self.names();
+        data.insert("files".to_owned(), json!(self.facts.files));
+        data.insert("size_bytes".to_owned(), json!(self.facts.size_bytes));
+        data.insert("uploaded".to_owned(), json!(self.facts.uploaded));
+        data.insert("uploaded_bytes".to_owned(), json!(self.facts.uploaded_bytes));
+        data
+    }
+
+    /// Words alone: of a site that was not read there is nothing to count.
+    fn names(&self) -> Map<String, Value> {
         let mut data = Map::new();
         let mut put = |name: &str, value: Value| {
             if !value.is_null() {
@@ -133,10 +148,6 @@ impl Outcome {
             put("environment", json!(deployment.environment));
             put("alias", json!(deployment.alias()));
         }
-        put("files", json!(self.facts.files));
-        put("size_bytes", json!(self.facts.size_bytes));
-        put("uploaded", json!(self.facts.uploaded));
-        put("uploaded_bytes", json!(self.facts.uploaded_bytes));
         data
     }
 

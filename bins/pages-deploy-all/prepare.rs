@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use pages::{Account, Assets, Hasher, Links, Manifest, Origin, Project, Release, Rules, walk};
 use tokio::sync::Semaphore;
 
-use crate::args::Args;
+use crate::args::{Args, Target};
 use crate::build::{self, Variables};
 use crate::code;
 use crate::configure::Site;
@@ -42,6 +42,18 @@ pub(crate) struct Ready<'a> {
     pub(crate) release: Release,
     pub(crate) facts: Facts,
     pub(crate) started: Instant,
+}
+
+impl Ready<'_> {
+    /// `production` or `preview`, as Cloudflare will decide.
+    pub(crate) fn environment(&self, target: &Target) -> &'static str {
+        let production = self.project.as_ref().and_then(|project| project.production_branch.as_ref());
+        if *production.unwrap_or(&target.production_branch) == self.release.origin.branch {
+            "production"
+        } else {
+            "preview"
+        }
+    }
 }
 
 /// A site after the first phase.

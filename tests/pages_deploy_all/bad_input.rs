@@ -218,7 +218,10 @@ fn a_configuration_that_cannot_be_followed_is_wrong_usage() {
 #[test]
 fn no_site_exits_1_and_two_sites_with_one_project_exit_2() {
     let cloudflare = Cloudflare::start();
-    has(&refuses(&cloudflare, step(&cloudflare).arg("sites/docs"), 1), &["no site found in `sites/docs`"]);
+    has(
+        &refuses(&cloudflare, step(&cloudflare).arg("sites/docs"), 1),
+        &["no site found in `sites/docs`", "help: say `sites --only docs`"],
+    );
     has(
         &refuses(&cloudflare, step(&cloudflare).args(["--project-name", "acme"]), 2),
         &["two sites would go to one Pages project, `acme`", "`docs` and `shop`", "put {site} into --project-name"],

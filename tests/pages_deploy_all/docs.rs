@@ -40,8 +40,8 @@ fn checkout(cloudflare: &Cloudflare, script: &str) -> Step {
 
 /// Every `run:` of a fenced block.
 fn runs(yaml: &Yaml<'_>, into: &mut Vec<String>) {
-    if let Some(list) = yaml.as_sequence() {
-        list.iter().for_each(|item| runs(item, into));
+    for item in yaml.as_sequence().into_iter().flatten() {
+        runs(item, into);
     }
     for (key, value) in yaml.as_mapping().into_iter().flatten() {
         match (key.as_str(), value.as_str()) {

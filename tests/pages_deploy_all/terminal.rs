@@ -119,7 +119,8 @@ fn a_terminal_has_a_bar_for_each_site_and_only_the_result_in_the_end() {
     let shown = screen.shown();
     assert_eq!(shown.len(), 2, "{shown:#?}");
     assert!(
-        shown[0].starts_with("passed     docs  http://") && shown[1].starts_with("passed     shop  http://"),
+        shown[0].starts_with("passed     docs  production  http://")
+            && shown[1].starts_with("passed     shop  production  http://"),
         "{shown:#?}"
     );
 }

@@ -67,6 +67,8 @@ fn detail(key: &str, value: &Value) -> Option<String> {
         } else if let Some(what) = key.strip_suffix("_bytes") {
             let size = bytes(number.as_f64()?);
             if what == "size" { size } else { format!("{size} {}", one_line(&what.replace('_', " "))) }
+        } else if number.as_u64() == Some(1) {
+            format!("1 {}", words.strip_suffix('s').unwrap_or(&words))
         } else {
             format!("{number} {words}")
         }),
@@ -122,6 +124,8 @@ mod tests {
         let data = json!({"files": 213, "uploaded": 4, "size_bytes": 1_258_291, "wait_seconds": 2.5, "branch": "main", "nested": {}});
         let serde_json::Value::Object(data) = data else { panic!() };
         assert_eq!(details(&data), ["213 files", "1.2 MiB", "4 uploaded", "wait 2.5 s"]);
+        let serde_json::Value::Object(one) = json!({"files": 1, "uploaded": 1}) else { panic!() };
+        assert_eq!(details(&one), ["1 file", "1 uploaded"]);
         assert_eq!(seconds(59.96), "1 min 0 s");
         assert_eq!(seconds(0.04), "0.0 s");
     }

@@ -1,0 +1,78 @@
+//! What went wrong, told once: each failed site with the end of its log, sites that failed for one reason together.
+
+use std::fmt::Write as _;
+
+use cli::Console;
+use fault::Fault;
+use runner::command::{Annotation, Level};
+use runner::foreign;
+
+use crate::outcome::Outcome;
+
+/// Sites that are named where many failed alike.
+const NAMED: usize = 10;
+
+/// Tells of each failed site: the log's tail behind a gutter, then the error in the contract's form.
+pub(crate) fn tell(outcomes: &[Outcome], console: &Console) {
+    let errors = errors(outcomes);
+    for one in outcomes {
+        for line in one.trouble.iter().flat_map(|trouble| &trouble.tail) {
+            console.foreign(&format!("{} │ ", one.site), line);
+        }
+    }
+    if console.context().in_actions {
+        let annotations: Vec<Annotation<'_>> =
+            errors.iter().map(|text| Annotation::new(Level::Error, console.tool(), text)).collect();
+        console.annotate(&annotations);
+    } else {
+        for text in &errors {
+            console.status(&format!("error: {text}"));
+        }
+    }
+}
+
+/// An error a site, or one for all that failed alike: a token that is refused is refused to every site.
+fn errors(outcomes: &[Outcome]) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&Outcome>)> = Vec::new();
+    for one in outcomes {
+        let Some(trouble) = &one.trouble else { continue };
+        let alike = alike(&trouble.fault, one);
+        match groups.iter_mut().find(|(other, _)| *other == alike) {
+            Some((_, group)) => group.push(one),
+            None => groups.push((alike, vec![one])),
+        }
+    }
+    groups.iter().filter_map(|(_, group)| Some(text(group, &group.first()?.trouble.as_ref()?.fault))).collect()
+}
+
+fn text(group: &[&Outcome], fault: &Fault) -> String {
+    let mut text = match group {
+        [one] => format!("failed to deploy site `{}` to Pages project `{}`", one.site, one.project),
+        many => {
+            let names: Vec<String> = many.iter().take(NAMED).map(|one| format!("`{}`", one.site)).collect();
+            let more = many.len().saturating_sub(NAMED);
+            let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+            format!("failed to deploy {} sites, all for one reason: {}{rest}", many.len(), names.join(", "))
+        }
+    };
+    for cause in std::iter::once(&fault.message).chain(&fault.causes).take(3) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  caused by: {}", foreign::lines(cause).replace('\n', "\n    "));
+    }
+    if let Some(help) = &fault.help {
+        let _ = write!(text, "\n  help: {}", foreign::lines(help));
+    }
+    text
+}
+
+/// The fault without what differs from site to site: its names, and the request's number.
+fn alike(fault: &Fault, one: &Outcome) -> String {
+    let all = std::iter::once(&fault.message).chain(&fault.causes).chain(&fault.help);
+    let plain = all.map(|text| {
+        let text = text.split(", request id ").next().unwrap_or(text);
+        text.replace(&format!("/projects/{}", one.project), "/projects/*")
+            .replace(&format!("`{}`", one.project), "`*`")
+            .replace(&format!("`{}`", one.site), "`*`")
+    });
+    plain.collect::<Vec<_>>().join("\n")
+}
