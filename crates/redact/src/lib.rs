@@ -7,6 +7,7 @@
 
 mod engine;
 mod form;
+mod mask;
 mod ordinary;
 mod part;
 mod plan;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::engine::Engine;
-use crate::form::{Code, Grain, forms};
-use crate::part::{Extent, Part, parts};
-use crate::{Reason, Redactor, ordinary};
+use crate::form::{Grain, forms};
+use crate::part::{Part, parts};
+use crate::{Reason, Redactor, mask, ordinary};
 
 /// The runner searches every line of the log for every mask, in some ten forms of its own: past so many, a chatty job crawls.
 const MASKS: usize = 1_000;
@@ -63,34 +63,20 @@ impl Plan {
 
     /// The values to tell the runner to mask, each a single line, the most telling first.
     ///
-    /// Every part is among them. Encodings and pieces, which the runner does not derive itself, follow as long as there are not too
-    /// many: blocks of eight bytes, of which any run of fifteen holds one.
+    /// Every part is among them. What the runner does not derive from a part itself follows, as long as there are not too many.
     #[must_use]
     pub fn masks(&self) -> Vec<String> {
         let mut masks: Vec<String> = self.parts.iter().map(|part| part.text.clone()).collect();
-        let mut seen: HashSet<String> = masks.iter().cloned().collect();
-        if masks.len() >= MASKS {
-            return masks;
-        }
         let grain = self.grain();
-        let forms: Vec<_> =
-            self.parts.iter().flat_map(|part| forms(part, grain).into_iter().map(|form| (part.extent, form))).collect();
-        let whole = forms.iter().filter(|(_, form)| form.code != Code::Dump).map(|(_, form)| form.bytes.as_slice());
-        let blocks = forms.iter().filter(|(extent, _)| *extent == Extent::Any).flat_map(|(_, form)| {
-            let size = match form.code {
-                Code::Plain => 8,
-                Code::Base64 => 12,
-                Code::Hex => 16,
-                Code::Escaped | Code::Dump => usize::MAX,
-            };
-            form.bytes.chunks_exact(size).filter(|block| !ordinary::is_usual(&block[..8]))
-        });
-        let room = MASKS.saturating_sub(masks.len());
-        let more =
-            whole.chain(blocks).filter_map(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| text.len() >= 8);
-        let more: Vec<String> =
-            more.filter(|text| seen.insert((*text).to_owned())).take(room).map(str::to_owned).collect();
-        masks.extend(more);
+        let mut seen: HashSet<String> = HashSet::new();
+        for part in &self.parts {
+            if masks.len() >= MASKS {
+                break;
+            }
+            let more = mask::masks(part, grain).into_iter();
+            masks.extend(more.filter(|text| !self.seen.contains(text) && seen.insert(text.clone())));
+        }
+        masks.truncate(MASKS.max(self.parts.len()));
         masks
     }
 
@@ -140,6 +126,30 @@ mod tests {
         let masks = plan.masks();
         assert_eq!(masks[..2], ["MIIEvQIBADANBgkqhkiG9w0BAQEF", "AASCBKcwggSj"]);
         assert!(masks.iter().all(|mask| !mask.contains('\n') && mask.len() >= 4));
+    }
+
+    #[test]
+    fn a_key_needs_some_ten_masks_a_line() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        // As large as PKCS#8 has them: Ed25519, RSA of 2,048 and of 4,096 bits.
+        for (bytes, most) in [(48, 10), (1_218, 250), (2_375, 480)] {
+            let mut state: u32 = 1;
+            let body: Vec<u8> = (0..bytes)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                })
+                .collect();
+            let text = STANDARD.encode(body);
+            let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n");
+            let mut plan = Plan::new();
+            plan.add(
+                "KEY",
+                &format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", lines.collect::<String>()),
+            );
+            assert!(plan.masks().len() <= most, "{bytes} bytes: {} masks", plan.masks().len());
+        }
     }
 
     #[test]

@@ -22,6 +22,11 @@ p2PKSQnSJP3AJLQNFNe7br1XbrhV
 -----END PRIVATE KEY-----
 ";
 
+const ED25519: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF
+-----END PRIVATE KEY-----
+";
+
 /// A secret, and what is secret in it.
 struct Secret {
     value: String,
@@ -56,6 +61,7 @@ fn corpus() -> Vec<Secret> {
         ),
         of("https://hooks.example.com/services/T0A1B2C3D/B9Z8Y7X6W/q1w2e3r4t5y6u7i8o9p0", &["q1w2e3r4t5y6u7i8o9p0"]),
         of(PEM, &body),
+        of(ED25519, &ED25519.lines().filter(|line| !line.starts_with("---")).collect::<Vec<_>>()),
         of(&serde_json::to_string_pretty(&account).unwrap(), &account_parts),
         of("user: shop\npassword: 8Kx!vQ2#mZ7p\nregion: eu\n", &["8Kx!vQ2#mZ7p"]),
     ]
