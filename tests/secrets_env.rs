@@ -121,6 +121,14 @@ fn nothing_is_exported_when_anything_is_refused() {
 }
 
 #[test]
+fn a_format_for_what_is_exported_is_wrong_usage() {
+    for to in ["env", "output"] {
+        let seen = refused(step(&doppler(), &["--to", to, "--format", "json"]), 2, &["take no --format"]);
+        assert!(seen.variables.is_empty() && seen.outputs.is_empty());
+    }
+}
+
+#[test]
 fn export_outside_actions_says_that_there_is_nowhere_to_write() {
     refused(step(&doppler(), &["--to", "env"]).plain(), 2, &["--to env", "GITHUB_ENV is not set"]);
 }
@@ -163,6 +171,8 @@ fn secrets_come_from_a_pipe_as_well() {
         assert_eq!(seen.stdout, "it is ***\n", "{text}");
     }
     refused(from("PASSWORD: [hunter2-SECRET]").args(["--format", "json"]), 2, &["PASSWORD is not one value"]);
+    refused(from("PASSWORD='hunter2-SECRET"), 2, &["cannot read the secrets in standard input"]);
+    refused(from(&"[".repeat(100_000)), 2, &["standard input"]);
 }
 
 #[test]

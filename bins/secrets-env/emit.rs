@@ -24,7 +24,9 @@ pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
             plan.add(&secret.name, secret.value.expose_secret());
         }
     }
-    console.mask(&plan.masks());
+    if console.context().in_actions {
+        console.mask(&plan.masks());
+    }
     let hides = console.context().in_actions || (args.running.redact && !args.command.is_empty());
     if hides {
         spared.extend(plan.spared().iter().map(|spared| format!("{} ({})", spared.name, reason(spared.reason))));

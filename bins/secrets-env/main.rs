@@ -23,6 +23,8 @@ use std::process::ExitCode;
 
 use args::{Args, Destination};
 use cli::{Console, Exit};
+use fault::Fault;
+use format::Format;
 
 fn main() -> ExitCode {
     if let Some(code) = run::launched() {
@@ -37,6 +39,10 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     }
     if !args.check.is_empty() {
         return check::run(args, console);
+    }
+    if args.output.to != Destination::Stdout && args.output.format != Format::Text {
+        // What later steps get are names and values, whatever a format makes of them.
+        return Err(Fault::usage("--to env and --to output take no --format").help("leave one of them out").into());
     }
     let secrets = select::apply(gather::secrets(args, console)?, &args.selection)?;
     let plan = emit::mask(&secrets, args, console);

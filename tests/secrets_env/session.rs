@@ -44,6 +44,7 @@ fn a_token_from_a_file_is_named_by_its_option() {
     from_file(&format!("{}\n", doppler.token())).args(["--", "true"]).run().exits(0);
     refused(from_file("dp.st.garbage"), 77, &["--token-file"]);
     refused(step(&doppler, &["--token-file", "nowhere"]), 77, &["cannot read the token in nowhere"]);
+    refused(step(&doppler, &["--token-file", "."]), 2, &["cannot read the token in .", "directory"]);
 }
 
 #[test]
@@ -58,7 +59,9 @@ fn an_unknown_config_is_wrong_usage() {
     let doppler = doppler();
     let account = doppler.service_account_token();
     let step = |arguments: &[&str]| step(&doppler, arguments).workflow_secret("DOPPLER_TOKEN", &account);
-    refused(step(&["-p", "app", "-c", "prod"]), 2, &["project `app`, config `prod`", "--config"]);
+    refused(step(&["-p", "app", "-c", "prod"]), 2, &["project `app`, config `prod`", "did you mean --config prd?"]);
+    refused(step(&["-p", "app", "-c", "elsewhere"]), 2, &["config `elsewhere`", "check --project and --config"]);
+    refused(step(&["-p", "ap", "-c", "dev"]), 2, &["project `ap`, config `dev`", "check --project"]);
     refused(step(&["-c", "dev"]), 2, &["the token from DOPPLER_TOKEN sees many configs", "--project"]);
 }
 

@@ -21,7 +21,7 @@ type Pair = (String, Option<String>);
 /// # Errors
 /// [`fault::Kind::Usage`] when the file cannot be read or understood; no value is quoted.
 pub(crate) fn read(file: &Path) -> Result<Vec<Secret>> {
-    let about = |fault: Fault| fault.context(format!("cannot read the secrets in {}", file.display()));
+    let about = |fault: Fault| fault.context(format!("cannot read the secrets in {}", shown(file)));
     let mut bytes = Vec::new();
     let outcome = if file == Path::new("-") {
         std::io::stdin().read_to_end(&mut bytes)
@@ -36,6 +36,11 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Secret>> {
     // Of a name that stands twice, the later value.
     let secrets: BTreeMap<String, Secret> = pairs.into_iter().map(|pair| (pair.0.clone(), secret(pair))).collect();
     Ok(secrets.into_values().collect())
+}
+
+/// What `file` is called in messages.
+pub(crate) fn shown(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 fn pairs(text: &str) -> Result<Vec<Pair>> {

@@ -3,6 +3,8 @@
 mod nearest;
 mod remembered;
 
+use std::io::ErrorKind;
+
 use api::Deadline;
 use cli::Console;
 use credentials::Session;
@@ -51,7 +53,7 @@ pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secr
 pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, Vec<String>)> {
     if let Some(file) = &args.source.from {
         let names = from::read(file)?.into_iter().map(|secret| secret.name).collect();
-        return Ok((file.display().to_string(), names));
+        return Ok((from::shown(file), names));
     }
     let settings = settings(args, console)?;
     let names = cli::block_on(async {
@@ -81,7 +83,12 @@ fn shown_place(settings: &Settings) -> String {
 pub(crate) fn settings(args: &Args, console: &Console) -> Result<Settings> {
     let token = args.source.token_file.as_ref().map(|file| {
         std::fs::read_to_string(file).map_err(|error| {
-            Fault::permission(format!("cannot read the token in {}", file.display())).cause(error.to_string())
+            let kind = match error.kind() {
+                ErrorKind::NotFound | ErrorKind::PermissionDenied => Kind::Permission,
+                // A directory, or bytes that are no text.
+                _ => Kind::Usage,
+            };
+            Fault::new(kind, format!("cannot read the token in {}", file.display())).cause(error.to_string())
         })
     });
     settings::resolve(&args.source, token.transpose()?, console.environment(), &local::read(console.environment()))

@@ -23,7 +23,7 @@ pub(super) struct Changes {
 }
 
 /// The environment for the command of `args`; says which secrets it does not get.
-pub(super) fn of_command(args: &Args, secrets: &[Chosen], files: &[Handed], console: &Console) -> Changes {
+pub(super) fn of_command(args: &Args, secrets: Vec<Chosen>, files: &[Handed], console: &Console) -> Changes {
     let kept = |name: &str| KEPT.contains(&name);
     let dropped: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).filter(|name| kept(name)).collect();
     if !dropped.is_empty() {
@@ -35,8 +35,8 @@ pub(super) fn of_command(args: &Args, secrets: &[Chosen], files: &[Handed], cons
     {
         set.push(("PATH".to_owned(), path.into()));
     }
-    let given = secrets.iter().filter(|secret| !kept(&secret.name));
-    set.extend(given.map(|secret| (secret.name.clone(), secret.value.clone())));
+    let given = secrets.into_iter().filter(|secret| !kept(&secret.name));
+    set.extend(given.map(|secret| (secret.name, secret.value)));
     set.extend(files.iter().map(|file| (file.name.clone(), file.path.display().to_string().into())));
     let removed = if args.running.keep_token { Vec::new() } else { WITHHELD.to_vec() };
     Changes { cleared: args.running.pristine, removed, set }

@@ -53,7 +53,7 @@ pub(crate) fn command(args: &Args, mut secrets: Vec<Chosen>, plan: &Plan, consol
         Ok(program) => program,
         Err(error) => return Ok(not_started(&error, name, console)),
     };
-    let environment = environment::of_command(args, &secrets, &files, console);
+    let environment = environment::of_command(args, secrets, &files, console);
     let outcome = if redacts(args, console) {
         supervise::run(&program, &args.command, &environment, Some(plan))
     } else if !files.is_empty() && !cfg!(target_os = "linux") {

@@ -34,7 +34,7 @@ pub(crate) struct Scan {
 
 #[derive(Debug)]
 struct Needle {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     least: usize,
 }
 
@@ -48,15 +48,16 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(forms: Vec<Form>) -> Self {
-        let needles: Vec<Needle> = forms.into_iter().filter(|form| form.bytes.len() >= SHORT).map(Needle::of).collect();
+    pub(crate) fn new(forms: impl Iterator<Item = Form>) -> Self {
+        let needles: Vec<Needle> = forms.filter(|form| form.bytes.len() >= SHORT).map(Needle::of).collect();
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for (number, needle) in (0..).zip(&needles) {
-            let (grams, size) = if needle.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
-            needle.index(number, size, grams);
+            let (places, size) = if needle.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
+            needle.index(number, size, places);
         }
         let reach = needles.iter().filter(|needle| needle.is_in_pieces()).map(|needle| needle.least - 1).max();
-        Self { long: Grams::new(long), short: Grams::new(short), reach: reach.unwrap_or(0).max(LONG - 1), needles }
+        let (long, short) = (Grams::new(long, LONG, &needles), Grams::new(short, SHORT, &needles));
+        Self { long, short, reach: reach.unwrap_or(0).max(LONG - 1), needles }
     }
 
     /// So many bytes at the end of a text may begin a run that no gram shows yet.
@@ -106,6 +107,9 @@ impl Engine {
     fn compare(&self, grams: &Grams, gram: u64, size: usize, text: &[u8], at: usize, scan: &mut Scan) {
         for place in grams.places(gram) {
             let (needle, offset) = (&self.needles[place.number as usize], place.offset as usize);
+            if needle.gram(offset, size) != gram {
+                continue;
+            }
             let back = text[..at].iter().rev().zip(needle.bytes[..offset].iter().rev());
             let start = at - back.take_while(|(left, right)| left == right).count();
             let ahead = text[at + size..].iter().zip(&needle.bytes[offset + size..]);
@@ -124,7 +128,13 @@ impl Engine {
 
 impl Needle {
     fn of(form: Form) -> Self {
-        Self { bytes: form.bytes, least: form.least }
+        // Its own capacity may be half as much again, and there may be thousands.
+        Self { bytes: form.bytes.into_boxed_slice(), least: form.least }
+    }
+
+    /// The `size` bytes at `offset`, as a number.
+    fn gram(&self, offset: usize, size: usize) -> u64 {
+        self.bytes[offset..offset + size].iter().rev().fold(0, |gram, &byte| gram << 8 | u64::from(byte))
     }
 
     fn is_in_pieces(&self) -> bool {
@@ -139,21 +149,19 @@ impl Needle {
     fn index(&self, number: u32, size: usize, places: &mut Vec<Place>) {
         let stride = if self.is_in_pieces() { self.least - size + 1 } else { self.bytes.len() };
         let mut seen: HashMap<u64, usize> = HashMap::new();
-        for (offset, gram) in (0..).zip(self.bytes.windows(size)).step_by(stride) {
-            let gram = gram.iter().rev().fold(0, |gram, &byte| gram << 8 | u64::from(byte));
-            let times = seen.entry(gram).or_default();
+        for offset in (0..=self.bytes.len() - size).step_by(stride) {
+            let times = seen.entry(self.gram(offset, size)).or_default();
             *times += 1;
-            if *times <= REPETITIONS {
-                places.push(Place { gram, number, offset });
+            if let (..=REPETITIONS, Ok(offset)) = (*times, u32::try_from(offset)) {
+                places.push(Place { number, offset });
             }
         }
     }
 }
 
-/// Where a gram stands.
+/// Where a gram stands: in which form, and how far in.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    gram: u64,
     number: u32,
     offset: u32,
 }
@@ -169,17 +177,19 @@ struct Grams {
 }
 
 impl Grams {
-    fn new(mut places: Vec<Place>) -> Self {
+    fn new(mut places: Vec<Place>, size: usize, needles: &[Needle]) -> Self {
+        let spread_at = |place: &Place| spread(needles[place.number as usize].gram(place.offset as usize, size));
+        places.shrink_to_fit();
         // 32 bits a gram: one position in 32 is looked up for nothing.
-        let size = (places.len() * 32).next_power_of_two().clamp(1 << 12, 1 << 24);
-        let mut bits = vec![0_u64; size / 64];
-        let shift = 64 - size.ilog2();
+        let width = (places.len() * 32).next_power_of_two().clamp(1 << 12, 1 << 24);
+        let mut bits = vec![0_u64; width / 64];
+        let shift = 64 - width.ilog2();
         let count = places.len().next_power_of_two().max(2);
         let bucket_shift = 64 - count.ilog2();
         let mut buckets = vec![0; count + 1];
-        places.sort_unstable_by_key(|place| spread(place.gram));
+        places.sort_unstable_by_key(spread_at);
         for place in &places {
-            let hash = spread(place.gram);
+            let hash = spread_at(place);
             bits[index(hash >> shift) / 64] |= 1 << ((hash >> shift) % 64);
             buckets[index(hash >> bucket_shift) + 1] += 1;
         }
@@ -200,10 +210,11 @@ impl Grams {
         word >> (bit % 64) & 1 != 0
     }
 
+    /// The places of `gram`, and of others that share its bucket.
     fn places(&self, gram: u64) -> impl Iterator<Item = &Place> {
         let bucket = index(spread(gram) >> self.bucket_shift);
         let (start, end) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
-        self.places[start..end].iter().filter(move |place| place.gram == gram)
+        self.places[start..end].iter()
     }
 }
 

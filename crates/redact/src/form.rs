@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::part::{Extent, Part};
+use crate::stretch;
 
 /// One way a part may be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +67,15 @@ pub(crate) fn forms(part: &Part, grain: Grain) -> Vec<Form> {
     let factor = if coarse { 4 } else { 1 };
     let least = if any { PLAIN_RUN * factor } else { bytes.len() };
     let mut forms = vec![Form { bytes: bytes.to_vec(), least: least.min(bytes.len()), code: Code::Plain }];
-    for text in escaped(&part.text) {
-        let least = if any { (PLAIN_RUN * factor).min(text.len()) } else { text.len() };
-        forms.push(Form { bytes: text.into_bytes(), least, code: Code::Escaped });
+    if coarse && any && stretch::cover(&part.text, PLAIN_RUN * factor) {
+        // As good as every escape, and a tenth of the memory.
+        let pieces = stretch::of(&part.text).filter(|piece| stretch::tells(piece)).map(str::as_bytes);
+        forms.extend(pieces.map(|piece| Form { bytes: piece.to_vec(), least: piece.len(), code: Code::Escaped }));
+    } else {
+        for text in escaped(&part.text) {
+            let least = if any { (PLAIN_RUN * factor).min(text.len()) } else { text.len() };
+            forms.push(Form { bytes: text.into_bytes(), least, code: Code::Escaped });
+        }
     }
     let run = |text: String, least: usize, code| Form { least: least.min(text.len()), bytes: text.into_bytes(), code };
     let least = if any { BASE64_RUN * factor } else { USUAL_BASE64_RUN };

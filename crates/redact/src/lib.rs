@@ -12,6 +12,7 @@ mod ordinary;
 mod part;
 mod plan;
 mod stream;
+mod stretch;
 
 pub use ordinary::Reason;
 pub use plan::{Plan, Spared};

@@ -2,15 +2,12 @@
 //!
 //! For each mask the runner itself looks for its base64 (from the first three bytes on, padded), one JSON escape, one percent-encoding and one
 //! for XML, in every line of the log. What is told here is what that misses, and no more of it than has to be: the cores of base64 in
-//! the middle of something, hexadecimal, and what other escapes leave of the text. Escapes change punctuation, so the stretches of
-//! letters and digits between it stay as they are; only where those are too short does every escape need a mask of its own.
+//! the middle of something, hexadecimal, and what other escapes leave of the text. Only where the
+//! stretches that no escape changes are too short does every escape need a mask of its own.
 
 use crate::form::{Code, Grain, forms};
-use crate::ordinary;
 use crate::part::{Extent, Part};
-
-/// The shortest mask of a piece.
-const PIECE: usize = 8;
+use crate::stretch;
 
 /// A part up to this length is also masked in blocks, of which any fifteen bytes of it hold one: tools show the beginning of a key.
 const SHOWN_IN_PIECES: usize = 48;
@@ -19,7 +16,7 @@ const SHOWN_IN_PIECES: usize = 48;
 pub(crate) fn masks(part: &Part, grain: Grain) -> Vec<String> {
     let text = part.text.as_str();
     let is_whole = part.extent == Extent::Whole;
-    let is_escaped = is_whole || !stretches_cover(text);
+    let is_escaped = is_whole || !stretch::cover(text, stretch::LEAST);
     let is_wanted = |code| match code {
         Code::Base64 | Code::Hex => true,
         Code::Escaped => is_escaped,
@@ -28,39 +25,22 @@ pub(crate) fn masks(part: &Part, grain: Grain) -> Vec<String> {
     let forms = forms(part, grain).into_iter().filter(|form| is_wanted(form.code));
     let mut masks: Vec<String> = forms.filter_map(|form| String::from_utf8(form.bytes).ok()).collect();
     if !is_whole {
-        masks.extend(stretches(text).filter(|piece| tells(piece)).map(str::to_owned));
-        let blocks = text.as_bytes().chunks_exact(PIECE).filter(|_| text.len() <= SHOWN_IN_PIECES);
+        masks.extend(stretch::of(text).filter(|piece| stretch::tells(piece)).map(str::to_owned));
+        let blocks = text.as_bytes().chunks_exact(stretch::LEAST).filter(|_| text.len() <= SHOWN_IN_PIECES);
         masks.extend(
-            blocks.filter_map(|block| std::str::from_utf8(block).ok()).filter(|it| tells(it)).map(str::to_owned),
+            blocks
+                .filter_map(|block| std::str::from_utf8(block).ok())
+                .filter(|it| stretch::tells(it))
+                .map(str::to_owned),
         );
     }
-    masks.retain(|mask| mask.len() >= PIECE);
+    masks.retain(|mask| mask.len() >= stretch::LEAST);
     masks
-}
-
-/// Letters and digits in a row, which no escape changes.
-fn stretches(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character: char| !character.is_ascii_alphanumeric()).filter(|piece| piece.len() >= PIECE)
-}
-
-/// Whether what lies between the stretches is too short to tell anything.
-fn stretches_cover(text: &str) -> bool {
-    let mut between = 0;
-    text.split_inclusive(|character: char| !character.is_ascii_alphanumeric()).all(|piece| {
-        let letters = piece.trim_end_matches(|character: char| !character.is_ascii_alphanumeric()).len();
-        between = if letters >= PIECE { piece.len() - letters } else { between + piece.len() };
-        between < PIECE
-    })
-}
-
-/// A piece of usual text is in every log.
-fn tells(piece: &str) -> bool {
-    piece.as_bytes().windows(PIECE).any(|window| !ordinary::is_usual(window))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{masks, stretches_cover};
+    use super::masks;
     use crate::form::Grain;
     use crate::part::{Extent, Part};
 
@@ -70,15 +50,5 @@ mod tests {
         assert!(count("MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7VJTUt9Us8cKj") <= 7);
         assert!(count("MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu") <= 9);
         assert!(count("p%25w&q=1/2+3<4>\"5'6\\7`8$9") > 12);
-    }
-
-    #[test]
-    fn stretches_cover_a_text_when_less_than_eight_bytes_lie_between_them() {
-        for text in ["abcdefgh", "abcdefgh+/abcdefgh", "ab+cd/abcdefgh=", "abcdefgh+ab+cd+abcdefgh"] {
-            assert!(stretches_cover(text), "{text}");
-        }
-        for text in ["ab+cd/ef=gh", "abcdefgh+ab+cd+ef+abcdefgh", "abcdefgh+++++++++", "ééééé"] {
-            assert!(!stretches_cover(text), "{text}");
-        }
     }
 }

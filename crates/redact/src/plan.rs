@@ -94,7 +94,7 @@ impl Plan {
 
     fn engine(&self) -> Engine {
         let grain = self.grain();
-        Engine::new(self.parts.iter().flat_map(|part| forms(part, grain)).collect())
+        Engine::new(self.parts.iter().flat_map(|part| forms(part, grain)))
     }
 
     fn grain(&self) -> Grain {

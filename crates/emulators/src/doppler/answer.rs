@@ -21,6 +21,7 @@ pub(super) fn answer(state: &mut State, secrets: &Secrets, request: &Request) ->
     let Some(token) = authorised(state, request) else { return error(401, "Invalid Auth token") };
     let read = match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/v3/me") => return me(&token),
+        ("GET", "/v3/configs") => return configs(state, &token, request),
         ("GET", "/v3/configs/config/secrets") => list,
         ("GET", "/v3/configs/config/secrets/download") => download,
         ("GET", "/v3/configs/config/secrets/names") => names,
@@ -100,6 +101,27 @@ fn scope(state: &State, token: &Token, request: &Request) -> Result<(String, Str
         return Err(not_found("config", &config));
     }
     Ok((project, config))
+}
+
+/// The configs of a project that the token sees.
+fn configs(state: &State, token: &Token, request: &Request) -> Response {
+    let asked = request.parameter("project").filter(|project| !project.is_empty());
+    let own = token.scope.as_ref();
+    let Some(project) = asked.or_else(|| own.map(|(project, _)| project.clone())) else {
+        return error(400, "You must specify a project");
+    };
+    if own.is_some_and(|(own, _)| *own != project) {
+        return error(400, &format!("This token does not have access to requested project '{project}'"));
+    }
+    let Some(configs) = state.project(&project) else {
+        return error(404, &format!("Could not find requested project '{project}'"));
+    };
+    let seen = configs.keys().filter(|name| own.is_none_or(|(_, own)| own == *name));
+    let model = |name: &String| {
+        let environment = name.split('_').next();
+        json!({ "name": name, "project": project, "environment": environment, "root": !name.contains('_'), "locked": false })
+    };
+    Response::json(200, &json!({ "configs": seen.map(model).collect::<Vec<_>>(), "page": 1, "success": true }))
 }
 
 fn list(state: &State, view: &View, request: &Request) -> Response {
