@@ -7,6 +7,7 @@ mod cloud;
 mod encrypted;
 mod generated;
 mod google;
+mod hcp;
 mod identity;
 mod key_services;
 mod pulumi;

@@ -159,11 +159,7 @@ async fn remote(backend: &Backend, workspace: &str, args: &Args, console: &Conso
     let host = attribute("hostname", "TF_CLOUD_HOSTNAME").unwrap_or_else(|| "app.terraform.io".to_owned());
     let organization = attribute("organization", "TF_CLOUD_ORGANIZATION")
         .ok_or_else(|| Fault::usage("Terraform's backend has no `organization`").help("set TF_CLOUD_ORGANIZATION"))?;
-    let workspace = match (backend.nested("workspaces", "name"), backend.nested("workspaces", "prefix")) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(prefix)) => format!("{prefix}{workspace}"),
-        (None, None) => workspace.to_owned(),
-    };
+    let workspace = remote_workspace(backend, workspace)?;
     let deadline = Deadline::after(args.source.deadline);
     let token = match backend.text("token").map(str::to_owned).or_else(|| logged_in(&host, environment)) {
         Some(token) => SecretString::from(token),
@@ -175,6 +171,22 @@ async fn remote(backend: &Backend, workspace: &str, args: &Args, console: &Conso
     let remote = Remote::new(base, token, deadline)?;
     let outputs = remote.outputs(&organization, &workspace).await?;
     Ok(Stack { name: format!("the workspace `{workspace}`"), outputs, origin: Origin::Remote(remote) })
+}
+
+/// The workspace's name in the organization. The configuration names one, or several by a prefix or tags, and then one has to be
+/// selected: `default` is only what terraform calls none.
+fn remote_workspace(backend: &Backend, selected: &str) -> Result<String> {
+    match (backend.nested("workspaces", "name"), backend.nested("workspaces", "prefix"), selected) {
+        (Some(name), _, selected) if selected != "default" && selected != name => {
+            Err(Fault::usage(format!("Terraform's backend has the workspace `{name}`, and no `{selected}`"))
+                .help("leave --stack and TF_WORKSPACE away, or run `terraform init` for another workspace"))
+        }
+        (Some(name), ..) => Ok(name.to_owned()),
+        (None, _, "default") => Err(Fault::usage("which workspace is meant is not known")
+            .cause("Terraform's backend names several, by a prefix or by tags, and none is selected")
+            .help("add --stack, set TF_WORKSPACE, or run `terraform workspace select`")),
+        (None, prefix, selected) => Ok(format!("{}{selected}", prefix.unwrap_or_default())),
+    }
 }
 
 /// The variable that holds a host's token: `TF_TOKEN_app_terraform_io`, dashes doubled.

@@ -144,65 +144,6 @@ fn a_pulumi_store_in_a_bucket_is_read() {
     refused(other, 2, &["not a role's ARN"]);
 }
 
-/// HCP Terraform, as `terraform output` meets it.
-struct Hcp;
-
-impl Service for Hcp {
-    fn answer(&self, request: &Request) -> Response {
-        if request.bearer() != Some("hcp-token-value") {
-            return Response::json(401, &json!({"errors": [{"status": "401", "title": "unauthorized"}]}));
-        }
-        let item = |id: &str, name: &str, sensitive: bool, value: serde_json::Value| {
-            json!({"id": id, "type": "state-version-outputs", "attributes":
-                {"name": name, "sensitive": sensitive, "type": "string", "detailed-type": "string", "value": value}})
-        };
-        match request.path.as_str() {
-            "/api/v2/organizations/acme/workspaces/shop-prod" => Response::json(200, &json!({"data": {"id": "ws-1"}})),
-            "/api/v2/workspaces/ws-1/current-state-version-outputs" => {
-                let is_first = request.parameter("page[number]").as_deref() == Some("1");
-                let (items, next) = if is_first {
-                    (json!([item("wsout-1", "ip", false, json!("203.0.113.9"))]), json!(2))
-                } else {
-                    (
-                        json!([item("wsout-2", "pw", true, json!(null)), item("wsout-3", "other", true, json!(null))]),
-                        json!(null),
-                    )
-                };
-                Response::json(200, &json!({"data": items, "meta": {"pagination": {"next-page": next}}}))
-            }
-            "/api/v2/state-version-outputs/wsout-2" => {
-                Response::json(200, &json!({"data": item("wsout-2", "pw", true, json!("hunter2-of-hcp"))}))
-            }
-            _ => Response::json(404, &json!({"errors": [{"status": "404", "title": "not found"}]})),
-        }
-    }
-}
-
-#[test]
-fn hcp_outputs_take_two_requests_and_one_for_each_secret_asked_for() {
-    let server = Server::start(|_| Hcp);
-    let workspaces = json!([{"name": null, "prefix": "shop-"}]);
-    let config = json!({"hostname": server.url(), "organization": "acme", "workspaces": workspaces});
-    let variable = format!("TF_TOKEN_{}", server.url().split_once("://").unwrap().1.replace(['.', ':'], "_"));
-    let step = |arguments: &[&str]| initialised("remote", &config, arguments).args(["--stack", "prod"]);
-    let signed_in = |arguments: &[&str]| step(arguments).workflow_secret(&variable, "hcp-token-value");
-    assert_eq!(signed_in(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
-    assert_eq!(server.requests().len(), 3, "a workspace and two pages");
-    let seen = signed_in(&["pw", "--show-secrets"]).secret("hunter2-of-hcp").run().exits(0);
-    assert_eq!(seen.stdout, "hunter2-of-hcp\n");
-    assert_eq!(server.requests().len(), 7);
-    refused(signed_in(&["pw"]), 77, &["--show-secrets"]);
-    refused(step(&["ip"]).workflow_secret(&variable, "wrong-token-value"), 77, &["401", "unauthorized"]);
-    refused(step(&["ip"]), 77, &[&variable]);
-    let cloud =
-        json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": "shop-prod", "tags": null}});
-    let step = initialised("cloud", &cloud, &["ip"]).workflow_secret(&variable, "hcp-token-value");
-    assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
-    let nosuch = json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": "nosuch"}});
-    let step = initialised("cloud", &nosuch, &["ip"]).workflow_secret(&variable, "hcp-token-value");
-    refused(step, 1, &["404", "nosuch"]);
-}
-
 #[test]
 fn a_local_backend_may_keep_its_state_elsewhere() {
     let config = json!({"path": "state/custom.tfstate", "workspace_dir": "state/ws"});
