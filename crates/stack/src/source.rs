@@ -56,7 +56,7 @@ pub fn file(path: &Path, secrets: Secrets) -> Result<Document> {
 /// Reads the outputs from a stream that `source` names in errors, all of which is read.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn stream(input: impl Read, source: &str, secrets: Secrets) -> Result<Document> {
     unpacked(input, source, secrets, Rest::Checked, UNPACKED_LIMIT).map(|(document, _)| document)
 }
@@ -64,7 +64,7 @@ pub fn stream(input: impl Read, source: &str, secrets: Secrets) -> Result<Docume
 /// Reads the outputs from an answer as it arrives; `None` for an empty one.
 ///
 /// # Errors
-/// As [`file`]; [`fault::Kind::Temporary`] when the answer breaks off.
+/// As [`file()`]; [`fault::Kind::Temporary`] when the answer breaks off.
 pub async fn answer(answer: Answer, source: &str, secrets: Secrets) -> Result<Option<Document>> {
     if answer.status() == 204 {
         return Ok(None);
