@@ -12,6 +12,7 @@ mod identity;
 mod key_services;
 mod pulumi;
 mod reading;
+mod signed_in;
 mod terraform;
 mod written;
 

@@ -17,7 +17,7 @@ use stack::{Dialect, Document, Outputs, Secrets, source};
 use crate::args::Args;
 use crate::gather::{Origin, Stack, of_document};
 use crate::session::{Reached, Session};
-use crate::{object_backends, stores};
+use crate::{azurerm, object_backends, stores};
 
 /// Reads the workspace from `backend`.
 pub(crate) async fn read(
@@ -35,7 +35,7 @@ pub(crate) async fn read(
     let store = match backend.kind.as_str() {
         "s3" => object_backends::s3(backend, workspace, session).await?,
         "gcs" => Reached::Here(object_backends::gcs(backend, workspace, session).await?),
-        "azurerm" => object_backends::azurerm(backend, workspace, session).await?,
+        "azurerm" => azurerm::open(backend, workspace, session).await?,
         "http" => {
             let document = http(backend, workspace, &name, secrets, args, console).await?;
             let document = document.unwrap_or_else(nothing).of_backend(&name)?;
@@ -65,7 +65,7 @@ fn beyond(backend: &Backend) -> Option<Fault> {
     let attributes: &[&str] = match backend.kind.as_str() {
         "s3" => object_backends::BEYOND_S3,
         "gcs" => object_backends::BEYOND_GCS,
-        "azurerm" => object_backends::BEYOND_AZURERM,
+        "azurerm" => azurerm::BEYOND,
         "http" => &["skip_cert_verification", "client_ca_certificate_pem", "client_certificate_pem"],
         "remote" | "cloud" => &[],
         kind => {

@@ -3,6 +3,7 @@
 mod args;
 mod aws;
 mod azure;
+mod azurerm;
 mod backends;
 mod choose;
 mod cloud;

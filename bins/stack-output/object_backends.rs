@@ -1,21 +1,18 @@
-//! Terraform's backends in object stores: which object holds a workspace, and who reads it.
+//! Terraform's backends `s3` and `gcs`: which object holds a workspace, and who reads it.
 //!
-//! Source: hashicorp/terraform `internal/backend/remote-state/{s3,gcs,azure}` at 1.11.
+//! Source: hashicorp/terraform `internal/backend/remote-state/{s3,gcs}` at 1.11.
 
 use clouds::aws::sts::Role;
 use clouds::aws::{AccessKey, Network, s3};
-use clouds::azure::blob::{Access, Container};
-use clouds::azure::{AUDIENCE, Cloud, Identity, Machine, Proof, STORAGE, machine_token};
 use clouds::google::storage::{self, Reader};
 use clouds::{Store, google as gc};
 use fault::{Fault, Result};
-use runner::oidc::IdTokenRequest;
 use secrecy::SecretString;
 use stack::terraform::pointer::Backend;
 
-use crate::session::{Reached, Session, value};
+use crate::session::{Reached, Session};
 use crate::stores::{self, Emulator};
-use crate::{aws, azure, google};
+use crate::{aws, google};
 
 /// An open store, and the key of the workspace's state in it.
 pub(crate) type Found = (Store, String);
@@ -36,14 +33,10 @@ pub(crate) const BEYOND_S3: &[&str] = &[
 /// Attributes of `gcs` that are not kept.
 pub(crate) const BEYOND_GCS: &[&str] = &["impersonate_service_account_delegates"];
 
-/// Attributes of `azurerm` that are not kept: certificates, other pipelines, clouds of one's own.
-pub(crate) const BEYOND_AZURERM: &[&str] =
-    &["client_certificate", "client_certificate_path", "metadata_host", "ado_pipeline_service_connection_id"];
-
 /// What of a role the attributes may say that is not passed on.
 const BEYOND_ROLE: [&str; 4] = ["policy_arns", "tags", "transitive_tag_keys", "source_identity"];
 
-fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
+pub(crate) fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
     backend.text(name).ok_or_else(|| {
         Fault::usage(format!("Terraform's backend `{}` has no `{name}`", backend.kind))
             .help("run `terraform init` again")
@@ -190,148 +183,6 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
     Ok((Store::Google(bucket), key))
 }
 
-/// `azurerm`: `<key>`, or `<key>env:<workspace>`.
-pub(crate) async fn azurerm(backend: &Backend, workspace: &str, session: Session<'_>) -> Result<Reached<Found>> {
-    let key = required(backend, "key")?;
-    let key = if workspace == "default" { key.to_owned() } else { format!("{key}env:{workspace}") };
-    let account = required(backend, "storage_account_name")?;
-    let container = required(backend, "container_name")?;
-    let environment = backend.text("environment").or_else(|| session.variable("ARM_ENVIRONMENT")).unwrap_or("public");
-    let Some(cloud) = Cloud::of_name(environment) else {
-        return Ok(Reached::Beyond(Fault::usage(format!(
-            "cannot find Azure's environment `{}`",
-            environment.escape_debug()
-        ))));
-    };
-    if let Some(name) =
-        ["ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST"].into_iter().find(|name| session.variable(name).is_some())
-    {
-        return Ok(Reached::Beyond(Fault::usage(format!("cannot follow {name} to a cloud of its own"))));
-    }
-    Ok(match access(backend, account, cloud, session).await? {
-        Reached::Here(access) => {
-            let base = format!("https://{account}.{}", cloud.blobs());
-            let container = Container::new(&base, account, container, access, session.deadline)?;
-            Reached::Here((Store::Azure(container), key))
-        }
-        Reached::Beyond(fault) => Reached::Beyond(fault),
-    })
-}
-
-/// How the account is read: its key, a signature, or, where the backend wants that, an identity.
-async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session<'_>) -> Result<Reached<Access>> {
-    const SECRETS: [&str; 3] = ["ARM_ACCESS_KEY", "ARM_SAS_TOKEN", "ARM_CLIENT_SECRET"];
-    let owned = account.to_owned();
-    if let Some(key) = backend.text("access_key") {
-        return Ok(Reached::Here(Access::Key { account: owned, key: session.masked(key) }));
-    }
-    if let Some(signature) = backend.text("sas_token") {
-        return Ok(Reached::Here(azure::masked_signature(&signature.into(), session)));
-    }
-    let as_identity = backend.is_set("use_azuread_auth") || session.says("ARM_USE_AZUREAD");
-    let given: Vec<&str> = SECRETS.into_iter().filter(|name| session.variable(name).is_some()).collect();
-    // Doppler is asked only where nothing here says how.
-    let found =
-        session.find(if given.is_empty() && !is_federated(backend, session) { &SECRETS } else { &given }).await?;
-    if let Some(key) = value(&found, SECRETS[0]) {
-        return Ok(Reached::Here(Access::Key { account: owned, key }));
-    }
-    if let Some(signature) = value(&found, SECRETS[1]) {
-        return Ok(Reached::Here(azure::masked_signature(&signature, session)));
-    }
-    if !as_identity {
-        let fault = Fault::permission(format!(
-            "the key of the storage account `{account}` would have to be looked up in Azure's management API"
-        ));
-        return Ok(Reached::Beyond(fault.help(
-            "set ARM_ACCESS_KEY or ARM_SAS_TOKEN, or ARM_USE_AZUREAD=true for an identity that may read the container",
-        )));
-    }
-    let secret = match backend.text("client_secret") {
-        Some(secret) => Some(session.masked(secret)),
-        None => value(&found, SECRETS[2]),
-    };
-    identity(backend, secret, cloud, session).await
-}
-
-fn is_on(backend: &Backend, attribute: &str, variable: &str, session: Session<'_>) -> bool {
-    backend.is_set(attribute) || session.says(variable)
-}
-
-fn is_federated(backend: &Backend, session: Session<'_>) -> bool {
-    is_on(backend, "use_oidc", "ARM_USE_OIDC", session)
-        || is_on(backend, "use_aks_workload_identity", "ARM_USE_AKS_WORKLOAD_IDENTITY", session)
-}
-
-/// The application or machine that `azurerm` signs in as.
-async fn identity(
-    backend: &Backend,
-    secret: Option<SecretString>,
-    cloud: Cloud,
-    session: Session<'_>,
-) -> Result<Reached<Access>> {
-    let attribute =
-        |name: &str, variables: &[&str]| backend.text(name).or_else(|| session.first(variables)).map(str::to_owned);
-    let secret = match (secret, attribute("client_secret_file_path", &["ARM_CLIENT_SECRET_FILE_PATH"])) {
-        (None, Some(file)) => Some(session.file(&file, "client_secret_file_path")?),
-        (secret, _) => secret,
-    };
-    let client = match attribute("client_id_file_path", &["ARM_CLIENT_ID_FILE_PATH"]) {
-        Some(file) => Some(session.text(&file, "client_id_file_path")?),
-        None => attribute("client_id", &["ARM_CLIENT_ID", "AZURE_CLIENT_ID"]),
-    };
-    let tenant = attribute("tenant_id", &["ARM_TENANT_ID", "AZURE_TENANT_ID"]);
-    let proof = match secret {
-        Some(secret) => Some(Proof::Secret(secret)),
-        None if is_federated(backend, session) => federated(backend, session).await?,
-        None => None,
-    };
-    if let (Some(client), Some(tenant), Some(proof)) = (client.clone(), tenant, proof) {
-        let authority = cloud.authority().to_owned();
-        let who = format!("the application {client}");
-        let identity = Identity { authority, tenant, client, proof };
-        let token = session.issued(identity.token(STORAGE, session.deadline).await?);
-        return Ok(Reached::Here(Access::Token { token, who }));
-    }
-    if is_on(backend, "use_msi", "ARM_USE_MSI", session) {
-        let endpoint = attribute("msi_endpoint", &["ARM_MSI_ENDPOINT"]).unwrap_or_else(|| Machine::SERVER.to_owned());
-        if let Some(token) = machine_token(&Machine { endpoint, client }, STORAGE, session.deadline).await {
-            let who = "this machine's identity".to_owned();
-            return Ok(Reached::Here(Access::Token { token: session.issued(token), who }));
-        }
-    }
-    let fault = Fault::permission("no identity for the backend `azurerm` is set")
-        .cause("the login of `az` is left to terraform");
-    Ok(Reached::Beyond(fault.help(
-        "set ARM_CLIENT_ID and ARM_TENANT_ID, with ARM_CLIENT_SECRET, or with ARM_USE_OIDC=true and `id-token: write`",
-    )))
-}
-
-/// The token of another provider: given, in a file, or asked of the runner.
-async fn federated(backend: &Backend, session: Session<'_>) -> Result<Option<Proof>> {
-    const REQUEST: [[&str; 2]; 2] = [
-        ["ARM_OIDC_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_URL"],
-        ["ARM_OIDC_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"],
-    ];
-    let attribute = |name: &str, variables: &[&str]| backend.text(name).or_else(|| session.first(variables));
-    if let Some(token) = attribute("oidc_token", &["ARM_OIDC_TOKEN"]) {
-        return Ok(Some(Proof::Federated(session.masked(token))));
-    }
-    let file = attribute("oidc_token_file_path", &["ARM_OIDC_TOKEN_FILE_PATH", "AZURE_FEDERATED_TOKEN_FILE"]);
-    if let Some(file) = file {
-        return Ok(Some(Proof::Federated(session.file(file, "oidc_token_file_path")?)));
-    }
-    let (Some(url), Some(bearer)) =
-        (attribute("oidc_request_url", &REQUEST[0]), attribute("oidc_request_token", &REQUEST[1]))
-    else {
-        return Ok(None);
-    };
-    session.mask(&[bearer]);
-    let request =
-        IdTokenRequest { url: url.to_owned(), audience: Some(AUDIENCE.to_owned()), bearer: bearer.to_owned() };
-    session.asked(&request).await.map(|token| Some(Proof::Federated(token)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::seconds;
@@ -340,6 +191,8 @@ mod tests {
     fn a_roles_duration_is_written_in_seconds() {
         assert_eq!(seconds("1h").as_deref(), Some("3600"));
         assert_eq!(seconds("1h30m15s").as_deref(), Some("5415"));
-        assert_eq!(seconds("soon"), None);
+        for wrong in ["soon", "1", "1d", "9999999999999999999h"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
     }
 }

@@ -25,12 +25,15 @@ pub(crate) struct Reason<'a> {
 pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, args: &Args, console: &Console) -> Result<Outputs> {
     let mut arguments = vec!["stack", "output", "--json", "--non-interactive"];
     arguments.extend(stack.iter().flat_map(|stack| ["--stack", stack]));
-    let hidden = outputs(&run(&["pulumi"], &arguments, &[], reason, args, console).await?, "pulumi stack output")?;
+    let backend = args.source.backend.as_deref();
+    let variables: Vec<_> = backend.into_iter().map(|backend| ("PULUMI_BACKEND_URL", backend)).collect();
+    let asked = run(&["pulumi"], &arguments, &variables, reason, args, console).await?;
+    let hidden = outputs(&asked, "pulumi stack output")?;
     if !args.selection.show_secrets || !hidden.named.values().any(|output| output.value.holds_secret()) {
         return Ok(hidden);
     }
     arguments.push("--show-secrets");
-    let shown = run(&["pulumi"], &arguments, &[], reason, args, console).await?;
+    let shown = run(&["pulumi"], &arguments, &variables, reason, args, console).await?;
     Ok(merged(hidden, outputs(&shown, "pulumi stack output")?))
 }
 

@@ -163,8 +163,8 @@ fn what_only_awss_own_programs_follow_is_asked_of_terraform_or_named() {
         let asked = with_program(profile(initialised("s3", &config, &["ip"])), "terraform", answer);
         assert_eq!(asked.run().exits(0).stdout, "of terraform\n");
         let asked = Step::new("stack-output").args(["ip", "--backend", "s3://states", "-s", "organization/shop/prod"]);
-        let asked = with_program(profile(asked), "pulumi", r#"echo '{"ip": "of pulumi"}'"#);
-        assert_eq!(asked.run().exits(0).stdout, "of pulumi\n");
+        let asked = with_program(profile(asked), "pulumi", r#"echo "{\"ip\": \"$PULUMI_BACKEND_URL\"}""#);
+        assert_eq!(asked.run().exits(0).stdout, "s3://states\n");
     }
 }
 

@@ -15,7 +15,7 @@ use super::{fixtures, refused};
 use crate::support::{Step, peer};
 
 /// A private key as Google gives them out.
-fn private_key() -> Option<String> {
+pub(super) fn private_key() -> Option<String> {
     let openssl = peer("openssl")?;
     let made = Command::new(openssl).args(["genpkey", "-quiet", "-algorithm", "RSA"]).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -41,7 +41,7 @@ fn step(google: &Google, internet: &Internet) -> Step {
 }
 
 /// What google-github-actions/auth writes.
-fn federated(github: &GitHub, impersonated: bool) -> Value {
+pub(super) fn federated(github: &GitHub, impersonated: bool) -> Value {
     let mut file = json!({
         "type": "external_account", "audience": PROVIDER,
         "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": "https://sts.googleapis.com/v1/token",

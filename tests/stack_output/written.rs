@@ -19,7 +19,7 @@ pub(super) fn moto() -> Option<Served> {
 }
 
 /// A folder in which terraform applied one output per workspace through the backend `block`.
-fn applied(block: &str, workspaces: &[&str], variables: &[(&str, &str)]) -> TempDir {
+pub(super) fn applied(block: &str, workspaces: &[&str], variables: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let outputs = "output \"workspace\" { value = terraform.workspace }\noutput \"list\" { value = [\"a\", 1] }\n";
     fs::write(folder.path().join("main.tf"), format!("terraform {{\n{block}\n}}\n{outputs}")).unwrap();

@@ -136,9 +136,10 @@ impl Api {
             return sts_error(403, "AccessDenied");
         }
         let (id, key) = self.issue(state, ROLE);
+        let action = field("Action");
         let text = format!(
-            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
-             <SessionToken>{}</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+            "<{action}Response><{action}Result><Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
+             <SessionToken>{}</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></{action}Result></{action}Response>",
             key.secret,
             key.session.unwrap_or_default()
         );
