@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::Deadline;
+use cli::Exit;
 use fault::{Fault, Kind};
 use futures_util::future::join_all;
 use pages::probe::{self, Expect};
@@ -56,7 +57,7 @@ async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, int
     let create = ready.release.create(account, &ready.site.project, last_known.map(|last| last.id.as_str()));
     let created = tokio::select! {
         created = create => created,
-        exit = async { let exit = interrupt.wait().await; tokio::time::sleep(GRACE).await; exit } => {
+        exit = lingering(kit, ready, interrupt) => {
             let unknown = format!("it is unknown whether it was deployed: {} before the answer came", why(exit));
             return done(outcome(Status::Cancelled).because("interrupted", unknown), Switch::Maybe);
         }
@@ -64,8 +65,8 @@ async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, int
     let deployment = match created {
         Ok(deployment) => deployment,
         Err(fault) => {
-            // A refusal is certain; anything else leaves it open whether the deployment was made.
-            let switch = if fault.kind == Kind::Temporary { Switch::Maybe } else { Switch::No };
+            // What is not permitted was not done; anything else leaves it open whether the deployment was made.
+            let switch = if fault.kind == Kind::Permission { Switch::No } else { Switch::Maybe };
             return done(outcome(Status::Failed).failed(trouble("deploy_failed")(fault)), switch);
         }
     };
@@ -87,6 +88,15 @@ async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, int
             done(outcome(Status::Failed).failed(trouble(code)(fault)).deployed(Some(deployment)), switch)
         }
     }
+}
+
+/// Waits for an interruption, and then a little for the answer under way.
+async fn lingering(kit: &Kit<'_>, ready: &Ready<'_>, interrupt: &Interrupt) -> Exit {
+    let exit = interrupt.wait().await;
+    let text = format!("{}: waiting {} s for the answer to its deployment", why(exit), GRACE.as_secs());
+    kit.journal.say(&ready.site.name, &text);
+    tokio::time::sleep(GRACE).await;
+    exit
 }
 
 /// Waits until the deployment is live and looks at it.

@@ -13,16 +13,21 @@ struct Watched {
     restored: bool,
 }
 
-/// Runs `pages-deploy-all` with `arguments`, words of a shell, on a terminal of 30 rows and `columns`; `shop` is built by `script`.
+/// Runs `pages-deploy-all` with `arguments`, words of a shell, as [`play`] does.
 fn watch(cloudflare: &Cloudflare, script: &str, columns: u16, steps: &Value, arguments: &str) -> Option<Watched> {
+    play(cloudflare, script, columns, steps, &format!("exec pages-deploy-all {arguments}"))
+}
+
+/// Runs the shell's `command` on a terminal of [`ROWS`] rows and `columns`; `shop` is built by `script`.
+fn play(cloudflare: &Cloudflare, script: &str, columns: u16, steps: &Value, command: &str) -> Option<Watched> {
     let python = peer("python3")?;
     let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secrets_env/terminal.py");
     let seen = with_sites(Step::script("exec \"$0\" \"$@\"").arg(python), cloudflare)
         .plain()
         .env("TERM", "xterm-256color")
         .file("sites/shop/package.json", script)
-        .args([driver, "30", &columns.to_string(), &steps.to_string(), "sh", "-c"])
-        .arg(format!("exec pages-deploy-all {arguments}"))
+        .args([driver, &ROWS.to_string(), &columns.to_string(), &steps.to_string(), "sh", "-c"])
+        .arg(command)
         .run()
         .exits(0);
     let told = seen.json();
@@ -30,6 +35,9 @@ fn watch(cloudflare: &Cloudflare, script: &str, columns: u16, steps: &Value, arg
     let text = told["seen"].as_str().unwrap().to_owned();
     Some(Watched { text, code: told["code"].as_i64().unwrap(), restored: told["restored"].as_bool().unwrap() })
 }
+
+/// The terminal's height.
+const ROWS: usize = 30;
 
 /// What a bar begins with: a pattern of Braille dots.
 const SPINNER: std::ops::RangeInclusive<char> = '\u{2800}'..='\u{28ff}';
@@ -75,7 +83,11 @@ impl Screen {
         match (number, command) {
             ("2", "K") => self.lines[self.row].clear(),
             ("", "K") => self.lines[self.row] = self.lines[self.row].chars().take(self.column).collect(),
-            (rows, "A") => self.row -= rows.parse().unwrap_or(1).min(self.row),
+            // What has scrolled away is out of reach.
+            (rows, "A") => {
+                let top = self.lines.len().saturating_sub(ROWS);
+                self.row = self.row.saturating_sub(rows.parse().unwrap_or(1)).max(top);
+            }
             (rows, "B") => (0..rows.parse().unwrap_or(1)).for_each(|_| self.down()),
             // Colours.
             (_, "m") => {}
@@ -136,6 +148,16 @@ fn bars_are_no_wider_than_the_terminal_and_leave_nothing_behind() {
     // A name alone that has no room.
     let Some(seen) = watch(&cloudflare, SLOW, 5, &json!([]), "sites >result") else { return };
     assert_eq!(Screen::after(&seen.text, 5).shown(), Vec::<&str>::new(), "{:?}", seen.text);
+}
+
+#[test]
+fn more_sites_than_the_terminal_has_rows_leave_nothing_behind() {
+    let cloudflare = Cloudflare::start();
+    let many = "for n in $(seq 40); do mkdir -p sites/s$n/dist; echo $n > sites/s$n/dist/index.html; done; \
+                exec pages-deploy-all sites --create >result";
+    let Some(seen) = play(&cloudflare, SLOW, 60, &json!([]), many) else { return };
+    assert_eq!(seen.code, 0, "{}", seen.text);
+    assert_eq!(Screen::after(&seen.text, 60).shown(), Vec::<&str>::new(), "{:?}", seen.text);
 }
 
 #[test]

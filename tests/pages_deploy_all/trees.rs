@@ -116,6 +116,16 @@ const MESSAGES: [&str; 5] =
 const RULES: [&[u8]; 5] =
     [b"/*\n  X-A: b\n", b"\xef\xbb\xbf/a /b 301\r\n", b"", b"bad \xff\xfe bytes", b"\n\n# only a comment"];
 
+const CONFIG: &str = "name = \"other\"\npages_build_output_dir = \"./dist\"\ncompatibility_date = \"2026-01-01\"\n";
+
+const ENVIRONMENTS: [&str; 5] = [
+    "",
+    "vars = { A = \"b\", C = { x = [1, true] }, D = 5 }\n",
+    "vars = { A = \"b\" }\n[env.production]\nvars = { A = \"p\" }\ncompatibility_flags = [\"nodejs_compat\"]\n",
+    "kv_namespaces = [{ binding = \"K\", id = \"1\" }]\n[env.preview]\nkv_namespaces = [{ binding = \"K\", id = \"2\" }]\n",
+    "compatibility_flags = [\"nodejs_compat\"]\nplacement = { mode = \"smart\" }\n[env.production]\n[env.preview.vars]\nX = \"y\"\n",
+];
+
 /// Numbers that a seed decides (`SplitMix64`).
 struct Dice(u64);
 
@@ -290,9 +300,9 @@ impl Site {
 
     fn origin(&mut self) {
         if self.dice.one_in(3) {
-            let config = "name = \"other\"\npages_build_output_dir = \"./dist\"\ncompatibility_date = \"2026-01-01\"\nvars = { A = \"b\" }\n";
-            fs::write(self.root.path().join("sites/site/wrangler.toml"), config).unwrap();
-            self.story.push("wrangler.toml".to_owned());
+            let config = format!("{CONFIG}{}", self.dice.pick(&ENVIRONMENTS));
+            fs::write(self.root.path().join("sites/site/wrangler.toml"), &config).unwrap();
+            self.story.push(format!("wrangler.toml {config:?}"));
         }
         let folder = self.root.path().to_owned();
         git(&folder, &["init", "-q", "-b", "work"]);

@@ -38,6 +38,20 @@ fn a_reset_loses_the_answer_and_may_keep_the_effect() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_a_request_reaches_neither_the_service_nor_the_log() {
+    let doppler = Doppler::start();
+    doppler.fail("POST *", Fault::reset_mid_request().times(1));
+    // More than the connection holds by itself: the sender is still sending.
+    let address = doppler.url().strip_prefix("http://").unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let head = "POST /v3/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 50000000\r\n\r\n";
+    std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    assert!(std::io::Write::write_all(&mut stream, &vec![b'x'; 50_000_000]).is_err());
+    assert!(doppler.requests().is_empty());
+    assert_eq!(raw::get(&doppler.url(), "/v3/me", doppler.token()).status, 200);
+}
+
+#[test]
 fn the_log_holds_each_request_whole() {
     let doppler = Doppler::start();
     raw::write(&doppler.url(), "POST", "/v3/nothing?a=b", "t0ken", &json!({ "x": 1 }));
