@@ -10,6 +10,7 @@ mod google;
 mod hcp;
 mod identity;
 mod key_services;
+mod programs;
 mod pulumi;
 mod reading;
 mod signed_in;

@@ -7,9 +7,13 @@ use cli::Console;
 use fault::{Fault, Result};
 use stack::value::{Secret, Value};
 use stack::{Document, Outputs, Secrets, source};
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
 
 use crate::args::Args;
+
+/// The most bytes of a program's stream that are kept; JSON that is longer is cut off, and refused for it.
+const LIMIT: u64 = 32 << 20;
 
 /// Why a program has to be asked, and where.
 #[derive(Clone, Copy, Debug)]
@@ -80,14 +84,14 @@ async fn run(
         // Not theirs to know; everything else may be what they sign in with.
         command.env_remove("DOPPLER_TOKEN");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let child = match command.spawn() {
+        let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(Fault::usage(format!("cannot start {program}")).cause(error.to_string())),
         };
         let shown = format!("{program} {}", arguments.join(" "));
         console.status(&format!("{}; running `{shown}`", reason.fault.message));
-        let Ok(ended) = tokio::time::timeout(args.source.deadline, child.wait_with_output()).await else {
+        let Ok(ended) = tokio::time::timeout(args.source.deadline, output(&mut child)).await else {
             return Err(Fault::temporary(format!("`{shown}` did not end within {:?}", args.source.deadline)));
         };
         let output =
@@ -95,6 +99,22 @@ async fn run(
         return printed(output, &shown, program, console);
     }
     Err(reason.fault.clone())
+}
+
+/// What a program printed until its end, of either stream no more than anybody needs.
+async fn output(child: &mut Child) -> std::io::Result<Output> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
+    Ok(Output { status: status?, stdout: stdout?, stderr: stderr? })
+}
+
+async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let Some(mut stream) = stream else { return Ok(text) };
+    (&mut stream).take(LIMIT).read_to_end(&mut text).await?;
+    // Read on, so that it is not the pipe that ends the program.
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(text)
 }
 
 fn printed(output: Output, shown: &str, program: &str, console: &Console) -> Result<Vec<u8>> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use emulators::http::{Request, Response, Server, Service};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::refused;
@@ -147,4 +149,68 @@ fn an_encrypted_state_of_opentofu_is_read_with_its_passphrase() {
     assert_eq!(seen.stdout, "203.0.113.7\n");
     refused(step().workflow_secret(variable, "not-the-passphrase"), 77, &["the passphrase is not the one", variable]);
     refused(step(), 77, &[variable]);
+}
+
+#[test]
+fn terraforms_folder_may_stand_elsewhere() {
+    let qa = STATE.replace("203.0.113.9", "198.51.100.1");
+    let step = || {
+        let pointer = r#"{"version":3,"backend":{"type":"local","config":{"path":"moved.tfstate"}}}"#;
+        let step = Step::new("stack-output").args(["ip"]).env("TF_DATA_DIR", "data/tf");
+        step.file("data/tf/terraform.tfstate", pointer).file("moved.tfstate", STATE)
+    };
+    assert_eq!(step().run().exits(0).stdout, "203.0.113.9\n");
+    let selected = step().file("data/tf/environment", "qa").file("terraform.tfstate.d/qa/terraform.tfstate", &qa);
+    assert_eq!(selected.run().exits(0).stdout, "198.51.100.1\n");
+}
+
+#[test]
+fn a_state_file_can_be_named_from_anywhere() {
+    let step = |state: &str| Step::new("stack-output").args(["ip", "-C", "infra", "--state", state]);
+    let step = |state: &str| step(state).file("infra/terraform.tfstate.backup", STATE);
+    assert_eq!(step("terraform.tfstate.backup").run().exits(0).stdout, "203.0.113.9\n");
+    refused(step("terraform.tfstate"), 2, &["infra/terraform.tfstate", "No such file"]);
+}
+
+#[test]
+fn what_terraform_init_left_is_read_or_refused_in_a_sentence() {
+    let step = |pointer: &str| Step::new("stack-output").args(["ip"]).file(".terraform/terraform.tfstate", pointer);
+    for (pointer, words) in [
+        ("{", "it is cut off"),
+        ("<html>", "it is not JSON"),
+        (r#"{"version":3,"backend":{"config":{}}}"#, "its backend has no type"),
+        (r#"{"version":3,"state_store":{"type":"x"}}"#, "only terraform reads"),
+        (r#"{"version":3,"backend":{"type":"http","config":{}}}"#, "TF_HTTP_ADDRESS"),
+        (r#"{"version":3,"backend":{"type":"remote","config":{"organization":"acme"}}}"#, "TF_WORKSPACE"),
+    ] {
+        refused(step(pointer), 2, &[words]);
+    }
+    // Before 0.9 there was none, and a local state has none still.
+    let none = step(r#"{"version":3,"backend":null}"#).file("terraform.tfstate", STATE);
+    assert_eq!(none.run().exits(0).stdout, "203.0.113.9\n");
+}
+
+#[test]
+fn a_state_of_a_newer_terraform_is_read_and_of_a_newer_version_refused() {
+    let step = |state: String| Step::new("stack-output").args(["ip"]).file("terraform.tfstate", state);
+    assert_eq!(step(STATE.replace("1.11.4", "99.0.0")).run().exits(0).stdout, "203.0.113.9\n");
+    refused(step(STATE.replace("\"version\":4", "\"version\":5")), 2, &["its version is 5"]);
+}
+
+#[test]
+fn an_http_backend_is_asked_once_and_never_locked() {
+    struct Recorded;
+    impl Service for Recorded {
+        fn answer(&self, _: &Request) -> Response {
+            Response::new(200, "application/json", STATE)
+        }
+    }
+    let server = Server::start(|_| Recorded);
+    let address = format!("{}/state", server.url());
+    let config = json!({"address": address, "lock_address": format!("{address}/lock"), "lock_method": "POST"});
+    let pointer = json!({"version": 3, "backend": {"type": "http", "config": config}});
+    let step = Step::new("stack-output").args(["ip"]).file(".terraform/terraform.tfstate", pointer.to_string());
+    assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
+    let calls: Vec<String> = server.requests().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
+    assert_eq!(calls, ["GET /state"]);
 }

@@ -26,7 +26,7 @@ impl<R: Read> Scanner<R> {
             match self.byte()? {
                 b'"' => return Ok(()),
                 b'\\' => self.skip_escape()?,
-                _ => return Err(self.syntax("no control character inside a string")),
+                _ => return Err(self.syntax("a closing quote")),
             }
         }
     }
@@ -106,7 +106,7 @@ impl<R: Read> Scanner<R> {
                 self.unpaired(high.take());
                 match byte {
                     b'"' => return Ok(()),
-                    0..0x20 => return Err(self.syntax("no control character inside a string")),
+                    0..0x20 => return Err(self.syntax("a closing quote")),
                     byte => self.scratch.push(byte),
                 }
             }
