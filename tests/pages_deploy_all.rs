@@ -177,6 +177,18 @@ fn a_person_sees_whether_it_is_production_and_the_address_of_a_branch() {
 }
 
 #[test]
+fn what_is_not_read_of_a_checkout_or_a_build_is_warned_of() {
+    let cloudflare = Cloudflare::start();
+    let step = step(&cloudflare).file("sites/docs/.wrangler/deploy/config.json", "{}");
+    arrived::git(step.folder(), &["init", "-q"]);
+    arrived::commit(step.folder(), "x");
+    let seen = step.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1").run().exits(0);
+    let warnings = seen.messages("warning").join("\n");
+    assert!(warnings.contains("safe.directory"), "{warnings}");
+    assert!(warnings.contains("docs: its build has written `.wrangler/deploy/config.json`"), "{warnings}");
+}
+
+#[test]
 fn an_unknown_branch_exits_2_and_nothing_goes_to_production() {
     let cloudflare = Cloudflare::start();
     let seen = step(&cloudflare).without("GITHUB_REF_NAME").run().exits(2);
@@ -198,6 +210,8 @@ fn a_pull_requests_branch_is_a_preview_and_a_forks_main_is_refused() {
     assert!(seen.messages("error")[0].contains("fork"), "{:?}", seen.annotations);
     assert_eq!(cloudflare.deployments("docs").len(), 1);
     fork().args(["--branch", "main"]).run().exits(77);
+    // One whose payload is not there may be anybody's.
+    fork().without("GITHUB_EVENT_PATH").run().exits(77);
     // Nor is a project created whose production branch it would be.
     fork().args(["--create", "--project-name", "new-{site}"]).run().exits(77);
     assert_eq!(cloudflare.projects(), ["docs", "shop"]);

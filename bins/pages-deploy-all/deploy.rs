@@ -72,6 +72,12 @@ pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), cons
     }
     let variables = build::variables(console.environment(), &args.building.build_env)?;
     let around = origin::gather(args.target.branch.as_deref(), &args.dir, console.environment(), console.context());
+    if around.git.is_none() && origin::distrusted_by_git(&args.dir) {
+        console.warn(
+            "git does not read this checkout, which another user owns: the deployments carry less of the commit. \
+             Trust it first: git config --global --add safe.directory \"$PWD\"",
+        );
+    }
     let (origin, trust) = origin::decide(&around)?;
     Ok(Plan { sites, unchanged, variables, origin, trust })
 }

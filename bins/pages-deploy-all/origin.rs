@@ -97,7 +97,6 @@ pub(crate) fn check_production(origin: &Origin, trust: Trust, production_branch:
 }
 
 fn trust(around: &Surroundings) -> Trust {
-    let Some(own) = &around.repository else { return Trust::Own };
     // `workflow_run` runs on the default branch, whoever caused it.
     let heads = [
         ("/pull_request", "/pull_request/head/repo/full_name"),
@@ -105,12 +104,21 @@ fn trust(around: &Surroundings) -> Trust {
     ];
     for (event, name) in heads {
         // A deleted fork has no repository any more.
-        let is_own = || around.event.pointer(name).and_then(Value::as_str) == Some(own);
+        let head = || around.event.pointer(name).and_then(Value::as_str);
+        let is_own = || around.repository.as_deref().is_some_and(|own| head() == Some(own));
         if around.event.pointer(event).is_some_and(Value::is_object) && !is_own() {
             return Trust::Fork;
         }
     }
-    Trust::Own
+    // Only a pull request has a head, and one whose payload cannot be read may be anybody's.
+    let is_unread = around.head_ref.is_some() && !around.event["pull_request"].is_object();
+    if is_unread { Trust::Fork } else { Trust::Own }
+}
+
+/// What git says when the checkout is another user's, as it often is in a container: then it says nothing else.
+pub(crate) fn distrusted_by_git(dir: &Path) -> bool {
+    let answer = Command::new("git").arg("-C").arg(dir).args(["rev-parse", "HEAD"]).output();
+    answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stderr).contains("dubious ownership"))
 }
 
 fn git(dir: &Path) -> Option<Git> {
@@ -201,6 +209,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pull_request_that_nobody_can_vouch_for_is_a_forks() {
+        let unread = Surroundings { event: serde_json::Value::Null, ..pull_request("acme/web") };
+        assert_eq!(decide(&unread).unwrap().1, Trust::Fork);
+        let nowhere = Surroundings { repository: None, ..pull_request("acme/web") };
+        assert_eq!(decide(&nowhere).unwrap().1, Trust::Fork);
+    }
+
+    #[test]
     fn a_deleted_fork_and_a_forks_workflow_run_are_forks() {
         let mut around = pull_request("x");
         around.event = json!({"pull_request": {"head": {"sha": "s", "repo": null}}});
@@ -208,6 +224,7 @@ mod tests {
         around.event = json!({"workflow_run": {"head_repository": {"full_name": "mallory/web"}}});
         assert_eq!(decide(&around).unwrap().1, Trust::Fork);
         around.event = json!({"pull_request": null});
+        around.head_ref = None;
         assert_eq!(decide(&around).unwrap().1, Trust::Own);
     }
 }

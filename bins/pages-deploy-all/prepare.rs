@@ -168,6 +168,10 @@ async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules),
         })?;
         kit.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
     }
+    if site.path.join(".wrangler/deploy/config.json").is_file() {
+        let text = "its build has written `.wrangler/deploy/config.json`, which leads wrangler to another configuration and is not read here";
+        kit.journal.warn(&format!("{}: {text}", site.name));
+    }
     let turn = kit.reading.acquire().await;
     let (site, args, hasher) = (site.clone(), kit.args.clone(), Arc::clone(&kit.hasher));
     let read = tokio::task::spawn_blocking(move || read(&site, &hasher, links(&args, &site))).await;
