@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::Deadline;
 use cli::Exit;
 use fault::{Fault, Kind};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use pages::probe::{self, Expect};
 use pages::{Account, Deployment};
 use report::Status;
@@ -114,9 +114,8 @@ async fn see(
     let expect = if ready.release.has_code() { Expect::Code } else { Expect::Asset };
     let mut paths = probe::paths(&ready.manifest, kit.args.running.probe);
     paths.extend(kit.args.running.probe_path.iter().map(|path| format!("/{}", path.trim_start_matches('/'))));
-    for path in paths {
-        probe::probe(account.client(), &live.url, &path, expect).await.map_err(|fault| ("probe_failed", fault))?;
-    }
+    let looks = paths.iter().map(|path| probe::probe(account.client(), &live.url, path, expect));
+    try_join_all(looks).await.map_err(|fault| ("probe_failed", fault))?;
     Ok(live)
 }
 
