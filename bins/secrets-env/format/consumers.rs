@@ -1,4 +1,5 @@
-//! The real consumers read back what was written: bash, dash, fish, node, python-dotenv, `PyYAML`. One that is not installed is passed over.
+//! The real consumers read back what was written: bash, dash, zsh, fish, node, npm's dotenv and yaml, python-dotenv, `PyYAML`, Terraform.
+//! One that is not installed is passed over. Docker's and PowerShell's rules have ports beside their formats.
 
 use std::process::Command;
 
@@ -43,6 +44,14 @@ fn hostile() -> impl Strategy<Value = String> {
         Just("~"),
         Just("{}"),
         Just("&"),
+        Just("$${x}"),
+        Just("%%{"),
+        Just("|"),
+        Just("<<EOF"),
+        Just("e\u{301}"),
+        Just("\u{feff}"),
+        Just("\u{7f}"),
+        Just("😀"),
     ];
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
@@ -105,7 +114,7 @@ const PRINT: &str =
 
 #[test]
 fn shells_read_back_the_shell_format() {
-    for shell in ["bash", "dash"] {
+    for shell in ["bash", "dash", "zsh"] {
         reads_back(Format::Shell, shell, &["-c", &format!(". FILE; exec python3 -c \"{PRINT}\"")]);
     }
 }
@@ -143,4 +152,47 @@ fn pyyaml_and_json_readers_read_back_theirs() {
         "python3",
         &["-c", "import yaml,json; print(json.dumps(yaml.safe_load(open('FILE', newline=''))))"],
     );
+}
+
+/// Where `./check` puts the packages of npm, for `require`.
+fn npm(script: &str) -> String {
+    let tools = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/");
+    format!(
+        "const load = require('module').createRequire('{tools}'); const text = require('fs').readFileSync('FILE', 'utf8'); {script}"
+    )
+}
+
+#[test]
+fn npms_dotenv_reads_back_dotenv() {
+    let script = npm("console.log(JSON.stringify(load('dotenv').parse(text)))");
+    reads_back(Format::Dotenv, "node", &["-e", &script]);
+}
+
+#[test]
+fn npms_yaml_reads_back_yaml_of_both_versions() {
+    for version in ["1.1", "1.2"] {
+        let script = npm(&format!("console.log(JSON.stringify(load('yaml').parse(text, {{ version: '{version}' }})))"));
+        reads_back(Format::Yaml, "node", &["-e", &script]);
+    }
+}
+
+/// Declares each variable of the file, plans, and prints what Terraform took for their values.
+const TERRAFORM: &str = r#"
+dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT && cd "$dir" || exit
+export CHECKPOINT_DISABLE=1 TF_DATA_DIR="$dir/.terraform"
+sed -n 's/^\(V[0-9]*\) = .*/variable "\1" { type = string }/p' FILE >main.tf
+{ terraform init -no-color && terraform plan -no-color -input=false -var-file=FILE -out=plan; } >&2 || exit
+terraform show -json plan | jq '.variables | map_values(.value)'
+"#;
+
+#[test]
+fn terraform_reads_back_tfvars() {
+    if Command::new("terraform").arg("--version").output().is_err() {
+        return absent("terraform");
+    }
+    // Files of variables are told apart by their name.
+    let script = TERRAFORM
+        .replace("-var-file=FILE", "-var-file=it.tfvars")
+        .replace("dir\" || exit\n", "dir\" || exit\ncp FILE it.tfvars\n");
+    reads_back(Format::Tfvars, "bash", &["-c", &script]);
 }

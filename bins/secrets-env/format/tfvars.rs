@@ -4,10 +4,15 @@
 
 use std::fmt::Write as _;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+
 use super::{Unfit, unfit};
 
 /// `name = "value"`.
 pub(super) fn line(name: &str, value: &str) -> Result<String, Unfit> {
+    if !ComposingNormalizerBorrowed::new_nfc().is_normalized(value) {
+        return unfit("it is not in Unicode's normal form C, the only one that Terraform keeps", "json");
+    }
     let mut text = format!("{name} = \"");
     let mut characters = value.chars().peekable();
     while let Some(character) = characters.next() {
@@ -36,5 +41,10 @@ mod tests {
     fn templates_and_controls_are_escaped() {
         let text = line("a", "${x} $${y} %{z} \"q\" \\ \n\u{1b}").ok().unwrap();
         assert_eq!(text, "a = \"\\u0024{x} $\\u0024{y} \\u0025{z} \\\"q\\\" \\\\ \\n\\u001b\"\n");
+    }
+    #[test]
+    fn what_terraform_would_change_is_refused() {
+        assert!(line("a", "\u{e9}").is_ok());
+        assert!(line("a", "e\u{301}").is_err());
     }
 }

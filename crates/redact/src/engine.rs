@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::form::Form;
+use crate::form::{Code, Form};
 use crate::ordinary;
 
 /// A gram's length, and that of short forms.
@@ -32,11 +32,16 @@ pub(crate) struct Scan {
     pub(crate) open: Option<usize>,
 }
 
+/// A form. Of hexadecimal digits the bytes are kept that they stand for, half as many.
 #[derive(Debug)]
 struct Needle {
     bytes: Box<[u8]>,
+    digits: Option<&'static [u8; 16]>,
     least: usize,
 }
+
+const LOWER: &[u8; 16] = b"0123456789abcdef";
+const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
 /// The forms, indexed.
 #[derive(Debug)]
@@ -96,9 +101,11 @@ impl Engine {
         let Some(last) = tail.last_chunk::<SHORT>() else { return false };
         self.needles.iter().any(|needle| {
             if needle.is_in_pieces() {
-                needle.bytes.windows(SHORT).any(|piece| piece == last)
+                (0..=needle.len() - SHORT).any(|offset| (0..SHORT).all(|at| needle.at(offset + at) == last[at]))
             } else {
-                (SHORT..needle.bytes.len()).any(|length| tail.ends_with(&needle.bytes[..length]))
+                (SHORT..needle.len()).any(|length| {
+                    tail.len() >= length && (0..length).all(|at| needle.at(at) == tail[tail.len() - length + at])
+                })
             }
         })
     }
@@ -110,16 +117,16 @@ impl Engine {
             if needle.gram(offset, size) != gram {
                 continue;
             }
-            let back = text[..at].iter().rev().zip(needle.bytes[..offset].iter().rev());
-            let start = at - back.take_while(|(left, right)| left == right).count();
-            let ahead = text[at + size..].iter().zip(&needle.bytes[offset + size..]);
-            let end = at + size + ahead.take_while(|(left, right)| left == right).count();
+            let back = text[..at].iter().rev().zip((0..offset).rev());
+            let start = at - back.take_while(|(byte, place)| **byte == needle.at(*place)).count();
+            let ahead = text[at + size..].iter().zip(offset + size..needle.len());
+            let end = at + size + ahead.take_while(|(byte, place)| **byte == needle.at(*place)).count();
             let from = offset - (at - start);
             let to = from + (end - start);
             if end - start >= needle.least && needle.tells(from, to) {
                 scan.secret.push(Span { start, end });
             }
-            if end == text.len() && to < needle.bytes.len() {
+            if end == text.len() && to < needle.len() {
                 scan.open = Some(scan.open.map_or(start, |open| open.min(start)));
             }
         }
@@ -128,28 +135,48 @@ impl Engine {
 
 impl Needle {
     fn of(form: Form) -> Self {
+        let Form { bytes, least, code } = form;
+        let digits = (code == Code::Hex).then(|| if bytes.iter().any(u8::is_ascii_uppercase) { UPPER } else { LOWER });
+        let value = |digit: &u8| char::from(*digit).to_digit(16).map_or(0, |value| value.to_le_bytes()[0]);
+        let bytes: Vec<u8> = match digits {
+            Some(_) => bytes.chunks_exact(2).map(|pair| value(&pair[0]) << 4 | value(&pair[1])).collect(),
+            None => bytes,
+        };
         // Its own capacity may be half as much again, and there may be thousands.
-        Self { bytes: form.bytes.into_boxed_slice(), least: form.least }
+        Self { bytes: bytes.into_boxed_slice(), digits, least }
+    }
+
+    fn len(&self) -> usize {
+        if self.digits.is_some() { self.bytes.len() * 2 } else { self.bytes.len() }
+    }
+
+    /// The byte at `place` of the form.
+    fn at(&self, place: usize) -> u8 {
+        let Some(digits) = self.digits else { return self.bytes[place] };
+        let byte = usize::from(self.bytes[place / 2]);
+        digits[if place.is_multiple_of(2) { byte >> 4 } else { byte & 15 }]
     }
 
     /// The `size` bytes at `offset`, as a number.
     fn gram(&self, offset: usize, size: usize) -> u64 {
-        self.bytes[offset..offset + size].iter().rev().fold(0, |gram, &byte| gram << 8 | u64::from(byte))
+        (offset..offset + size).rev().fold(0, |gram, place| gram << 8 | u64::from(self.at(place)))
     }
 
     fn is_in_pieces(&self) -> bool {
-        self.least < self.bytes.len()
+        self.least < self.len()
     }
 
     /// The whole always tells; a piece if it holds a gram that is not usual.
     fn tells(&self, from: usize, to: usize) -> bool {
-        to - from == self.bytes.len() || self.bytes[from..to].windows(LONG).any(|gram| !ordinary::is_usual(gram))
+        let is_usual = |start| ordinary::is_usual(&std::array::from_fn::<u8, LONG, _>(|at| self.at(start + at)));
+        let last = to.checked_sub(LONG);
+        to - from == self.len() || last.is_some_and(|last| (from..=last).any(|start| !is_usual(start)))
     }
 
     fn index(&self, number: u32, size: usize, places: &mut Vec<Place>) {
-        let stride = if self.is_in_pieces() { self.least - size + 1 } else { self.bytes.len() };
+        let stride = if self.is_in_pieces() { self.least - size + 1 } else { self.len() };
         let mut seen: HashMap<u64, usize> = HashMap::new();
-        for offset in (0..=self.bytes.len() - size).step_by(stride) {
+        for offset in (0..=self.len() - size).step_by(stride) {
             let times = seen.entry(self.gram(offset, size)).or_default();
             *times += 1;
             if let (..=REPETITIONS, Ok(offset)) = (*times, u32::try_from(offset)) {

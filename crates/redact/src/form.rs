@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_escape_that_differs_is_a_form() {
-        let part = Part { text: r#"a&b/c"d é"#.to_owned(), extent: Extent::Whole };
+        let part = Part { text: r#"a&b/c"d é"#.into(), extent: Extent::Whole };
         let forms = forms(&part, super::Grain::Fine);
         let has = |text: &str| forms.iter().any(|form| form.bytes == text.as_bytes());
         for text in [

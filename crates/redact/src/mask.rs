@@ -14,7 +14,7 @@ const SHOWN_IN_PIECES: usize = 48;
 
 /// The masks of `part` beyond itself, the most telling first.
 pub(crate) fn masks(part: &Part, grain: Grain) -> Vec<String> {
-    let text = part.text.as_str();
+    let text = &*part.text;
     let is_whole = part.extent == Extent::Whole;
     let is_escaped = is_whole || !stretch::cover(text, stretch::LEAST);
     let is_wanted = |code| match code {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_line_of_a_key_needs_few_masks_and_a_password_of_signs_each_escape() {
-        let count = |text: &str| masks(&Part { text: text.to_owned(), extent: Extent::Any }, Grain::Fine).len();
+        let count = |text: &str| masks(&Part { text: text.into(), extent: Extent::Any }, Grain::Fine).len();
         assert!(count("MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7VJTUt9Us8cKj") <= 7);
         assert!(count("MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu") <= 9);
         assert!(count("p%25w&q=1/2+3<4>\"5'6\\7`8$9") > 12);

@@ -3,6 +3,8 @@
 //! A document is more than its secrets: its braces, its keys and its words stand in every log. So of JSON the leaves are hidden, of
 //! `key: value` lines the values, of a PEM block the body, of a URL the password, and the whole only where it is one line.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -27,7 +29,7 @@ pub(crate) enum Extent {
 /// One line of text that is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    pub(crate) text: String,
+    pub(crate) text: Arc<str>,
     pub(crate) extent: Extent,
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn parts(value: &str) -> Vec<Part> {
         if found.is_empty() {
             // A document of short words and nothing else is still what the user calls a secret.
             let lines = value.lines().map(str::trim).filter(|line| ordinary::reason(line).is_none());
-            found.extend(lines.map(|line| Part { text: line.to_owned(), extent: Extent::Whole }));
+            found.extend(lines.map(|line| Part { text: line.into(), extent: Extent::Whole }));
         }
     }
     let mut unique = Vec::with_capacity(found.len());
@@ -156,7 +158,7 @@ fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Part>) -> boo
         let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
         for text in [password, &percent_decoded(password)] {
             if ordinary::reason(text).is_none() {
-                found.push(Part { text: text.to_owned(), extent: extent(text) });
+                found.push(Part { text: text.into(), extent: extent(text) });
             }
         }
         if is_dense(user) {
@@ -206,14 +208,14 @@ fn base64_document(text: &str) -> Option<String> {
 }
 
 fn whole(text: &str, found: &mut Vec<Part>) {
-    found.push(Part { text: text.to_owned(), extent: Extent::Whole });
+    found.push(Part { text: text.into(), extent: Extent::Whole });
 }
 
 fn single(text: &str, place: Place<'_>, found: &mut Vec<Part>) {
     if ordinary::reason(text).is_some() || matches!(place, Place::Leaf(key) if !is_secret_leaf(key, text)) {
         return;
     }
-    found.push(Part { text: text.to_owned(), extent: extent(text) });
+    found.push(Part { text: text.into(), extent: extent(text) });
 }
 
 /// A leaf of a document is secret when its key says so, or when it is not made of usual words.
@@ -261,13 +263,13 @@ mod tests {
     use super::{Extent, parts};
 
     fn texts(value: &str) -> Vec<String> {
-        parts(value).into_iter().map(|part| part.text).collect()
+        parts(value).into_iter().map(|part| part.text.to_string()).collect()
     }
 
     #[test]
     fn of_a_url_the_password_is_secret_and_its_host_alone_is_not() {
         let found = parts("postgres://shop:Tr0ub4dor%263xyz@db.internal:5432/shop");
-        let texts: Vec<_> = found.iter().map(|part| (part.text.as_str(), part.extent)).collect();
+        let texts: Vec<_> = found.iter().map(|part| (&*part.text, part.extent)).collect();
         assert_eq!(
             texts,
             [

@@ -27,7 +27,7 @@ pub struct Spared {
 #[derive(Clone, Default)]
 pub struct Plan {
     parts: Vec<Part>,
-    seen: HashSet<String>,
+    seen: HashSet<Arc<str>>,
     spared: Vec<Spared>,
 }
 
@@ -52,7 +52,7 @@ impl Plan {
             let reason = ordinary::reason(value).unwrap_or(Reason::Common);
             self.spared.push(Spared { name: name.to_owned(), reason });
         }
-        self.parts.extend(parts.into_iter().filter(|part| self.seen.insert(part.text.clone())));
+        self.parts.extend(parts.into_iter().filter(|part| self.seen.insert(Arc::clone(&part.text))));
     }
 
     /// The secrets that are not hidden, and why.
@@ -66,7 +66,7 @@ impl Plan {
     /// Every part is among them. What the runner does not derive from a part itself follows, as long as there are not too many.
     #[must_use]
     pub fn masks(&self) -> Vec<String> {
-        let mut masks: Vec<String> = self.parts.iter().map(|part| part.text.clone()).collect();
+        let mut masks: Vec<String> = self.parts.iter().map(|part| part.text.to_string()).collect();
         let grain = self.grain();
         let mut seen: HashSet<String> = HashSet::new();
         for part in &self.parts {
@@ -74,7 +74,7 @@ impl Plan {
                 break;
             }
             let more = mask::masks(part, grain).into_iter();
-            masks.extend(more.filter(|text| !self.seen.contains(text) && seen.insert(text.clone())));
+            masks.extend(more.filter(|text| !self.seen.contains(text.as_str()) && seen.insert(text.clone())));
         }
         masks.truncate(MASKS.max(self.parts.len()));
         masks
