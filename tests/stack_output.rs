@@ -4,6 +4,7 @@ mod amazon;
 mod azure;
 mod backends;
 mod cloud;
+mod docs;
 mod encrypted;
 mod generated;
 mod google;
@@ -293,20 +294,6 @@ fn a_closed_pipe_ends_the_tool_quietly() {
 fn the_short_help_fits_a_screen() {
     let help = Step::new("stack-output").args(["-h"]).run().exits(0).stdout;
     assert!(help.lines().count() <= 24, "{help}");
-}
-
-#[test]
-fn the_examples_of_the_help_are_accepted() {
-    let help = Step::new("stack-output").args(["--help"]).run().exits(0).stdout;
-    let examples: Vec<&str> =
-        help.split("Examples:").nth(1).unwrap().lines().map(str::trim).filter(|it| !it.is_empty()).collect();
-    assert_eq!(examples.len(), 4);
-    // None is refused by the parser: there is no stack here, which is another error.
-    for example in &examples[..2] {
-        let example = example.replace(" --cwd infra", "");
-        let seen = Step::script(&format!("{example} </dev/null")).run().exits(2);
-        assert!(seen.stderr.contains("there is no stack"), "{}", seen.stderr);
-    }
 }
 
 #[test]

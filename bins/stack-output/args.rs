@@ -28,8 +28,8 @@ Exit codes:
 
 Examples:
   stack-output django_server_ip --cwd infra
-  stack-output 'servers[0].ip' db.host --type ip
-  stack-output servers --format lines | ssh-deploy --user deploy -- ./deploy.sh
+  stack-output 'servers[0].ip' db.host
+  stack-output servers --format json | ssh-deploy --user deploy -- ./deploy.sh
   pulumi stack output --json | stack-output --state - db.host";
 
 /// Print the outputs of a Pulumi, Terraform or OpenTofu stack
