@@ -1,6 +1,7 @@
 //! Key services as this run reaches them: which address, with whose credentials.
 
 use api::Base;
+use clouds::aws::sts::Role;
 use clouds::google::KMS;
 use fault::{Fault, Result};
 use secrecy::SecretString;
@@ -16,8 +17,10 @@ use crate::{aws, azure, google};
 pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Session<'_>) -> Result<Reached<Key>> {
     let deadline = session.deadline;
     let key = match service {
-        Service::Aws { region, context } => {
-            let wanted = aws::Wanted { region: region.clone(), ..aws::Wanted::default() };
+        Service::Aws { region, profile, role, context } => {
+            let role = role.clone().map(|arn| Role { arn, ..Role::default() });
+            let (region, profile) = (region.clone(), profile.clone());
+            let wanted = aws::Wanted { region, profile, role, ..aws::Wanted::default() };
             let caller = match aws::caller(wanted, session).await? {
                 Reached::Here(caller) => caller,
                 Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),

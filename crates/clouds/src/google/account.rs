@@ -89,13 +89,12 @@ impl Account {
                 // Where, not what: the full text can quote a key.
                 .cause(format!("at line {} column {}", error.line(), error.column()))
         })?;
-        let kind = value["type"].as_str().unwrap_or("none").to_owned();
+        // A word is no secret; anything else may have slipped in there.
+        let is_word = |kind: &&str| kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let kind = value["type"].as_str().filter(is_word).unwrap_or("none").to_owned();
         serde_json::from_value(value).map_err(|error| {
             let words = error.to_string();
-            let fault = Fault::permission(format!(
-                "the Google credentials cannot be used: their type is `{}`",
-                kind.escape_debug()
-            ));
+            let fault = Fault::permission(format!("the Google credentials cannot be used: their type is `{kind}`"));
             // A missing field's name is no secret; anything else may quote the file.
             match words.strip_prefix("missing field ") {
                 Some(field) => fault.cause(format!("they have no {}", field.trim())),

@@ -21,10 +21,14 @@ use super::key::Key;
 /// The service that a provider's address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// `awskms://…?region=…&context_<name>=<value>`.
+    /// `awskms://…?region=…&profile=…&role=…&context_<name>=<value>`.
     Aws {
         /// From the address; else the caller's.
         region: Option<String>,
+        /// A profile of AWS's files.
+        profile: Option<String>,
+        /// A role to assume.
+        role: Option<String>,
         /// Encryption context.
         context: BTreeMap<String, String>,
     },
@@ -63,10 +67,20 @@ impl Service {
         let host = url.host_str().unwrap_or_default();
         match url.scheme() {
             "awskms" => {
+                let is_known = |name: &str| {
+                    matches!(name, "region" | "profile" | "role" | "awssdk") || name.starts_with("context_")
+                };
                 let context = url
                     .query_pairs()
                     .filter_map(|(name, value)| Some((name.strip_prefix("context_")?.to_owned(), value.into_owned())));
-                Some(Self::Aws { region: parameter("region"), context: context.collect() })
+                let (region, profile, role) = (parameter("region"), parameter("profile"), parameter("role"));
+                let is_role = role.as_ref().is_none_or(|role| role.starts_with("arn:"));
+                (is_role && url.query_pairs().all(|(name, _)| is_known(&name))).then(|| Self::Aws {
+                    region,
+                    profile,
+                    role,
+                    context: context.collect(),
+                })
             }
             "gcpkms" => {
                 let name = format!("{host}{}", url.path());
@@ -268,11 +282,14 @@ mod tests {
 
     #[test]
     fn a_providers_address_names_its_service() {
-        let aws = Service::of_url("awskms://alias/deploy?region=us-east-1&context_env=prod").unwrap();
+        let aws =
+            Service::of_url("awskms://alias/deploy?region=us-east-1&awssdk=v2&profile=ci&context_env=prod").unwrap();
         assert_eq!(
             aws,
             Service::Aws {
                 region: Some("us-east-1".to_owned()),
+                profile: Some("ci".to_owned()),
+                role: None,
                 context: [("env".to_owned(), "prod".to_owned())].into(),
             }
         );
@@ -285,6 +302,14 @@ mod tests {
         let azure = Service::of_url("azurekeyvault://v.vault.azure.net/keys/k/1?algorithm=RSA-OAEP").unwrap();
         let (vault, key) = ("v.vault.azure.net".to_owned(), "keys/k/1".to_owned());
         assert_eq!(azure, Service::Azure { vault, key, algorithm: "RSA-OAEP".to_owned() });
+    }
+
+    #[test]
+    fn what_an_address_says_beyond_us_is_not_ignored() {
+        for address in ["awskms://k?endpoint=https://kms.example.com", "awskms://k?fips=true", "awskms://k?role=admin"]
+        {
+            assert_eq!(Service::of_url(address), None, "{address}");
+        }
     }
 
     #[test]
