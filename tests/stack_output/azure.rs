@@ -158,6 +158,16 @@ fn what_is_not_there_says_what_is_not_there() {
     assert_eq!(azurite.internet.asked(), ["acme.blob.core.windows.net"]);
 }
 
+#[test]
+fn a_signature_does_not_stand_in_the_error_of_a_host_that_is_away() {
+    let internet = Internet::start(&[]);
+    let step = store_step("azblob://states").internet(&internet).args(["--deadline", "1"]);
+    let step = step.env("AZURE_STORAGE_ACCOUNT", "acme").secret("hunter2-of-azure");
+    let step = step.workflow_secret("AZURE_STORAGE_SAS_TOKEN", "?sv=2021-08-06&sp=r&sig=hunter2-of-azure");
+    refused(step, 75, &["GET https://acme.blob.core.windows.net/states/.pulumi/meta.yaml failed"]);
+    assert_eq!(internet.asked(), ["acme.blob.core.windows.net"]);
+}
+
 /// Entra ID with a state in `states/app`, and the way to it.
 fn entra() -> (Entra, Internet) {
     let entra = Entra::start();
