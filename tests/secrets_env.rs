@@ -3,6 +3,7 @@
 mod input;
 mod memory;
 mod outage;
+mod recipes;
 mod running;
 mod session;
 #[cfg(target_os = "linux")]

@@ -34,7 +34,7 @@ pub(crate) enum Code {
     Base64,
     /// Its bytes as hexadecimal digits in a row.
     Hex,
-    /// Its bytes as hexadecimal digits in groups: what `xxd`, `od`, `hexdump` and key tools print.
+    /// Its bytes as hexadecimal digits in groups: what `xxd`, `od -tx1`, `hexdump -C`, key tools and source code have.
     Dump,
 }
 
@@ -120,7 +120,17 @@ fn dumps(bytes: &[u8]) -> Vec<(String, usize)> {
     let single = digits(bytes, " ", 1);
     let colons = digits(bytes, ":", 1);
     let (upper, upper_colons) = (single.to_ascii_uppercase(), colons.to_ascii_uppercase());
-    vec![(pairs_from(0), 19), (pairs_from(1), 19), (single, 23), (upper, 23), (colons, 23), (upper_colons, 23)]
+    let (array, string) = (digits(bytes, ", 0x", 1), digits(bytes, r"\x", 1));
+    vec![
+        (pairs_from(0), 19),
+        (pairs_from(1), 19),
+        (single, 23),
+        (upper, 23),
+        (colons, 23),
+        (upper_colons, 23),
+        (array, 44),
+        (string, 30),
+    ]
 }
 
 fn digits(bytes: &[u8], separator: &str, group: usize) -> String {

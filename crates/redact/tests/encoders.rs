@@ -81,6 +81,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("xxd", &[]),
     ("xxd", &["-p"]),
     ("xxd", &["-u", "-p", "-c0"]),
+    ("xxd", &["-i"]),
     ("od", &["-An", "-tx1"]),
     ("hexdump", &["-C"]),
     ("jq", &["-cn", "env.S"]),
@@ -112,6 +113,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
             "import os,base64; s=os.environ['S'].encode(); print(base64.encodebytes(b'ab'+s).decode()); print(base64.b16encode(s).decode())",
         ],
     ),
+    ("python3", &["-c", "import os; print(''.join(chr(92) + 'x%02x' % b for b in os.environb[b'S']))"]),
     ("perl", &["-e", "print unpack('H*', $ENV{S}), qq(\\n)"]),
     ("perl", &["-MMIME::Base64", "-e", "print encode_base64('a:' . $ENV{S})"]),
     ("perl", &["-e", "($s = $ENV{S}) =~ s/([^A-Za-z0-9])/sprintf('%%%02x', ord($1))/ge; print $s"]),
@@ -154,7 +156,8 @@ fn readings(text: &[u8]) -> Vec<Vec<u8>> {
         for run in runs {
             all.extend((0..4).map(|offset| unbase64(&run[offset..])));
         }
-        let digits: Vec<u8> = line.iter().copied().filter(|byte| !b" :".contains(byte)).collect();
+        let text = String::from_utf8_lossy(line).replace("0x", "").replace("\\x", "").replace(", ", "");
+        let digits: Vec<u8> = text.bytes().filter(|byte| !b" :".contains(byte)).collect();
         for run in digits.split(|byte| !byte.is_ascii_hexdigit()) {
             all.extend((0..2.min(run.len())).map(|offset| unhex(&run[offset..])));
         }
@@ -245,7 +248,7 @@ fn no_encoder_leaves_eight_bytes_of_a_secret_to_decode() {
 
 /// What no list of masks can hide, and the redactor does: digits in groups, and text that the encoder breaks into short lines.
 fn is_beyond_masks(program: &str, arguments: &[&str]) -> bool {
-    let wraps = ["hex(':')", "encodebytes", "encode_base64"];
+    let wraps = ["hex(':')", "encodebytes", "encode_base64", "chr(92)"];
     ["xxd", "od", "hexdump"].contains(&program)
         || arguments
             .iter()
