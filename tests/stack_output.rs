@@ -207,6 +207,8 @@ fn shell_words_come_back_from_a_shell() {
     let seen = Step::script(script).stdin(document).run().exits(0);
     assert_eq!(seen.stdout, "a|$(touch x) `y` 'z' \"q\" \\ ~ !|a\nb'c\n||[1,\"a b\"]|");
     refused(piped(r#"{"a;id":"x"}"#, &["--format", "shell"]), 1, &["cannot name a variable"]);
+    assert_eq!(piped(r#"{"a-b":"x"}"#, &["--format", "shell"]).run().exits(0).stdout, "a_b=x\n");
+    refused(piped(r#"{"a-b":"x","a_b":"y"}"#, &["--format", "shell"]), 2, &["two of the outputs", "`a_b`"]);
 }
 
 #[test]
@@ -225,7 +227,9 @@ fn outputs_and_variables_are_handed_to_later_steps() {
     assert_eq!(seen.outputs["nested_b_c_2_d"], "e");
     let seen = prod(&["port", "--to", "env"]).run().exits(0);
     assert_eq!(seen.variables["port"], "8000");
-    refused(prod(&["dash-name", "--to", "env"]), 2, &["cannot be exported"]);
+    assert_eq!(prod(&["dash-name", "--to", "env"]).run().exits(0).variables["dash_name"], "dash");
+    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["cannot be exported"]);
+    refused(piped(r#"{"a-b":"x","a_b":"y"}"#, &["--to", "env"]), 2, &["two of the outputs", "`a_b`"]);
     refused(piped(r#"{"path":"/x"}"#, &["--to", "env"]), 2, &["how every later step runs"]);
     refused(prod(&["port", "--to", "env"]).plain(), 2, &["GITHUB_ENV"]);
 }

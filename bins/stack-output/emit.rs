@@ -1,10 +1,11 @@
 //! Masks, prints and exports: where values leave this program, in that order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cli::Console;
 use fault::{Fault, Result};
 use redact::Plan;
+use stack::path::Path;
 use stack::print::{json, raw, shell};
 use stack::value::Value;
 use stack::{Dialect, Output};
@@ -115,11 +116,20 @@ fn lines(one: &Chosen, dialect: Dialect) -> Result<String> {
     lines.collect()
 }
 
+/// What a shell can name the value: `pulumi stack output --shell` prints `dash-name=…`, which every shell takes for a command.
+fn variable(path: &Path) -> String {
+    path.variable().replace('-', "_")
+}
+
 fn assignments(chosen: &[Chosen], dialect: Dialect, quote: fn(&str) -> String) -> Result<String> {
+    let mut names = BTreeSet::new();
     let assignment = |one: &Chosen| {
-        let name = one.path.variable();
+        let name = variable(&one.path);
         let is_safe = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !names.insert(name.clone()) {
+            return Err(Fault::usage(format!("two of the outputs would be named `{name}`")).help("name one of them"));
+        }
         if !is_safe {
             return Err(Fault::no(format!("the output `{}` cannot name a variable", name.escape_debug()))
                 .help("name the outputs to print, or add --format json"));
@@ -141,7 +151,7 @@ pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, args: &Args, console: 
     };
     let mut pairs = BTreeMap::new();
     for one in chosen {
-        let name = one.path.variable();
+        let name = if to == cli::Destination::Env { variable(&one.path) } else { one.path.variable() };
         check_name(&name, to)?;
         if pairs.insert(name.clone(), raw(&one.output.value, dialect)).is_some() {
             return Err(Fault::usage(format!("two of the outputs would be exported as `{name}`")));

@@ -69,20 +69,21 @@ pub async fn answer(answer: Answer, source: &str, secrets: Secrets) -> Result<Op
     if answer.status() == 204 {
         return Ok(None);
     }
-    let source = source.to_owned();
+    let owned = source.to_owned();
     let read = move |mut body: Incoming| {
         let mut first = [0];
         match body.read(&mut first) {
             Ok(0) => Ok(None),
             Ok(_) => {
-                let read = unpacked(first.chain(body), &source, secrets, Rest::Left, UNPACKED_LIMIT);
+                let read = unpacked(first.chain(body), &owned, secrets, Rest::Left, UNPACKED_LIMIT);
                 read.map(|(document, _)| Some(document))
             }
             // The answer tells what happened to it.
             Err(error) => Err(Fault::temporary(error.to_string())),
         }
     };
-    answer.read(read).await?
+    let failed = format!("cannot read {source}");
+    answer.read(read).await.map_err(|error| Fault::from(error).context(failed))?
 }
 
 fn unpacked(input: impl Read, source: &str, secrets: Secrets, rest: Rest, limit: u64) -> Result<(Document, Extent)> {

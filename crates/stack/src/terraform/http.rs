@@ -30,7 +30,8 @@ pub async fn document(
     if !url.username().is_empty() || url.password().is_some() {
         return Err(about("it holds a user name").help("use TF_HTTP_USERNAME and TF_HTTP_PASSWORD"));
     }
-    let base: Base = url.origin().ascii_serialization().parse()?;
+    let failed = |fault: Fault| fault.context(format!("cannot read {name}"));
+    let base: Base = url.origin().ascii_serialization().parse().map_err(failed)?;
     let mut request = Client::new("the http backend", base, deadline)?.get(url.path());
     for (name, value) in url.query_pairs() {
         request = request.query(&name, &value);
@@ -44,7 +45,7 @@ pub async fn document(
         Ok(answer) => source::answer(answer, name, secrets).await,
         Err(Error::Refused(refusal)) if refusal.status == 404 => Ok(None),
         Err(error) => {
-            let fault = Fault::from(error);
+            let fault = failed(error.into());
             Err(if fault.kind == Kind::Permission {
                 fault.help("set TF_HTTP_USERNAME and TF_HTTP_PASSWORD to a login that may read the state")
             } else {
