@@ -1,5 +1,6 @@
 //! Builds a site: its command in its folder, its log kept, and nothing in its environment that it was not given by name.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -97,36 +98,61 @@ pub(crate) struct Failure {
     pub(crate) code: Option<i32>,
 }
 
-/// How a program ended, and the last lines it wrote.
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
-    pub(crate) tail: Vec<Vec<u8>>,
+/// The last lines that a program has written so far, foreign.
+#[derive(Debug, Default)]
+pub(crate) struct Log(RefCell<VecDeque<Vec<u8>>>);
+
+impl Log {
+    /// The lines.
+    pub(crate) fn tail(&self) -> Vec<Vec<u8>> {
+        self.0.borrow().iter().cloned().collect()
+    }
+
+    fn push(&self, lines: Vec<Vec<u8>>) {
+        let mut tail = self.0.borrow_mut();
+        tail.extend(lines);
+        let surplus = tail.len().saturating_sub(TAIL);
+        tail.drain(..surplus);
+    }
 }
 
 /// Runs the shell command `command` in `folder` until it ends.
-pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables) -> Result<(), Box<Failure>> {
+pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables, log: &Log) -> Result<(), Box<Failure>> {
     let failed = |message: String| Box::new(Failure { fault: Fault::no(message), tail: Vec::new(), code: None });
     let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
     let words: Vec<OsString> = shell.into_iter().chain([command]).map(OsString::from).collect();
-    let ended = supervise(&words, folder, variables)
+    let status = supervise(&words, folder, variables, log)
         .await
         .map_err(|error| failed(format!("the build cannot be started: {error}")))?;
-    if ended.status.success() {
+    if status.success() {
         return Ok(());
     }
     Err(Box::new(Failure {
-        fault: Fault::no(format!("the build failed: {}", ended.status))
+        fault: Fault::no(format!("the build {}", words_of(status)))
             .cause(format!("`{command}` in `{}`", folder.display())),
-        tail: ended.tail,
-        code: ended.status.code(),
+        tail: log.tail(),
+        code: status.code(),
     }))
+}
+
+/// How a program failed.
+pub(crate) fn words_of(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("failed with exit code {code}"),
+        None => format!("was ended by a {status}"),
+    }
 }
 
 /// Runs a program and its arguments in `folder` with the variables of a build until it ends. Dropped before that, or if this process
 /// ends in any way, it is killed with everything it started.
-pub(crate) async fn supervise(words: &[OsString], folder: &Path, variables: &Variables) -> std::io::Result<Ended> {
+pub(crate) async fn supervise(
+    words: &[OsString],
+    folder: &Path,
+    variables: &Variables,
+    log: &Log,
+) -> std::io::Result<ExitStatus> {
     // One pipe for both streams keeps their lines in the order they were written.
-    let (log, writer) = std::io::pipe()?;
+    let (reader, writer) = std::io::pipe()?;
     let (mut command, leash) = leashed(words)?;
     command.current_dir(folder).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
     command.env("PATH", path(folder, variables)).stdout(writer.try_clone()?).stderr(writer).kill_on_drop(true);
@@ -134,22 +160,18 @@ pub(crate) async fn supervise(words: &[OsString], folder: &Path, variables: &Var
     // What it holds of the pipes would keep them open.
     drop(command);
     let group = Group::of(&child, leash);
-    let mut tail = VecDeque::new();
-    let status = {
-        let reading = keep(chunks(log), &mut tail);
-        tokio::pin!(reading);
-        let (status, is_read) = tokio::select! {
-            status = child.wait() => (status, false),
-            () = &mut reading => (child.wait().await, true),
-        };
-        if !is_read {
-            // What the build left running may hold its streams open for ever.
-            let _ = tokio::time::timeout(LEFT_OPEN, reading).await;
-        }
-        status
+    let reading = keep(chunks(reader), log);
+    tokio::pin!(reading);
+    let (status, is_read) = tokio::select! {
+        status = child.wait() => (status, false),
+        () = &mut reading => (child.wait().await, true),
     };
+    if !is_read {
+        // What the build left running may hold its streams open for ever.
+        let _ = tokio::time::timeout(LEFT_OPEN, reading).await;
+    }
     group.end();
-    Ok(Ended { status: status?, tail: tail.into() })
+    status
 }
 
 /// The site's own wrangler, where its dependencies or the `PATH` have one.
@@ -216,22 +238,13 @@ fn chunks(mut log: std::io::PipeReader) -> mpsc::Receiver<Vec<u8>> {
     receive
 }
 
-/// Keeps the last lines of the log.
-async fn keep(mut chunks: mpsc::Receiver<Vec<u8>>, tail: &mut VecDeque<Vec<u8>>) {
+/// Keeps the last lines of what is read.
+async fn keep(mut chunks: mpsc::Receiver<Vec<u8>>, log: &Log) {
     let mut lines = Lines::new();
     while let Some(chunk) = chunks.recv().await {
-        push(lines.push(&chunk), tail);
+        log.push(lines.push(&chunk));
     }
-    push(lines.finish().into_iter().collect(), tail);
-}
-
-fn push(lines: Vec<Vec<u8>>, tail: &mut VecDeque<Vec<u8>>) {
-    for line in lines {
-        if tail.len() == TAIL {
-            tail.pop_front();
-        }
-        tail.push_back(line);
-    }
+    log.push(lines.finish().into_iter().collect());
 }
 
 /// The processes of one build. Killed when dropped.
@@ -277,7 +290,7 @@ impl Drop for Group {
 mod tests {
     use runner::Environment;
 
-    use super::{Variables, run, variables};
+    use super::{Log, Variables, run, variables};
 
     fn environment() -> Environment {
         let pairs = [
@@ -310,7 +323,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let command = "for i in $(seq 100); do echo line $i; done; echo last >&2; exit 3";
         let variables = variables(&environment(), &[]).unwrap();
-        let failure = cli::block_on(run(command, folder.path(), &variables)).unwrap().unwrap_err();
+        let failure = cli::block_on(run(command, folder.path(), &variables, &Log::default())).unwrap().unwrap_err();
         assert_eq!(failure.code, Some(3));
         assert_eq!(failure.tail.len(), 30);
         assert_eq!(failure.tail[28..], [b"line 100".to_vec(), b"last".to_vec()]);

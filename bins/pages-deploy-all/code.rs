@@ -44,16 +44,18 @@ async fn compiled(kit: &Kit<'_>, site: &Site, environment: Environment) -> Resul
     let scratch = Scratch::new().map_err(failed)?;
     let words = command(wrangler, site, &scratch).map_err(failed)?;
     let turn = kit.builds.acquire().await;
-    let done = build::supervise(&words, &site.path, &kit.variables).await.map_err(failed)?;
+    let log = kit.log_of(site);
+    let status = build::supervise(&words, &site.path, &kit.variables, &log).await.map_err(failed)?;
     drop(turn);
-    if done.status.code() == Some(NO_ROUTES) {
+    kit.ended(site);
+    if status.code() == Some(NO_ROUTES) {
         kit.journal.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
         return Ok(None);
     }
-    if !done.status.success() {
+    if !status.success() {
         let fault = Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
-            .cause(format!("`wrangler pages functions build` ended with {}", done.status));
-        return Err(Trouble { tail: done.tail, exit_code: done.status.code(), ..invalid(fault) });
+            .cause(format!("`wrangler pages functions build` {}", build::words_of(status)));
+        return Err(Trouble { tail: log.tail(), exit_code: status.code(), ..invalid(fault) });
     }
     let bundle = std::fs::read(scratch.file("bundle")).map_err(failed)?;
     let own_routes = pages::routes(&site.output).map_err(invalid)?;

@@ -1,5 +1,6 @@
 //! One run: sign in, prepare all sites, publish all or none, tell it.
 
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,7 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         origin: plan.origin,
         trust: plan.trust,
         journal: &journal,
+        under_way: RefCell::default(),
         builds: Semaphore::new(args.building.jobs.map_or(cores, NonZero::get)),
         reading: Semaphore::new(cores),
         hasher: Arc::new(Hasher::new(cores)),
@@ -109,7 +111,7 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
     let prepared = tokio::select! {
         prepared = prepare::all(&kit, &plan.sites) => prepared,
         exit = interrupt.wait() => {
-            left_out.extend(stopped(&plan.sites, &journal, exit));
+            left_out.extend(stopped(&plan.sites, &kit, exit));
             return finish(&kit, left_out, &interrupt);
         }
     };
@@ -194,11 +196,19 @@ fn not_published(ready: &[Ready<'_>], unready: Vec<Unready<'_>>) -> Vec<Outcome>
     outcomes
 }
 
-/// Interrupted before anything was deployed.
-fn stopped(sites: &[Site], journal: &Journal<'_>, exit: Exit) -> Vec<Outcome> {
-    let outcome = |site| Outcome::new(site, Status::Cancelled, Facts::default(), journal.seconds());
-    let text = format!("not deployed: {}", interrupt::why(exit));
-    sites.iter().map(|site| outcome(site).because("interrupted", text.clone())).collect()
+/// Interrupted before anything was deployed. What the builds under way wrote last may say what they waited for.
+fn stopped(sites: &[Site], kit: &Kit<'_>, exit: Exit) -> Vec<Outcome> {
+    let why = interrupt::why(exit);
+    let under_way = kit.under_way.take();
+    let outcome = |site: &Site| {
+        let outcome = Outcome::new(site, Status::Cancelled, Facts::default(), kit.journal.seconds());
+        let Some(log) = under_way.get(&site.name) else {
+            return outcome.because("interrupted", format!("not deployed: {why}"));
+        };
+        log.tail().iter().for_each(|line| kit.journal.foreign(&site.name, line));
+        outcome.because("interrupted", format!("not deployed: {why} while it was being built"))
+    };
+    sites.iter().map(outcome).collect()
 }
 
 fn rehearse(kit: &Kit<'_>, ready: &[Ready<'_>], left_out: Vec<Outcome>) -> Result<Exit> {

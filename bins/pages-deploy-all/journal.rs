@@ -44,6 +44,11 @@ impl<'a> Journal<'a> {
         self.progress.say(site, text);
     }
 
+    /// A line of what another program wrote for a site.
+    pub(crate) fn foreign(&self, site: &str, line: &[u8]) {
+        self.progress.suspend(|| self.console.foreign(&format!("{site} │ "), line));
+    }
+
     /// Something that is not wrong enough to fail.
     pub(crate) fn warn(&self, message: &str) {
         self.progress.suspend(|| self.console.warn(message));

@@ -1,5 +1,8 @@
 //! Everything before a visitor could see anything: build, read, upload.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +13,7 @@ use pages::{Account, Assets, Hasher, Links, Manifest, Origin, Project, Release, 
 use tokio::sync::Semaphore;
 
 use crate::args::{Args, Target};
-use crate::build::{self, Variables};
+use crate::build::{self, Log, Variables};
 use crate::code;
 use crate::configure::Site;
 use crate::journal::Journal;
@@ -28,9 +31,25 @@ pub(crate) struct Kit<'a> {
     pub(crate) journal: &'a Journal<'a>,
     /// Builds at once.
     pub(crate) builds: Semaphore,
+    /// What the builds that have not ended have written.
+    pub(crate) under_way: RefCell<BTreeMap<String, Rc<Log>>>,
     /// Sites read at once: each uses all cores.
     pub(crate) reading: Semaphore,
     pub(crate) hasher: Arc<Hasher>,
+}
+
+impl Kit<'_> {
+    /// The log of what is about to run for `site`.
+    pub(crate) fn log_of(&self, site: &Site) -> Rc<Log> {
+        let log = Rc::new(Log::default());
+        self.under_way.borrow_mut().insert(site.name.clone(), Rc::clone(&log));
+        log
+    }
+
+    /// It has ended by itself.
+    pub(crate) fn ended(&self, site: &Site) {
+        self.under_way.borrow_mut().remove(&site.name);
+    }
 }
 
 /// A site that only has to be deployed.
@@ -158,8 +177,9 @@ async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules),
         kit.journal.progress().show(&site.name, "building");
         let turn = kit.builds.acquire().await;
         let began = Instant::now();
-        let built = build::run(command, &site.path, &kit.variables).await;
+        let built = build::run(command, &site.path, &kit.variables, &kit.log_of(site)).await;
         drop(turn);
+        kit.ended(site);
         built.map_err(|failure| Trouble {
             code: "build_failed",
             fault: failure.fault,

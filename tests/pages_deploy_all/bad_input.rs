@@ -180,7 +180,10 @@ fn functions_that_do_not_compile_are_an_error_with_the_end_of_their_log() {
     let wrangler = step.folder().join("sites/docs/node_modules/.bin/wrangler");
     Command::new("chmod").arg("+x").arg(wrangler).status().unwrap();
     let seen = step.run().exits(1);
-    has(&seen.messages("error").join("\n"), &["the functions of site `docs` cannot be compiled", "exit status: 1"]);
+    has(
+        &seen.messages("error").join("\n"),
+        &["the functions of site `docs` cannot be compiled", "functions build` failed with exit code 1"],
+    );
     assert!(seen.stderr.contains("docs │ api.js:1: unexpected end of file"), "{}", seen.stderr);
     assert_eq!(seen.messages("error").len(), 1, "{:?}", seen.annotations);
     assert_eq!(posts(&cloudflare, "*/deployments"), 0);
@@ -248,7 +251,7 @@ fn every_site_that_is_wrong_is_named_in_one_run() {
     let cloudflare = Cloudflare::start();
     let step = step(&cloudflare).file("sites/shop/package.json", r#"{"scripts": {"build": "exit 7"}}"#);
     symlink("nowhere", step.folder().join("sites/docs/dist/a.css")).unwrap();
-    has(&refuses(&cloudflare, step, 1), &["a.css` leads nowhere", "the build failed: exit status: 7"]);
+    has(&refuses(&cloudflare, step, 1), &["a.css` leads nowhere", "the build failed with exit code 7"]);
 }
 
 /// `PAGES_FILES=100000` by hand.

@@ -59,8 +59,10 @@ fn whatever_ends_a_run_during_a_build_ends_the_build_and_deploys_nothing() {
         assert_eq!(posts(&cloudflare, "*/deployments"), 0);
         if one != Signal::KILL {
             before.judge(&cloudflare, &seen);
-            let cancelled = ("cancelled".to_owned(), "not deployed: the run was interrupted".to_owned());
-            assert_eq!((end_of(&seen, "docs"), end_of(&seen, "shop")), (cancelled.clone(), cancelled));
+            let cancelled = |text: &str| ("cancelled".to_owned(), text.to_owned());
+            assert_eq!(end_of(&seen, "docs"), cancelled("not deployed: the run was interrupted"));
+            let text = "not deployed: the run was interrupted while it was being built";
+            assert_eq!(end_of(&seen, "shop"), cancelled(text));
         }
     }
 }
@@ -68,10 +70,12 @@ fn whatever_ends_a_run_during_a_build_ends_the_build_and_deploys_nothing() {
 #[test]
 fn a_deadline_ends_a_build_and_the_run_with_3() {
     let cloudflare = Cloudflare::start();
-    let (step, pids) = endless(&cloudflare);
-    let seen = honest::run(&cloudflare, step.args(["--deadline", "2"])).exits(3);
-    assert!(pids.parent().is_some_and(|shop| !shop.join("survived").exists()));
-    assert_eq!(end_of(&seen, "shop").1, "not deployed: the --deadline is over");
+    let script = r#"{"scripts": {"build": "echo waiting for a lock; echo ::error::forged; sleep 300"}}"#;
+    let step = step(&cloudflare).file("sites/shop/package.json", script).args(["--deadline", "2"]);
+    let seen = honest::run(&cloudflare, step).exits(3);
+    assert_eq!(end_of(&seen, "shop").1, "not deployed: the --deadline is over while it was being built");
+    assert!(seen.stderr.contains("shop │ waiting for a lock\n"), "{}", seen.stderr);
+    assert_eq!(seen.messages("error"), [""; 0]);
     assert_eq!(posts(&cloudflare, "*/deployments"), 0);
 }
 

@@ -169,8 +169,9 @@ fn an_interrupted_run_leaves_the_terminal_as_it_was() {
     let count = |sequence: &str| seen.text.matches(sequence).count();
     assert_eq!(count("\u{1b}[?25l"), count("\u{1b}[?25h"), "a hidden cursor");
     let screen = Screen::after(&seen.text.replace("^C", ""), 120);
-    let cancelled = |site: &str| format!("cancelled  {site}  not deployed: the run was interrupted");
-    assert_eq!(screen.shown(), [cancelled("docs"), cancelled("shop")], "{:?}", seen.text);
+    let cancelled = "cancelled  docs  not deployed: the run was interrupted";
+    let building = "cancelled  shop  not deployed: the run was interrupted while it was being built";
+    assert_eq!(screen.shown(), [cancelled, building], "{:?}", seen.text);
 }
 
 #[test]
