@@ -1,7 +1,6 @@
 //! Doppler away, wrong or slow: the fallback and the job's memory. The eight failures of the Doppler CLI's fallback each have a test.
 
 use std::path::Path;
-use std::time::Duration;
 
 use emulators::{Doppler, Fault};
 
@@ -40,6 +39,26 @@ fn an_outage_is_bridged_and_its_age_is_told() {
         assert!(seen.stderr.contains("Doppler is away; the secrets are those of "), "{}", seen.stderr);
         doppler.recover();
     }
+}
+
+#[test]
+fn an_answer_that_stalls_or_breaks_off_is_bridged_too() {
+    let doppler = doppler();
+    let folder = kept(&doppler);
+    for fault in [Fault::none().cut_mid_body(), Fault::none().stalled_mid_body()] {
+        doppler.fail("/v3/configs*", fault);
+        assert_eq!(with_fallback(&doppler, folder.path(), &[]).run().exits(0).stdout, API_KEY);
+        doppler.recover();
+    }
+}
+
+#[test]
+fn a_limit_that_ends_after_the_deadline_is_75_and_says_how_long_to_wait() {
+    let doppler = doppler();
+    doppler.fail("/v3/configs*", Fault::status(429).header("retry-after", "60"));
+    let step = step(&doppler, &["--deadline", "1", "--", "true"]).plain();
+    refused(step, 75, &["answered 429", "asks to wait 60 s, which is past the deadline"]);
+    assert_eq!(doppler.requests().len(), 1);
 }
 
 #[test]
@@ -137,9 +156,7 @@ fn a_fallback_needs_its_passphrase() {
 #[test]
 fn an_answer_that_stalls_or_breaks_off_is_75_within_the_deadline() {
     let doppler = doppler();
-    for fault in
-        [Fault::none().cut_mid_body(), Fault::hang(), Fault::none().delayed(Duration::from_secs(20)).cut_mid_body()]
-    {
+    for fault in [Fault::none().cut_mid_body(), Fault::hang(), Fault::none().stalled_mid_body()] {
         doppler.fail("/v3/configs*", fault);
         refused(step(&doppler, &["--deadline", "0.5", "--format", "json"]).plain(), 75, &["cannot read the secrets"]);
         doppler.recover();

@@ -32,6 +32,10 @@ fn a_rejected_token_exits_77_and_names_the_variable() {
     let rejected =
         step(&doppler, &["--", "true"]).workflow_secret("DOPPLER_TOKEN", "dp.st.dev.garbage0000000000000000000000");
     refused(rejected, 77, &["rejects the token from DOPPLER_TOKEN", "answered 401 (Invalid Auth token), request id"]);
+    let revoked = doppler.service_token("dev");
+    doppler.revoke(&revoked);
+    let revoked = step(&doppler, &["--", "true"]).workflow_secret("DOPPLER_TOKEN", &revoked);
+    refused(revoked, 77, &["rejects the token from DOPPLER_TOKEN", "valid, unrevoked"]);
     let broken = step(&doppler, &["--", "true"]).workflow_secret("DOPPLER_TOKEN", "dp.st.dev.with a blank");
     refused(broken, 77, &["the token from DOPPLER_TOKEN is not one"]);
 }
@@ -119,6 +123,37 @@ fn an_identity_that_is_not_trusted_or_not_offered_exits_77() {
     refused(step, 77, &["someone-else", "DOPPLER_IDENTITY_ID"]);
     let step = with_identity(&doppler, &github, &["--", "true"]).without("ACTIONS_ID_TOKEN_REQUEST_URL");
     refused(step, 77, &["id-token: write"]);
+}
+
+#[test]
+fn the_audience_is_the_one_that_was_asked_for() {
+    let (doppler, github) = (doppler(), GitHub::start());
+    let with = |audience: &[&str]| {
+        let step = with_identity(&doppler, &github, audience).args(["--", "true"]);
+        doppler.trust(IDENTITY, Some("https://doppler.example"));
+        step
+    };
+    with(&["--audience", "https://doppler.example"]).run().exits(0);
+    refused(with(&[]), 77, &["does not accept this job's OIDC token", "audience"]);
+}
+
+#[test]
+fn the_explanation_names_every_source_and_no_token() {
+    let doppler = doppler();
+    let explained = |step: Step| step.arg("--explain").plain().run().exits(0).stdout;
+    let text = explained(step(&doppler, &["-p", "app"]).env("DOPPLER_CONFIG", "stg"));
+    assert!(text.contains("a service token  (DOPPLER_TOKEN)"), "{text}");
+    assert!(text.contains("app  (--project)") && text.contains("stg  (DOPPLER_CONFIG)"), "{text}");
+    assert!(text.contains(&format!("{}  (DOPPLER_API_HOST)", doppler.url())), "{text}");
+    let file = step(&doppler, &["--token-file", "token"]).without("DOPPLER_TOKEN").file("token", doppler.token());
+    assert!(explained(file).contains("(--token-file)"));
+    let identity = step(&doppler, &[]).without("DOPPLER_TOKEN").env("DOPPLER_IDENTITY_ID", IDENTITY);
+    assert!(explained(identity).contains(&format!("identity {IDENTITY}  (DOPPLER_IDENTITY_ID)")));
+    let repository = step(&doppler, &[]).workflow_secret("DOPPLER_TOKEN", &doppler.personal_token());
+    let text = explained(repository.file("doppler.yaml", "setup:\n  project: app\n  config: dev\n"));
+    assert!(text.contains("doppler.yaml)") && text.contains("config   dev"), "{text}");
+    assert!(explained(step(&doppler, &[]).without("DOPPLER_TOKEN")).contains("token    none"));
+    assert!(doppler.requests().is_empty());
 }
 
 #[test]

@@ -98,6 +98,13 @@ impl Fault {
         self
     }
 
+    /// The answer stops in the middle of its body, and the rest never comes.
+    #[must_use]
+    pub const fn stalled_mid_body(mut self) -> Self {
+        self.cut = Cut::Stall;
+        self
+    }
+
     /// The service does what it was asked; only its answer is replaced or lost.
     #[must_use]
     pub const fn carried_out(mut self) -> Self {

@@ -107,6 +107,8 @@ pub(crate) enum Cut {
     MidRequest,
     BeforeAnswer,
     MidBody,
+    /// Not off: it stops, and nothing more comes.
+    Stall,
 }
 
 /// An answer.
@@ -163,6 +165,12 @@ impl Response {
             Cut::MidRequest | Cut::BeforeAnswer => {
                 severed.sever();
                 Body::empty()
+            }
+            Cut::Stall => {
+                builder = builder.header("content-length", self.body.len());
+                let half = Bytes::copy_from_slice(&self.body[..self.body.len() / 2]);
+                let rest = stream::once(std::future::pending::<Result<Bytes, std::io::Error>>());
+                Body::from_stream(stream::iter([Ok(half)]).chain(rest))
             }
             Cut::MidBody => {
                 // The full length is announced and half of it sent: the reader must notice, whatever it parses.
