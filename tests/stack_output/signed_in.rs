@@ -1,13 +1,16 @@
 //! The stand-ins of the clouds judged by the real terraform: they accept what its libraries, which are Google's and Amazon's own, send
-//! to sign in; and what it wrote is read with the same settings.
+//! to sign in; and what it wrote is read with the same settings. Azure's is judged by Microsoft's own library for Node.
 //!
 //! The state itself is kept by moto and gcp-storage-emulator, which ask nobody who he is.
 
+use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use emulators::amazon::{EXTERNAL_ID, ROLE, USER};
 use emulators::google::{ACCOUNT, HOSTS};
-use emulators::{Amazon, GitHub, Google, Internet};
+use emulators::{Amazon, Entra, GitHub, Google, Internet, entra};
 
 use super::google::{federated, private_key};
 use super::written::{applied, moto};
@@ -85,4 +88,26 @@ fn aws_accepts_what_terraform_assumes_a_role_with() {
         assert_eq!(step.run().exits(0).stdout, "default\n", "{name}");
     }
     assert!(amazon.requests().iter().all(|request| request.status == 200));
+}
+
+#[test]
+fn entra_and_its_vault_accept_what_microsofts_library_sends() {
+    let (Some(azurite), Some(node)) = (peer("azurite"), peer("node")) else { return };
+    // Whose dependencies the library is among.
+    let modules = azurite.parent().and_then(Path::parent).unwrap();
+    let entra = Entra::start();
+    let (wrapped, plain) = (BASE64_URL_SAFE_NO_PAD.encode("wrapped"), BASE64_URL_SAFE_NO_PAD.encode("plain"));
+    entra.unwraps(&wrapped, &plain);
+    let internet = Internet::start(&entra::HOSTS.map(|host| (host, entra.address())));
+    let mut command = Command::new(node);
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack_output/entra.cjs"))
+        .args([entra::TENANT, entra::CLIENT, &BASE64_STANDARD.encode("wrapped")])
+        .envs([("NODE_PATH", modules), ("NODE_EXTRA_CA_CERTS", internet.certificates())])
+        .envs([("HTTPS_PROXY", internet.url()), ("CLIENT_SECRET", entra.secret().to_owned())])
+        .env("CLIENT_ASSERTION", token("api://AzureADTokenExchange", FAR));
+    let output = command.output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let expected = format!("3\n3\n{}\n", BASE64_STANDARD.encode("plain"));
+    assert_eq!(printed, expected, "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -108,6 +108,10 @@ impl Service for Api {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", path) if path.ends_with("/oauth2/v2.0/token") => self.token(&mut state, request),
             ("POST", path) if path.ends_with("/decrypt") => unwrap(&state, request),
+            ("GET", path) if path.ends_with("/.well-known/openid-configuration") => discovery(),
+            ("POST" | "GET", _) if is_vault(request) && request.bearer().is_none() => challenge(),
+            // Its identities may decrypt, and nothing else.
+            ("GET", _) if is_vault(request) => vault_refused(403, "Forbidden"),
             ("GET", "/metadata/identity/oauth2/token") => {
                 if request.header("metadata") != Some("true") {
                     return Response::json(400, &json!({"error": "bad_request_102"}));
@@ -155,6 +159,35 @@ impl Api {
     }
 }
 
+fn is_vault(request: &Request) -> bool {
+    request.header("host").is_some_and(|host| host.ends_with(".vault.azure.net"))
+}
+
+/// Where Microsoft's own libraries learn the address of the token service.
+fn discovery() -> Response {
+    let tenant = format!("https://login.microsoftonline.com/{TENANT}");
+    Response::json(
+        200,
+        &json!({
+            "token_endpoint": format!("{tenant}/oauth2/v2.0/token"),
+            "authorization_endpoint": format!("{tenant}/oauth2/v2.0/authorize"),
+            "end_session_endpoint": format!("{tenant}/oauth2/v2.0/logout"),
+            "issuer": format!("{tenant}/v2.0"),
+            "jwks_uri": format!("{tenant}/discovery/v2.0/keys"),
+        }),
+    )
+}
+
+/// A vault says whose tokens it takes, and for what they have to be made out.
+fn challenge() -> Response {
+    let authority = format!("https://login.microsoftonline.com/{TENANT}");
+    Response::json(401, &json!({"error": {"code": "Unauthorized", "message": "AKV10000: Request is missing a token."}}))
+        .header(
+            "www-authenticate",
+            format!("Bearer authorization=\"{authority}\", resource=\"https://vault.azure.net\""),
+        )
+}
+
 fn is_for(state: &State, request: &Request, resource: &str) -> bool {
     request.bearer().and_then(|token| state.tokens.get(token)).is_some_and(|made_for| made_for == resource)
 }
@@ -180,16 +213,22 @@ fn blob(state: &State, request: &Request) -> Response {
 }
 
 fn unwrap(state: &State, request: &Request) -> Response {
-    let refused = |status, code: &str| Response::json(status, &json!({"error": {"code": code, "message": "No."}}));
     if !is_for(state, request, "https://vault.azure.net") {
-        return refused(401, "Unauthorized");
+        return vault_refused(401, "Unauthorized");
     }
     let body = request.json();
     let plain = body["value"].as_str().and_then(|wrapped| state.keys.get(wrapped));
     match plain {
-        Some(plain) if request.path == "/keys/k/decrypt" && body["alg"] == "RSA-OAEP-256" => {
+        Some(plain)
+            if matches!(request.path.as_str(), "/keys/k/decrypt" | "/keys/k/1/decrypt")
+                && body["alg"] == "RSA-OAEP-256" =>
+        {
             Response::json(200, &json!({"kid": "https://v.vault.azure.net/keys/k/1", "value": plain}))
         }
-        _ => refused(400, "BadParameter"),
+        _ => vault_refused(400, "BadParameter"),
     }
+}
+
+fn vault_refused(status: u16, code: &str) -> Response {
+    Response::json(status, &json!({"error": {"code": code, "message": "No."}}))
 }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,6 +47,7 @@ impl Internet {
     #[must_use]
     pub fn start(hosts: &[(&str, SocketAddr)]) -> Self {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "the stand-ins' authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let root = params.self_signed(&key).expect("a certificate").der().clone();
@@ -148,7 +149,9 @@ impl Names {
 
     fn acceptor(&self, host: &str) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
+        // Not its issuer's: OpenSSL would take it for one that signed itself.
+        params.distinguished_name.push(DnType::CommonName, host);
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");
         let chain = vec![leaf.der().clone(), self.root.clone()];
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
