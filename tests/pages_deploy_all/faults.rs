@@ -115,6 +115,17 @@ fn a_service_that_stays_away_exits_75_with_its_last_answer_and_nothing_deployed(
 }
 
 #[test]
+fn a_service_that_never_answers_ends_the_run_within_its_timeout() {
+    // What was lost may have been made: `honest` sees that the report says so.
+    together(CALLS.into_iter().filter(|call| !call.contains("upsert")), |call| {
+        let cloudflare = Cloudflare::start();
+        cloudflare.fail(call, Fault::hang());
+        let seen = honest::run(&cloudflare, docs(&cloudflare).args(["--timeout", "2"])).exits(75);
+        assert!(!seen.messages("error").is_empty(), "{call}");
+    });
+}
+
+#[test]
 fn files_that_cannot_be_marked_as_in_use_are_a_warning() {
     let cloudflare = Cloudflare::start();
     cloudflare.fail("POST */assets/upsert-hashes", Fault::status(503));

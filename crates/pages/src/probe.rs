@@ -13,16 +13,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A new address may take this long to answer everywhere.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The paths to look at: `/`, then `count - 1` of the manifest, evenly spread.
+/// The paths to look at: `/`, then `count - 1` of the manifest, evenly spread; those first whose names mean the same to every server.
 #[must_use]
 pub fn paths(manifest: &Manifest, count: usize) -> Vec<String> {
     let all: Vec<String> = manifest.assets().iter().map(|asset| visited(&asset.file.path)).collect();
     let has_root = all.iter().any(|path| path == "/");
     let mut chosen: Vec<String> = if has_root && count > 0 { vec!["/".to_owned()] } else { Vec::new() };
-    let others: Vec<&String> = all.iter().filter(|path| *path != "/" && *path != "/404").collect();
-    let wanted = count.saturating_sub(chosen.len()).min(others.len());
-    chosen.extend((0..wanted).map(|at| others[at * others.len() / wanted].clone()));
+    let others = all.iter().filter(|path| *path != "/" && *path != "/404");
+    let (plain, odd): (Vec<&String>, Vec<&String>) = others.partition(|path| is_plain(path));
+    for paths in [plain, odd] {
+        let wanted = count.saturating_sub(chosen.len()).min(paths.len());
+        chosen.extend((0..wanted).map(|at| paths[at * paths.len() / wanted].clone()));
+    }
     chosen
+}
+
+/// Whether nobody encodes, hides or rewrites it.
+fn is_plain(path: &str) -> bool {
+    !path.contains(['%', '~']) && !path.contains("/.")
 }
 
 /// The path under which Pages serves the asset, percent-encoded.
@@ -120,6 +128,14 @@ mod tests {
         assert_eq!(paths(&manifest, 3), ["/", "/a.css", "/c.css"]);
         assert_eq!(paths(&manifest, 0), Vec::<String>::new());
         assert_eq!(paths(&manifest, 99).len(), 5);
+    }
+
+    #[test]
+    fn odd_names_are_looked_at_last() {
+        let manifest = manifest(&["%.txt", ".well-known/x", "a b.css", "z.css"]);
+        assert_eq!(paths(&manifest, 1), ["/z.css"]);
+        assert_eq!(paths(&manifest, 2), ["/z.css", "/%25.txt"]);
+        assert_eq!(paths(&manifest, 99).len(), 4);
     }
 
     #[test]
