@@ -233,7 +233,7 @@ fn of_pulumi_outputs(text: &[u8], provider: Option<&[u8]>) -> Result<Outputs> {
 /// # Errors
 /// [`fault::Kind::Usage`] when it is something else.
 pub fn of_cloud(body: &[u8]) -> Result<Outputs> {
-    let (found, _) = read(body, Secrets::Wanted, Rest::Checked)?;
+    let (found, _) = read(body, Secrets::Wanted, Rest::Read)?;
     match &found.outputs {
         Some(outputs) => of_pulumi_outputs(outputs, found.provider.as_deref()),
         None => Ok(Outputs::nothing(Dialect::Pulumi, "it was never updated, or has no outputs")),

@@ -2,8 +2,8 @@
 //!
 //! The outputs stand near the front, so reading stops soon after them wherever that gives nothing away: of a file the end is looked
 //! at, which tells one that was cut off; of an answer over the network the rest is not fetched, since services keep whole objects. A
-//! pipe is read to its end: who writes into it may break off, and would be killed by a reader that leaves. What is packed is read
-//! to its checksum, wherever it comes from.
+//! pipe is read and checked to its end: who writes into it may break off, and would be killed by a reader that leaves. So is what is
+//! packed, wherever it comes from, as its checksum stands there.
 
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom};
@@ -58,7 +58,7 @@ pub fn file(path: &Path, secrets: Secrets) -> Result<Document> {
 /// # Errors
 /// As [`file()`].
 pub fn stream(input: impl Read, source: &str, secrets: Secrets) -> Result<Document> {
-    unpacked(input, source, secrets, Rest::Checked, UNPACKED_LIMIT).map(|(document, _)| document)
+    unpacked(input, source, secrets, Rest::Read, UNPACKED_LIMIT).map(|(document, _)| document)
 }
 
 /// Reads the outputs from an answer as it arrives; `None` for an empty one.
@@ -89,7 +89,7 @@ pub async fn answer(answer: Answer, source: &str, secrets: Secrets) -> Result<Op
 fn unpacked(input: impl Read, source: &str, secrets: Secrets, rest: Rest, limit: u64) -> Result<(Document, Extent)> {
     let about = |error: std::io::Error| Fault::usage(format!("cannot read {source}")).cause(error.to_string());
     let (packing, input) = Packing::of(input).map_err(about)?;
-    let rest = if packing == Packing::None { rest } else { Rest::Checked };
+    let rest = if packing == Packing::None { rest } else { Rest::Read };
     document(packing.unpacked(input, limit).map_err(about)?, source, secrets, rest)
 }
 

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use crate::json::{Broken, Json, Scanner, is_closed, parse};
+use crate::json::{Broken, Json, Scanner, parse};
 use crate::pulumi::signature::may_hold_secret;
 
 /// The most bytes of JSON that are read, after decompression.
@@ -35,8 +35,8 @@ pub enum Secrets {
 pub(crate) enum Rest {
     /// It stays unread; where that is possible the caller looks at its end.
     Left,
-    /// It is read, and its end looked at.
-    Checked,
+    /// It is read as well.
+    Read,
 }
 
 /// How much of the document was read.
@@ -105,13 +105,11 @@ const RESOURCE: &[&str] = &["type", "parent", "outputs"];
 /// # Errors
 /// [`Broken`], but never `Enough`.
 pub(crate) fn read(input: impl Read, secrets: Secrets, rest: Rest) -> Result<(Found, Extent), Broken> {
-    let mut reader = Reader { scan: Scanner::new(input, SIZE_LIMIT), secrets, found: Found::default() };
+    let mut reader = Reader { scan: Scanner::new(input, SIZE_LIMIT), secrets, rest, found: Found::default() };
     reader.scan.keep();
     let extent = match reader.document() {
         Ok(()) => Extent::Whole,
-        Err(Broken::Enough) if rest == Rest::Left => Extent::Part,
-        Err(Broken::Enough) if is_closed(&reader.scan.last()?) => Extent::Whole,
-        Err(Broken::Enough) => return Err(Broken::Open),
+        Err(Broken::Enough) => Extent::Part,
         Err(broken) => return Err(broken),
     };
     reader.found.text = reader.scan.kept();
@@ -121,6 +119,7 @@ pub(crate) fn read(input: impl Read, secrets: Secrets, rest: Rest) -> Result<(Fo
 struct Reader<R> {
     scan: Scanner<R>,
     secrets: Secrets,
+    rest: Rest,
     found: Found,
 }
 
@@ -301,7 +300,7 @@ impl<R: Read> Reader<R> {
         if self.found.is_terraform && self.found.version.is_some() {
             self.scan.forget();
         }
-        if self.found.is_known(self.secrets) {
+        if self.rest == Rest::Left && self.found.is_known(self.secrets) {
             self.scan.stop_after(CHECKED_REST);
         }
     }

@@ -210,19 +210,6 @@ impl<R: Read> Scanner<R> {
         }
     }
 
-    /// Reads on to the end of the input without looking, and gives its last bytes. For after [`Broken::Enough`].
-    pub(crate) fn last(&mut self) -> Result<Vec<u8>> {
-        self.stop_after = None;
-        let mut last = self.buffer[..self.end].to_vec();
-        while self.refill()? {
-            last.extend_from_slice(&self.buffer[..self.end]);
-            if last.len() > 2 * BUFFER {
-                last.drain(..last.len() - BUFFER);
-            }
-        }
-        Ok(last)
-    }
-
     pub(super) fn refill(&mut self) -> Result<bool> {
         if let Some(capture) = &mut self.capture {
             capture.text.extend_from_slice(&self.buffer[capture.from..self.end]);
