@@ -127,8 +127,6 @@ async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Resu
         None if !kit.args.running.dry_run => Some(create(kit, &account, site).await?),
         project => project,
     };
-    let production_branch = project.as_ref().and_then(|project| project.production_branch.as_deref());
-    check_production(&kit.origin, kit.trust, production_branch).map_err(trouble("fork"))?;
     let configured = site.config.as_ref().map(pages::config::Config::configured);
     let mut origin = kit.origin.clone();
     if kit.args.running.skip_unchanged {
@@ -160,13 +158,17 @@ async fn look_up(kit: &Kit<'_>, site: &Site) -> Result<Option<Project>, Trouble>
             .help("create it with --create, or correct `name` in the site's wrangler file or --project-name");
         return Err(trouble("no_project")(fault));
     }
+    // Before anything is built or created for a fork.
+    let production_branch = match &project {
+        Some(project) => project.production_branch.as_deref(),
+        None => Some(kit.args.target.production_branch.as_str()),
+    };
+    check_production(&kit.origin, kit.trust, production_branch).map_err(trouble("fork"))?;
     Ok(project)
 }
 
 async fn create(kit: &Kit<'_>, account: &Account, site: &Site) -> Result<Project, Trouble> {
-    // Before anything is created for a fork.
     let production_branch = &kit.args.target.production_branch;
-    check_production(&kit.origin, kit.trust, Some(production_branch)).map_err(trouble("fork"))?;
     let project = account.create_project(&site.project, production_branch).await.map_err(trouble("project"))?;
     kit.journal.say(&site.name, &format!("created the Pages project `{}`", site.project));
     Ok(project)
