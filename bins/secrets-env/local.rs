@@ -118,6 +118,9 @@ mod tests {
     fn a_broken_file_says_nothing() {
         assert!(stored("scoped: [", Path::new("/"), "f").token.is_none());
         assert_eq!(of_repository("{", Path::new(""), "f"), (None, None));
+        // Somebody else's repository must not end this program by a signal.
+        let nested = format!("setup: {}", "[".repeat(100_000));
+        assert_eq!(of_repository(&nested, Path::new(""), "f"), (None, None));
     }
 
     #[test]

@@ -52,7 +52,7 @@ const USUAL_HEX_RUN: usize = 24;
 pub(crate) enum Grain {
     /// Runs of eight bytes count.
     Fine,
-    /// Of parts over 64 bytes, runs of 32 bytes count, and dumps are not looked for.
+    /// Of parts over 64 bytes, runs of 32 bytes count (24 of hexadecimal), and dumps are not looked for.
     Coarse,
 }
 
@@ -80,7 +80,9 @@ pub(crate) fn forms(part: &Part, grain: Grain) -> Vec<Form> {
     let run = |text: String, least: usize, code| Form { least: least.min(text.len()), bytes: text.into_bytes(), code };
     let least = if any { BASE64_RUN * factor } else { USUAL_BASE64_RUN };
     forms.extend(cores(bytes).into_iter().map(|core| run(core, least, Code::Base64)));
-    let least = if any { HEX_RUN * factor } else { USUAL_HEX_RUN };
+    // `xxd -p` prints sixty digits a line.
+    let hex_run = if coarse { HEX_RUN * 3 } else { HEX_RUN };
+    let least = if any { hex_run } else { USUAL_HEX_RUN };
     forms.extend(hex(bytes).into_iter().map(|hex| run(hex, least, Code::Hex)));
     let dumps = if coarse { Vec::new() } else { dumps(bytes) };
     forms.extend(dumps.into_iter().map(|(dump, least)| run(dump, least, Code::Dump)));

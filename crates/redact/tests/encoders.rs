@@ -210,9 +210,14 @@ fn unhex(run: &[u8]) -> Vec<u8> {
 
 /// A run of eight bytes of the secret that can still be read.
 fn leak(shown: &[u8], secret: &Secret) -> Option<String> {
-    let windows: BTreeSet<&[u8]> = secret.parts.iter().flat_map(|part| part.as_bytes().windows(8)).collect();
+    leak_of(8, shown, secret)
+}
+
+/// A run of that many bytes of the secret that can still be read.
+fn leak_of(run: usize, shown: &[u8], secret: &Secret) -> Option<String> {
+    let windows: BTreeSet<&[u8]> = secret.parts.iter().flat_map(|part| part.as_bytes().windows(run)).collect();
     let readings = readings(shown);
-    let mut found = readings.iter().flat_map(|reading| reading.windows(8)).filter(|window| windows.contains(window));
+    let mut found = readings.iter().flat_map(|reading| reading.windows(run)).filter(|window| windows.contains(window));
     found.next().map(|window| String::from_utf8_lossy(window).into_owned())
 }
 
@@ -317,13 +322,56 @@ fn ten_thousand_lines_of_ordinary_build_logs_come_through_unchanged() {
         plan.add("SECRET", &secret.value);
     }
     // Real lines of package managers, compilers, test runners and system tools, once for each of some timestamps.
+    assert_unchanged(&plan, &build_log());
+}
+
+fn build_log() -> String {
     let lines: Vec<&str> = include_str!("fixtures/build.log").lines().collect();
     let line = |number: usize| {
         let (minute, second, text) = (number / 60 % 60, number % 60, lines[number % lines.len()]);
         format!("2026-11-21T05:{minute:02}:{second:02}.{number:04}Z {text}\n")
     };
-    let log = (0..10_000).map(line).collect::<Vec<_>>().concat();
-    let shown = String::from_utf8(redacted(&plan, log.as_bytes())).unwrap();
+    (0..10_000).map(line).collect::<Vec<_>>().concat()
+}
+
+#[track_caller]
+fn assert_unchanged(plan: &Plan, log: &str) {
+    let shown = String::from_utf8(redacted(plan, log.as_bytes())).unwrap();
     let changed: Vec<_> = log.lines().zip(shown.lines()).filter(|(before, after)| before != after).collect();
     assert!(shown == log, "{changed:#?}");
+}
+
+#[test]
+fn of_a_config_at_dopplers_limits_no_encoder_leaves_a_line_and_no_line_of_a_log_changes() {
+    let mut state: u64 = 1;
+    let mut key = || {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let character = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(alphabet[usize::from(state.to_be_bytes()[0] % 64)])
+        };
+        (0..408).map(character).collect::<String>()
+    };
+    let mut plan = Plan::new();
+    let keys: Vec<String> = (0..1_200).map(|_| key()).collect();
+    for key in &keys {
+        plan.add("SECRET", key);
+    }
+    assert_unchanged(&plan, &build_log());
+    let secret = Secret { value: keys[7].clone(), parts: vec![keys[7].clone()] };
+    let mut leaks = Vec::new();
+    // Thirty bytes are a line of `xxd -p`. Dumps are not looked for in so large a config.
+    let is_dump = |program: &str, arguments: &[&str]| {
+        let dumps = ["hex(':')", "chr(92)"];
+        ["od", "hexdump"].contains(&program)
+            || (program == "xxd" && !arguments.contains(&"-p"))
+            || arguments.iter().any(|argument| dumps.iter().any(|word| argument.contains(word)))
+    };
+    for (program, arguments) in ENCODERS.iter().filter(|(program, arguments)| !is_dump(program, arguments)) {
+        let Some(text) = encoded(program, arguments, &secret.value) else { continue };
+        if let Some(leak) = leak_of(30, &redacted(&plan, &text), &secret) {
+            leaks.push(format!("{program} {arguments:?} leaves {leak:?}"));
+        }
+    }
+    assert!(leaks.is_empty(), "{leaks:#?}");
 }
