@@ -42,11 +42,11 @@ pub fn file(path: &Path, secrets: Secrets) -> Result<Document> {
         return Err(about(format!("it is larger than {} MiB", SIZE_LIMIT >> 20)));
     }
     let (document, extent) = unpacked(&mut file, &source, secrets, Rest::Left, UNPACKED_LIMIT)?;
-    if extent == Extent::Part && metadata.len() > TAIL {
+    if let (Extent::Part(open), true) = (extent, metadata.len() > TAIL) {
         let mut tail = Vec::new();
         let read = file.seek(SeekFrom::End(-TAIL.cast_signed())).and_then(|_| file.take(TAIL).read_to_end(&mut tail));
         read.map_err(|error| about(error.to_string()))?;
-        if !is_closed(&tail) {
+        if !is_closed(&tail, open) {
             return Err(Fault::from(Broken::Open).context(format!("cannot read {source}")));
         }
     }

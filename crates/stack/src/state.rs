@@ -44,8 +44,8 @@ pub(crate) enum Rest {
 pub(crate) enum Extent {
     /// All of it.
     Whole,
-    /// As much as was needed.
-    Part,
+    /// As much as was needed, from inside of this many objects.
+    Part(usize),
 }
 
 /// What stood in the document. Texts are JSON.
@@ -105,11 +105,11 @@ const RESOURCE: &[&str] = &["type", "parent", "outputs"];
 /// # Errors
 /// [`Broken`], but never `Enough`.
 pub(crate) fn read(input: impl Read, secrets: Secrets, rest: Rest) -> Result<(Found, Extent), Broken> {
-    let mut reader = Reader { scan: Scanner::new(input, SIZE_LIMIT), secrets, rest, found: Found::default() };
+    let mut reader = Reader { scan: Scanner::new(input, SIZE_LIMIT), secrets, rest, open: 0, found: Found::default() };
     reader.scan.keep();
     let extent = match reader.document() {
         Ok(()) => Extent::Whole,
-        Err(Broken::Enough) => Extent::Part,
+        Err(Broken::Enough) => Extent::Part(reader.open),
         Err(broken) => return Err(broken),
     };
     reader.found.text = reader.scan.kept();
@@ -120,6 +120,8 @@ struct Reader<R> {
     scan: Scanner<R>,
     secrets: Secrets,
     rest: Rest,
+    /// How many objects around the present place are open, of those that lead to the resources.
+    open: usize,
     found: Found,
 }
 
@@ -129,6 +131,7 @@ impl<R: Read> Reader<R> {
             return Err(Broken::Empty);
         }
         self.scan.open(b'{', "an object")?;
+        self.open += 1;
         let mut first = true;
         while let Some(key) = self.scan.next_key(&mut first, TOP)? {
             self.member(key)?;
@@ -170,6 +173,7 @@ impl<R: Read> Reader<R> {
 
     fn checkpoint(&mut self) -> Walk {
         self.scan.open(b'{', "an object")?;
+        self.open += 1;
         let mut first = true;
         while let Some(key) = self.scan.next_key(&mut first, CHECKPOINT)? {
             match (key, self.scan.peek()?) {
@@ -181,11 +185,13 @@ impl<R: Read> Reader<R> {
                 _ => self.scan.skip()?,
             }
         }
+        self.open -= 1;
         Ok(())
     }
 
     fn deployment(&mut self) -> Walk {
         self.scan.open(b'{', "an object")?;
+        self.open += 1;
         let mut first = true;
         while let Some(key) = self.scan.next_key(&mut first, DEPLOYMENT)? {
             match (key, self.scan.peek()?) {
@@ -202,6 +208,7 @@ impl<R: Read> Reader<R> {
             }
             self.stop_if_known();
         }
+        self.open -= 1;
         Ok(())
     }
 

@@ -4,10 +4,10 @@
 //! be read backwards: outside a string, a quote ends one, and the quote that began it is the next one to the left that has an
 //! even number of backslashes before it. So brackets can be matched from the end.
 
-/// Whether `tail`, the last bytes of a document but not all of it, ends as a whole document does. One that was cut off ends
-/// inside a string, after a comma, or with a bracket that closes something begun inside it, which is seen when that begins
-/// inside `tail` too.
-pub(crate) fn is_closed(tail: &[u8]) -> bool {
+/// Whether `tail`, the last bytes of a document but not all of it, ends as a whole document does, where `open` objects around the
+/// unread part are open. One that was cut off ends inside a string, after a comma, with a bracket that closes something begun inside
+/// `tail`, or before all those objects are closed.
+pub(crate) fn is_closed(tail: &[u8], open: usize) -> bool {
     let mut at = tail.trim_ascii_end().len();
     if tail[..at].last() != Some(&b'}') {
         return false;
@@ -27,7 +27,7 @@ pub(crate) fn is_closed(tail: &[u8]) -> bool {
             _ => {}
         }
     }
-    true
+    closed.len() >= open && closed[..open].iter().all(|bracket| *bracket == b'}')
 }
 
 fn opening_quote(before: &[u8]) -> Option<usize> {
@@ -61,20 +61,27 @@ mod tests {
     fn a_whole_document_is_closed_wherever_the_tail_begins() {
         let text = br#"{"a":{"b":[{"c":"x}]\\"},{"d":"\"{["}],"e":{}}}"#;
         for from in 1..text.len() - 1 {
-            assert!(is_closed(&text[from..]), "{}", String::from_utf8_lossy(&text[from..]));
+            assert!(is_closed(&text[from..], 1), "{}", String::from_utf8_lossy(&text[from..]));
         }
     }
 
     #[test]
     fn a_document_cut_off_between_resources_is_not_closed() {
         let text = br#""outputs":{"a":1}},{"type":"x","outputs":{}},{"type":"y","outputs":{"l":[]}}"#;
-        assert!(!is_closed(text));
+        assert!(!is_closed(text, 1));
     }
 
     #[test]
     fn a_document_cut_off_inside_a_string_or_after_a_comma_is_not_closed() {
         for text in [&br#"{"a":{"b":"{}"#[..], br#"{"a":{"b":"}","#, b""] {
-            assert!(!is_closed(text), "{}", String::from_utf8_lossy(text));
+            assert!(!is_closed(text, 1), "{}", String::from_utf8_lossy(text));
         }
+    }
+
+    #[test]
+    fn a_document_cut_off_after_something_larger_than_the_tail_is_not_closed() {
+        assert!(!is_closed(br#"yyyyyyyy"}}"#, 3));
+        assert!(is_closed(br#"yyyyyyyy"}}],"metadata":{}}}}"#, 3));
+        assert!(is_closed(br#"yyyyyyyy"}}}"#, 3));
     }
 }
