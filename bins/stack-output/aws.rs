@@ -11,7 +11,7 @@ use credentials::Found;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::session::{Reached, Session, value};
+use crate::session::{Reached, Session, origin, value};
 
 const KEY: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -196,7 +196,7 @@ impl Search<'_> {
     async fn of_one(&self, name: &str, profile: &Profile, roles: &mut Vec<Role>) -> Result<Reached<Option<AccessKey>>> {
         if let Some(key) = profile.key() {
             self.session.mask(&key.secrets());
-            return Ok(Reached::Here(Some(key)));
+            return Ok(Reached::Here(Some(AccessKey { origin: format!("the profile `{name}`"), ..key })));
         }
         if let Some(setting) = profile.beyond() {
             return Ok(Reached::Beyond(
@@ -300,5 +300,6 @@ impl Search<'_> {
 fn key_of(found: &[Found]) -> Option<AccessKey> {
     // Exposed because the key's name is no secret.
     let id = value(found, KEY[0])?.expose_secret().to_owned();
-    Some(AccessKey { id, secret: value(found, KEY[1])?, session: value(found, KEY[2]) })
+    let origin = origin(found, KEY[0]);
+    Some(AccessKey { id, secret: value(found, KEY[1])?, session: value(found, KEY[2]), origin })
 }

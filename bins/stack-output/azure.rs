@@ -6,7 +6,7 @@ use credentials::Found;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::session::{Reached, Session, value};
+use crate::session::{Reached, Session, origin, value};
 
 const SECRETS: [&str; 4] =
     ["AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET"];
@@ -38,10 +38,12 @@ pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Resul
     let names = if given.is_empty() && connection.is_none() && !is_identity { &SECRETS[..] } else { &given[..] };
     let found = session.find(names).await?;
     if let (Some(account), Some(key)) = (account, value(&found, SECRETS[0])) {
-        return Ok(Reached::Here(Access::Key { account: account.to_owned(), key }.into()));
+        return Ok(Reached::Here(
+            Access::Key { account: account.to_owned(), key, origin: origin(&found, SECRETS[0]) }.into(),
+        ));
     }
     if let Some(signature) = value(&found, SECRETS[1]) {
-        return Ok(Reached::Here(masked_signature(&signature, session).into()));
+        return Ok(Reached::Here(masked_signature(signature, origin(&found, SECRETS[1]), session).into()));
     }
     if let Some(text) = value(&found, SECRETS[2]).or(connection) {
         // Exposed to be read.
@@ -56,14 +58,14 @@ pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Resul
 }
 
 /// A signature, of which only the part `sig` is a secret, masked in both of its spellings.
-pub(crate) fn masked_signature(signature: &SecretString, session: Session<'_>) -> Access {
+pub(crate) fn masked_signature(signature: SecretString, origin: String, session: Session<'_>) -> Access {
     // Exposed to be masked.
     let text = signature.expose_secret().trim_start_matches('?');
     let written = text.split('&').find_map(|part| part.strip_prefix("sig="));
     let decoded = url_parts(text).into_iter().find(|(name, _)| name == "sig").map(|(_, value)| value);
     let parts: Vec<&str> = [Some(text), written, decoded.as_deref()].into_iter().flatten().collect();
     session.mask(&parts);
-    Access::Signature(signature.clone())
+    Access::Signature { text: signature, origin }
 }
 
 fn url_parts(text: &str) -> Vec<(String, String)> {

@@ -12,7 +12,7 @@ use stack::terraform::pointer::Backend;
 
 use crate::azure;
 use crate::object_backends::{Found, required};
-use crate::session::{Reached, Session, value};
+use crate::session::{Reached, Session, origin, value};
 
 /// Attributes that are not kept: certificates, other pipelines, clouds of one's own.
 pub(crate) const BEYOND: &[&str] =
@@ -49,12 +49,13 @@ pub(crate) async fn open(backend: &Backend, workspace: &str, session: Session<'_
 /// How the account is read: its key, a signature, or, where the backend wants that, an identity.
 async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session<'_>) -> Result<Reached<Access>> {
     const SECRETS: [&str; 3] = ["ARM_ACCESS_KEY", "ARM_SAS_TOKEN", "ARM_CLIENT_SECRET"];
+    const BACKEND: &str = "the backend";
     let owned = account.to_owned();
     if let Some(key) = backend.text("access_key") {
-        return Ok(Reached::Here(Access::Key { account: owned, key: session.masked(key) }));
+        return Ok(Reached::Here(Access::Key { account: owned, key: session.masked(key), origin: BACKEND.to_owned() }));
     }
     if let Some(signature) = backend.text("sas_token") {
-        return Ok(Reached::Here(azure::masked_signature(&signature.into(), session)));
+        return Ok(Reached::Here(azure::masked_signature(signature.into(), BACKEND.to_owned(), session)));
     }
     let as_identity = backend.is_set("use_azuread_auth") || session.says("ARM_USE_AZUREAD");
     let given: Vec<&str> = SECRETS.into_iter().filter(|name| session.variable(name).is_some()).collect();
@@ -62,10 +63,10 @@ async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session
     let found =
         session.find(if given.is_empty() && !is_federated(backend, session) { &SECRETS } else { &given }).await?;
     if let Some(key) = value(&found, SECRETS[0]) {
-        return Ok(Reached::Here(Access::Key { account: owned, key }));
+        return Ok(Reached::Here(Access::Key { account: owned, key, origin: origin(&found, SECRETS[0]) }));
     }
     if let Some(signature) = value(&found, SECRETS[1]) {
-        return Ok(Reached::Here(azure::masked_signature(&signature, session)));
+        return Ok(Reached::Here(azure::masked_signature(signature, origin(&found, SECRETS[1]), session)));
     }
     if !as_identity {
         let fault = Fault::permission(format!(

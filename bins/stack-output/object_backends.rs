@@ -87,6 +87,7 @@ fn wanted(backend: &Backend, session: Session<'_>) -> Result<aws::Wanted> {
         id,
         secret: session.masked(&secret),
         session: text("token").map(|token| session.masked(&token)),
+        origin: "the backend".to_owned(),
     });
     let sts = backend.nested("endpoints", "sts").or_else(|| backend.text("sts_endpoint"));
     Ok(aws::Wanted {

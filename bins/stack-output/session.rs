@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use api::Deadline;
 use cli::Console;
-use credentials::{Credentials, Found};
+use credentials::{Credentials, Found, Source};
 use fault::{Fault, Result};
 use redact::Plan;
 use runner::Environment;
@@ -136,6 +136,14 @@ impl<'a> Session<'a> {
 
     fn credentials(self) -> Credentials {
         Credentials::new(self.environment(), self.deadline)
+    }
+}
+
+/// Where one of several secrets was found, for messages.
+pub(crate) fn origin(found: &[Found], name: &str) -> String {
+    match found.iter().find(|found| found.name == name).map(|found| found.source) {
+        Some(Source::Doppler) => format!("{name} in Doppler"),
+        _ => name.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use emulators::amazon::{AUTHORIZATION, EXTERNAL_ID, ROLE, USER};
-use emulators::{Amazon, GitHub, Internet};
+use emulators::{Amazon, Doppler, GitHub, Internet};
 use serde_json::{Value, json};
 
 use super::backends::{STATE, alone, initialised, with_program};
@@ -108,6 +108,7 @@ fn a_role_is_assumed_with_a_key_as_an_address_a_profile_or_a_backend_says() {
     };
     reads(profile("reader"));
     reads(as_user(profile("of-variables"), &amazon));
+    refused(profile("base").args(["--deadline", "5"]), 77, &["AccessDenied", USER, "of the profile `base`"]);
     refused(profile("round"), 77, &["leads round in a circle"]);
     let by_address = step(&amazon, &internet, &format!("role-states?role={ROLE}"));
     refused(as_user(by_address, &amazon), 77, &["cannot assume the role", "AccessDenied", USER]);
@@ -198,7 +199,15 @@ fn what_s3_refuses_names_the_bucket_and_the_key() {
     let (amazon, internet) = amazon();
     let user = |bucket: &str| as_user(step(&amazon, &internet, bucket), &amazon);
     refused(user("nosuch-bucket"), 1, &["there is no bucket `nosuch-bucket`", "NoSuchBucket"]);
-    refused(user("role-states"), 77, &["cannot read the bucket `role-states`", "AccessDenied", USER]);
+    let words =
+        ["cannot read the bucket `role-states` with the access key", "AccessDenied", USER, "of AWS_ACCESS_KEY_ID"];
+    refused(user("role-states"), 77, &words);
+    let doppler = Doppler::start();
+    doppler.set("dev", "AWS_ACCESS_KEY_ID", USER);
+    doppler.set("dev", "AWS_SECRET_ACCESS_KEY", amazon.secret());
+    let stored = |bucket: &str| step(&amazon, &internet, bucket).doppler(&doppler);
+    reads(stored("states"));
+    refused(stored("role-states"), 77, &["of AWS_ACCESS_KEY_ID in Doppler"]);
     let wrong = step(&amazon, &internet, "states").env("AWS_ACCESS_KEY_ID", USER);
     refused(wrong.workflow_secret("AWS_SECRET_ACCESS_KEY", "wrong-secret-key"), 77, &["SignatureDoesNotMatch", USER]);
     refused(step(&amazon, &internet, "states"), 77, &["AWS_ACCESS_KEY_ID is missing", "no metadata service"]);

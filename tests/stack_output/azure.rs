@@ -115,14 +115,18 @@ fn what_blob_storage_refuses_exits_77_and_names_account_and_container() {
     refused(
         wrong,
         77,
-        &["container `states` of the storage account `acme` with its key", "403", "AuthorizationFailure"],
+        &[
+            "container `states` of the storage account `acme` with its key of AZURE_STORAGE_KEY",
+            "403",
+            "AuthorizationFailure",
+        ],
     );
     refused(azurite.step().workflow_secret("AZURE_STORAGE_KEY", "hunter2=of=azure"), 77, &["`acme` is no base64"]);
     for (permissions, end) in [("r", "2020-01-01"), ("w", "2099-01-01")] {
         let signature = azurite.signature(permissions, end);
         let secret = signature.rsplit('=').next().unwrap().to_owned();
         let step = azurite.step().workflow_secret("AZURE_STORAGE_SAS_TOKEN", &signature).secret(&secret);
-        refused(step, 77, &["shared access signature", "403", "sp=r"]);
+        refused(step, 77, &["shared access signature of AZURE_STORAGE_SAS_TOKEN", "403", "sp=r"]);
     }
     let step = azurite.step().workflow_secret("AZURE_STORAGE_CONNECTION_STRING", "AccountKey=hunter2-of-azure");
     refused(step.secret("hunter2-of-azure"), 77, &["connection string has no AccountName"]);

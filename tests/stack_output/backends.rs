@@ -212,6 +212,10 @@ fn a_state_at_an_address_is_read() {
     assert_eq!(step(&format!("{}/a/state?token=x", server.url())).run().exits(0).stdout, "203.0.113.9\n");
     let url = format!("s3://bucket/k/state?region=eu-west-1&endpoint={}", server.url());
     assert_eq!(step(&url).run().exits(0).stdout, "203.0.113.9\n");
+    let profile = format!("[default]\nregion = eu-west-1\nendpoint_url = {}\n", server.url());
+    let of_profile = step("s3://bucket/k/state").file("config", profile).env("AWS_CONFIG_FILE", "config");
+    assert_eq!(of_profile.run().exits(0).stdout, "203.0.113.9\n");
+    assert!(server.requests().last().unwrap().header("authorization").unwrap().contains("/eu-west-1/s3/"));
     refused(step(&format!("{}/nosuch", server.url())), 1, &["there is nothing at"]);
     refused(step("ftp://x/y"), 2, &["--state"]);
 }

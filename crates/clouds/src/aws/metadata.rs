@@ -36,7 +36,7 @@ pub async fn of_container(url: &str, authorization: Option<&SecretString>, deadl
         None => request,
     };
     let issued: Issued = request.receive().await.map_err(|error| about(error.into()))?;
-    Ok(issued.into())
+    Ok(issued.by("the container's agent"))
 }
 
 /// The key of the role that this machine has; `None` where there is no metadata service or no role.
@@ -49,5 +49,5 @@ pub async fn of_machine(base: Base, deadline: Deadline) -> Option<AccessKey> {
     let roles = String::from_utf8(get(ROLES).send().await.ok()?.body).ok()?;
     let role = roles.lines().next().filter(|role| !role.is_empty())?;
     let issued: Issued = get(&format!("{ROLES}{role}")).receive().await.ok()?;
-    Some(issued.into())
+    Some(issued.by("the machine's metadata service"))
 }

@@ -22,6 +22,8 @@ pub struct AccessKey {
     pub secret: SecretString,
     /// The session's token, for temporary keys.
     pub session: Option<SecretString>,
+    /// Where it was found, for messages.
+    pub origin: String,
 }
 
 impl AccessKey {
@@ -43,8 +45,8 @@ struct Issued {
     session: SecretString,
 }
 
-impl From<Issued> for AccessKey {
-    fn from(issued: Issued) -> Self {
-        Self { id: issued.id, secret: issued.secret, session: Some(issued.session) }
+impl Issued {
+    fn by(self, who: &str) -> AccessKey {
+        AccessKey { id: self.id, secret: self.secret, session: Some(self.session), origin: who.to_owned() }
     }
 }

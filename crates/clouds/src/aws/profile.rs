@@ -43,6 +43,7 @@ impl Profile {
             id: self.get("aws_access_key_id")?.to_owned(),
             secret: self.get("aws_secret_access_key")?.into(),
             session: self.get("aws_session_token").map(Into::into),
+            origin: "AWS's files".to_owned(),
         })
     }
 

@@ -110,13 +110,14 @@ impl Bucket {
             ("InvalidRequest" | "InvalidArgument", Kind::No) => Fault { kind: Kind::Permission, ..fault }
                 .help("if the object is encrypted with a key of your own, set AWS_SSE_CUSTOMER_KEY to it"),
             (_, Kind::Permission) => {
-                let fault = fault.context(format!("cannot read the bucket `{}`", self.name));
+                let place = format!("cannot read the bucket `{}`", self.name);
                 match &self.key {
-                    Some(key) => fault.help(format!(
-                        "let the access key {} read the object and list the bucket, or set AWS_ACCESS_KEY_ID to another",
-                        key.id
-                    )),
-                    None => fault.help("leave out `anonymous`, or let everybody read the bucket"),
+                    Some(key) => fault
+                        .context(format!("{place} with the access key {} of {}", key.id, key.origin))
+                        .help("let it read the object and list the bucket, or set AWS_ACCESS_KEY_ID to another"),
+                    None => fault
+                        .context(format!("{place} without an access key"))
+                        .help("leave out `anonymous`, or let everybody read the bucket"),
                 }
             }
             _ => fault,

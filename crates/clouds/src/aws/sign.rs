@@ -100,6 +100,7 @@ mod tests {
             id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned().into(),
             session: None,
+            origin: String::new(),
         };
         let request = Signable {
             method: "GET",

@@ -65,7 +65,7 @@ impl Sts {
         };
         let request = signed(self.client.post("/"), &signable, key).body(FORM, body.clone());
         answer(request, role).await.map_err(|fault| match fault.kind {
-            Kind::Permission => fault.help(format!("let the access key {} assume the role", key.id)),
+            Kind::Permission => fault.help(format!("let the access key {} of {} assume the role", key.id, key.origin)),
             _ => fault,
         })
     }
@@ -113,6 +113,7 @@ async fn answer(request: Request, role: &Role) -> Result<AccessKey> {
             id: part("AccessKeyId")?,
             secret: part("SecretAccessKey")?.into(),
             session: Some(part("SessionToken")?.into()),
+            origin: format!("the role {}", role.arn),
         })
     };
     key().ok_or_else(|| about(Fault::temporary("AWS STS answered with something else than its API promises")))

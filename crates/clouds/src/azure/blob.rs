@@ -21,9 +21,16 @@ pub enum Access {
         account: String,
         /// Base64.
         key: SecretString,
+        /// Where it was found, for messages.
+        origin: String,
     },
-    /// With a shared access signature: the parameters of a query, encoded.
-    Signature(SecretString),
+    /// With a shared access signature.
+    Signature {
+        /// The parameters of a query, encoded.
+        text: SecretString,
+        /// Where it was found, for messages.
+        origin: String,
+    },
     /// As an identity of Entra ID.
     Token {
         /// The token.
@@ -84,13 +91,13 @@ impl Container {
         let request = self.client.get(path);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         Ok(match &self.access {
-            Access::Key { account, key } => {
+            Access::Key { account, key, .. } => {
                 request.header("authorization", &shared_key::authorization(account, key, path, &headers)?)
             }
             Access::Token { token, .. } => request.bearer(token),
-            Access::Signature(signature) => {
+            Access::Signature { text, .. } => {
                 // Exposed to be sent in the query, which no error shows.
-                let pairs = url::form_urlencoded::parse(exposed(signature).trim_start_matches('?').as_bytes());
+                let pairs = url::form_urlencoded::parse(exposed(text).trim_start_matches('?').as_bytes());
                 pairs.fold(request, |request, (name, value)| request.query(&name, &value))
             }
         })
@@ -103,9 +110,11 @@ impl Container {
         }
         let place = format!("cannot read the container `{}` of the storage account `{}`", self.name, self.account);
         match &self.access {
-            Access::Key { .. } => fault.context(format!("{place} with its key")).help("give the account's present key"),
-            Access::Signature(_) => fault
-                .context(format!("{place} with a shared access signature"))
+            Access::Key { origin, .. } => {
+                fault.context(format!("{place} with its key of {origin}")).help("give the account's present key")
+            }
+            Access::Signature { origin, .. } => fault
+                .context(format!("{place} with the shared access signature of {origin}"))
                 .help("give a signature that is not over and allows to read (sp=r) the container's blobs"),
             Access::Token { who, .. } => fault
                 .context(format!("{place} as {who}"))

@@ -29,6 +29,7 @@ impl Connection {
             Fault::permission(format!("the storage account's connection string has no {what}"))
                 .help("copy the whole connection string from the account's access keys")
         };
+        let origin = || "the connection string".to_owned();
         let account = part("AccountName");
         let base = match (part("BlobEndpoint"), &account) {
             (Some(endpoint), _) => endpoint.trim_end_matches('/').to_owned(),
@@ -40,8 +41,8 @@ impl Connection {
             (None, None) => return Err(missing("AccountName")),
         };
         let access = match (account, part("AccountKey"), part("SharedAccessSignature")) {
-            (Some(account), Some(key), _) => Access::Key { account, key: key.into() },
-            (_, None, Some(signature)) => Access::Signature(signature.into()),
+            (Some(account), Some(key), _) => Access::Key { account, key: key.into(), origin: origin() },
+            (_, None, Some(signature)) => Access::Signature { text: signature.into(), origin: origin() },
             (None, Some(_), _) => return Err(missing("AccountName")),
             (_, None, None) => return Err(missing("AccountKey or SharedAccessSignature")),
         };
@@ -53,7 +54,7 @@ impl Connection {
     pub fn secret(&self) -> Option<&str> {
         match &self.access {
             Access::Key { key, .. } => Some(exposed(key)),
-            Access::Signature(signature) => Some(exposed(signature)),
+            Access::Signature { text, .. } => Some(exposed(text)),
             Access::Token { .. } => None,
         }
     }
@@ -72,7 +73,7 @@ mod tests {
         let text = "BlobEndpoint=http://127.0.0.1:10000/acme/;SharedAccessSignature=sv=2021&sig=hunter2%3D";
         let connection = Connection::read(text).unwrap();
         assert_eq!(connection.base, "http://127.0.0.1:10000/acme");
-        assert!(matches!(connection.access, Access::Signature(_)));
+        assert!(matches!(connection.access, Access::Signature { .. }));
     }
 
     #[test]

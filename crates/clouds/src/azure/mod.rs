@@ -70,3 +70,21 @@ impl Cloud {
 
 /// What a token is for: the storage of every cloud.
 pub const STORAGE: &str = "https://storage.azure.com";
+
+#[cfg(test)]
+mod tests {
+    use super::Cloud;
+
+    #[test]
+    fn terraforms_environments_are_azures_clouds() {
+        for (name, domain) in [
+            ("public", "blob.core.windows.net"),
+            ("usgovernment", "blob.core.usgovcloudapi.net"),
+            ("AzureUSGovernment", "blob.core.usgovcloudapi.net"),
+            ("china", "blob.core.chinacloudapi.cn"),
+        ] {
+            assert_eq!(Cloud::of_name(name).map(Cloud::blobs), Some(domain), "{name}");
+        }
+        assert_eq!(Cloud::of_name("german"), None);
+    }
+}
