@@ -131,7 +131,7 @@ pub(crate) async fn name(
         Some(organization) => organization,
         None => cloud.user().await?,
     };
-    Ok(Name { organization, project: project.to_owned(), stack: reference.stack.clone() })
+    Name::new(&organization, project, &reference.stack)
 }
 
 /// The address that may be asked to open secrets which the service at `sealed_by` sealed, as the state says. A state is not

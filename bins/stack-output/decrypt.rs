@@ -41,7 +41,7 @@ pub(crate) fn open(stack: &mut Stack, asked: &Asked, place: &Place, args: &Args,
             with_key(&key, &sealed)?
         }
         Some(Provider::Service { url, owner, project, stack: name }) => {
-            let name = Name { organization: owner.clone(), project: project.clone(), stack: name.clone() };
+            let name = Name::new(owner, project, name)?;
             cli::block_on(by_service(stack, url, &name, &sealed, args, console))??
         }
         Some(Provider::Cloud { url, encrypted_key }) => {

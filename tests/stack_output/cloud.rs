@@ -113,3 +113,16 @@ fn a_state_cannot_send_the_token_elsewhere() {
     refused(step.workflow_secret("PULUMI_ACCESS_TOKEN", cloud.token()), 77, &["the token is not sent to"]);
     assert!(other.requests().is_empty());
 }
+
+#[test]
+fn a_state_cannot_lead_the_token_to_another_call() {
+    let cloud = cloud();
+    let state = json!({"url": cloud.url(), "owner": "../../user", "project": "b", "stack": "c"});
+    let secret = json!({"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "eA=="});
+    let provider = json!({"type": "service", "state": state});
+    let document = json!({"outputs": {"pw": secret}, "secretsProviders": provider}).to_string();
+    let step = Step::new("stack-output").args(["--state", "-", "pw", "--show-secrets"]).stdin(document);
+    let step = step.env("PULUMI_API", cloud.url()).workflow_secret("PULUMI_ACCESS_TOKEN", cloud.token());
+    refused(step, 2, &["is not the name of a stack"]);
+    assert!(cloud.requests().is_empty());
+}

@@ -9,10 +9,10 @@ use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use stack::{Document, Outputs, Secrets, source};
 
-/// A state of about 3 MB, its outputs first.
+/// A state of some 500 KB, its outputs first.
 fn state() -> Vec<u8> {
     let mut text = br#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{"ip":{"value":"203.0.113.7","type":"string"}},"resources":["#.to_vec();
-    for number in 0..30_000_u32 {
+    for number in 0..5_000_u32 {
         let comma = if number == 0 { "" } else { "," };
         let noise = number.wrapping_mul(2_654_435_761);
         write!(text, r#"{comma}{{"type":"x","name":"n{number}","instances":[{{"id":"{noise:08x}{:08x}"}}]}}"#, !noise)
@@ -59,7 +59,7 @@ fn flipped(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
 #[test]
 fn a_packed_state_is_read_whatever_packed_it() {
     let state = state();
-    let (head, tail) = state.split_at(1_000_000);
+    let (head, tail) = state.split_at(state.len() / 2);
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
     for packed in
         [gzip(&state), [gzip(head), gzip(tail)].concat(), zstd(&state), [zstd(head), skippable, zstd(tail)].concat()]

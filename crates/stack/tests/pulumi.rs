@@ -154,3 +154,11 @@ fn data_keys_open_what_they_sealed() {
         assert_eq!(value, vector["value"]);
     }
 }
+
+#[test]
+fn pulumis_json_escapes_what_javascript_minds_and_no_html() {
+    let text = Value::Text("<b>&\u{2028}\u{2029}\u{1}\u{1f}\u{7f}\u{8}\u{c}\t\"\\/é💜".to_owned());
+    let expected = r#""<b>&\u2028\u2029\u0001\u001f"#.to_owned() + "\u{7f}" + r#"\b\f\t\"\\/é💜""#;
+    assert_eq!(json::line(&text, stack::Dialect::Pulumi), expected);
+    assert_eq!(raw(&text, stack::Dialect::Pulumi), "<b>&\u{2028}\u{2029}\u{1}\u{1f}\u{7f}\u{8}\u{c}\t\"\\/é💜");
+}

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::project::is_name;
 use crate::outputs::of_cloud;
 use crate::{Document, Outputs, Secrets, source};
 
@@ -29,6 +30,20 @@ pub struct Name {
     pub project: String,
     /// Stack.
     pub stack: String,
+}
+
+impl Name {
+    /// A name that a state or a variable gave, which becomes a part of an address.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for what no stack can be called.
+    pub fn new(organization: &str, project: &str, stack: &str) -> Result<Self> {
+        let name = Self { organization: organization.to_owned(), project: project.to_owned(), stack: stack.to_owned() };
+        if [organization, project, stack].into_iter().all(is_name) {
+            return Ok(name);
+        }
+        Err(Fault::usage(format!("`{}` is not the name of a stack", name.to_string().escape_debug())))
+    }
 }
 
 impl fmt::Display for Name {

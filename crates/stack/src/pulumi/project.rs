@@ -85,19 +85,21 @@ pub struct Reference {
     pub stack: String,
 }
 
+/// Whether an organization, a project or a stack can be called so; and hence be a part of a path or an address.
+pub(crate) fn is_name(part: &str) -> bool {
+    (1..=100).contains(&part.len())
+        && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+        && !matches!(part, "." | "..")
+}
+
 impl FromStr for Reference {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self> {
         let parts: Vec<&str> = text.split('/').collect();
-        let valid = |part: &&str| {
-            (1..=100).contains(&part.len())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
-                && !matches!(*part, "." | "..")
-        };
         let owned = |part: &str| Some(part.to_owned());
         let (organization, project, stack) = match parts.as_slice() {
-            all if !all.iter().all(valid) => (None, None, None),
+            all if !all.iter().all(|part| is_name(part)) => (None, None, None),
             [stack] => (None, None, Some(*stack)),
             [organization, stack] => (owned(organization), None, Some(*stack)),
             [organization, project, stack] => (owned(organization), owned(project), Some(*stack)),
