@@ -6,9 +6,11 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
+use crate::chunk::Chunks;
 use crate::manifest::Asset;
 use crate::pieces::{PIECE, encode};
 
@@ -59,7 +61,7 @@ impl Bucket {
     #[must_use]
     pub fn body(&self) -> api::Body {
         let assets = Arc::clone(&self.assets);
-        let (send, receive) = mpsc::channel::<io::Result<Vec<u8>>>(2);
+        let (send, receive) = mpsc::channel::<io::Result<Bytes>>(2);
         tokio::task::spawn_blocking(move || {
             let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
             let end = write(&assets, |chunk| send.blocking_send(Ok(chunk)).map_err(|_gone| gone()));
@@ -101,13 +103,14 @@ pub fn deal(missing: &[&Asset]) -> Vec<Bucket> {
 }
 
 /// Makes the body of `assets` and hands it to `send` a chunk at a time.
-fn write(assets: &[Asset], send: impl Fn(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-    let mut chunk = Vec::with_capacity(ROOM);
+fn write(assets: &[Asset], send: impl Fn(Bytes) -> io::Result<()>) -> io::Result<()> {
+    let chunks = Chunks::new(ROOM);
+    let mut chunk = chunks.empty();
     let send_full = |chunk: &mut Vec<u8>| {
         if chunk.len() < CHUNK {
             return Ok(());
         }
-        send(std::mem::replace(chunk, Vec::with_capacity(ROOM)))
+        send(chunks.lend(std::mem::replace(chunk, chunks.empty())))
     };
     chunk.push(b'[');
     for (at, asset) in assets.iter().enumerate() {
@@ -119,7 +122,7 @@ fn write(assets: &[Asset], send: impl Fn(Vec<u8>) -> io::Result<()>) -> io::Resu
         chunk.extend_from_slice(after(asset).as_bytes());
     }
     chunk.push(b']');
-    send(chunk)
+    send(chunks.lend(chunk))
 }
 
 fn open_unchanged(asset: &Asset) -> io::Result<fs::File> {

@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod assets;
 mod bucket;
+mod chunk;
 pub mod config;
 mod digest;
 mod form;

@@ -1,0 +1,70 @@
+//! Memory that goes to the connection and comes back, chunk after chunk: new pages for each were a fifth of an upload's CPU time.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use bytes::Bytes;
+
+/// Chunks of one body. There are never more than are under way at once.
+pub(crate) struct Chunks {
+    capacity: usize,
+    back: Sender<Vec<u8>>,
+    returned: Receiver<Vec<u8>>,
+}
+
+impl Chunks {
+    /// Chunks for `capacity` bytes.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let (back, returned) = mpsc::channel();
+        Self { capacity, back, returned }
+    }
+
+    /// An empty chunk, one that came back if there is one.
+    pub(crate) fn empty(&self) -> Vec<u8> {
+        let mut chunk = self.returned.try_recv().unwrap_or_else(|_none| Vec::with_capacity(self.capacity));
+        chunk.clear();
+        chunk
+    }
+
+    /// The chunk for the connection; its memory comes back when that is done with it.
+    pub(crate) fn lend(&self, content: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Lent { content, back: self.back.clone() })
+    }
+}
+
+struct Lent {
+    content: Vec<u8>,
+    back: Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.content
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // At the body's end nobody wants it back.
+        let _ = self.back.send(std::mem::take(&mut self.content));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Chunks;
+
+    #[test]
+    fn a_chunk_comes_back_empty_with_its_memory() {
+        let chunks = Chunks::new(64);
+        let mut first = chunks.empty();
+        first.extend_from_slice(b"content");
+        let place = first.as_ptr();
+        let lent = chunks.lend(first);
+        assert_eq!(lent, "content");
+        let second = chunks.empty();
+        assert_ne!(second.as_ptr(), place);
+        drop(lent);
+        let again = chunks.empty();
+        assert!(again.is_empty() && again.capacity() >= 64 && again.as_ptr() == place);
+    }
+}
