@@ -273,7 +273,7 @@ fn a_host_whose_check_fails_is_diagnosed_and_rolled_back() {
     let step = step(&sshd);
     let state = step.folder().join("state").display().to_string();
     let seen = step
-        .args([&host(&sshd), "--format", "json", "--check-timeout", "1", "--check-interval", "1"])
+        .args([&host(&sshd), "--format", "json", "--check-timeout", "5", "--check-interval", "1"])
         .args(["--check", "web=echo connection refused >&2; false", "--diagnose", "logs=echo last log line"])
         .args(["--rollback", &format!("echo old > {state}"), "--", &format!("echo new > {state}")])
         .run()

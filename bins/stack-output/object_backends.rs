@@ -136,13 +136,13 @@ fn seconds(duration: &str) -> Option<String> {
         let digits = rest.find(|character: char| !character.is_ascii_digit())?;
         let number: u64 = rest[..digits].parse().ok()?;
         let (unit, after) = rest[digits..].split_at_checked(1)?;
-        total += number
-            * match unit {
-                "h" => 3600,
-                "m" => 60,
-                "s" => 1,
-                _ => return None,
-            };
+        let length = match unit {
+            "h" => 3600,
+            "m" => 60,
+            "s" => 1,
+            _ => return None,
+        };
+        total = number.checked_mul(length)?.checked_add(total)?;
         rest = after;
     }
     Some(total.to_string())

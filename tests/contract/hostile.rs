@@ -104,15 +104,15 @@ fn an_input_of_random_bytes_is_an_error_and_no_crash() {
 
 #[test]
 fn a_folder_in_place_of_a_file_is_named() {
-    for (arguments, code) in [
-        (&["preflight-report", "/"][..], 2),
-        (&["stack-output", "--state", "/"], 2),
-        (&["ssh-deploy", "web1", "--script", "/"], 2),
-        (&["ssh-deploy", "web1", "--known-hosts", "/", "--", "true"], 2),
-        (&["secrets-env", "--from", "/"], 2),
-        (&["secrets-env", "--token-file", "/"], 77),
+    for arguments in [
+        &["preflight-report", "/"][..],
+        &["stack-output", "--state", "/"],
+        &["ssh-deploy", "web1", "--script", "/"],
+        &["ssh-deploy", "web1", "--known-hosts", "/", "--", "true"],
+        &["secrets-env", "--from", "/"],
+        &["secrets-env", "--token-file", "/"],
     ] {
-        let seen = Step::new(arguments[0]).plain().args(&arguments[1..]).run().exits(code);
+        let seen = Step::new(arguments[0]).plain().args(&arguments[1..]).run().exits(2);
         assert!(error(&seen).contains("directory"), "{}", seen.stderr);
     }
     let seen = Step::new("pages-deploy-all").plain().arg("file").file("file", "").run().exits(2);
