@@ -1,7 +1,8 @@
 //! Finds runs of many forms in text at the speed of reading it.
 //!
 //! Every position's eight bytes (a *gram*) are looked up in a bitmap; the few that may be a form's are compared in full. Of a form
-//! that counts from `least` bytes on, every `least - 7`th gram is known, so that each run that counts contains a known one. A run of
+//! that counts from `least` bytes on, every `least - 7`th gram is known, so that each run that counts contains a known one (of base64, which
+//! comes in groups of four, every fourth). A run of
 //! nothing but usual text does not count. Forms of four to seven bytes have a bitmap of their own, of four.
 
 use std::collections::HashMap;
@@ -38,6 +39,8 @@ struct Needle {
     bytes: Box<[u8]>,
     digits: Option<&'static [u8; 16]>,
     least: usize,
+    /// How far the known grams are apart.
+    stride: usize,
 }
 
 const LOWER: &[u8; 16] = b"0123456789abcdef";
@@ -60,7 +63,8 @@ impl Engine {
             let (places, size) = if needle.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
             needle.index(number, size, places);
         }
-        let reach = needles.iter().filter(|needle| needle.is_in_pieces()).map(|needle| needle.least - 1).max();
+        // A run may begin almost a stride before a gram that is known, and almost all of that may be still to come.
+        let reach = needles.iter().filter(|needle| needle.is_in_pieces()).map(|needle| needle.stride + LONG - 2).max();
         let (long, short) = (Grams::new(long, LONG, &needles), Grams::new(short, SHORT, &needles));
         Self { long, short, reach: reach.unwrap_or(0).max(LONG - 1), needles }
     }
@@ -135,6 +139,7 @@ impl Engine {
 
 impl Needle {
     fn of(form: Form) -> Self {
+        let stride = form.stride(if form.least >= LONG { LONG } else { SHORT });
         let Form { bytes, least, code } = form;
         let digits = (code == Code::Hex).then(|| if bytes.iter().any(u8::is_ascii_uppercase) { UPPER } else { LOWER });
         let value = |digit: &u8| char::from(*digit).to_digit(16).map_or(0, |value| value.to_le_bytes()[0]);
@@ -143,7 +148,7 @@ impl Needle {
             None => bytes,
         };
         // Its own capacity may be half as much again, and there may be thousands.
-        Self { bytes: bytes.into_boxed_slice(), digits, least }
+        Self { bytes: bytes.into_boxed_slice(), digits, least, stride }
     }
 
     fn len(&self) -> usize {
@@ -174,9 +179,8 @@ impl Needle {
     }
 
     fn index(&self, number: u32, size: usize, places: &mut Vec<Place>) {
-        let stride = if self.is_in_pieces() { self.least - size + 1 } else { self.len() };
         let mut seen: HashMap<u64, usize> = HashMap::new();
-        for offset in (0..=self.len() - size).step_by(stride) {
+        for offset in (0..=self.len() - size).step_by(self.stride) {
             let times = seen.entry(self.gram(offset, size)).or_default();
             *times += 1;
             if let (..=REPETITIONS, Ok(offset)) = (*times, u32::try_from(offset)) {

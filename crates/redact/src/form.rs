@@ -40,12 +40,29 @@ pub(crate) enum Code {
 
 /// Runs that stand for eight bytes.
 const PLAIN_RUN: usize = 8;
-const BASE64_RUN: usize = 11;
+const BASE64_RUN: usize = 8;
 const HEX_RUN: usize = 16;
+
+/// A line of base64 ends after a whole group of four characters, and a core begins with one: where a run begins and ends in a core is
+/// a multiple of this, except where somebody cuts the text elsewhere; then it takes eleven characters to be sure to find it.
+const BASE64_GROUP: usize = 4;
 
 /// What usual text shares by chance is longer where the text is usual.
 const USUAL_BASE64_RUN: usize = 20;
 const USUAL_HEX_RUN: usize = 24;
+
+impl Form {
+    /// How far the places are apart at which a run that counts is looked for, by pieces of `size` bytes.
+    pub(crate) fn stride(&self, size: usize) -> usize {
+        if self.least == self.bytes.len() {
+            self.bytes.len()
+        } else if self.code == Code::Base64 {
+            BASE64_GROUP.max(self.least - size + 1)
+        } else {
+            self.least - size + 1
+        }
+    }
+}
 
 /// How closely long parts are looked at: a config of half a megabyte would make tables of a hundred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +95,7 @@ pub(crate) fn forms(part: &Part, grain: Grain) -> Vec<Form> {
         }
     }
     let run = |text: String, least: usize, code| Form { least: least.min(text.len()), bytes: text.into_bytes(), code };
-    let least = if any { BASE64_RUN * factor } else { USUAL_BASE64_RUN };
+    let least = if any { BASE64_RUN * if coarse { 5 } else { 1 } } else { USUAL_BASE64_RUN };
     forms.extend(cores(bytes).into_iter().map(|core| run(core, least, Code::Base64)));
     // `xxd -p` prints sixty digits a line.
     let hex_run = if coarse { HEX_RUN * 3 } else { HEX_RUN };

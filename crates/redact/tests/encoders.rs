@@ -78,6 +78,8 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("bash", &["-c", r#"printf 'user:%s' "$S" | base64 -w0"#]),
     ("bash", &["-c", r#"printf '%s:x' "$S" | base64 -w0"#]),
     ("bash", &["-c", r#"printf 'u:%s:pass' "$S" | base64 | tr -d '\n'"#]),
+    ("bash", &["-c", r#"printf '%s' "$S" | base64 -w24"#]),
+    ("env", &["-0"]),
     ("xxd", &[]),
     ("xxd", &["-p"]),
     ("xxd", &["-u", "-p", "-c0"]),
@@ -90,6 +92,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("jq", &["-cn", "env.S | try fromjson catch ."]),
     ("jq", &["-rn", "env.S | @uri, @html, @sh, @json, @base64"]),
     ("node", &["-e", "console.log(JSON.stringify({s: process.env.S}))"]),
+    ("node", &["-e", "console.log(JSON.stringify(JSON.stringify({s: process.env.S})))"]),
     ("node", &["-e", "console.log(encodeURIComponent(process.env.S)); console.log(encodeURI(process.env.S))"]),
     ("node", &["-e", "console.log(String(new URLSearchParams({s: process.env.S})))"]),
     ("node", &["-e", "console.log(Buffer.from('x' + process.env.S).toString('base64url'))"]),
@@ -255,9 +258,11 @@ fn no_encoder_leaves_eight_bytes_of_a_secret_to_decode() {
 fn is_beyond_masks(program: &str, arguments: &[&str]) -> bool {
     let wraps = ["hex(':')", "encodebytes", "encode_base64", "chr(92)"];
     ["xxd", "od", "hexdump"].contains(&program)
-        || arguments
-            .iter()
-            .any(|argument| argument.ends_with("| base64") || wraps.iter().any(|word| argument.contains(word)))
+        || arguments.iter().any(|argument| {
+            argument.ends_with("| base64")
+                || argument.ends_with("-w24")
+                || wraps.iter().any(|word| argument.contains(word))
+        })
 }
 
 #[test]
