@@ -164,7 +164,7 @@ async fn of_cloud(
     let organization = cloud::organization(reference, url, console.environment());
     let cloud = cloud::sign_in(url, organization.as_deref(), args, console).await?;
     let name = cloud::name(reference, project, organization, &cloud).await?;
-    let outputs = cloud.outputs(&name).await?;
+    let outputs = cloud.outputs(&name, &|text| console.warn(&format!("Pulumi Cloud: {text}"))).await?;
     Ok(Stack { name: format!("the stack `{name}`"), outputs, origin: Origin::Cloud(url.to_owned(), name) })
 }
 

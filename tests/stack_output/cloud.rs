@@ -101,6 +101,17 @@ fn a_refusal_has_its_exit_code_and_the_services_words() {
 }
 
 #[test]
+fn what_the_service_warns_of_stands_on_stderr() {
+    let cloud = cloud();
+    let answer = Fault::json(200, &json!({"outputs": {"ip": "x"}}));
+    cloud.fail("GET /api/*", answer.header("x-pulumi-warning", "this stack will be archived"));
+    let seen = step(&cloud, &["ip"]).run().exits(0);
+    assert_eq!(seen.stdout, "x\n");
+    assert_eq!(seen.messages("warning").len(), 1);
+    assert!(seen.stderr.contains("Pulumi Cloud: this stack will be archived"), "{}", seen.stderr);
+}
+
+#[test]
 fn a_state_cannot_send_the_token_elsewhere() {
     let cloud = cloud();
     let other = PulumiCloud::start();

@@ -21,6 +21,9 @@ use crate::{Document, Outputs, Secrets, source};
 /// As many as the pulumi program sends at once.
 const BATCH: usize = 1000;
 
+/// What the service warns of, on any answer.
+const WARNING: &str = "x-pulumi-warning";
+
 /// A stack under its full name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -68,22 +71,26 @@ impl Cloud {
         Ok(Self { client: Client::new("Pulumi Cloud", base, deadline)?.errors(decode), token })
     }
 
-    /// The outputs of a stack, as of its last update that completed.
+    /// The outputs of a stack, as of its last update that completed. `warn` is given what the service has to say besides.
     ///
     /// # Errors
     /// [`Kind::No`] for a stack that is not there or not visible to the token; [`Kind::Permission`], [`Kind::Temporary`].
-    pub async fn outputs(&self, name: &Name) -> Result<Outputs> {
+    pub async fn outputs(&self, name: &Name, warn: &dyn Fn(&str)) -> Result<Outputs> {
         let direct = self.signed(self.client.get(&path(name, "outputs"))).send().await;
         match direct {
-            Ok(response) => of_cloud(&response.body).map_err(|fault| fault.context(unexpected(name))),
-            Err(Error::Refused(refusal)) if refusal.status == 404 => self.export(name).await,
+            Ok(response) => {
+                response.headers.get_all(WARNING).iter().filter_map(|text| text.to_str().ok()).for_each(warn);
+                of_cloud(&response.body).map_err(|fault| fault.context(unexpected(name)))
+            }
+            Err(Error::Refused(refusal)) if refusal.status == 404 => self.export(name, warn).await,
             Err(error) => Err(fault(error, name)),
         }
     }
 
-    async fn export(&self, name: &Name) -> Result<Outputs> {
+    async fn export(&self, name: &Name, warn: &dyn Fn(&str)) -> Result<Outputs> {
         let answer = self.signed(self.client.get(&path(name, "export"))).open().await;
         let answer = answer.map_err(|error| fault(error, name))?;
+        answer.headers().get_all(WARNING).iter().filter_map(|text| text.to_str().ok()).for_each(warn);
         match source::answer(answer, &format!("the state of {name}"), Secrets::Wanted).await? {
             Some(Document::Outputs(outputs)) => Ok(outputs),
             Some(Document::Encrypted(_)) | None => Err(Fault::temporary(unexpected(name))),
