@@ -1,5 +1,6 @@
 //! The result, once: stdout, job summary, annotations, wrangler's line.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -81,7 +82,20 @@ pub(crate) fn outputs(outcomes: &[Outcome], console: &Console) -> Result<()> {
         urls.iter().map(|(site, url)| ((*site).to_owned(), Value::from(url.as_str()))).collect();
     let name = |site: &str| site.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_") + "_url";
     let mut pairs = vec![("urls".to_owned(), Value::Object(all).to_string())];
-    pairs.extend(urls.into_iter().map(|(site, url)| (name(site), url)));
+    let mut count: HashMap<String, usize> = HashMap::new();
+    for (site, _) in &urls {
+        *count.entry(name(site)).or_default() += 1;
+    }
+    for (site, url) in urls {
+        let name = name(site);
+        if count[&name] == 1 {
+            pairs.push((name, url));
+        } else {
+            console.warn(&format!(
+                "`{name}` would be the output of more than one site: `urls` has the address of `{site}`"
+            ));
+        }
+    }
     console.export(cli::Destination::Output, &pairs)
 }
 

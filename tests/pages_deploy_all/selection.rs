@@ -125,6 +125,19 @@ fn addresses_become_outputs_of_the_step() {
 }
 
 #[test]
+fn sites_whose_outputs_would_have_one_name_are_told_apart_in_urls() {
+    let cloudflare = Cloudflare::start();
+    let own = |name: &str| format!("name = \"{name}\"\npages_build_output_dir = \"dist\"\n");
+    let step = step(&cloudflare).file("sites/a.b/dist/x", "1").file("sites/a_b/dist/x", "2");
+    let step = step.file("sites/a.b/wrangler.toml", own("docs")).file("sites/a_b/wrangler.toml", own("shop"));
+    let seen = step.args(["--only", "a.b,a_b", "--to", "output"]).run().exits(0);
+    assert!(!seen.outputs.contains_key("a_b_url"), "{:?}", seen.outputs);
+    let urls: serde_json::Value = serde_json::from_str(&seen.outputs["urls"]).unwrap();
+    assert_ne!(urls["a.b"], urls["a_b"]);
+    assert_eq!(seen.messages("warning").len(), 2, "{:?}", seen.annotations);
+}
+
+#[test]
 fn wranglers_consumers_get_their_line_for_each_site() {
     let cloudflare = Cloudflare::start();
     let outside = tempfile::tempdir().unwrap();
