@@ -77,16 +77,15 @@ fn derivation(times: usize) -> Duration {
     shown("its bare key derivation", &mut spans, "")
 }
 
-/// Prints a line for `spans`, and gives the middle one.
+/// Prints a line for `spans`, and gives the best.
 fn shown(what: &str, spans: &mut [Duration], peak: &str) -> Duration {
     spans.sort_unstable();
     let text = |span: Duration| format!("{:.2} ms", span.as_secs_f64() * 1000.0);
-    let middle = spans[spans.len() / 2];
-    println!("{what:54} {:>9} {:>9} {peak:>9}", text(spans[0]), text(middle));
-    middle
+    println!("{what:54} {:>9} {:>9} {peak:>9}", text(spans[0]), text(spans[spans.len() / 2]));
+    spans[0]
 }
 
-/// Runs `command` several times and prints a line; the middle time, or nothing when it cannot run.
+/// Runs `command` several times and prints a line; the best time, which load disturbs least, or nothing when it cannot run.
 fn row(what: &str, command: &mut Command, times: usize) -> Option<Duration> {
     let mut spans = Vec::new();
     for _ in 0..times {
