@@ -66,8 +66,8 @@ fn text(chosen: &[Chosen], dialect: Dialect, args: &Args) -> Result<String> {
         (Format::Json, 1) => Ok(values().map(|value| one_json(value, dialect) + "\n").collect()),
         (Format::Json, _) => Ok(json::all(&named(chosen), dialect) + "\n"),
         (Format::Lines, _) => chosen.iter().map(|one| lines(one, dialect)).collect(),
-        (Format::Shell, _) => assignments(chosen, dialect, shell::quoted),
-        (Format::Dotenv, _) => assignments(chosen, dialect, shell::dotenv),
+        (Format::Shell, _) => assignments(chosen, dialect, named_as(dialect), shell::quoted),
+        (Format::Dotenv, _) => assignments(chosen, dialect, variable, shell::dotenv),
     }
 }
 
@@ -116,17 +116,31 @@ fn lines(one: &Chosen, dialect: Dialect) -> Result<String> {
     lines.collect()
 }
 
-/// What a shell can name the value: `pulumi stack output --shell` prints `dash-name=…`, which every shell takes for a command.
+/// What a shell, and whatever else has variables, can name the value.
 fn variable(path: &Path) -> String {
     path.variable().replace('-', "_")
 }
 
-fn assignments(chosen: &[Chosen], dialect: Dialect, quote: fn(&str) -> String) -> Result<String> {
+/// How `--format shell` names a value: for a Pulumi stack as `pulumi stack output --shell` does, which leaves a dash that every
+/// shell takes for a command's.
+fn named_as(dialect: Dialect) -> fn(&Path) -> String {
+    match dialect {
+        Dialect::Pulumi => Path::variable,
+        Dialect::Terraform => variable,
+    }
+}
+
+fn assignments(
+    chosen: &[Chosen],
+    dialect: Dialect,
+    name: fn(&Path) -> String,
+    quote: fn(&str) -> String,
+) -> Result<String> {
     let mut names = BTreeSet::new();
     let assignment = |one: &Chosen| {
-        let name = variable(&one.path);
+        let name = name(&one.path);
         let is_safe = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         if !names.insert(name.clone()) {
             return Err(Fault::usage(format!("two of the outputs would be named `{name}`")).help("name one of them"));
         }
