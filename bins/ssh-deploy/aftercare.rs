@@ -111,15 +111,19 @@ impl<T: Transport> Ward<'_, T> {
 
     async fn passes(&self, check: &Named, care: &Aftercare) -> Result<(), Unhealthy> {
         let begun = Instant::now();
+        let mut earlier = None;
         loop {
             let left = care.patience.saturating_sub(begun.elapsed());
             let (side, words) = self.try_once(check, left).await;
             if side == Side::Ended(Verdict::Exited(0)) {
                 return Ok(());
             }
+            // The last try has what time is left, often too little: what an earlier one said tells more.
+            let words = earlier.filter(|_| side == Side::TimedOut).unwrap_or(words);
             if matches!(side, Side::Told(_)) || begun.elapsed() + care.interval >= care.patience {
                 return Err(Unhealthy { check: check.name.clone(), words, relapsed: false });
             }
+            earlier = Some(words);
             self.pause(care.interval).await;
         }
     }
