@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::{jwt, random};
 
 /// The tenant.
@@ -28,6 +28,8 @@ pub struct Entra {
     secrets: Secrets,
     secret: String,
 }
+
+served!(Entra);
 
 #[derive(Debug, Default)]
 struct State {
@@ -76,17 +78,6 @@ impl Entra {
     /// Unwraps `wrapped` with `keys/k`; both base64 for URLs.
     pub fn unwraps(&self, wrapped: &str, plain: &str) {
         lock(&self.state).keys.insert(wrapped.to_owned(), plain.to_owned());
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
-    }
-
-    /// From now on requests that match `when` meet `fault`.
-    pub fn fail(&self, when: &str, fault: Fault) {
-        self.server.fail(when, fault);
     }
 
     /// What it holds or has handed out.

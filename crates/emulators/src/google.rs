@@ -13,7 +13,7 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::{jwt, random};
 
 /// The hosts that it stands for.
@@ -40,6 +40,8 @@ pub struct Google {
     state: Arc<Mutex<State>>,
     secrets: Secrets,
 }
+
+served!(Google);
 
 #[derive(Debug, Default)]
 struct State {
@@ -118,22 +120,6 @@ impl Google {
     /// Unwraps `wrapped` for `projects/p/locations/global/keyRings/r/cryptoKeys/k`; both base64.
     pub fn unwraps(&self, wrapped: &str, plain: &str) {
         lock(&self.state).keys.insert(wrapped.to_owned(), plain.to_owned());
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
-    }
-
-    /// From now on requests that match `when` meet `fault`.
-    pub fn fail(&self, when: &str, fault: Fault) {
-        self.server.fail(when, fault);
-    }
-
-    /// Forgets all faults.
-    pub fn recover(&self) {
-        self.server.recover();
     }
 
     /// What it holds or has handed out.

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-use crate::http::{Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::{jwt, random};
 use signature::{Key, Signed, check};
 
@@ -36,6 +36,8 @@ pub struct Amazon {
     secrets: Secrets,
     secret: String,
 }
+
+served!(Amazon);
 
 #[derive(Debug, Default)]
 struct State {
@@ -79,12 +81,6 @@ impl Amazon {
     pub fn put(&self, object: &str, bytes: impl Into<Vec<u8>>, key: Option<&str>) {
         let hash = key.map(|key| BASE64_STANDARD.encode(md5::compute(BASE64_STANDARD.decode(key).expect("base64")).0));
         lock(&self.state).objects.insert(object.to_owned(), (bytes.into(), hash));
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
     }
 
     /// What it holds or has handed out.

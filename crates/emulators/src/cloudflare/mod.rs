@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 pub use state::{Deployment, Progress};
 use state::{Permission, State};
 
@@ -31,6 +31,8 @@ pub struct Cloudflare {
     token: String,
     secrets: Secrets,
 }
+
+served!(Cloudflare);
 
 impl Cloudflare {
     /// Starts on a free port.
@@ -145,17 +147,6 @@ impl Cloudflare {
     /// At most `requests` calls with one token are answered; then 429 with `Retry-After`, until [`Self::recover`].
     pub fn limit(&self, requests: usize, retry_after_seconds: u64) {
         lock(&self.state).limit = Some((requests, retry_after_seconds));
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
-    }
-
-    /// From now on requests that match `when`, `POST */deployments` for example, meet `fault`.
-    pub fn fail(&self, when: &str, fault: Fault) {
-        self.server.fail(when, fault);
     }
 
     /// Forgets all faults and limits.

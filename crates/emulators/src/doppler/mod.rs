@@ -9,7 +9,7 @@ mod state;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::random;
 pub use state::Visibility;
 use state::{Kind, State, Token};
@@ -26,6 +26,8 @@ pub struct Doppler {
     project: String,
     token: String,
 }
+
+served!(Doppler);
 
 impl Doppler {
     /// A workplace with the project `app` and its empty configs `dev`, `stg` and `prd`.
@@ -137,22 +139,6 @@ impl Doppler {
         let reads = ["/v3/configs/config/secrets", "/v3/configs/config/secrets/download", "/v3/configs/config/secret"];
         let requests = self.requests();
         requests.iter().filter(|request| request.status == 200 && reads.contains(&request.path.as_str())).count()
-    }
-
-    /// Makes matching requests fail, see [`Server::fail`].
-    pub fn fail(&self, when: &str, fault: Fault) {
-        self.server.fail(when, fault);
-    }
-
-    /// Forgets all faults.
-    pub fn recover(&self) {
-        self.server.recover();
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
     }
 
     /// Every token issued and every value set that is not unmasked.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::{jwt, random};
 use limits::{check_check_run, check_deployment, check_status};
 pub use state::Deployment;
@@ -30,6 +30,8 @@ pub struct GitHub {
     tokens: Tokens,
     secrets: Secrets,
 }
+
+served!(GitHub);
 
 #[derive(Clone, Debug)]
 struct Tokens {
@@ -123,22 +125,6 @@ impl GitHub {
     #[must_use]
     pub fn deployments(&self) -> Vec<Deployment> {
         lock(&self.state).deployments.clone()
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
-    }
-
-    /// From now on requests that match `when` meet `fault`.
-    pub fn fail(&self, when: &str, fault: Fault) {
-        self.server.fail(when, fault);
-    }
-
-    /// Forgets all faults.
-    pub fn recover(&self) {
-        self.server.recover();
     }
 }
 

@@ -68,6 +68,20 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Makes a stand-in with a field `server` its server too: what was asked of it, and what is to fail.
+macro_rules! served {
+    ($stand_in:ty) => {
+        impl std::ops::Deref for $stand_in {
+            type Target = $crate::http::Server;
+
+            fn deref(&self) -> &Self::Target {
+                &self.server
+            }
+        }
+    };
+}
+pub(crate) use served;
+
 struct Shared {
     service: Box<dyn Service>,
     log: Mutex<Vec<Request>>,

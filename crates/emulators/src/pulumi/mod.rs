@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value, json};
 
-use crate::http::{Fault, Request, Response, Secrets, Server, Service, lock};
+use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::random;
 
 /// Marks an object of the state as more than an object, and a secret among those (`resource/sig`).
@@ -27,6 +27,8 @@ pub struct PulumiCloud {
     secrets: Secrets,
     token: String,
 }
+
+served!(PulumiCloud);
 
 #[derive(Debug, Default)]
 struct State {
@@ -87,22 +89,6 @@ impl PulumiCloud {
     /// Answers as a self-hosted service does that is older than the `outputs` call.
     pub fn forget_outputs_call(&self) {
         lock(&self.state).without_outputs = true;
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.server.requests()
-    }
-
-    /// From now on requests that match `when` meet `fault`.
-    pub fn fail(&self, when: &str, fault: Fault) {
-        self.server.fail(when, fault);
-    }
-
-    /// Forgets all faults.
-    pub fn recover(&self) {
-        self.server.recover();
     }
 
     /// The token and the values of secret outputs.
