@@ -1,4 +1,4 @@
-//! `pages-deploy-all` beside real wrangler, in one run on one stand-in: `cargo bench --bench pages`, about six minutes.
+//! `pages-deploy-all` beside real wrangler, in one run on one stand-in: `cargo bench --bench pages`, about seven minutes.
 //!
 //! Three workloads, each cold (nothing is stored), warm (everything is), with one file of each site changed, and cold and warm with
 //! 50 ms in front of every response. wrangler runs in a loop over the sites and, where there are several, four at once. Words after
