@@ -11,9 +11,9 @@ use std::time::Duration;
 use api::Deadline;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use doppler::Secret;
 use runner::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
+use secrets::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::fallback::{Entry, write_private};

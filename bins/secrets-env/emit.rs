@@ -1,10 +1,11 @@
 //! Masks, prints and exports: where values leave this program, in that order.
 
 use cli::{Console, Destination, Exit};
-use doppler::{MANAGED, Visibility};
+use doppler::MANAGED;
 use fault::Result;
 use redact::{Plan, Reason};
 use secrecy::ExposeSecret as _;
+use secrets::Visibility;
 
 use crate::args::Args;
 use crate::format::{self, Format};

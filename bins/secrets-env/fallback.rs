@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use doppler::{Secret, Visibility};
 use fault::{Fault, Result};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use secrets::{Secret, Visibility};
 use serde::{Deserialize, Serialize};
 
 use crate::seal::{self, PassphraseKey};
@@ -173,9 +173,7 @@ fn of_the_cli(file: &Path, plain: &[u8]) -> Result<(Timestamp, Vec<Secret>), Str
     let changed =
         std::fs::metadata(file).and_then(|metadata| metadata.modified()).map_err(|error| error.to_string())?;
     let at = Timestamp::try_from(changed).map_err(|error| error.to_string())?;
-    let secret =
-        |(name, value): (String, String)| Secret { name, value: Some(value.into()), visibility: Visibility::Masked };
-    Ok((at, values.into_iter().map(secret).collect()))
+    Ok((at, values.into_iter().map(|(name, value)| Secret::masked(name, value)).collect()))
 }
 
 fn beside(file: &Path, suffix: &str) -> PathBuf {
@@ -210,10 +208,10 @@ pub(crate) fn shown(span: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use doppler::{Secret, Visibility};
     use fault::Kind;
     use jiff::Timestamp;
     use secrecy::ExposeSecret as _;
+    use secrets::{Secret, Visibility};
 
     use super::{Fallback, shown};
 

@@ -89,9 +89,9 @@ pub(crate) fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use cli::Destination;
-    use doppler::Visibility;
     use proptest::prelude::*;
     use secrecy::ExposeSecret as _;
+    use secrets::Visibility;
 
     use super::{check_command, check_export};
     use crate::select::Chosen;

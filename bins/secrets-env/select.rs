@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use doppler::{MANAGED, Secret, Visibility};
+use doppler::MANAGED;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
+use secrets::{Secret, Visibility};
 
 use crate::args::Selection;
 
@@ -151,16 +152,16 @@ fn by_name(mut chosen: Vec<Chosen>) -> Result<Vec<Chosen>> {
 
 #[cfg(test)]
 mod tests {
-    use doppler::{Secret, Visibility};
     use fault::Kind;
     use secrecy::ExposeSecret as _;
+    use secrets::Secret;
 
     use super::{apply, is_placeholder, merge};
     use crate::args::Selection;
     use crate::name::Transform;
 
     fn secret(name: &str, value: &str) -> Secret {
-        Secret { name: name.to_owned(), value: Some(value.into()), visibility: Visibility::Masked }
+        Secret::masked(name, value)
     }
 
     fn names(secrets: &[Secret], selection: &Selection) -> Result<Vec<String>, fault::Fault> {

@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use doppler::Visibility;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
+use secrets::Visibility;
 
 use super::{Format, render};
 use crate::select::Chosen;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use doppler::Visibility;
 use secrecy::ExposeSecret as _;
 
 use crate::select::Chosen;
@@ -12,11 +11,7 @@ pub(super) fn render(secrets: &[Chosen]) -> String {
     let width = secrets.iter().map(|secret| secret.name.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!("{:width$}  {:10}  {:>6}\n", "NAME", "VISIBILITY", "BYTES");
     for secret in secrets {
-        let visibility = match secret.visibility {
-            Visibility::Masked => "masked",
-            Visibility::Unmasked => "unmasked",
-            Visibility::Restricted => "restricted",
-        };
+        let visibility = secret.visibility.name();
         let size = secret.value.expose_secret().len();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:width$}  {visibility:10}  {size:>6}", secret.name);

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use doppler::{Secret, Visibility};
 use fault::{Fault, Result};
+use secrets::{Secret, Visibility};
 use serde_json::value::RawValue;
 
 /// A name and its value; `None` for a null.

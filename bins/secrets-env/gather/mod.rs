@@ -8,10 +8,11 @@ use std::io::ErrorKind;
 use api::Deadline;
 use cli::Console;
 use credentials::Session;
-use doppler::{Doppler, Failure, Fetched, Place, Query, Secret};
+use doppler::{Doppler, Failure, Fetched, Place, Query};
 use fault::{Fault, Kind, Result};
 use jiff::Timestamp;
 use runner::oidc::IdTokenRequest;
+use secrets::Secret;
 
 use crate::args::{Args, Destination};
 use crate::cache::Slot;

@@ -5,7 +5,8 @@
 //! download, whose `ETag` vouches for the same values from then on.
 
 use api::Deadline;
-use doppler::{Doppler, Failure, Fetched, Place, Query, Secret};
+use doppler::{Doppler, Failure, Fetched, Place, Query};
+use secrets::Secret;
 
 use super::unconditional;
 use crate::cache::{Answer, Slot, Tag};

@@ -132,7 +132,7 @@ impl Credentials {
 }
 
 /// The value, `None` when blank; a value Doppler keeps from this token is a fault and not an absence.
-fn value(secret: doppler::Secret) -> Result<Option<(String, SecretString)>> {
+fn value(secret: secrets::Secret) -> Result<Option<(String, SecretString)>> {
     match secret.value {
         Some(value) if value.expose_secret().trim().is_empty() => Ok(None),
         Some(value) => Ok(Some((secret.name, value))),

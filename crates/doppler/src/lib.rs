@@ -6,7 +6,7 @@
 
 mod failure;
 mod pace;
-mod secrets;
+mod read;
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use failure::Failure;
 use pace::Pace;
-pub use secrets::{Fetched, MANAGED, Query, Secret, Visibility};
+pub use read::{Fetched, MANAGED, Query};
 
 /// Where Doppler lives unless `DOPPLER_API_HOST` says otherwise.
 pub const API_HOST: &str = "https://api.doppler.com";

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::{Request, Response};
 use fault::Fault;
 use secrecy::SecretString;
+use secrets::{Secret, Visibility};
 use serde::Deserialize;
 
 use crate::{ATTEMPT, Doppler, Failure, Place, failure};
@@ -21,40 +22,6 @@ pub struct Query {
     pub dynamic: bool,
     /// The `ETag` of what is known already.
     pub known: Option<String>,
-}
-
-/// Who may see a value, in Doppler's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
-pub enum Visibility {
-    /// A secret; also anything Doppler does not call otherwise.
-    #[default]
-    Masked,
-    /// Not a secret: a region, a flag.
-    Unmasked,
-    /// Kept from people: personal and CLI tokens get no value.
-    Restricted,
-}
-
-impl From<String> for Visibility {
-    fn from(word: String) -> Self {
-        match word.as_str() {
-            "unmasked" => Self::Unmasked,
-            "restricted" => Self::Restricted,
-            _ => Self::Masked,
-        }
-    }
-}
-
-/// A secret, its value as Doppler computed it from references.
-#[derive(Clone, Debug)]
-pub struct Secret {
-    /// Its name.
-    pub name: String,
-    /// Its value; `None` where the token may not see it.
-    pub value: Option<SecretString>,
-    /// Who may see it.
-    pub visibility: Visibility,
 }
 
 /// An answer to a read.
@@ -80,8 +47,7 @@ struct Listing {
 #[serde(rename_all = "camelCase")]
 struct Listed {
     computed: Option<SecretString>,
-    #[serde(default)]
-    computed_visibility: Option<Visibility>,
+    computed_visibility: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +76,7 @@ impl Doppler {
             let secret = |(name, listed): (String, Listed)| Secret {
                 name,
                 value: listed.computed,
-                visibility: listed.computed_visibility.unwrap_or_default(),
+                visibility: visibility(listed.computed_visibility.as_deref()),
             };
             listing.secrets.into_iter().map(secret).collect()
         })
@@ -169,6 +135,15 @@ impl Doppler {
         let response = request.send().await.map_err(|error| failure::of(error, place, &self.token))?;
         self.pace.note(&response);
         Ok(response)
+    }
+}
+
+/// The visibility that Doppler calls `word`. Anything unknown is masked, so that a new word of Doppler's hides too much, not too little.
+fn visibility(word: Option<&str>) -> Visibility {
+    match word {
+        Some("unmasked") => Visibility::Unmasked,
+        Some("restricted") => Visibility::Restricted,
+        _ => Visibility::Masked,
     }
 }
 
