@@ -32,18 +32,18 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], args: &Args, console: &Console) -> 
     let text = match args.format {
         Format::Jsonl => return Ok(()),
         Format::Text => sites.iter().fold(String::new(), |mut text, ready| {
-            let facts = ready.facts;
+            let stats = ready.stats;
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
                 "{}: would deploy {} ({}) to `{}` ({}), {} new ({})",
                 ready.site.name,
-                files(facts.files),
-                size(facts.size_bytes),
+                files(stats.files),
+                size(stats.size_bytes),
                 ready.site.project,
                 ready.environment(&args.target),
-                facts.uploaded,
-                size(facts.uploaded_bytes)
+                stats.uploaded,
+                size(stats.uploaded_bytes)
             );
             text
         }),
@@ -69,8 +69,8 @@ fn rehearsed(ready: &Ready<'_>, target: &Target) -> Value {
     json!({
         "site": ready.site.name, "project": ready.site.project, "branch": ready.release.origin.branch,
         "environment": ready.environment(target), "manifest": manifest,
-        "files": ready.facts.files, "size_bytes": ready.facts.size_bytes,
-        "new": ready.facts.uploaded, "new_bytes": ready.facts.uploaded_bytes,
+        "files": ready.stats.files, "size_bytes": ready.stats.size_bytes,
+        "new": ready.stats.uploaded, "new_bytes": ready.stats.uploaded_bytes,
     })
 }
 
@@ -117,13 +117,13 @@ fn text(outcomes: &[Outcome]) -> String {
 /// Whether it is production's, its addresses, and what else there is to say.
 fn words(one: &Outcome) -> String {
     let reason = one.reason.as_ref().map(|reason| reason.text.clone());
-    let facts = (one.status == Status::Passed)
-        .then(|| format!("{}, {} uploaded, {:.1} s", files(one.facts.files), one.facts.uploaded, one.seconds));
+    let stats = (one.status == Status::Passed)
+        .then(|| format!("{}, {} uploaded, {:.1} s", files(one.stats.files), one.stats.uploaded, one.seconds));
     let deployment = one.deployment.as_ref();
     let environment = deployment.map(|deployment| deployment.environment.clone());
     let alias = deployment.filter(|_| one.status == Status::Passed).and_then(|deployment| deployment.alias());
     let alias = alias.map(str::to_owned);
-    let words = [environment, one.url(), alias, reason, facts].into_iter().flatten();
+    let words = [environment, one.url(), alias, reason, stats].into_iter().flatten();
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
@@ -140,12 +140,12 @@ fn document(outcomes: &[Outcome], report: &Report, tool: &str) -> Value {
 fn failure(outcomes: &[Outcome]) -> Option<Fault> {
     let troubled: Vec<&Outcome> =
         outcomes.iter().filter(|one| one.status != Status::Passed && one.status != Status::Skipped).collect();
-    let first = troubled.iter().find_map(|one| one.trouble.as_ref());
+    let first = troubled.iter().find_map(|one| one.error.as_ref());
     let message = format!("{} of {} sites are not deployed as asked for", troubled.len(), outcomes.len());
     (!troubled.is_empty()).then(|| {
         let fault = Fault::no(message);
-        let fault = first.into_iter().fold(fault, |fault, trouble| fault.cause(trouble.fault.message.clone()));
-        match first.and_then(|trouble| trouble.fault.help.clone()) {
+        let fault = first.into_iter().fold(fault, |fault, error| fault.cause(error.fault.message.clone()));
+        match first.and_then(|error| error.fault.help.clone()) {
             Some(help) => fault.help(help),
             None => fault,
         }

@@ -16,7 +16,7 @@ const NAMED: usize = 10;
 pub(crate) fn tell(outcomes: &[Outcome], console: &Console) {
     let errors = errors(outcomes);
     for one in outcomes {
-        for line in one.trouble.iter().flat_map(|trouble| &trouble.tail) {
+        for line in one.error.iter().flat_map(|error| &error.tail) {
             console.foreign(&format!("{} │ ", one.site), line);
         }
     }
@@ -35,14 +35,14 @@ pub(crate) fn tell(outcomes: &[Outcome], console: &Console) {
 fn errors(outcomes: &[Outcome]) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Outcome>)> = Vec::new();
     for one in outcomes {
-        let Some(trouble) = &one.trouble else { continue };
-        let alike = alike(&trouble.fault, one);
+        let Some(error) = &one.error else { continue };
+        let alike = alike(&error.fault, one);
         match groups.iter_mut().find(|(other, _)| *other == alike) {
             Some((_, group)) => group.push(one),
             None => groups.push((alike, vec![one])),
         }
     }
-    groups.iter().filter_map(|(_, group)| Some(text(group, &group.first()?.trouble.as_ref()?.fault))).collect()
+    groups.iter().filter_map(|(_, group)| Some(text(group, &group.first()?.error.as_ref()?.fault))).collect()
 }
 
 fn text(group: &[&Outcome], fault: &Fault) -> String {

@@ -8,6 +8,7 @@ mod build;
 mod changed;
 mod code;
 mod configure;
+mod context;
 mod deploy;
 mod discover;
 mod emit;
@@ -22,6 +23,7 @@ mod progress;
 mod publish;
 mod rollback;
 mod shard;
+mod sign_in;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use crate::configure::Site;
 
 /// What went wrong with a site, and where.
 #[derive(Clone, Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct SiteError {
     /// A stable word for programs.
     pub(crate) code: &'static str,
     /// What failed and what to do.
@@ -21,14 +21,14 @@ pub(crate) struct Trouble {
     pub(crate) exit_code: Option<i32>,
 }
 
-/// Turns a fault into trouble with a code.
-pub(crate) fn trouble(code: &'static str) -> impl Fn(Fault) -> Trouble {
-    move |fault| Trouble { code, fault, tail: Vec::new(), exit_code: None }
+/// Turns a fault into a site error with a code.
+pub(crate) fn site_error(code: &'static str) -> impl Fn(Fault) -> SiteError {
+    move |fault| SiteError { code, fault, tail: Vec::new(), exit_code: None }
 }
 
 /// What a site consists of and what of it was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct UploadStats {
     pub(crate) files: usize,
     pub(crate) size_bytes: u64,
     /// Distinct files Cloudflare did not have.
@@ -43,17 +43,17 @@ pub(crate) struct Outcome {
     pub(crate) project: String,
     pub(crate) status: Status,
     pub(crate) reason: Option<Reason>,
-    pub(crate) trouble: Option<Trouble>,
-    pub(crate) facts: Facts,
+    pub(crate) error: Option<SiteError>,
+    pub(crate) stats: UploadStats,
     pub(crate) deployment: Option<Deployment>,
     pub(crate) seconds: f64,
 }
 
 impl Outcome {
     /// A site that ended with `status`, and nothing else to say yet.
-    pub(crate) fn new(site: &Site, status: Status, facts: Facts, seconds: f64) -> Self {
+    pub(crate) fn new(site: &Site, status: Status, stats: UploadStats, seconds: f64) -> Self {
         let (site, project) = (site.name.clone(), site.project.clone());
-        Self { site, project, status, reason: None, trouble: None, facts, deployment: None, seconds }
+        Self { site, project, status, reason: None, error: None, stats, deployment: None, seconds }
     }
 
     /// Why it has its status.
@@ -62,11 +62,11 @@ impl Outcome {
         self
     }
 
-    /// It failed with `trouble`.
-    pub(crate) fn failed(mut self, trouble: Trouble) -> Self {
+    /// It failed with `error`.
+    pub(crate) fn failed(mut self, error: SiteError) -> Self {
         self.status = Status::Failed;
-        self.reason = Some(Reason::new(trouble.code, trouble.fault.message.clone()));
-        self.trouble = Some(trouble);
+        self.reason = Some(Reason::new(error.code, error.fault.message.clone()));
+        self.error = Some(error);
         self
     }
 
@@ -78,8 +78,8 @@ impl Outcome {
 
     /// What the site means for the exit code.
     pub(crate) fn exit(&self) -> Exit {
-        match (&self.trouble, self.status) {
-            (Some(trouble), _) => trouble.fault.kind.into(),
+        match (&self.error, self.status) {
+            (Some(error), _) => error.fault.kind.into(),
             (None, Status::Failed) => Exit::No,
             _ => Exit::Success,
         }
@@ -99,16 +99,16 @@ impl Outcome {
     pub(crate) fn events(&self) -> Vec<Event> {
         let check = format!("sites/{}", self.site);
         let mut events = Vec::new();
-        if let Some(trouble) = &self.trouble {
+        if let Some(error) = &self.error {
             let message =
-                [std::slice::from_ref(&trouble.fault.message), trouble.fault.causes.as_slice()].concat().join(": ");
+                [std::slice::from_ref(&error.fault.message), error.fault.causes.as_slice()].concat().join(": ");
             events.push(Event::Finding {
                 check: check.clone(),
                 level: report::Level::Error,
                 path: None,
                 line: None,
                 column: None,
-                rule: Some(trouble.code.to_owned()),
+                rule: Some(error.code.to_owned()),
                 message,
             });
         }
@@ -118,8 +118,8 @@ impl Outcome {
             duration_seconds: Some(self.seconds),
             reason: self.reason.clone(),
             url: self.url(),
-            exit_code: self.trouble.as_ref().and_then(|trouble| trouble.exit_code).map(i64::from),
-            data: if self.facts == Facts::default() { self.names() } else { self.data() },
+            exit_code: self.error.as_ref().and_then(|error| error.exit_code).map(i64::from),
+            data: if self.stats == UploadStats::default() { self.names() } else { self.data() },
         });
         events
     }
@@ -127,10 +127,10 @@ impl Outcome {
     /// Numbers and words of its own.
     fn data(&self) -> Map<String, Value> {
         let mut data = self.names();
-        data.insert("files".to_owned(), json!(self.facts.files));
-        data.insert("size_bytes".to_owned(), json!(self.facts.size_bytes));
-        data.insert("uploaded".to_owned(), json!(self.facts.uploaded));
-        data.insert("uploaded_bytes".to_owned(), json!(self.facts.uploaded_bytes));
+        data.insert("files".to_owned(), json!(self.stats.files));
+        data.insert("size_bytes".to_owned(), json!(self.stats.size_bytes));
+        data.insert("uploaded".to_owned(), json!(self.stats.uploaded));
+        data.insert("uploaded_bytes".to_owned(), json!(self.stats.uploaded_bytes));
         data
     }
 
@@ -159,7 +159,7 @@ impl Outcome {
         entry.insert("reason".to_owned(), json!(self.reason));
         entry.insert("url".to_owned(), json!(self.url()));
         entry.insert("duration_seconds".to_owned(), json!(self.seconds));
-        let error = self.trouble.as_ref().map(|trouble| cli::error_document(&trouble.fault));
+        let error = self.error.as_ref().map(|error| cli::error_document(&error.fault));
         entry.insert("error".to_owned(), json!(error));
         Value::Object(entry)
     }

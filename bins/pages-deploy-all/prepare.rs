@@ -1,56 +1,21 @@
 //! Everything before a visitor could see anything: build, read, upload.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use api::Deadline;
 use fault::{Fault, Kind};
 use futures_util::future::join_all;
-use pages::{Account, Assets, Hasher, Links, Manifest, Origin, Project, Release, Rules, walk};
-use tokio::sync::Semaphore;
+use pages::{Assets, Hasher, Links, Manifest, PagesClient, Project, Release, Rules, walk};
 
-use crate::args::{Args, Target};
-use crate::build::{self, Log, Variables};
+use crate::args::Target;
+use crate::build;
 use crate::code;
 use crate::configure::Site;
-use crate::journal::Journal;
-use crate::origin::{Trust, check_production};
-use crate::outcome::{Facts, Outcome, Trouble, trouble};
+use crate::context::{Context, links};
+use crate::origin::check_production;
+use crate::outcome::{Outcome, SiteError, UploadStats, site_error};
 use report::Status;
-
-/// What all sites share.
-pub(crate) struct Kit<'a> {
-    pub(crate) args: &'a Args,
-    pub(crate) account: Account,
-    pub(crate) variables: Variables,
-    pub(crate) origin: Origin,
-    pub(crate) trust: Trust,
-    pub(crate) journal: &'a Journal<'a>,
-    /// Builds at once.
-    pub(crate) builds: Semaphore,
-    /// What the builds that have not ended have written.
-    pub(crate) under_way: RefCell<BTreeMap<String, Rc<Log>>>,
-    /// Sites read at once: each uses all cores.
-    pub(crate) reading: Semaphore,
-    pub(crate) hasher: Arc<Hasher>,
-}
-
-impl Kit<'_> {
-    /// The log of what is about to run for `site`.
-    pub(crate) fn log_of(&self, site: &Site) -> Rc<Log> {
-        let log = Rc::new(Log::default());
-        self.under_way.borrow_mut().insert(site.name.clone(), Rc::clone(&log));
-        log
-    }
-
-    /// It has ended by itself.
-    pub(crate) fn ended(&self, site: &Site) {
-        self.under_way.borrow_mut().remove(&site.name);
-    }
-}
 
 /// A site that only has to be deployed.
 pub(crate) struct Ready<'a> {
@@ -59,7 +24,7 @@ pub(crate) struct Ready<'a> {
     pub(crate) project: Option<Project>,
     pub(crate) manifest: Manifest,
     pub(crate) release: Release,
-    pub(crate) facts: Facts,
+    pub(crate) stats: UploadStats,
     pub(crate) started: Instant,
 }
 
@@ -83,128 +48,130 @@ pub(crate) enum Prepared<'a> {
 }
 
 /// A site that cannot be deployed.
-pub(crate) struct Unready<'a> {
+pub(crate) struct PrepareError<'a> {
     pub(crate) site: &'a Site,
-    pub(crate) trouble: Trouble,
+    pub(crate) error: SiteError,
     pub(crate) started: Instant,
 }
 
 /// Prepares all sites at once; each ends for itself, so that one run names everything that is wrong.
-pub(crate) async fn all<'a>(kit: &'a Kit<'a>, sites: &'a [Site]) -> Vec<Result<Prepared<'a>, Unready<'a>>> {
+pub(crate) async fn all<'a>(
+    context: &'a Context<'a>,
+    sites: &'a [Site],
+) -> Vec<Result<Prepared<'a>, PrepareError<'a>>> {
     let prepared = join_all(sites.iter().map(|site| async move {
         let started = Instant::now();
-        kit.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
-        kit.journal.progress().begin(&site.name);
-        prepare(kit, site, started).await.map_err(|trouble| Unready { site, trouble, started })
+        context.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
+        context.journal.progress().begin(&site.name);
+        prepare(context, site, started).await.map_err(|error| PrepareError { site, error, started })
     }))
     .await;
-    if kit.args.running.dry_run || prepared.iter().any(Result::is_err) {
+    if context.args.running.dry_run || prepared.iter().any(Result::is_err) {
         return prepared;
     }
-    join_all(prepared.into_iter().map(|one| look_again(kit, one))).await
+    join_all(prepared.into_iter().map(|one| refresh_project(context, one))).await
 }
 
 /// Reads once more what the project serves, now that every site is ready: somebody else may have deployed during a long build, and
 /// a rollback leads to what stood before ours, not to what stood when the run began.
-async fn look_again<'a>(kit: &Kit<'a>, one: Result<Prepared<'a>, Unready<'a>>) -> Result<Prepared<'a>, Unready<'a>> {
+async fn refresh_project<'a>(
+    context: &Context<'a>,
+    one: Result<Prepared<'a>, PrepareError<'a>>,
+) -> Result<Prepared<'a>, PrepareError<'a>> {
     let mut ready = match one {
-        Ok(Prepared::Ready(ready)) if kit.args.running.atomic || ready.site.build.is_some() => ready,
+        Ok(Prepared::Ready(ready)) if context.args.running.atomic || ready.site.build.is_some() => ready,
         other => return other,
     };
-    match look_up(kit, ready.site).await {
+    match look_up(context, ready.site).await {
         Ok(project) => ready.project = project,
-        Err(trouble) => return Err(Unready { site: ready.site, trouble, started: ready.started }),
+        Err(error) => return Err(PrepareError { site: ready.site, error, started: ready.started }),
     }
     Ok(Prepared::Ready(ready))
 }
 
-async fn prepare<'a>(kit: &'a Kit<'a>, site: &'a Site, started: Instant) -> Result<Prepared<'a>, Trouble> {
+async fn prepare<'a>(context: &'a Context<'a>, site: &'a Site, started: Instant) -> Result<Prepared<'a>, SiteError> {
     // A missing project ends a long build early.
-    let (project, (manifest, rules)) = tokio::try_join!(look_up(kit, site), build_and_read(kit, site))?;
-    let code = code::of(kit, site, project.as_ref()).await?;
-    let account = kit.account.until(Deadline::after(kit.args.running.timeout));
+    let (project, (manifest, rules)) = tokio::try_join!(look_up(context, site), build_and_read(context, site))?;
+    let code = code::of(context, site, project.as_ref()).await?;
+    let client = context.client.until(Deadline::after(context.args.running.timeout));
     let project = match project {
-        None if !kit.args.running.dry_run => Some(create(kit, &account, site).await?),
+        None if !context.args.running.dry_run => Some(create(context, &client, site).await?),
         project => project,
     };
     let configured = site.config.as_ref().map(pages::config::Config::configured);
-    let mut origin = kit.origin.clone();
-    if kit.args.running.skip_unchanged {
+    let mut origin = context.origin.clone();
+    if context.args.running.skip_unchanged {
         let digest = pages::digest(&manifest, &rules, configured.as_ref(), code.as_ref());
         // After a build of some length something else may be live.
-        let now = if site.build.is_some() { look_up(kit, site).await? } else { project.clone() };
+        let now = if site.build.is_some() { look_up(context, site).await? } else { project.clone() };
         if let Some(live) = now.as_ref().and_then(|project| project.live_with(&origin.branch, &digest)) {
             let text = format!("its content is what deployment {} serves", live.id);
-            let facts = Facts { uploaded: 0, uploaded_bytes: 0, ..everything(&manifest) };
-            let outcome = Outcome::new(site, Status::Skipped, facts, started.elapsed().as_secs_f64());
-            kit.journal.say(&site.name, &text);
+            let stats = UploadStats { uploaded: 0, uploaded_bytes: 0, ..all_new(&manifest) };
+            let outcome = Outcome::new(site, Status::Skipped, stats, started.elapsed().as_secs_f64());
+            context.journal.say(&site.name, &text);
             return Ok(Prepared::Live(Box::new(outcome.because("unchanged", text).deployed(Some(live.clone())))));
         }
         origin.commit_message = Some(pages::with_digest(origin.commit_message.as_deref().unwrap_or_default(), &digest));
     }
-    let facts = match &project {
-        Some(_) => upload(kit, &account, site, &manifest).await.map_err(trouble("upload_failed"))?,
-        None => everything(&manifest),
+    let stats = match &project {
+        Some(_) => upload(context, &client, site, &manifest).await.map_err(site_error("upload_failed"))?,
+        None => all_new(&manifest),
     };
     let release = Release::new(&manifest, origin, &rules, configured.as_ref(), code.as_ref());
-    Ok(Prepared::Ready(Box::new(Ready { site, project, manifest, release, facts, started })))
+    Ok(Prepared::Ready(Box::new(Ready { site, project, manifest, release, stats, started })))
 }
 
-async fn look_up(kit: &Kit<'_>, site: &Site) -> Result<Option<Project>, Trouble> {
-    let account = kit.account.until(Deadline::after(kit.args.running.timeout));
-    let project = account.project(&site.project).await.map_err(trouble("project"))?;
-    if project.is_none() && !kit.args.target.create {
+async fn look_up(context: &Context<'_>, site: &Site) -> Result<Option<Project>, SiteError> {
+    let client = context.client.until(Deadline::after(context.args.running.timeout));
+    let project = client.project(&site.project).await.map_err(site_error("project"))?;
+    if project.is_none() && !context.args.target.create {
         let fault = Fault::no(format!("the Pages project `{}` does not exist", site.project))
             .help("create it with --create, or correct `name` in the site's wrangler file or --project-name");
-        return Err(trouble("no_project")(fault));
+        return Err(site_error("no_project")(fault));
     }
     // Before anything is built or created for a fork.
     let production_branch = match &project {
         Some(project) => project.production_branch.as_deref(),
-        None => Some(kit.args.target.production_branch.as_str()),
+        None => Some(context.args.target.production_branch.as_str()),
     };
-    check_production(&kit.origin, kit.trust, production_branch).map_err(trouble("fork"))?;
+    check_production(&context.origin, context.trust, production_branch).map_err(site_error("fork"))?;
     Ok(project)
 }
 
-async fn create(kit: &Kit<'_>, account: &Account, site: &Site) -> Result<Project, Trouble> {
-    let production_branch = &kit.args.target.production_branch;
-    let project = account.create_project(&site.project, production_branch).await.map_err(trouble("project"))?;
-    kit.journal.say(&site.name, &format!("created the Pages project `{}`", site.project));
+async fn create(context: &Context<'_>, client: &PagesClient, site: &Site) -> Result<Project, SiteError> {
+    let production_branch = &context.args.target.production_branch;
+    let project = client.create_project(&site.project, production_branch).await.map_err(site_error("project"))?;
+    context.journal.say(&site.name, &format!("created the Pages project `{}`", site.project));
     Ok(project)
 }
 
-async fn build_and_read(kit: &Kit<'_>, site: &Site) -> Result<(Manifest, Rules), Trouble> {
+async fn build_and_read(context: &Context<'_>, site: &Site) -> Result<(Manifest, Rules), SiteError> {
     if let Some(command) = &site.build {
-        kit.journal.progress().show(&site.name, "building");
-        let turn = kit.builds.acquire().await;
+        context.journal.progress().show(&site.name, "building");
+        let turn = context.builds.acquire().await;
         let began = Instant::now();
-        let built = build::run(command, &site.path, &kit.variables, &kit.log_of(site)).await;
+        let built = build::run(command, &site.path, &context.variables, &context.log_of(site)).await;
         drop(turn);
-        kit.ended(site);
-        built.map_err(|failure| Trouble {
+        context.ended(site);
+        built.map_err(|failure| SiteError {
             code: "build_failed",
             fault: failure.fault,
             tail: failure.tail,
             exit_code: failure.code,
         })?;
-        kit.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
+        context.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
     }
     if site.path.join(".wrangler/deploy/config.json").is_file() {
         let text = "its build has written `.wrangler/deploy/config.json`, which leads wrangler to another configuration and is not read here";
-        kit.journal.warn(&format!("{}: {text}", site.name));
+        context.journal.warn(&format!("{}: {text}", site.name));
     }
-    let turn = kit.reading.acquire().await;
-    let (site, args, hasher) = (site.clone(), kit.args.clone(), Arc::clone(&kit.hasher));
-    let read = tokio::task::spawn_blocking(move || read(&site, &hasher, links(&args, &site))).await;
+    let turn = context.reading.acquire().await;
+    let (site, hasher) = (site.clone(), Arc::clone(&context.hasher));
+    let follow_outside = context.args.building.follow_outside;
+    let read = tokio::task::spawn_blocking(move || read(&site, &hasher, links(&site, follow_outside))).await;
     drop(turn);
     read.unwrap_or_else(|error| Err(Fault::temporary("reading the site was cut off").cause(error.to_string())))
-        .map_err(trouble("invalid_site"))
-}
-
-/// Where the links in a site may lead.
-pub(crate) fn links<'a>(args: &Args, site: &'a Site) -> Links<'a> {
-    if args.building.follow_outside { Links::Anywhere } else { Links::Inside(&site.path) }
+        .map_err(site_error("invalid_site"))
 }
 
 fn read(site: &Site, hasher: &Hasher, links: Links<'_>) -> fault::Result<(Manifest, Rules)> {
@@ -221,8 +188,13 @@ fn read(site: &Site, hasher: &Hasher, links: Links<'_>) -> fault::Result<(Manife
     Ok((hasher.manifest(files)?, Rules::read(&site.output)?))
 }
 
-async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manifest) -> fault::Result<Facts> {
-    let assets = Assets::open(account, &site.project).await?;
+async fn upload(
+    context: &Context<'_>,
+    client: &PagesClient,
+    site: &Site,
+    manifest: &Manifest,
+) -> fault::Result<UploadStats> {
+    let assets = Assets::open(client, &site.project).await?;
     let (files, limit) = (manifest.assets().len(), assets.files_limit().await);
     if files as u64 > limit {
         return Err(Fault::no(format!("site `{}` has {}, and Pages takes {limit}", site.name, self::files(files)))
@@ -230,33 +202,36 @@ async fn upload(kit: &Kit<'_>, account: &Account, site: &Site, manifest: &Manife
     }
     let missing = assets.missing(manifest).await?;
     let new = pages::Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
-    if !kit.args.running.dry_run {
-        kit.journal.say(&site.name, &format!("{}, {} new ({})", self::files(files), new.files, size(new.bytes)));
+    if !context.args.running.dry_run {
+        context.journal.say(&site.name, &format!("{}, {} new ({})", self::files(files), new.files, size(new.bytes)));
         let done = std::cell::Cell::new(0);
         let show = |stored| {
             done.set(done.get() + stored);
-            kit.journal.progress().show(&site.name, &format!("uploaded {} of {}", size(done.get()), size(new.bytes)));
+            context
+                .journal
+                .progress()
+                .show(&site.name, &format!("uploaded {} of {}", size(done.get()), size(new.bytes)));
         };
         assets.upload(&missing, show).await?;
-        keep(kit, &assets, site, manifest).await?;
+        keep(context, &assets, site, manifest).await?;
     }
-    Ok(Facts { files, size_bytes: manifest.size(), uploaded: new.files, uploaded_bytes: new.bytes })
+    Ok(UploadStats { files, size_bytes: manifest.size(), uploaded: new.files, uploaded_bytes: new.bytes })
 }
 
 /// Everything is stored already; without this the store may forget it one day, which is worth a warning and not the deployment.
-async fn keep(kit: &Kit<'_>, assets: &Assets<'_>, site: &Site, manifest: &Manifest) -> fault::Result<()> {
+async fn keep(context: &Context<'_>, assets: &Assets<'_>, site: &Site, manifest: &Manifest) -> fault::Result<()> {
     match assets.keep(manifest).await {
         Err(fault) if fault.kind == Kind::Temporary => {
-            kit.journal.warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
+            context.journal.warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
             Ok(())
         }
         outcome => outcome,
     }
 }
 
-fn everything(manifest: &Manifest) -> Facts {
+fn all_new(manifest: &Manifest) -> UploadStats {
     let new = manifest.holding(&manifest.hashes());
-    Facts {
+    UploadStats {
         files: manifest.assets().len(),
         size_bytes: manifest.size(),
         uploaded: new.len(),

@@ -7,72 +7,63 @@ use cli::Exit;
 use fault::{Fault, Kind};
 use futures_util::future::{join_all, try_join_all};
 use pages::probe::{self, Expect};
-use pages::{Account, Deployment};
+use pages::{Deployment, PagesClient};
 use report::Status;
 
+use crate::context::Context;
 use crate::interrupt::{Interrupt, why};
-use crate::outcome::{Outcome, trouble};
-use crate::prepare::{Kit, Ready};
-use crate::rollback;
+use crate::outcome::{Outcome, site_error};
+use crate::prepare::Ready;
+use crate::rollback::{self, ProductionChange, Published};
 
 /// What a creation in flight gets to end after an interruption.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A site after its deployment, and whether production may have changed.
-pub(crate) struct Published<'a> {
-    pub(crate) ready: &'a Ready<'a>,
-    pub(crate) outcome: Outcome,
-    pub(crate) switch: Switch,
-}
-
-/// Whether visitors of production may see something new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Switch {
-    No,
-    /// The deployment is production's, or nobody knows.
-    Maybe,
-}
-
 /// Deploys all sites at once.
-pub(crate) async fn all(kit: &Kit<'_>, sites: &[Ready<'_>], interrupt: &Interrupt) -> Vec<Outcome> {
-    let account = kit.account.until(Deadline::after(kit.args.running.timeout));
-    let mut published = join_all(sites.iter().map(|ready| publish(kit, &account, ready, interrupt))).await;
+pub(crate) async fn all(context: &Context<'_>, sites: &[Ready<'_>], interrupt: &Interrupt) -> Vec<Outcome> {
+    let client = context.client.until(Deadline::after(context.args.running.timeout));
+    let mut published = join_all(sites.iter().map(|ready| publish(context, &client, ready, interrupt))).await;
     let all_live = published.iter().all(|one| one.outcome.status == Status::Passed);
-    if kit.args.running.atomic && !all_live {
-        let account = kit.account.until(Deadline::after(kit.args.running.timeout));
-        join_all(published.iter_mut().map(|one| rollback::put_back(kit.journal, &account, one))).await;
+    if context.args.running.atomic && !all_live {
+        let client = context.client.until(Deadline::after(context.args.running.timeout));
+        join_all(published.iter_mut().map(|one| rollback::rollback_site(context.journal, &client, one))).await;
     }
     published.into_iter().map(|one| one.outcome).collect()
 }
 
-async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, interrupt: &Interrupt) -> Published<'a> {
-    let outcome = |status| Outcome::new(ready.site, status, ready.facts, ready.started.elapsed().as_secs_f64());
+async fn publish<'a>(
+    context: &Context<'_>,
+    client: &PagesClient,
+    ready: &'a Ready<'a>,
+    interrupt: &Interrupt,
+) -> Published<'a> {
+    let outcome = |status| Outcome::new(ready.site, status, ready.stats, ready.started.elapsed().as_secs_f64());
     let done = |outcome, switch| Published { ready, outcome, switch };
     if let Some(exit) = interrupt.seen() {
         let text = format!("not deployed: {}", why(exit));
-        return done(outcome(Status::Cancelled).because("interrupted", text), Switch::No);
+        return done(outcome(Status::Cancelled).because("interrupted", text), ProductionChange::No);
     }
-    kit.journal.progress().show(&ready.site.name, "deploying");
+    context.journal.progress().show(&ready.site.name, "deploying");
     let last_known = ready.project.as_ref().and_then(|project| project.latest_deployment.as_ref());
-    let create = ready.release.create(account, &ready.site.project, last_known.map(|last| last.id.as_str()));
+    let create = ready.release.create(client, &ready.site.project, last_known.map(|last| last.id.as_str()));
     let created = tokio::select! {
         created = create => created,
-        exit = lingering(kit, ready, interrupt) => {
+        exit = grace_period(context, ready, interrupt) => {
             let unknown = format!("it is unknown whether it was deployed: {} before the answer came", why(exit));
-            return done(outcome(Status::Cancelled).because("interrupted", unknown), Switch::Maybe);
+            return done(outcome(Status::Cancelled).because("interrupted", unknown), ProductionChange::Maybe);
         }
     };
     let deployment = match created {
         Ok(deployment) => deployment,
         Err(fault) => {
             // What is not permitted was not done; anything else leaves it open whether the deployment was made.
-            let switch = if fault.kind == Kind::Permission { Switch::No } else { Switch::Maybe };
-            return done(outcome(Status::Failed).failed(trouble("deploy_failed")(fault)), switch);
+            let switch = if fault.kind == Kind::Permission { ProductionChange::No } else { ProductionChange::Maybe };
+            return done(outcome(Status::Failed).failed(site_error("deploy_failed")(fault)), switch);
         }
     };
-    let switch = if deployment.environment == "preview" { Switch::No } else { Switch::Maybe };
+    let switch = if deployment.environment == "preview" { ProductionChange::No } else { ProductionChange::Maybe };
     let seen = tokio::select! {
-        seen = see(kit, account, ready, deployment.clone()) => seen,
+        seen = wait_and_probe(context, client, ready, deployment.clone()) => seen,
         exit = interrupt.wait() => {
             let text = format!("deployment {} was created and not seen to be live: {}", deployment.id, why(exit));
             let outcome = outcome(Status::Cancelled).because("interrupted", text).deployed(Some(deployment));
@@ -81,46 +72,46 @@ async fn publish<'a>(kit: &Kit<'_>, account: &Account, ready: &'a Ready<'a>, int
     };
     match seen {
         Ok(live) => {
-            kit.journal.say(&ready.site.name, &format!("live at {}", live.url));
+            context.journal.say(&ready.site.name, &format!("live at {}", live.url));
             done(outcome(Status::Passed).deployed(Some(live)), switch)
         }
         Err((code, fault)) => {
-            done(outcome(Status::Failed).failed(trouble(code)(fault)).deployed(Some(deployment)), switch)
+            done(outcome(Status::Failed).failed(site_error(code)(fault)).deployed(Some(deployment)), switch)
         }
     }
 }
 
 /// Waits for an interruption, and then a little for the answer under way.
-async fn lingering(kit: &Kit<'_>, ready: &Ready<'_>, interrupt: &Interrupt) -> Exit {
+async fn grace_period(context: &Context<'_>, ready: &Ready<'_>, interrupt: &Interrupt) -> Exit {
     let exit = interrupt.wait().await;
     let text = format!("{}: waiting {} s for the answer to its deployment", why(exit), GRACE.as_secs());
-    kit.journal.say(&ready.site.name, &text);
+    context.journal.say(&ready.site.name, &text);
     tokio::time::sleep(GRACE).await;
     exit
 }
 
 /// Waits until the deployment is live and looks at it.
-async fn see(
-    kit: &Kit<'_>,
-    account: &Account,
+async fn wait_and_probe(
+    context: &Context<'_>,
+    client: &PagesClient,
     ready: &Ready<'_>,
     deployment: Deployment,
 ) -> Result<Deployment, (&'static str, Fault)> {
-    let patience = account.client().remaining();
+    let patience = client.http().remaining();
     let created = deployment.id.clone();
-    let live = pages::wait(account, &ready.site.project, deployment, patience)
+    let live = pages::wait(client, &ready.site.project, deployment, patience)
         .await
-        .map_err(|fault| ("deploy_failed", unseen(fault, &created)))?;
+        .map_err(|fault| ("deploy_failed", unobserved(fault, &created)))?;
     let expect = if ready.release.has_code() { Expect::Code } else { Expect::Asset };
-    let mut paths = probe::paths(&ready.manifest, kit.args.running.probe);
-    paths.extend(kit.args.running.probe_path.iter().map(|path| format!("/{}", path.trim_start_matches('/'))));
-    let looks = paths.iter().map(|path| probe::probe(account.client(), &live.url, path, expect));
+    let mut paths = probe::paths(&ready.manifest, context.args.running.probe);
+    paths.extend(context.args.running.probe_path.iter().map(|path| format!("/{}", path.trim_start_matches('/'))));
+    let looks = paths.iter().map(|path| probe::probe(client.http(), &live.url, path, expect));
     try_join_all(looks).await.map_err(|fault| ("probe_failed", fault))?;
     Ok(live)
 }
 
 /// The service could not be asked how it went on: the deployment is there all the same, and may be live.
-fn unseen(fault: Fault, id: &str) -> Fault {
+fn unobserved(fault: Fault, id: &str) -> Fault {
     if fault.kind == Kind::Temporary {
         return fault.context(format!("deployment {id} was created and not seen to be live"));
     }

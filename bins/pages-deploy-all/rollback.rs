@@ -1,20 +1,35 @@
 //! Puts production back where `--atomic` asks for it: what was ours goes, what somebody else deployed meanwhile stays.
 
 use fault::{Fault, Kind, Result};
-use pages::{Account, Deployment};
+use pages::{Deployment, PagesClient};
 use report::{Reason, Status};
 
-use crate::deploy::api_address;
 use crate::journal::Journal;
-use crate::outcome::trouble;
-use crate::publish::{Published, Switch};
+use crate::outcome::{Outcome, site_error};
+use crate::prepare::Ready;
+use crate::sign_in::api_address;
+
+/// A site after its deployment, and whether production may have changed.
+pub(crate) struct Published<'a> {
+    pub(crate) ready: &'a Ready<'a>,
+    pub(crate) outcome: Outcome,
+    pub(crate) switch: ProductionChange,
+}
+
+/// Whether visitors of production may see something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProductionChange {
+    No,
+    /// The deployment is production's, or nobody knows.
+    Maybe,
+}
 
 /// Makes production serve again what it served before, and says so; or why it does not.
-pub(crate) async fn put_back(journal: &Journal<'_>, account: &Account, one: &mut Published<'_>) {
-    if one.switch == Switch::No {
+pub(crate) async fn rollback_site(journal: &Journal<'_>, client: &PagesClient, one: &mut Published<'_>) {
+    if one.switch == ProductionChange::No {
         return;
     }
-    match try_to(account, one).await {
+    match try_to(client, one).await {
         Ok((code, text)) => {
             if code == "rolled_back" {
                 journal.say(&one.ready.site.name, &text);
@@ -35,7 +50,7 @@ pub(crate) async fn put_back(journal: &Journal<'_>, account: &Account, one: &mut
                 Some(reason) => fault.cause(reason.text.clone()),
                 None => fault,
             };
-            one.outcome = one.outcome.clone().failed(trouble("roll_back_failed")(fault));
+            one.outcome = one.outcome.clone().failed(site_error("roll_back_failed")(fault));
         }
     }
 }
@@ -44,9 +59,9 @@ fn before<'a>(one: &Published<'a>) -> Option<&'a Deployment> {
     one.ready.project.as_ref().and_then(|project| project.canonical_deployment.as_ref())
 }
 
-async fn try_to(account: &Account, one: &Published<'_>) -> Result<(&'static str, String)> {
+async fn try_to(client: &PagesClient, one: &Published<'_>) -> Result<(&'static str, String)> {
     let project = &one.ready.site.project;
-    let now = serves(account, project).await?;
+    let now = serves(client, project).await?;
     let is_ours = now.as_ref().is_some_and(|now| match &one.outcome.deployment {
         Some(ours) => ours.id == now.id,
         // The answer to its creation was lost: the commit tells.
@@ -62,7 +77,7 @@ async fn try_to(account: &Account, one: &Published<'_>) -> Result<(&'static str,
             ("cannot_roll_back", text.to_owned())
         }
         Move::Back(id) => {
-            roll_back(account, project, &id).await?;
+            roll_back(client, project, &id).await?;
             ("rolled_back", format!("rolled back: production serves deployment {id} as before"))
         }
     })
@@ -97,8 +112,8 @@ fn not_switched(one: &Published<'_>, serving: Option<&str>) -> String {
         |id| format!("production still serves deployment {id}"),
     );
     let outcome = &one.outcome;
-    let is_open = match &outcome.trouble {
-        Some(trouble) => matches!(trouble.fault.kind, Kind::Incomplete | Kind::Temporary),
+    let is_open = match &outcome.error {
+        Some(error) => matches!(error.fault.kind, Kind::Incomplete | Kind::Temporary),
         None => true,
     };
     match &outcome.deployment {
@@ -108,9 +123,9 @@ fn not_switched(one: &Published<'_>, serving: Option<&str>) -> String {
 }
 
 /// Rolls back, and looks that it holds.
-async fn roll_back(account: &Account, project: &str, id: &str) -> Result<()> {
-    account.roll_back(project, id).await?;
-    match serves(account, project).await? {
+async fn roll_back(client: &PagesClient, project: &str, id: &str) -> Result<()> {
+    client.roll_back(project, id).await?;
+    match serves(client, project).await? {
         Some(now) if now.id == id => Ok(()),
         Some(other) => Err(Fault::no(format!("production serves deployment {}", other.id))),
         None => Err(Fault::no("production serves no deployment")),
@@ -118,8 +133,8 @@ async fn roll_back(account: &Account, project: &str, id: &str) -> Result<()> {
 }
 
 /// The deployment that production serves.
-async fn serves(account: &Account, project: &str) -> Result<Option<Deployment>> {
-    Ok(account.project(project).await?.and_then(|project| project.canonical_deployment))
+async fn serves(client: &PagesClient, project: &str) -> Result<Option<Deployment>> {
+    Ok(client.project(project).await?.and_then(|project| project.canonical_deployment))
 }
 
 /// The call that this program could not make; the token stays out of curl's arguments, which everybody on the machine can read.
@@ -131,7 +146,7 @@ fn by_hand(address: &str, project: &str, id: &str) -> String {
 }
 
 /// A site that was fine is not live all the same: it failed where nothing could be done about that, and else went with the others.
-/// One with trouble of its own keeps that.
+/// One with an error of its own keeps that.
 fn note(one: &mut Published<'_>, code: &str, text: &str) {
     if let Some(reason) = &mut one.outcome.reason {
         reason.text = format!("{}; {text}", reason.text);

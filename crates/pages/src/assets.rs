@@ -5,12 +5,12 @@ use futures_util::stream::{self, TryStreamExt as _};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use crate::account::{Account, Repeat};
 use crate::answer::{Ignored, advise, is_expired};
-use crate::bucket::{Bucket, deal};
+use crate::client::{PagesClient, Repeat};
 use crate::hash::AssetHash;
 use crate::manifest::{Asset, Manifest};
 use crate::token::UploadToken;
+use crate::upload_batch::{UploadBatch, deal};
 
 /// Uploads of one site at once, as in wrangler; the governor bounds all sites together.
 const AT_ONCE: usize = 3;
@@ -30,7 +30,7 @@ pub struct Sent {
 /// The asset store of one project.
 #[derive(Debug)]
 pub struct Assets<'a> {
-    account: &'a Account,
+    client: &'a PagesClient,
     project: &'a str,
     token: Mutex<UploadToken>,
 }
@@ -40,8 +40,8 @@ impl<'a> Assets<'a> {
     ///
     /// # Errors
     /// The service refuses, or is away.
-    pub async fn open(account: &'a Account, project: &'a str) -> Result<Self> {
-        Ok(Self { account, project, token: Mutex::new(account.upload_token(project).await?) })
+    pub async fn open(client: &'a PagesClient, project: &'a str) -> Result<Self> {
+        Ok(Self { client, project, token: Mutex::new(client.upload_token(project).await?) })
     }
 
     /// The most files a deployment of this project may have.
@@ -66,14 +66,14 @@ impl<'a> Assets<'a> {
     /// # Errors
     /// The service refuses, or is away; a file changed meanwhile.
     pub async fn upload(&self, missing: &[&Asset], progress: impl Fn(u64)) -> Result<Sent> {
-        let buckets = deal(missing);
+        let batches = deal(missing);
         let sent = Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
-        stream::iter(buckets.into_iter().map(Ok))
-            .try_for_each_concurrent(AT_ONCE, |bucket| {
+        stream::iter(batches.into_iter().map(Ok))
+            .try_for_each_concurrent(AT_ONCE, |batch| {
                 let progress = &progress;
                 async move {
-                    self.send(&bucket).await?;
-                    progress(bucket.content());
+                    self.send(&batch).await?;
+                    progress(batch.content());
                     Ok::<(), Fault>(())
                 }
             })
@@ -92,11 +92,11 @@ impl<'a> Assets<'a> {
         call.await.map(|_| ())
     }
 
-    async fn send(&self, bucket: &Bucket) -> Result<()> {
-        let length = bucket.length();
+    async fn send(&self, batch: &UploadBatch) -> Result<()> {
+        let length = batch.length();
         let call = self.call::<Ignored>("/pages/assets/upload", |request| {
-            let bucket = bucket.clone();
-            request.stream("application/json", length, move || bucket.body())
+            let batch = batch.clone();
+            request.stream("application/json", length, move || batch.body())
         });
         call.await.map(|_| ())
     }
@@ -110,7 +110,7 @@ impl<'a> Assets<'a> {
         let mut renewals = 0;
         loop {
             let token = self.fresh().await?;
-            let outcome = self.account.call(Repeat::Harmless, || fill(self.account.asset_call(path, &token))).await;
+            let outcome = self.client.call(Repeat::Harmless, || fill(self.client.asset_call(path, &token))).await;
             match outcome {
                 Err(api::Error::Refused(refusal)) if is_expired(&refusal) && renewals < RENEWALS => {
                     renewals += 1;
@@ -124,7 +124,7 @@ impl<'a> Assets<'a> {
     async fn fresh(&self) -> Result<UploadToken> {
         let mut token = self.token.lock().await;
         if token.is_due(jiff::Timestamp::now().as_second()) {
-            *token = self.account.upload_token(self.project).await?;
+            *token = self.client.upload_token(self.project).await?;
         }
         Ok(token.clone())
     }
@@ -133,7 +133,7 @@ impl<'a> Assets<'a> {
     async fn renew(&self, refused: &UploadToken) -> Result<()> {
         let mut token = self.token.lock().await;
         if token.is(refused) {
-            *token = self.account.upload_token(self.project).await?;
+            *token = self.client.upload_token(self.project).await?;
         }
         Ok(())
     }

@@ -7,9 +7,8 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use fault::{Fault, Result};
+use jsonc_parser::ParseOptions;
 use serde_json::Value;
-
-use crate::release::Configured;
 
 /// The names in wrangler's order: the first that exists is read.
 pub const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -40,8 +39,17 @@ pub enum Found {
     Pages(Box<Config>),
 }
 
+/// What a deployment's form carries of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configured {
+    /// SHA-256 of the file.
+    pub hash: String,
+    /// The output folder, relative to the site's.
+    pub output: String,
+}
+
 impl Config {
-    /// What a deployment's form says of it.
+    /// The fields of the deployment's form that describe it.
     #[must_use]
     pub fn configured(&self) -> Configured {
         Configured { hash: self.hash.clone(), output: self.output.clone() }
@@ -62,6 +70,9 @@ pub fn read(site: &Path) -> Result<Found> {
     let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
     let is_toml = path.extension().is_some_and(|extension| extension == "toml");
     let all = if is_toml { of_toml(&text) } else { of_jsonc(&text) }.map_err(broken)?;
+    if !all.is_object() {
+        return Err(broken("it is not an object".to_owned()));
+    }
     let Some(output) = all.get("pages_build_output_dir") else { return Ok(Found::NotForPages(path)) };
     let output = output.as_str().ok_or_else(|| broken("`pages_build_output_dir` is not a text".to_owned()))?;
     let output = normal(output).ok_or_else(|| {
@@ -85,60 +96,23 @@ fn of_toml(text: &str) -> Result<Value, String> {
     toml::from_str(text).map_err(|error| error.message().to_owned())
 }
 
+/// JSON with comments and trailing commas, which is all that wrangler's parser allows beyond JSON.
+const JSONC: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
 fn of_jsonc(text: &str) -> Result<Value, String> {
-    let json = without_comments(text.trim_start_matches('\u{feff}'));
-    serde_json::from_str(&json).map_err(|error| error.to_string())
-}
-
-/// JSON without `//` and `/* */` comments and trailing commas; line numbers stay.
-fn without_comments(text: &str) -> String {
-    let mut json = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    let mut in_string = false;
-    while let Some(character) = rest.next() {
-        if in_string {
-            json.push(character);
-            match character {
-                '\\' => json.extend(rest.next()),
-                '"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match (character, rest.peek()) {
-            ('/', Some('/')) => while rest.next_if(|next| *next != '\n').is_some() {},
-            ('/', Some('*')) => skip_block(&mut rest, &mut json),
-            ('}' | ']', _) => {
-                drop_trailing_comma(&mut json);
-                json.push(character);
-            }
-            _ => {
-                in_string = character == '"';
-                json.push(character);
-            }
-        }
-    }
-    json
-}
-
-fn skip_block(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, json: &mut String) {
-    rest.next();
-    let mut star = false;
-    for character in rest.by_ref() {
-        match character {
-            '/' if star => return,
-            '\n' => json.push('\n'),
-            _ => {}
-        }
-        star = character == '*';
-    }
-}
-
-fn drop_trailing_comma(json: &mut String) {
-    let end = json.trim_end().len();
-    if json[..end].ends_with(',') {
-        json.replace_range(end - 1..end, " ");
-    }
+    let text = text.trim_start_matches('\u{feff}');
+    jsonc_parser::parse_to_serde_value(text, &JSONC).map_err(|error| error.to_string())
 }
 
 /// A relative path inside a folder, `./a/../dist/` as `dist`; `None` where it leads outside.
@@ -228,7 +202,9 @@ mod tests {
         let value = of_jsonc(r#"{"a": "x /* , ] */ \" // y", "b": [1, 2, ], }"#).unwrap();
         assert_eq!(value["a"], "x /* , ] */ \" // y");
         assert_eq!(value["b"][1], 2);
-        assert!(of_jsonc("{\"a\": 1} /* open").is_ok());
+        for bad in ["{\"a\": 1} /* open", "{a: 1}", "{'a': 1}", "{\"a\": 1 \"b\": 2}", "{\"a\": 0x1}"] {
+            assert!(of_jsonc(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //!
 //! Opt-in, because with it the message is not what git says.
 
+use crate::config::Configured;
 use crate::form::commit_message;
 use crate::hash::AssetHash;
 use crate::manifest::Manifest;
-use crate::model::{Deployment, Progress, Project};
-use crate::release::{Configured, Rules};
+use crate::model::{Deployment, DeploymentState, Project};
+use crate::release::Rules;
 use crate::worker::Code;
 
 const TRAILER: &str = "Site-Digest: ";
@@ -50,7 +51,7 @@ impl Project {
         let serving = if is_production { &self.canonical_deployment } else { &self.latest_deployment }.as_ref()?;
         let commit = serving.commit();
         let is_marked = commit.commit_message.lines().next_back().map(str::trim) == Some(&format!("{TRAILER}{digest}"));
-        (is_marked && !digest.is_empty() && commit.branch == branch && serving.progress() == Progress::Live)
+        (is_marked && !digest.is_empty() && commit.branch == branch && serving.state() == DeploymentState::Live)
             .then_some(serving)
     }
 }

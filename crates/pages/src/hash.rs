@@ -12,7 +12,7 @@ use base64_simd::STANDARD;
 use fault::Fault;
 use serde::{Serialize, Serializer};
 
-use crate::pieces::{PIECE, encode};
+use crate::base64_stream::{PIECE, encode};
 
 /// The key of an asset, 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,39 +3,40 @@
 //! The endpoints are wrangler's private protocol, so wrangler is the specification: the same hashes, manifest pairs, form fields and
 //! bytes. What wrangler gets wrong is left out: it retries little, loses track of deployments, and can call a failure a success.
 
-mod account;
 mod answer;
 mod assets;
-mod bucket;
-mod chunk;
+mod base64_stream;
+mod buffer_pool;
+mod client;
 pub mod config;
 mod digest;
 mod form;
 mod hash;
+mod hash_cache;
 mod manifest;
 mod mime;
 mod model;
-mod pace;
-mod pieces;
 pub mod probe;
+mod rate_limit;
 mod release;
-mod shared;
 mod token;
 mod tree;
+mod upload_batch;
 mod worker;
 
-pub use account::Account;
 pub use assets::{Assets, Sent};
-pub use bucket::{Bucket, deal};
+pub use client::PagesClient;
+pub use config::Configured;
 pub use digest::{digest, with_digest};
 pub use form::{Form, commit_message};
 pub use hash::{AssetHash, extension};
+pub use hash_cache::FileIdentity;
 pub use manifest::{Asset, Hasher, Manifest};
 pub use mime::content_type;
-pub use model::{Commit, Deployment, Progress, Project, Stage, Trigger, find_ours};
-pub use pace::Pace;
-pub use release::{Configured, Origin, Release, Rules, WorkTree, wait};
-pub use shared::Identity;
+pub use model::{Commit, Deployment, DeploymentState, Project, Stage, Trigger, find_ours};
+pub use rate_limit::RateLimit;
+pub use release::{Origin, Release, Rules, WorkTree, wait};
 pub use token::UploadToken;
 pub use tree::{FILE_LIMIT, File, Links, walk};
-pub use worker::{Code, Environment, prebuilt, routes, with_configuration};
+pub use upload_batch::{UploadBatch, deal};
+pub use worker::{Code, DeploymentEnvironment, prebuilt, routes, with_configuration};

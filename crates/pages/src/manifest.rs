@@ -10,8 +10,8 @@ use fault::{Fault, Result};
 use serde::Serializer as _;
 
 use crate::hash::{AssetHash, extension};
+use crate::hash_cache::HashCache;
 use crate::mime::content_type;
-use crate::shared::Shared;
 use crate::tree::File;
 
 /// Files that a thread takes at once.
@@ -85,14 +85,14 @@ impl Manifest {
 #[derive(Debug)]
 pub struct Hasher {
     threads: usize,
-    shared: Shared,
+    shared: HashCache,
 }
 
 impl Hasher {
     /// A hasher that reads each site on `threads` threads.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { threads, shared: Shared::default() }
+        Self { threads, shared: HashCache::default() }
     }
 
     /// The manifest of a site with these files, sorted by path.

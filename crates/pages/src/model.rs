@@ -76,13 +76,13 @@ pub struct Commit {
 
 /// Where a deployment stands, as far as it matters to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum DeploymentState {
     /// It is served: stage `deploy` with `success`, nothing less.
     Live,
     /// It ended otherwise.
     Failed,
     /// It goes on.
-    Going,
+    Pending,
 }
 
 impl Commit {
@@ -95,12 +95,12 @@ impl Commit {
 impl Deployment {
     /// Where it stands.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        let Some(stage) = &self.latest_stage else { return Progress::Going };
+    pub fn state(&self) -> DeploymentState {
+        let Some(stage) = &self.latest_stage else { return DeploymentState::Pending };
         match (stage.name.as_str(), stage.status.as_str()) {
-            ("deploy", "success") => Progress::Live,
-            (_, "failure" | "canceled") => Progress::Failed,
-            _ => Progress::Going,
+            ("deploy", "success") => DeploymentState::Live,
+            (_, "failure" | "canceled") => DeploymentState::Failed,
+            _ => DeploymentState::Pending,
         }
     }
 
@@ -145,7 +145,7 @@ fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deser
 mod tests {
     use serde_json::json;
 
-    use super::{Commit, Deployment, Progress, find_ours};
+    use super::{Commit, Deployment, DeploymentState, find_ours};
 
     fn deployment(id: &str, stage: &str, status: &str, branch: &str) -> Deployment {
         serde_json::from_value(json!({
@@ -159,15 +159,15 @@ mod tests {
     #[test]
     fn only_stage_deploy_with_success_is_live() {
         let cases = [
-            ("deploy", "success", Progress::Live),
-            ("deploy", "active", Progress::Going),
-            ("build", "success", Progress::Going),
-            ("queued", "active", Progress::Going),
-            ("build", "failure", Progress::Failed),
-            ("deploy", "canceled", Progress::Failed),
+            ("deploy", "success", DeploymentState::Live),
+            ("deploy", "active", DeploymentState::Pending),
+            ("build", "success", DeploymentState::Pending),
+            ("queued", "active", DeploymentState::Pending),
+            ("build", "failure", DeploymentState::Failed),
+            ("deploy", "canceled", DeploymentState::Failed),
         ];
         for (stage, status, expected) in cases {
-            assert_eq!(deployment("1", stage, status, "b").progress(), expected, "{stage} {status}");
+            assert_eq!(deployment("1", stage, status, "b").state(), expected, "{stage} {status}");
         }
     }
 

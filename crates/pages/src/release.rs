@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use fault::{Fault, Result};
 
-use crate::account::Account;
 use crate::answer::{advise, is_passing, is_unclear};
+use crate::client::PagesClient;
+use crate::config::Configured;
 use crate::form::{Form, commit_message};
 use crate::manifest::Manifest;
-use crate::model::{Commit, Deployment, Progress, find_ours};
+use crate::model::{Commit, Deployment, DeploymentState, find_ours};
 use crate::worker::Code;
 
 const FIRST_LOOK: Duration = Duration::from_millis(200);
@@ -35,15 +36,6 @@ pub struct Origin {
     pub commit_message: Option<String>,
     /// Whether there are changes besides; unknown outside git.
     pub work_tree: Option<WorkTree>,
-}
-
-/// The site's Pages configuration, as the form tells of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Configured {
-    /// SHA-256 of the file.
-    pub hash: String,
-    /// The output folder, relative to the site's.
-    pub output: String,
 }
 
 /// The files at a site's root that are rules and no assets.
@@ -136,16 +128,16 @@ impl Release {
     ///
     /// # Errors
     /// The service refuses, or is away.
-    pub async fn create(&self, account: &Account, project: &str, last_known: Option<&str>) -> Result<Deployment> {
+    pub async fn create(&self, client: &PagesClient, project: &str, last_known: Option<&str>) -> Result<Deployment> {
         let mut attempt = 0;
         loop {
-            let error = match account.post_deployment(project, &self.form).await {
+            let error = match client.post_deployment(project, &self.form).await {
                 Ok(deployment) => return Ok(deployment),
                 Err(error) if is_passing(&error) || is_unclear(&error) => error,
                 Err(error) => return Err(advise(error, project)),
             };
             // A look that fails leaves it open whether the deployment exists: say so, and do not post again.
-            let newest = account.newest_deployments(project).await.map_err(|fault| {
+            let newest = client.newest_deployments(project).await.map_err(|fault| {
                 let lost = Fault::from(error.clone());
                 Fault::temporary(format!("it is unknown whether `{project}` was deployed"))
                     .cause(lost.message)
@@ -184,33 +176,38 @@ impl Release {
 ///
 /// # Errors
 /// [`fault::Kind::No`] when it failed, with its log's last line; [`fault::Kind::Incomplete`] when `patience` ends first.
-pub async fn wait(account: &Account, project: &str, deployment: Deployment, patience: Duration) -> Result<Deployment> {
+pub async fn wait(
+    client: &PagesClient,
+    project: &str,
+    deployment: Deployment,
+    patience: Duration,
+) -> Result<Deployment> {
     let until = tokio::time::Instant::now() + patience;
     let (mut current, mut pause) = (deployment, FIRST_LOOK);
     loop {
-        match current.progress() {
-            Progress::Live => return Ok(current),
-            Progress::Failed => return Err(failure(account, project, &current).await),
-            Progress::Going if tokio::time::Instant::now() + pause > until => {
+        match current.state() {
+            DeploymentState::Live => return Ok(current),
+            DeploymentState::Failed => return Err(failure(client, project, &current).await),
+            DeploymentState::Pending if tokio::time::Instant::now() + pause > until => {
                 return Err(Fault::incomplete(format!("the deployment of `{project}` did not come to an end"))
                     .cause(format!("after {} s it stands at {}", patience.as_secs(), current.stage()))
                     .help("give it more time with --timeout, or look at the deployment in the dashboard"));
             }
-            Progress::Going => tokio::time::sleep(pause).await,
+            DeploymentState::Pending => tokio::time::sleep(pause).await,
         }
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        current = account.deployment(project, &current.id).await?;
+        current = client.deployment(project, &current.id).await?;
     }
 }
 
-async fn failure(account: &Account, project: &str, deployment: &Deployment) -> Fault {
+async fn failure(client: &PagesClient, project: &str, deployment: &Deployment) -> Fault {
     let fault = Fault::no(format!("Cloudflare could not deploy `{project}`")).cause(format!(
         "deployment {} ended at {}",
         deployment.id,
         deployment.stage()
     ));
     // Without the log the failure is as certain.
-    match account.last_log_line(project, &deployment.id).await {
+    match client.last_log_line(project, &deployment.id).await {
         Ok(Some(line)) => fault.cause(line),
         _ => fault,
     }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use fault::{Fault, Result};
 
-use crate::shared::Identity;
+use crate::hash_cache::FileIdentity;
 
 /// The most bytes Pages takes in one file.
 pub const FILE_LIMIT: u64 = 25 * 1024 * 1024;
@@ -44,7 +44,7 @@ pub struct File {
     /// When it last changed, where the file system says so.
     pub modified: Option<SystemTime>,
     /// What tells it where it may be met again: under another name, in another site.
-    pub shared: Option<Identity>,
+    pub shared: Option<FileIdentity>,
 }
 
 /// Every asset below `root`, sorted by path.
@@ -189,7 +189,7 @@ fn file(path: String, source: PathBuf, about: &Metadata, is_linked: bool) -> Res
             .help("serve it from R2, or leave it out of the site's output"));
     }
     let (size, modified) = (about.len(), about.modified().ok());
-    Ok(File { path, source, size, modified, shared: Identity::of_shared(about, is_linked) })
+    Ok(File { path, source, size, modified, shared: FileIdentity::of_shared(about, is_linked) })
 }
 
 fn is_ignored(prefix: &str, name: &str, below: Below) -> bool {

@@ -46,7 +46,7 @@ pub struct Code {
 
 /// Which of a configuration's environments a deployment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Environment {
+pub enum DeploymentEnvironment {
     /// The production branch.
     Production,
     /// Any other.
@@ -63,7 +63,7 @@ pub fn prebuilt(
     root: &Path,
     links: Links<'_>,
     config: Option<&Config>,
-    environment: Environment,
+    environment: DeploymentEnvironment,
 ) -> Result<Option<Code>> {
     let worker = root.join(WORKER);
     let modules = match fs::metadata(&worker) {
@@ -83,7 +83,11 @@ pub fn prebuilt(
 ///
 /// # Errors
 /// [`fault::Kind::Usage`]: the configuration has bindings that are not known here, or the bundle is none.
-pub fn with_configuration(bundle: &[u8], config: Option<&Config>, environment: Environment) -> Result<Vec<u8>> {
+pub fn with_configuration(
+    bundle: &[u8],
+    config: Option<&Config>,
+    environment: DeploymentEnvironment,
+) -> Result<Vec<u8>> {
     let broken = || Fault::usage("what `wrangler pages functions build` wrote is not a bundle");
     let Some(config) = config else { return Ok(bundle.to_vec()) };
     let start = find(bundle, b"\r\n\r\n").ok_or_else(broken)? + 4;
@@ -128,7 +132,7 @@ fn content_type(path: &str) -> Option<&'static str> {
     }
 }
 
-fn metadata(main: &str, config: Option<&Config>, environment: Environment) -> Result<Value> {
+fn metadata(main: &str, config: Option<&Config>, environment: DeploymentEnvironment) -> Result<Value> {
     let Some(config) = config else { return Ok(json!({ "main_module": main })) };
     let effective = effective(&config.all, environment);
     let mut metadata = Map::new();
@@ -148,9 +152,9 @@ fn metadata(main: &str, config: Option<&Config>, environment: Environment) -> Re
 }
 
 /// The configuration with the environment's own keys in place of the general ones.
-fn effective(all: &Value, environment: Environment) -> Map<String, Value> {
+fn effective(all: &Value, environment: DeploymentEnvironment) -> Map<String, Value> {
     let mut effective = all.as_object().cloned().unwrap_or_default();
-    let name = if environment == Environment::Production { "production" } else { "preview" };
+    let name = if environment == DeploymentEnvironment::Production { "production" } else { "preview" };
     if let Some(own) = all.pointer(&format!("/env/{name}")).and_then(Value::as_object) {
         // Bindings and variables are not inherited: an environment that is there has its own or none.
         effective.retain(|key, _| NO_BINDINGS.contains(&key.as_str()));
@@ -287,7 +291,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Environment, check_routes, metadata, prebuilt, with_configuration};
+    use super::{DeploymentEnvironment, check_routes, metadata, prebuilt, with_configuration};
     use crate::config::Config;
     use crate::tree::Links;
 
@@ -303,10 +307,10 @@ mod tests {
             "d1_databases": [{"binding": "DB", "database_id": "1", "database_name": "people"}],
             "env": {"production": {"vars": {"A": "p"}}},
         }));
-        let preview = metadata("_worker.js", Some(&config), Environment::Preview).unwrap();
+        let preview = metadata("_worker.js", Some(&config), DeploymentEnvironment::Preview).unwrap();
         assert_eq!(preview["bindings"][0], json!({"name": "DB", "type": "d1", "id": "1"}));
         assert_eq!(preview["bindings"][2], json!({"name": "C", "type": "json", "json": {"x": 1}}));
-        let production = metadata("_worker.js", Some(&config), Environment::Production).unwrap();
+        let production = metadata("_worker.js", Some(&config), DeploymentEnvironment::Production).unwrap();
         assert_eq!(production["bindings"], json!([{"name": "A", "type": "plain_text", "text": "p"}]));
         assert_eq!(production["compatibility_date"], "2026-01-01");
     }
@@ -317,7 +321,7 @@ mod tests {
             json!({"pages_build_output_dir": "dist", "durable_objects": {"bindings": []}}),
             json!({"pages_build_output_dir": "dist", "services": [{"binding": "S", "service": "s", "entrypoint": "E"}]}),
         ] {
-            let fault = metadata("_worker.js", Some(&config(all)), Environment::Preview).unwrap_err();
+            let fault = metadata("_worker.js", Some(&config(all)), DeploymentEnvironment::Preview).unwrap_err();
             assert!(fault.help.unwrap().contains("--except"));
         }
     }
@@ -325,10 +329,10 @@ mod tests {
     #[test]
     fn a_folder_without_index_js_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(prebuilt(root.path(), Links::Anywhere, None, Environment::Preview).unwrap(), None);
+        assert_eq!(prebuilt(root.path(), Links::Anywhere, None, DeploymentEnvironment::Preview).unwrap(), None);
         fs::create_dir(root.path().join("_worker.js")).unwrap();
         assert!(
-            prebuilt(root.path(), Links::Anywhere, None, Environment::Preview)
+            prebuilt(root.path(), Links::Anywhere, None, DeploymentEnvironment::Preview)
                 .unwrap_err()
                 .message
                 .contains("index.js")
@@ -354,10 +358,10 @@ mod tests {
     fn a_compiled_bundle_gets_the_configuration_and_keeps_its_modules() {
         let bundle = b"--B\r\nContent-Disposition: form-data; name=\"metadata\"\r\n\r\n{\"main_module\":\"f.js\"}\r\n--B\r\nrest\r\n--B--\r\n";
         let config = config(json!({"pages_build_output_dir": "dist", "vars": {"A": "b"}}));
-        let with = with_configuration(bundle, Some(&config), Environment::Preview).unwrap();
+        let with = with_configuration(bundle, Some(&config), DeploymentEnvironment::Preview).unwrap();
         let text = String::from_utf8(with).unwrap();
         assert!(text.contains("\"main_module\":\"f.js\"") && text.contains("plain_text"), "{text}");
         assert!(text.ends_with("\r\n--B\r\nrest\r\n--B--\r\n"));
-        assert!(with_configuration(b"x", Some(&config), Environment::Preview).is_err());
+        assert!(with_configuration(b"x", Some(&config), DeploymentEnvironment::Preview).is_err());
     }
 }

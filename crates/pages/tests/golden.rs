@@ -62,7 +62,7 @@ fn the_uploads_have_wranglers_keys_and_types_each_once() {
     let missing = manifest.holding(&manifest.hashes());
     let ours: Vec<(String, String)> = deal(&missing)
         .iter()
-        .flat_map(|bucket| bucket.assets().to_vec())
+        .flat_map(|batch| batch.assets().to_vec())
         .map(|asset| (asset.hash.to_string(), asset.content_type.to_owned()))
         .collect();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

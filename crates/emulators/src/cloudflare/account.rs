@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::envelope::{ACCOUNT, failure, success};
 use super::state::{Deployment, Permission, Project, State, deployment_json, project_json};
-use super::{ACCOUNT, failure, success, token};
+use super::token;
 use crate::http::{Part, Request, Response, parts};
 
 /// The most deployments of one page of the list.

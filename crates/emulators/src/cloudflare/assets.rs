@@ -10,8 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::envelope::{failure, success};
 use super::state::{Asset, State};
-use super::{failure, success, token};
+use super::token;
 use crate::http::{Request, Response};
 
 /// What one upload request may hold, decoded.

@@ -5,6 +5,7 @@
 
 mod account;
 mod assets;
+mod envelope;
 mod rules;
 mod site;
 mod state;
@@ -14,14 +15,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
+pub use envelope::ACCOUNT;
+use envelope::failure;
 pub use state::{Deployment, Progress};
 use state::{Permission, State};
-
-/// The account that the stand-in knows.
-pub const ACCOUNT: &str = "acc0123456789";
 
 /// A loopback Cloudflare with one account.
 #[derive(Debug)]
@@ -189,15 +187,4 @@ impl Service for Pages {
         }
         headers
     }
-}
-
-/// The envelope of a success.
-fn success(result: &Value) -> Response {
-    Response::json(200, &json!({ "result": result, "success": true, "errors": [], "messages": [] }))
-}
-
-/// The envelope of an error.
-fn failure(status: u16, code: u64, message: &str) -> Response {
-    let errors = json!([{ "code": code, "message": message }]);
-    Response::json(status, &json!({ "result": null, "success": false, "errors": errors, "messages": [] }))
 }

@@ -1,7 +1,7 @@
 //! A deployed site, served as Pages serves it: `_redirects`, clean URLs, `404.html` or a single page, `_headers`.
 
 use super::rules;
-use super::state::{Asset, Deployment, Progress, Project, State};
+use super::state::{Asset, Deployment, Progress, Project, State, alias};
 use crate::http::{Request, Response};
 
 /// `site` is the host without `.localhost`: a project, or a deployment's short id or alias in front of one.
@@ -23,23 +23,9 @@ pub(super) fn answer(state: &State, site: &str, request: &Request) -> Response {
     }
 }
 
-/// The host name of a preview's branch, without `.localhost`; production has its project's.
-pub(super) fn alias(project: &Project, deployment: &Deployment) -> Option<String> {
-    if deployment.production {
-        return None;
-    }
-    Some(format!("{}.{}", branch_label(deployment.branch.as_deref()?), project.name))
-}
-
 fn is_named(project: &Project, deployment: &Deployment, label: &str) -> bool {
     let of_branch = || alias(project, deployment).is_some_and(|alias| alias.split('.').next() == Some(label));
     deployment.short_id() == label || of_branch()
-}
-
-fn branch_label(branch: &str) -> String {
-    let lower = branch.to_lowercase();
-    let clean: String = lower.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '-' }).collect();
-    clean.trim_matches('-').chars().take(28).collect()
 }
 
 fn serve(project: &Project, deployment: &Deployment, request: &Request) -> Response {

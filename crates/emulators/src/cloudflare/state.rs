@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::ACCOUNT;
+use super::envelope::{ACCOUNT, failure};
 use crate::http::{Response, Secrets};
 
 /// Requests that Cloudflare answers in five minutes, as its headers say.
@@ -204,7 +204,7 @@ impl State {
             *left -= 1;
             return None;
         }
-        let refused = super::failure(429, 971, "Please wait and consider throttling your request speed");
+        let refused = failure(429, 971, "Please wait and consider throttling your request speed");
         Some(refused.header("retry-after", *seconds).header("x-ratelimit-reset", *seconds))
     }
 
@@ -252,7 +252,7 @@ pub(super) fn deployment_json(project: &Project, deployment: &Deployment, port: 
         })
         .collect();
     let environment = if deployment.production { "production" } else { "preview" };
-    let aliases = super::site::alias(project, deployment).map(|alias| vec![format!("http://{alias}.localhost:{port}")]);
+    let aliases = alias(project, deployment).map(|alias| vec![format!("http://{alias}.localhost:{port}")]);
     json!({
         "id": deployment.id,
         "short_id": deployment.short_id(),
@@ -275,4 +275,18 @@ pub(super) fn deployment_json(project: &Project, deployment: &Deployment, port: 
         "uses_functions": deployment.files.contains_key("_worker.bundle"),
         "production_branch": project.production_branch,
     })
+}
+
+/// The host name of a preview's branch, without `.localhost`; production has its project's.
+pub(super) fn alias(project: &Project, deployment: &Deployment) -> Option<String> {
+    if deployment.production {
+        return None;
+    }
+    Some(format!("{}.{}", branch_label(deployment.branch.as_deref()?), project.name))
+}
+
+fn branch_label(branch: &str) -> String {
+    let lower = branch.to_lowercase();
+    let clean: String = lower.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '-' }).collect();
+    clean.trim_matches('-').chars().take(28).collect()
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::ACCOUNT;
+use super::envelope::ACCOUNT;
 use super::state::State;
 use crate::jwt;
 

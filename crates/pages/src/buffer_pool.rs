@@ -4,15 +4,15 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use bytes::Bytes;
 
-/// Chunks of one body. There are never more than are under way at once.
-pub(crate) struct Chunks {
+/// BufferPool of one body. There are never more than are under way at once.
+pub(crate) struct BufferPool {
     capacity: usize,
     back: Sender<Vec<u8>>,
     returned: Receiver<Vec<u8>>,
 }
 
-impl Chunks {
-    /// Chunks for `capacity` bytes.
+impl BufferPool {
+    /// BufferPool for `capacity` bytes.
     pub(crate) fn new(capacity: usize) -> Self {
         let (back, returned) = mpsc::channel();
         Self { capacity, back, returned }
@@ -51,11 +51,11 @@ impl Drop for Lent {
 
 #[cfg(test)]
 mod tests {
-    use super::Chunks;
+    use super::BufferPool;
 
     #[test]
     fn a_chunk_comes_back_empty_with_its_memory() {
-        let chunks = Chunks::new(64);
+        let chunks = BufferPool::new(64);
         let mut first = chunks.empty();
         first.extend_from_slice(b"content");
         let place = first.as_ptr();

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use crate::chunk::Chunks;
+use crate::base64_stream::{PIECE, encode};
+use crate::buffer_pool::BufferPool;
 use crate::manifest::Asset;
-use crate::pieces::{PIECE, encode};
 
 const CONTENT_LIMIT: u64 = 40 * 1024 * 1024;
 const FILES_LIMIT: usize = 2000;
@@ -29,12 +29,12 @@ const ROOM: usize = CHUNK + 2 * PIECE;
 
 /// The assets of one upload.
 #[derive(Clone, Debug)]
-pub struct Bucket {
+pub struct UploadBatch {
     assets: Arc<Vec<Asset>>,
     content: u64,
 }
 
-impl Bucket {
+impl UploadBatch {
     /// The assets in it.
     #[must_use]
     pub fn assets(&self) -> &[Asset] {
@@ -56,7 +56,7 @@ impl Bucket {
         items + 2 + (self.assets.len() as u64).saturating_sub(1)
     }
 
-    /// The request's body: `[{"key","value","metadata":{"contentType"},"base64":true},…]`, exactly [`Bucket::length`] bytes. A file
+    /// The request's body: `[{"key","value","metadata":{"contentType"},"base64":true},…]`, exactly [`UploadBatch::length`] bytes. A file
     /// that changed since it was hashed breaks the body off, so that no wrong content is stored under a right key.
     #[must_use]
     pub fn body(&self) -> api::Body {
@@ -77,34 +77,34 @@ impl Bucket {
     }
 }
 
-/// Deals `missing` into buckets: the largest first, round and round, as wrangler does; but little content stays one request.
+/// Deals `missing` into batches: the largest first, round and round, as wrangler does; but little content stays one request.
 #[must_use]
-pub fn deal(missing: &[&Asset]) -> Vec<Bucket> {
+pub fn deal(missing: &[&Asset]) -> Vec<UploadBatch> {
     let mut sorted = missing.to_vec();
     sorted.sort_by(|one, other| other.file.size.cmp(&one.file.size).then_with(|| one.file.path.cmp(&other.file.path)));
     let content: u64 = sorted.iter().map(|asset| asset.file.size).sum();
     let spread = usize::try_from(content.div_ceil(WORTHWHILE).clamp(1, SPREAD)).unwrap_or(1);
-    let mut buckets: Vec<(Vec<Asset>, u64)> = vec![(Vec::new(), 0); spread];
+    let mut batches: Vec<(Vec<Asset>, u64)> = vec![(Vec::new(), 0); spread];
     for (turn, &asset) in sorted.iter().enumerate() {
-        let count = buckets.len();
+        let count = batches.len();
         let fits = (0..count).map(|step| (turn + step) % count).find(|&at| {
-            let (files, content) = &buckets[at];
+            let (files, content) = &batches[at];
             content + asset.file.size <= CONTENT_LIMIT && files.len() < FILES_LIMIT
         });
         let at = fits.unwrap_or_else(|| {
-            buckets.push((Vec::new(), 0));
+            batches.push((Vec::new(), 0));
             count
         });
-        buckets[at].0.push(asset.clone());
-        buckets[at].1 += asset.file.size;
+        batches[at].0.push(asset.clone());
+        batches[at].1 += asset.file.size;
     }
-    let full = buckets.into_iter().filter(|(assets, _)| !assets.is_empty());
-    full.map(|(assets, content)| Bucket { assets: Arc::new(assets), content }).collect()
+    let full = batches.into_iter().filter(|(assets, _)| !assets.is_empty());
+    full.map(|(assets, content)| UploadBatch { assets: Arc::new(assets), content }).collect()
 }
 
 /// Makes the body of `assets` and hands it to `send` a chunk at a time.
 fn write(assets: &[Asset], send: impl Fn(Bytes) -> io::Result<()>) -> io::Result<()> {
-    let chunks = Chunks::new(ROOM);
+    let chunks = BufferPool::new(ROOM);
     let mut chunk = chunks.empty();
     let send_full = |chunk: &mut Vec<u8>| {
         if chunk.len() < CHUNK {
@@ -180,9 +180,9 @@ mod tests {
             fs::write(root.path().join(name), content).unwrap();
         }
         let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap();
-        let bucket = deal(&manifest.holding(&manifest.hashes())).remove(0);
-        let body = body(bucket.assets()).unwrap();
-        assert_eq!(body.len() as u64, bucket.length());
+        let batch = deal(&manifest.holding(&manifest.hashes())).remove(0);
+        let body = body(batch.assets()).unwrap();
+        assert_eq!(body.len() as u64, batch.length());
         let items: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(items[0]["value"], "c2FtZSBieXRlcwo=");
         assert_eq!(
@@ -214,14 +214,14 @@ mod tests {
         #[test]
         fn every_asset_is_in_one_bucket_and_no_bucket_is_over_the_limits(sizes in proptest::collection::vec(0u64..26_214_400, 0..3000)) {
             let assets: Vec<Asset> = sizes.iter().enumerate().map(|(at, size)| asset(at.to_string(), *size)).collect();
-            let buckets = deal(&assets.iter().collect::<Vec<_>>());
-            let mut seen: Vec<&str> = buckets.iter().flat_map(super::Bucket::assets).map(|asset| asset.file.path.as_str()).collect();
+            let batches = deal(&assets.iter().collect::<Vec<_>>());
+            let mut seen: Vec<&str> = batches.iter().flat_map(super::UploadBatch::assets).map(|asset| asset.file.path.as_str()).collect();
             seen.sort_unstable();
             let mut all: Vec<&str> = assets.iter().map(|asset| asset.file.path.as_str()).collect();
             all.sort_unstable();
             prop_assert_eq!(seen, all);
-            for bucket in &buckets {
-                prop_assert!(bucket.content() <= CONTENT_LIMIT && bucket.assets().len() <= FILES_LIMIT && !bucket.assets().is_empty());
+            for batch in &batches {
+                prop_assert!(batch.content() <= CONTENT_LIMIT && batch.assets().len() <= FILES_LIMIT && !batch.assets().is_empty());
             }
         }
     }

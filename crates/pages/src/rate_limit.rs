@@ -22,7 +22,7 @@ const LONGEST_UNSAID: Duration = Duration::from_mins(1);
 
 /// The governor. Shared by everything that talks to the account.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimit {
     slots: Semaphore,
     ledger: Mutex<Ledger>,
 }
@@ -36,7 +36,7 @@ struct Ledger {
     unsaid: u32,
 }
 
-impl Pace {
+impl RateLimit {
     /// A governor for `at_once` requests at a time.
     #[must_use]
     pub fn new(at_once: usize) -> Self {

@@ -8,7 +8,7 @@ use crate::hash::AssetHash;
 
 /// What tells one content from another without reading it. A change to the file changes the last two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
+pub struct FileIdentity {
     device: u64,
     inode: u64,
     size: u64,
@@ -16,7 +16,7 @@ pub struct Identity {
     changed: (i64, i64),
 }
 
-impl Identity {
+impl FileIdentity {
     /// That of a file which may be met again: it has other names, or was reached through a link.
     #[cfg(unix)]
     pub(crate) fn of_shared(about: &std::fs::Metadata, is_linked: bool) -> Option<Self> {
@@ -41,13 +41,13 @@ type Known = Arc<Mutex<Option<AssetHash>>>;
 
 /// The keys of files that were met before.
 #[derive(Debug, Default)]
-pub(crate) struct Shared(Mutex<HashMap<(Identity, String), Known>>);
+pub(crate) struct HashCache(Mutex<HashMap<(FileIdentity, String), Known>>);
 
-impl Shared {
+impl HashCache {
     /// The key of the file, by `read` where nobody has read it. Whoever comes meanwhile waits for that one.
     pub(crate) fn hash(
         &self,
-        identity: Identity,
+        identity: FileIdentity,
         extension: &str,
         read: impl FnOnce() -> io::Result<AssetHash>,
     ) -> io::Result<AssetHash> {

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::answer::{self, Envelope, Ignored, WAIT, advise, is_limit, is_passing};
 use crate::form::Form;
 use crate::model::{Deployment, Project};
-use crate::pace::Pace;
+use crate::rate_limit::RateLimit;
 use crate::token::UploadToken;
 
 /// Attempts at one call, those that a rate limit turned away not counted.
@@ -27,10 +27,10 @@ const LONG: Duration = Duration::from_mins(5);
 
 /// One account's Pages.
 #[derive(Clone, Debug)]
-pub struct Account {
-    client: Client,
+pub struct PagesClient {
+    http: Client,
     id: String,
-    pace: Arc<Pace>,
+    rate_limit: Arc<RateLimit>,
 }
 
 /// Whether a call may be made again after an answer was lost.
@@ -41,23 +41,23 @@ pub(crate) enum Repeat {
     Harmful,
 }
 
-impl Account {
+impl PagesClient {
     /// The account `id`, through a client that carries its API token.
     #[must_use]
-    pub fn new(client: Client, id: impl Into<String>, pace: Arc<Pace>) -> Self {
-        Self { client: client.errors(answer::decode), id: id.into(), pace }
+    pub fn new(client: Client, id: impl Into<String>, rate_limit: Arc<RateLimit>) -> Self {
+        Self { http: client.errors(answer::decode), id: id.into(), rate_limit }
     }
 
     /// The same account under another deadline.
     #[must_use]
     pub fn until(&self, deadline: Deadline) -> Self {
-        Self { client: self.client.clone().until(deadline), id: self.id.clone(), pace: Arc::clone(&self.pace) }
+        Self { http: self.http.clone().until(deadline), id: self.id.clone(), rate_limit: Arc::clone(&self.rate_limit) }
     }
 
     /// The client, for addresses that are not the API's.
     #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
+    pub fn http(&self) -> &Client {
+        &self.http
     }
 
     /// The project `name`, or `None` where the service says that there is none.
@@ -65,7 +65,7 @@ impl Account {
     /// # Errors
     /// The service refuses, or is away.
     pub async fn project(&self, name: &str) -> Result<Option<Project>> {
-        match self.call(Repeat::Harmless, || self.client.get(&self.path(name, ""))).await {
+        match self.call(Repeat::Harmless, || self.http.get(&self.path(name, ""))).await {
             Ok(project) => Ok(Some(project)),
             Err(error) if answer::is_no_project(&error) => Ok(None),
             Err(error) => Err(advise(error, name)),
@@ -79,7 +79,7 @@ impl Account {
     pub async fn create_project(&self, name: &str, production_branch: &str) -> Result<Project> {
         let path = format!("/accounts/{}/pages/projects", self.id);
         let body = json!({"name": name, "production_branch": production_branch});
-        self.call(Repeat::Harmful, || self.client.post(&path).json(&body)).await.map_err(|error| advise(error, name))
+        self.call(Repeat::Harmful, || self.http.post(&path).json(&body)).await.map_err(|error| advise(error, name))
     }
 
     /// A token for the project's assets.
@@ -93,7 +93,7 @@ impl Account {
         }
         let path = self.path(project, "/upload-token");
         let answer: Answer =
-            self.call(Repeat::Harmless, || self.client.get(&path)).await.map_err(|error| advise(error, project))?;
+            self.call(Repeat::Harmless, || self.http.get(&path)).await.map_err(|error| advise(error, project))?;
         Ok(UploadToken::new(answer.jwt.into()))
     }
 
@@ -102,7 +102,7 @@ impl Account {
         let boundary = form.boundary();
         let (path, content_type) =
             (self.path(project, "/deployments"), format!("multipart/form-data; boundary={boundary}"));
-        let post = || self.client.post(&path).body(&content_type, form.encode(&boundary)).timeout(LONG);
+        let post = || self.http.post(&path).body(&content_type, form.encode(&boundary)).timeout(LONG);
         self.call(Repeat::Harmful, post).await
     }
 
@@ -112,7 +112,7 @@ impl Account {
     /// The service refuses, or is away.
     pub async fn newest_deployments(&self, project: &str) -> Result<Vec<Deployment>> {
         let path = self.path(project, "/deployments");
-        let get = || self.client.get(&path).query("page", "1").query("per_page", PAGE);
+        let get = || self.http.get(&path).query("page", "1").query("per_page", PAGE);
         self.call(Repeat::Harmless, get).await.map_err(|error| advise(error, project))
     }
 
@@ -122,7 +122,7 @@ impl Account {
     /// The service refuses, or is away.
     pub async fn deployment(&self, project: &str, id: &str) -> Result<Deployment> {
         let path = self.path(project, &format!("/deployments/{id}"));
-        self.call(Repeat::Harmless, || self.client.get(&path)).await.map_err(|error| advise(error, project))
+        self.call(Repeat::Harmless, || self.http.get(&path)).await.map_err(|error| advise(error, project))
     }
 
     /// The last line of a deployment's log: why it failed. Foreign text.
@@ -141,7 +141,7 @@ impl Account {
         }
         let path = self.path(project, &format!("/deployments/{id}/history/logs"));
         let log: Log = self
-            .call(Repeat::Harmless, || self.client.get(&path).query("size", "10000000"))
+            .call(Repeat::Harmless, || self.http.get(&path).query("size", "10000000"))
             .await
             .map_err(|error| advise(error, project))?;
         Ok(log.data.into_iter().next_back().map(|line| line.line))
@@ -154,7 +154,7 @@ impl Account {
     pub async fn roll_back(&self, project: &str, id: &str) -> Result<()> {
         let path = self.path(project, &format!("/deployments/{id}/rollback"));
         // The same twice: production serves that deployment.
-        let done: Result<Ignored, Error> = self.call(Repeat::Harmless, || self.client.post(&path)).await;
+        let done: Result<Ignored, Error> = self.call(Repeat::Harmless, || self.http.post(&path)).await;
         done.map(|_| ()).map_err(|error| advise(error, project))
     }
 
@@ -166,7 +166,7 @@ impl Account {
     ) -> Result<T, Error> {
         let mut attempt = 0;
         loop {
-            let turn = match self.pace.turn(self.client.remaining()).await {
+            let turn = match self.rate_limit.turn(self.http.remaining()).await {
                 Ok(turn) => turn,
                 Err(wait) => return Err(Error::Fault(Fault::temporary(too_long(wait)).help(WAIT))),
             };
@@ -175,7 +175,7 @@ impl Account {
             let error = match outcome {
                 // Where the caller wants nothing, `null` is a result.
                 Ok(envelope) if envelope.success => {
-                    self.pace.answered();
+                    self.rate_limit.answered();
                     return result(envelope.result).map_err(Error::Fault);
                 }
                 Ok(envelope) => answer::refused(envelope.errors),
@@ -184,9 +184,9 @@ impl Account {
             if let Error::Refused(refusal) = &error
                 && is_limit(refusal)
             {
-                self.pace.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
-                let wait = self.pace.stopped_for();
-                if wait >= self.client.remaining() {
+                self.rate_limit.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
+                let wait = self.rate_limit.stopped_for();
+                if wait >= self.http.remaining() {
                     return Err(gave_up(error, too_long(wait)));
                 }
                 continue;
@@ -194,7 +194,7 @@ impl Account {
             attempt += 1;
             let pause = FIRST_PAUSE.saturating_mul(1 << attempt);
             let again = repeat == Repeat::Harmless && is_passing(&error) && attempt < ATTEMPTS;
-            if !again || pause >= self.client.remaining() {
+            if !again || pause >= self.http.remaining() {
                 return Err(if attempt > 1 { gave_up(error, format!("tried {attempt} times")) } else { error });
             }
             tokio::time::sleep(pause).await;
@@ -203,7 +203,7 @@ impl Account {
 
     pub(crate) fn asset_call(&self, path: &str, token: &UploadToken) -> Request {
         // The account's token has no business there.
-        self.client.post(path).bearer(token.jwt()).timeout(LONG)
+        self.http.post(path).bearer(token.jwt()).timeout(LONG)
     }
 
     fn path(&self, project: &str, rest: &str) -> String {

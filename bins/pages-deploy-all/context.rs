@@ -1,0 +1,58 @@
+//! What every step of a run needs: the arguments, the API client, the limits on what runs at once.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pages::{Hasher, Links, Origin, PagesClient};
+use tokio::sync::Semaphore;
+
+use crate::args::Args;
+use crate::build::{Log, Variables};
+use crate::configure::Site;
+use crate::journal::Journal;
+use crate::origin::Trust;
+
+/// Shared by all sites of a run.
+pub(crate) struct Context<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) client: PagesClient,
+    /// The environment of builds.
+    pub(crate) variables: Variables,
+    /// The branch and commit that deployments name.
+    pub(crate) origin: Origin,
+    pub(crate) trust: Trust,
+    pub(crate) journal: &'a Journal<'a>,
+    /// Limits how many builds run at once.
+    pub(crate) builds: Semaphore,
+    /// The logs of running builds, by site name.
+    pub(crate) under_way: RefCell<BTreeMap<String, Rc<Log>>>,
+    /// Limits how many sites are hashed at once: each uses all cores.
+    pub(crate) reading: Semaphore,
+    pub(crate) hasher: Arc<Hasher>,
+}
+
+impl Context<'_> {
+    /// Starts the log of a build that is about to run for `site`.
+    pub(crate) fn log_of(&self, site: &Site) -> Rc<Log> {
+        let log = Rc::new(Log::default());
+        self.under_way.borrow_mut().insert(site.name.clone(), Rc::clone(&log));
+        log
+    }
+
+    /// Removes the log of `site`: its build ended by itself.
+    pub(crate) fn ended(&self, site: &Site) {
+        self.under_way.borrow_mut().remove(&site.name);
+    }
+
+    /// Which links in `site` may be followed.
+    pub(crate) fn links<'s>(&self, site: &'s Site) -> Links<'s> {
+        links(site, self.args.building.follow_outside)
+    }
+}
+
+/// Which links in `site` may be followed: all of them under `--follow-outside`.
+pub(crate) fn links(site: &Site, follow_outside: bool) -> Links<'_> {
+    if follow_outside { Links::Anywhere } else { Links::Inside(&site.path) }
+}
