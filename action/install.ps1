@@ -16,7 +16,7 @@ foreach ($name in $names) {
     if ($known -notcontains $name) { Fail "there is no tool ``$name``" "give the input ``tools`` some of: $known" }
 }
 
-# It stands on Unix signals and sockets, and does not build here yet.
+# It needs Unix signals and sockets, and does not build here yet.
 if ($names -contains 'ssh-deploy') {
     [Console]::Error.WriteLine('::warning title=deploy-action::ssh-deploy does not run on Windows yet and is left out')
     $names = @($names | Where-Object { $_ -ne 'ssh-deploy' })
@@ -51,7 +51,7 @@ else {
         'give the input `bin-dir` a directory with ready programs, or install Rust in an earlier step'
 }
 
-# A directory of its own, so that nothing else of $from comes onto PATH.
+# A separate directory, so that nothing else in $from comes onto PATH.
 $bin = Join-Path $env:RUNNER_TEMP 'deploy-action' 'bin'
 New-Item -ItemType Directory -Force $bin | Out-Null
 $version = ''

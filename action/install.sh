@@ -59,7 +59,7 @@ else
         'give the input `bin-dir` a directory with ready programs, or install Rust in an earlier step'
 fi
 
-# A directory of its own, so that nothing else of `from` comes onto PATH.
+# A separate directory, so that nothing else in `from` comes onto PATH.
 bin="${RUNNER_TEMP:?}/deploy-action/bin"
 mkdir -p "$bin"
 version=

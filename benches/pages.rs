@@ -3,7 +3,7 @@
 //! Three workloads, each cold (nothing is stored), warm (everything is), with one file of each site changed, and cold and warm with
 //! 50 ms in front of every response. wrangler runs in a loop over the sites and, where there are several, four at once. Words after
 //! `--` choose workloads by a part of their names; a fourth one, of 100,000 files, runs only when it is named, and without wrangler.
-//! `BENCH_RUNS` (5) says how often ours runs and `BENCH_WRANGLER_RUNS` (1) how often wrangler does: the run with the median wall time
+//! `BENCH_RUNS` (5) is the number of our runs and `BENCH_WRANGLER_RUNS` (1) that of wrangler's: the run with the median wall time
 //! is shown, with the mean of the CPU time, the largest process's peak memory, the requests to the API, and the stand-in's own CPU time.
 //! Below each workload: what reading, encoding and hashing its bytes costs one core, and where our wall time goes. Linux only.
 
@@ -48,7 +48,7 @@ enum Store {
     OneChanged,
 }
 
-/// What stands in the store, and what every response waits for.
+/// What the store already holds, and the delay of every response.
 #[derive(Clone, Copy)]
 struct State {
     name: &'static str,
@@ -188,7 +188,7 @@ fn floor(root: &Path) -> Duration {
     thread_cpu().saturating_sub(began)
 }
 
-/// The run with the median wall time, each on a service of its own; the CPU times are means, since the system counts hundredths.
+/// The run with the median wall time, each on a separate service; the CPU times are means, since the system counts hundredths.
 fn median(
     root: &Path,
     workload: &Workload,

@@ -1,7 +1,7 @@
 //! `stack-output` beside `terraform output`, in one run: `cargo bench --bench stack_output`.
 //!
 //! Whole processes, from start to exit, the best and the middle of several; peak memory with GNU time where it is installed.
-//! States are generated: 50 MB of resources, outputs first or last, packed or not. A passphrase secret stands beside the bare key
+//! States are generated: 50 MB of resources, outputs first or last, packed or not. A passphrase secret is measured beside the bare key
 //! derivation, and everything beside a program that does nothing.
 
 #![expect(

@@ -111,7 +111,7 @@ impl Step {
         self
     }
 
-    /// What stands on standard input; nothing without this.
+    /// The standard input; empty without this.
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
@@ -228,7 +228,7 @@ impl Step {
         Started { step: self, known, child }
     }
 
-    /// Runs to the end. Panics when a secret stands where it must not.
+    /// Runs to the end. Panics if a secret leaked.
     pub(crate) fn run(self) -> Seen {
         self.spawn().finish()
     }
@@ -288,7 +288,7 @@ fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8
 const FILES: [(&str, &str); 4] =
     [("GITHUB_ENV", "env"), ("GITHUB_OUTPUT", "output"), ("GITHUB_PATH", "path"), ("GITHUB_STEP_SUMMARY", "summary")];
 
-/// Where Cargo built one of the five programs.
+/// The path of one of the programs that Cargo built.
 pub(crate) fn program_path(name: &str) -> &'static Path {
     Path::new(match name {
         "secrets-env" => env!("CARGO_BIN_EXE_secrets-env"),

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The program, from the tools that `./check` installs or else from `PATH`. Without it the test has nothing to say: it is
-/// skipped, which this tells on stderr; with `CI=true`, where nothing may be left out unseen, it fails.
+/// skipped, which is printed on stderr; with `CI=true`, where nothing may be left out unseen, it fails.
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "speaks for the test that is skipped")]
 pub(crate) fn peer(name: &str) -> Option<PathBuf> {
     let named = std::env::var_os("DEPLOY_ACTION_TOOLS").map(PathBuf::from);
@@ -25,13 +25,13 @@ pub(crate) fn peer(name: &str) -> Option<PathBuf> {
 /// A peer that serves on loopback, ended when dropped.
 pub(crate) struct Served {
     child: Child,
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
 impl Served {
-    /// Starts a peer in a folder of its own; `{port}` among the arguments is where it has to listen. Returns when it does.
+    /// Starts a peer in a new folder; `{port}` among the arguments becomes the port to listen on. Returns once it listens.
     pub(crate) fn start(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
         let program = peer(name)?;
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

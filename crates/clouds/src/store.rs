@@ -1,45 +1,9 @@
-//! One object of a bucket or container, whichever cloud holds it.
+//! One store of objects, whichever cloud it is in.
 
-use std::io::Read as _;
+use fault::{Fault, Result};
 
-use api::{Answer, Error, Incoming};
-use fault::{Fault, Kind, Result};
-use jiff::Timestamp;
-
+use crate::object::Object;
 use crate::{aws, azure, google};
-
-/// An object that is there, its bytes still to come.
-pub struct Object {
-    /// The answer that brings them.
-    pub answer: Answer,
-    /// When it was written; the epoch when the service does not say.
-    pub modified: Timestamp,
-}
-
-impl Object {
-    pub(crate) fn of(answer: Answer) -> Self {
-        let modified = answer
-            .header("last-modified")
-            .and_then(|date| jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp()));
-        Self { modified: modified.unwrap_or(Timestamp::UNIX_EPOCH), answer }
-    }
-
-    /// All of its bytes, at most `limit`.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] when there are more; [`Kind::Temporary`] when they do not arrive.
-    pub async fn bytes(self, limit: u64) -> Result<Vec<u8>> {
-        let read = move |incoming: Incoming| {
-            let mut bytes = Vec::new();
-            incoming.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes)
-        };
-        match self.answer.read(read).await? {
-            Ok(bytes) if bytes.len() as u64 <= limit => Ok(bytes),
-            Ok(_) => Err(Fault::usage(format!("an object is larger than {limit} bytes"))),
-            Err(error) => Err(Fault::temporary("an object's bytes did not arrive").cause(error.to_string())),
-        }
-    }
-}
 
 /// A bucket or container that is open for reading.
 #[derive(Clone, Debug)]
@@ -68,12 +32,4 @@ impl Store {
             Self::Azure(container) => container.get(key).await,
         }
     }
-}
-
-/// That the bucket or container `what` is not there, with the service's words.
-pub(crate) fn no_container(what: &str, error: Error) -> Fault {
-    let fault = Fault::from(error);
-    Fault { kind: Kind::No, ..fault }
-        .context(format!("there is no {what}"))
-        .help("check its name, its account and its region")
 }

@@ -35,7 +35,7 @@ pub(crate) fn split(url: &str) -> (&str, &str) {
 pub(crate) fn xml_error(body: &[u8]) -> Option<ServiceError> {
     let text = String::from_utf8_lossy(body);
     let message = element(&text, "Message").unwrap_or_default();
-    // Azure adds its request id and the time on lines of their own.
+    // Azure adds its request id and the time on separate lines.
     let message = message.lines().next().unwrap_or_default().to_owned();
     Some(ServiceError { code: Some(element(&text, "Code")?), message })
 }

@@ -1,4 +1,4 @@
-//! What stands in files and variables may be anything: it is read or refused, and a refusal does not quote it.
+//! Credentials in files and variables may hold anything: they are read or refused, and an error never quotes them.
 
 use clouds::aws::profile::Files;
 use clouds::azure::Connection;

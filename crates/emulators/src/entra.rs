@@ -17,7 +17,7 @@ pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 /// The application that is known.
 pub const CLIENT: &str = "66666666-7777-8888-9999-000000000000";
 
-/// The hosts that it stands for.
+/// The hosts that it replaces.
 pub const HOSTS: [&str; 3] = ["login.microsoftonline.com", "*.blob.core.windows.net", "*.vault.azure.net"];
 
 /// A running stand-in.
@@ -52,13 +52,13 @@ impl Entra {
         Self { server: Server::start(|_| api), state, secrets, secret }
     }
 
-    /// Where [`HOSTS`] lead.
+    /// The address to which [`HOSTS`] lead.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Host and port as a URL: a machine's metadata service stands there too.
+    /// Host and port as a URL: a machine's metadata service is at the same address.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
@@ -154,7 +154,7 @@ fn is_vault(request: &Request) -> bool {
     request.header("host").is_some_and(|host| host.ends_with(".vault.azure.net"))
 }
 
-/// Where Microsoft's own libraries learn the address of the token service.
+/// Microsoft's own libraries read the address of the token service here.
 fn discovery() -> Response {
     let tenant = format!("https://login.microsoftonline.com/{TENANT}");
     Response::json(
@@ -169,7 +169,7 @@ fn discovery() -> Response {
     )
 }
 
-/// A vault says whose tokens it takes, and for what they have to be made out.
+/// A vault names the authority whose tokens it accepts, and the audience they must have.
 fn challenge() -> Response {
     let authority = format!("https://login.microsoftonline.com/{TENANT}");
     Response::json(401, &json!({"error": {"code": "Unauthorized", "message": "AKV10000: Request is missing a token."}}))

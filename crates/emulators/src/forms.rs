@@ -20,7 +20,7 @@ pub fn leaks(text: &[u8], secret: &str) -> Option<&'static str> {
     cores(secret.trim()).iter().any(|core| has(core)).then_some("in base64")
 }
 
-/// The parts of the secret's base64 that do not depend on what stands before or after it.
+/// The parts of the secret's base64 that do not depend on the text around it.
 fn cores(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let core = |skip: usize| {

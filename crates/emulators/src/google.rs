@@ -1,6 +1,6 @@
 //! Google Cloud as far as reading an object takes: token service, security token service, IAM credentials, Cloud Storage, Cloud KMS.
 //!
-//! One server for all its hosts, which are told apart by their paths. It checks what Google checks: the signature, audience and time
+//! One server for all its hosts, distinguished by their paths. It checks what Google checks: the signature, audience and time
 //! of an assertion, the provider's token of a federated identity, who may impersonate whom, and the scope of every token.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 use crate::{jwt, random};
 
-/// The hosts that it stands for.
+/// The hosts that it replaces.
 pub const HOSTS: [&str; 5] = [
     "oauth2.googleapis.com",
     "sts.googleapis.com",
@@ -66,7 +66,7 @@ impl Google {
         Self { server: Server::start(|_| api), state, secrets }
     }
 
-    /// Where [`HOSTS`] lead.
+    /// The address to which [`HOSTS`] lead.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address()
@@ -105,7 +105,7 @@ impl Google {
         .to_string()
     }
 
-    /// A token that somebody made for reading objects.
+    /// A ready token with the scope to read objects.
     #[must_use]
     pub fn token(&self) -> String {
         self.issue(ACCOUNT, "https://www.googleapis.com/auth/devstorage.read_only")

@@ -1,7 +1,7 @@
 //! The way to hosts that everybody knows by name: a proxy on loopback that leads each of them to a stand-in.
 //!
 //! A program that honours `HTTPS_PROXY` and `SSL_CERT_FILE` reaches `https://storage.googleapis.com` here as it would outside: it
-//! asks for a tunnel, and the certificate it is shown was issued by an authority of our own. What stands behind the name is a plain
+//! asks for a tunnel, and the certificate it is shown was issued by our own authority. Behind the name is a plain
 //! HTTP server. Names that lead nowhere are refused, and every name that was asked for is remembered.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -43,7 +43,7 @@ struct Names {
 }
 
 impl Internet {
-    /// Leads each name to an address of this machine; `*.example.com` stands for all names below `example.com`.
+    /// Leads each name to an address of this machine; `*.example.com` matches all names below `example.com`.
     #[must_use]
     pub fn start(hosts: &[(&str, SocketAddr)]) -> Self {
         let mut params = CertificateParams::default();

@@ -1,8 +1,8 @@
 //! Loopback stand-ins for the services a deploy talks to; never linked into a release.
 //!
-//! Each stand-in is a handle: starting it takes a free loopback port and a thread of its own, dropping it stops both. Each
+//! Each stand-in is a handle: starting it takes a free loopback port and a thread, dropping it stops both. Each
 //! keeps the state of the real service, answers as the real one was documented or seen to answer, records every request,
-//! and can be told to fail. None of them shares code with the tools: an oracle that uses the code under test proves nothing.
+//! and can be made to fail. None of them shares code with the tools: an oracle that uses the code under test proves nothing.
 
 #![expect(
     clippy::expect_used,
@@ -24,8 +24,8 @@ mod jwt;
 pub mod pulumi;
 mod random;
 pub mod runner;
+pub mod sandbox;
 pub mod sshd;
-pub mod stage;
 
 pub use amazon::Amazon;
 pub use cloudflare::Cloudflare;

@@ -1,12 +1,26 @@
-//! Which of Amazon's hosts holds a bucket.
+//! A bucket's address, and which of Amazon's hosts holds it.
 //!
 //! Source: the S3 documentation, "Request routing" (dual-stack, FIPS and Transfer Acceleration endpoints).
 
 use fault::{Fault, Result};
+use secrecy::SecretString;
 
-use super::s3::Address;
+/// A bucket's location and how to address it.
+#[derive(Clone, Debug, Default)]
+pub struct Address {
+    /// The bucket.
+    pub bucket: String,
+    /// AWS's region.
+    pub region: String,
+    /// The address of a service other than AWS; its buckets are the first part of the path.
+    pub endpoint: Option<String>,
+    /// Which of AWS's endpoints to use if `endpoint` is not set.
+    pub network: Network,
+    /// The customer-provided encryption key (SSE-C), base64 of 32 bytes.
+    pub customer_key: Option<SecretString>,
+}
 
-/// The ways to a bucket that AWS offers besides the usual one.
+/// The alternative endpoints that AWS offers for a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// Over IPv6 as well.
@@ -17,7 +31,7 @@ pub struct Network {
     pub accelerate: bool,
 }
 
-/// The domain under which a region's services stand.
+/// The domain of a region's services.
 #[must_use]
 pub fn suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
@@ -28,7 +42,7 @@ pub(super) fn host(address: &Address) -> Result<(String, Style)> {
     let Address { bucket, region, network, .. } = address;
     let domain = suffix(region);
     let dual = if network.dualstack { ".dualstack" } else { "" };
-    // A dot in the name is no part of the certificate's.
+    // The wildcard certificate does not cover a name with a dot.
     let is_host = !bucket.contains('.');
     if network.accelerate {
         let refused = match (network.fips, is_host) {
@@ -46,7 +60,7 @@ pub(super) fn host(address: &Address) -> Result<(String, Style)> {
     Ok(if is_host { (format!("{bucket}.{host}"), Style::Host) } else { (host, Style::Path) })
 }
 
-/// Where a bucket's name stands in a URL.
+/// Which part of a URL holds the bucket's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Host,
@@ -55,8 +69,7 @@ pub(super) enum Style {
 
 #[cfg(test)]
 mod tests {
-    use super::{Network, Style, host};
-    use crate::aws::s3::Address;
+    use super::{Address, Network, Style, host};
 
     fn at(bucket: &str, region: &str, [dualstack, fips, accelerate]: [bool; 3]) -> Address {
         let network = Network { dualstack, fips, accelerate };

@@ -1,6 +1,6 @@
-//! The access key that AWS hands to what runs inside it: a container's agent, or a machine's metadata service (version 2).
+//! Access keys for programs that run inside AWS: from a container's agent, or from a machine's metadata service (version 2).
 //!
-//! Both are asked last and given up on quickly, since outside AWS nobody answers.
+//! Both are tried last and with a short timeout, since neither exists outside AWS.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ pub const MACHINE: &str = "http://169.254.169.254";
 /// A container's agent, for `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`.
 pub const CONTAINER: &str = "http://169.254.170.2";
 
-/// It is one hop away; where it does not answer at once it is not there.
+/// The service is one network hop away: if it does not answer at once, it does not exist.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// The key that a container's agent at `url` gives, who may ask for `authorization`.
+/// Fetches the key from a container's agent at `url`, sending `authorization` if given.
 ///
 /// # Errors
-/// What any call gives; the address must be https, or this machine's own network.
+/// Those of any request; also if the address is neither https nor in this machine's own network.
 pub async fn of_container(url: &str, authorization: Option<&SecretString>, deadline: Deadline) -> Result<AccessKey> {
     let about = |fault: Fault| fault.context("the container's agent gave no AWS access key");
     let (origin, path) = split(url);
@@ -39,7 +39,7 @@ pub async fn of_container(url: &str, authorization: Option<&SecretString>, deadl
     Ok(issued.by("the container's agent"))
 }
 
-/// The key of the role that this machine has; `None` where there is no metadata service or no role.
+/// Fetches the key of this machine's role; `None` if there is no metadata service or no role.
 pub async fn of_machine(base: Base, deadline: Deadline) -> Option<AccessKey> {
     let client = Client::new("the machine's metadata service", base, deadline).ok()?;
     let lifetime = ("x-aws-ec2-metadata-token-ttl-seconds", "60");

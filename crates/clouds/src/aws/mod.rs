@@ -27,7 +27,7 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// What must be masked of it.
+    /// The parts that must be masked.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
         [Some(&self.secret), self.session.as_ref()].into_iter().flatten().map(exposed).collect()

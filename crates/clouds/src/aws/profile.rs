@@ -1,4 +1,4 @@
-//! AWS's shared files, `~/.aws/credentials` and `~/.aws/config`: keys that stand in them, roles, regions.
+//! AWS's shared files, `~/.aws/credentials` and `~/.aws/config`: their keys, roles and regions.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use super::sts::Role;
 /// Both files.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// The text of `credentials`, which counts before the other.
+    /// The text of `credentials`, which takes precedence.
     pub credentials: String,
     /// The text of `config`.
     pub config: String,
 }
 
-/// What the files say about one profile.
+/// The settings of one profile.
 #[derive(Clone, Debug, Default)]
 pub struct Profile(BTreeMap<String, String>);
 
@@ -36,7 +36,7 @@ impl Profile {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The access key, where it stands in the files.
+    /// The access key, if the files hold one.
     #[must_use]
     pub fn key(&self) -> Option<AccessKey> {
         Some(AccessKey {
@@ -47,7 +47,7 @@ impl Profile {
         })
     }
 
-    /// The role that the profile stands for.
+    /// The role that the profile assumes.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
         let text = |name: &str| self.get(name).map(str::to_owned);
@@ -60,7 +60,7 @@ impl Profile {
         })
     }
 
-    /// The setting that only AWS's own program can follow: single sign-on, a program to start, a token to type.
+    /// The setting that only AWS's own program supports: single sign-on, a credential process, a typed MFA code.
     #[must_use]
     pub fn beyond(&self) -> Option<&'static str> {
         ["sso_session", "sso_start_url", "login_session", "credential_process", "mfa_serial"]

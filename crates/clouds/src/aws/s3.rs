@@ -1,4 +1,4 @@
-//! Objects in S3 and what speaks its protocol: signed reads, nothing else.
+//! Objects in S3 and in services that speak its protocol: signed reads only.
 
 use api::{Base, Client, Deadline, Error};
 use base64::Engine as _;
@@ -7,25 +7,11 @@ use fault::{Fault, Kind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::AccessKey;
-use super::endpoint::{self, Network, Style};
+pub use super::endpoint::Address;
+use super::endpoint::{self, Style};
 use super::sign::{Signable, signed};
-use crate::store::{Object, no_container};
+use crate::object::{Object, no_container};
 use crate::text::{encoded, xml_error};
-
-/// Where a bucket is and how it is spoken to.
-#[derive(Clone, Debug, Default)]
-pub struct Address {
-    /// The bucket.
-    pub bucket: String,
-    /// AWS's region.
-    pub region: String,
-    /// Another service than AWS, whose buckets are the first part of the path.
-    pub endpoint: Option<String>,
-    /// Which of AWS's hosts is asked, without an endpoint.
-    pub network: Network,
-    /// The key that the customer keeps (SSE-C), base64 of 32 bytes.
-    pub customer_key: Option<SecretString>,
-}
 
 /// One bucket.
 #[derive(Clone, Debug)]
@@ -33,7 +19,7 @@ pub struct Bucket {
     client: Client,
     host: String,
     name: String,
-    /// What stands before a key in a path: empty, or `/bucket`.
+    /// The path before a key: empty, or `/bucket`.
     root: String,
     region: String,
     key: Option<AccessKey>,
@@ -42,10 +28,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// The bucket at `address`, read with `key`, or by anybody without one.
+    /// Opens the bucket at `address`; without a key, requests are anonymous.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for an address that is none, or an encryption key that is none.
+    /// [`Kind::Usage`] if the address or the encryption key is malformed.
     pub fn new(address: &Address, key: Option<AccessKey>, deadline: Deadline) -> Result<Self> {
         let is_name = (3..=63).contains(&address.bucket.len())
             && address.bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));

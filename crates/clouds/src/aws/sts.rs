@@ -10,21 +10,21 @@ use super::AccessKey;
 use super::sign::{Signable, signed};
 use crate::text::{FORM, element, exposed, form, xml_error};
 
-/// What sessions are called in AWS's logs, where nobody says otherwise.
+/// The default name of sessions in AWS's logs.
 const SESSION: &str = "stack-output";
 
-/// A role, and the terms on which it is assumed.
+/// A role, and the parameters with which it is assumed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Role {
     /// `arn:aws:iam::<account>:role/<name>`.
     pub arn: String,
-    /// What the session is called in AWS's logs.
+    /// The session's name in AWS's logs.
     pub session: Option<String>,
-    /// What the role's owner asks of outsiders.
+    /// The external id that the role's trust policy asks for.
     pub external_id: Option<String>,
-    /// How long the key is good for, in seconds.
+    /// How long the key is valid, in seconds.
     pub duration_seconds: Option<String>,
-    /// A policy that narrows what the role may do.
+    /// A policy that restricts the session further.
     pub policy: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl Sts {
         Ok(Self { client, host, region: region.to_owned() })
     }
 
-    /// The role's key, for one who holds `key`.
+    /// Assumes the role with `key`.
     ///
     /// # Errors
     /// [`Kind::Permission`] when the role may not be assumed.
@@ -70,7 +70,7 @@ impl Sts {
         })
     }
 
-    /// The role's key, for one who is known by an identity token.
+    /// Assumes the role with an identity token (OIDC).
     ///
     /// # Errors
     /// As [`Sts::assume`].
@@ -99,11 +99,11 @@ fn fields<'a>(action: &'a str, role: &'a Role) -> Vec<(&'a str, &'a str)> {
 
 async fn answer(request: Request, role: &Role) -> Result<AccessKey> {
     let about = |fault: Fault| fault.context(format!("cannot assume the role {}", role.arn));
-    // Asking twice makes two sessions, which harms nobody.
+    // A repeated request makes a second session, which is harmless.
     let response = request.repeatable().send().await.map_err(|error| {
         let is_refused = matches!(&error, Error::Refused(refusal) if (400..500).contains(&refusal.status));
         let fault = about(Fault::from(error));
-        // An expired token and a role that is not there are 400 to STS.
+        // STS answers 400 to an expired token and to a missing role.
         if is_refused && fault.kind == Kind::No { Fault { kind: Kind::Permission, ..fault } } else { fault }
     })?;
     let text = String::from_utf8_lossy(&response.body);

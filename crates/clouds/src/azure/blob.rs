@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::shared_key;
-use crate::store::{Object, no_container};
+use crate::object::{Object, no_container};
 use crate::text::{encoded, exposed, xml_error};
 
-/// The version of the service that is spoken.
+/// The version of the service's protocol.
 const VERSION: &str = "2021-08-06";
 
 /// How a container is read.
@@ -17,7 +17,7 @@ const VERSION: &str = "2021-08-06";
 pub enum Access {
     /// With the account's key.
     Key {
-        /// The account that is signed for.
+        /// The account whose requests are signed.
         account: String,
         /// Base64.
         key: SecretString,
@@ -44,7 +44,7 @@ pub enum Access {
 #[derive(Clone, Debug)]
 pub struct Container {
     client: Client,
-    /// What stands before the container in a path: empty, or `/account` at an emulator.
+    /// The path before the container: empty, or `/account` at an emulator.
     root: String,
     account: String,
     name: String,
@@ -55,7 +55,7 @@ impl Container {
     /// The container of that name of `account`, whose blobs are at `base` (`https://<account>.blob.core.windows.net`).
     ///
     /// # Errors
-    /// [`Kind::Usage`] for an address or a name that is none.
+    /// [`Kind::Usage`] if the address or the name is malformed.
     pub fn new(base: &str, account: &str, name: &str, access: Access, deadline: Deadline) -> Result<Self> {
         let is_name = (3..=63).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-$".contains(&byte));

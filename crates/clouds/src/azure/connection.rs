@@ -5,10 +5,10 @@ use fault::{Fault, Result};
 use super::blob::Access;
 use crate::text::exposed;
 
-/// What it says.
+/// A parsed connection string.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// Where the account's blobs are: `https://<account>.blob.<suffix>`, or its own endpoint.
+    /// The address of the account's blobs: `https://<account>.blob.<suffix>`, or a custom endpoint.
     pub base: String,
     /// How they are read.
     pub access: Access,
@@ -49,7 +49,7 @@ impl Connection {
         Ok(Self { base, access })
     }
 
-    /// What must be masked of it.
+    /// The part that must be masked.
     #[must_use]
     pub fn secret(&self) -> Option<&str> {
         match &self.access {

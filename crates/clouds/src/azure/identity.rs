@@ -13,10 +13,10 @@ use crate::text::{FORM, exposed, form, oauth_error};
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The audience for which a token of another provider has to be made out.
+/// The audience that a token of another provider must have.
 pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// It is one hop away; where it does not answer at once it is not there.
+/// The service is one network hop away: if it does not answer at once, it does not exist.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An application (service principal, or user-assigned identity) of a tenant.
@@ -35,9 +35,9 @@ pub struct Identity {
 /// How an application proves who it is.
 #[derive(Clone, Debug)]
 pub enum Proof {
-    /// By its secret.
+    /// With its client secret.
     Secret(SecretString),
-    /// By a token of a provider that it trusts.
+    /// With a token of a provider that it trusts.
     Federated(SecretString),
 }
 
@@ -55,7 +55,7 @@ impl Identity {
         let about = |fault: Fault| fault.context(format!("Azure gave no token for the application {}", self.client));
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         if !is_plain(&self.tenant) || self.tenant.is_empty() {
-            return Err(about(Fault::usage(format!("`{}` is no tenant", self.tenant.escape_debug()))));
+            return Err(about(Fault::usage(format!("`{}` is not a tenant", self.tenant.escape_debug()))));
         }
         let base: Base = self.authority.parse().map_err(about)?;
         let scope = format!("{resource}/.default");
@@ -74,7 +74,7 @@ impl Identity {
     }
 }
 
-/// OAuth says 400 to a client that is not known.
+/// OAuth answers 400 to an unknown client.
 fn refused(error: Error, proof: &Proof) -> Fault {
     let is_refused = matches!(&error, Error::Refused(refusal) if (400..500).contains(&refusal.status));
     let fault = Fault::from(error);
@@ -93,18 +93,18 @@ fn refused(error: Error, proof: &Proof) -> Fault {
 /// The identity that Azure gives to a machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// The metadata service, [`Machine::SERVER`] unless a variable says otherwise; with its path.
+    /// The metadata service, [`Machine::SERVER`] unless a variable names another; with its path.
     pub endpoint: String,
     /// Which of several identities.
     pub client: Option<String>,
 }
 
 impl Machine {
-    /// Where a machine asks.
+    /// The address of the metadata service.
     pub const SERVER: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 }
 
-/// A token of the machine's own identity; `None` where there is no metadata service or no identity.
+/// Fetches a token of the machine's identity; `None` if there is no metadata service or no identity.
 pub async fn machine_token(machine: &Machine, resource: &str, deadline: Deadline) -> Option<SecretString> {
     let client = Client::new("Azure's metadata service", Base::nearby(&machine.endpoint).ok()?, deadline).ok()?;
     let request = client.get("").header("metadata", "true").once().timeout(PATIENCE);

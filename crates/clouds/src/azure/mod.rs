@@ -8,10 +8,10 @@ mod shared_key;
 pub use connection::Connection;
 pub use identity::{AUDIENCE, Identity, Machine, Proof, machine_token};
 
-/// One of Azure's clouds, each a world of its own.
+/// One of Azure's clouds; identities and storage of one are unknown to the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cloud {
-    /// The one that is meant when nobody says.
+    /// The default.
     #[default]
     Public,
     /// Azure Government of the United States.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::subject::Source;
 use crate::text::exposed;
 
-/// Where service accounts and users trade what they hold, unless their file says otherwise.
+/// The token service, unless the credentials file names another.
 fn token_uri() -> String {
     "https://oauth2.googleapis.com/token".to_owned()
 }

@@ -6,10 +6,10 @@ use api::{Base, Client, Deadline};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// The metadata server, unless `GCE_METADATA_HOST` says otherwise.
+/// The metadata server, unless `GCE_METADATA_HOST` names another.
 pub const SERVER: &str = "169.254.169.254";
 
-/// It is one hop away; where it does not answer at once it is not there.
+/// The service is one network hop away: if it does not answer at once, it does not exist.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
@@ -17,7 +17,7 @@ struct Issued {
     access_token: SecretString,
 }
 
-/// A token of the machine's own account; `None` where there is no metadata server, or one of another cloud.
+/// Fetches a token of the machine's account; `None` if there is no metadata server, or it is another cloud's.
 pub async fn token(base: Base, scope: &str, deadline: Deadline) -> Option<SecretString> {
     let client = Client::new("Google's metadata server", base, deadline).ok()?;
     let path = "/computeMetadata/v1/instance/service-accounts/default/token";

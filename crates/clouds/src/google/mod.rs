@@ -1,4 +1,4 @@
-//! Google Cloud: accounts, what they are traded for, and objects in Cloud Storage.
+//! Google Cloud: accounts, the tokens they are exchanged for, and objects in Cloud Storage.
 
 mod account;
 mod exchange;
@@ -9,11 +9,11 @@ mod subject;
 pub use account::Account;
 pub use exchange::Impersonation;
 
-/// What a token may be used for: reading objects.
+/// The OAuth scope to read objects.
 pub const STORAGE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 
-/// What a token may be used for: keys of Cloud KMS.
+/// The OAuth scope to use keys of Cloud KMS.
 pub const KMS: &str = "https://www.googleapis.com/auth/cloudkms";
 
-/// What a token may be used for: everything its account may do; needed to become another account.
+/// The OAuth scope for everything the account may do; needed to impersonate another account.
 pub const PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";

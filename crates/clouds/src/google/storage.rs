@@ -7,7 +7,7 @@ use fault::{Fault, Kind, Result};
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::store::{Object, no_container};
+use crate::object::{Object, no_container};
 use crate::text::{encoded, xml_error};
 
 /// Where Cloud Storage is, in Google's own universe.
@@ -26,9 +26,9 @@ pub struct Bucket {
 /// Who reads a bucket.
 #[derive(Clone, Debug)]
 pub enum Reader {
-    /// Anybody.
+    /// Without credentials.
     Anonymous,
-    /// The account that a token stands for.
+    /// The account of a token.
     Token {
         /// The token.
         token: SecretString,
@@ -41,7 +41,7 @@ impl Bucket {
     /// The bucket of that name at `base` ([`SERVICE`]).
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a name that is none, [`Kind::Permission`] for an encryption key that is none.
+    /// [`Kind::Usage`] if the name is malformed, [`Kind::Permission`] if the encryption key is.
     pub fn new(
         base: Base,
         name: &str,
@@ -56,7 +56,7 @@ impl Bucket {
         }
         let client = Client::new("Cloud Storage", base, deadline)?.errors(xml_error);
         let (client, reader) = match reader {
-            Reader::Anonymous => (client, "nobody in particular".to_owned()),
+            Reader::Anonymous => (client, "an anonymous user".to_owned()),
             Reader::Token { token, who } => (client.bearer(token), who),
         };
         let encryption = customer_key.map(encryption).transpose()?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The token of another identity provider that an external account is known by: from a file, or from an address.
+//! Reads the subject token of an external account, which another identity provider issued: from a file or a URL.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ struct Format {
 }
 
 impl Source {
-    /// What must be masked: the bearer that asks for the token.
+    /// The parts that must be masked: the bearer token with which the subject token is requested.
     pub(super) fn secrets(&self) -> Vec<&str> {
         let words = self.headers.values().map(|value| exposed(value).trim_start_matches("Bearer ").trim());
         words.collect()
@@ -41,14 +41,14 @@ impl Source {
     /// The token.
     ///
     /// # Errors
-    /// [`fault::Kind::Permission`] where there is none, or the source is one that is not followed.
+    /// [`fault::Kind::Permission`] if there is none, or if the kind of source is not supported.
     pub(super) async fn token(&self, deadline: Deadline) -> Result<SecretString> {
         let about = |fault: Fault| fault.context("cannot read the token that the Google credentials point to");
         let text = match (&self.file, &self.url) {
             _ if self.beyond().is_some() => {
                 let name = self.beyond().unwrap_or_default();
                 return Err(Fault::permission(format!(
-                    "the Google credentials take their token from {name}, which is not followed here"
+                    "the Google credentials take their token from {name}, which is not supported"
                 ))
                 .help("set GOOGLE_OAUTH_ACCESS_TOKEN: gcloud auth print-access-token"));
             }
@@ -80,7 +80,7 @@ impl Source {
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, exposed(value)));
         let response = request.send().await.map_err(Fault::from)?;
         String::from_utf8(response.body)
-            .map_err(|error| Fault::temporary("its answer is no text").cause(error.to_string()))
+            .map_err(|error| Fault::temporary("its answer is not text").cause(error.to_string()))
     }
 
     fn of_text(&self, text: &str) -> Result<SecretString> {
@@ -89,8 +89,8 @@ impl Source {
         }
         let name = self.format.subject_token_field_name.as_deref().unwrap_or_default();
         let token = serde_json::from_str::<Value>(text).ok().and_then(|json| json[name].as_str().map(str::to_owned));
-        token
-            .map(SecretString::from)
-            .ok_or_else(|| Fault::permission(format!("its answer is no JSON with the text `{}`", name.escape_debug())))
+        token.map(SecretString::from).ok_or_else(|| {
+            Fault::permission(format!("its answer is not JSON with the string `{}`", name.escape_debug()))
+        })
     }
 }

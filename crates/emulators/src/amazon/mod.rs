@@ -1,6 +1,6 @@
 //! Amazon Web Services as far as reading an object takes: S3, STS, a machine's metadata service, a container's agent.
 //!
-//! One server for all of its hosts, told apart by `Host`. Every signature is recomputed; a role's key is good for its session only.
+//! One server for all of its hosts, distinguished by `Host`. Every signature is recomputed; a role's key is valid for its session only.
 
 mod signature;
 
@@ -19,7 +19,7 @@ use signature::{Key, Signed, check};
 /// The role that users, and GitHub's identities, may assume; outsiders must say [`EXTERNAL_ID`].
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 
-/// What the role's owner asks of whoever assumes it by a key.
+/// The external id that the role asks for when it is assumed with a key.
 pub const EXTERNAL_ID: &str = "acme-7";
 
 /// The user's access key.
@@ -59,7 +59,7 @@ impl Amazon {
         Self { server: Server::start(|_| api), state, secrets, secret }
     }
 
-    /// Where `*.amazonaws.com` leads.
+    /// The address to which `*.amazonaws.com` leads.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address()

@@ -16,7 +16,7 @@ pub(super) struct Key {
     pub(super) who: String,
 }
 
-/// What a good signature tells.
+/// The contents of a valid signature.
 #[derive(Clone, Debug)]
 pub(super) struct Signed {
     pub(super) who: String,

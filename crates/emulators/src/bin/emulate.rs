@@ -1,4 +1,4 @@
-//! Runs a command against loopback stand-ins for the services a deploy talks to, then says what they saw.
+//! Runs a command against loopback stand-ins for the services a deploy talks to, then prints what they saw.
 
 #![expect(
     clippy::doc_markdown,
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
 use emulators::Runner;
-use emulators::stage::{Cast, Stage};
+use emulators::sandbox::{Sandbox, Setup};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let stage = Stage::start(Cast {
+    let sandbox = Sandbox::start(Setup {
         project: args.project.clone(),
         config: args.config.clone(),
         secrets,
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         in_actions: args.actions,
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(play(&args, &stage))
+    runtime.block_on(play(&args, &sandbox))
 }
 
 fn read_secrets(path: &std::path::Path) -> Result<BTreeMap<String, String>, String> {
@@ -80,22 +80,22 @@ fn read_secrets(path: &std::path::Path) -> Result<BTreeMap<String, String>, Stri
     serde_json::from_str(&text).map_err(|error| named(&error))
 }
 
-async fn play(args: &Args, stage: &Stage) -> ExitCode {
+async fn play(args: &Args, sandbox: &Sandbox) -> ExitCode {
     // From here on a signal is the command's to answer; it is in the same foreground group.
     let mut interrupt = signal(SignalKind::interrupt()).expect("a signal handler");
     let mut terminate = signal(SignalKind::terminate()).expect("a signal handler");
     let runner = Arc::new(Mutex::new(Runner::new()));
-    runner.lock().unwrap_or_else(PoisonError::into_inner).mask(stage.token());
-    let status = match run(args, stage, &runner, &mut terminate).await {
+    runner.lock().unwrap_or_else(PoisonError::into_inner).mask(sandbox.token());
+    let status = match run(args, sandbox, &runner, &mut terminate).await {
         Ok(status) => status,
         Err(error) => {
             eprintln!("error: {}: {error}", args.command[0]);
             return ExitCode::from(127);
         }
     };
-    eprint!("\n{}", stage.sight(&mut runner.lock().unwrap_or_else(PoisonError::into_inner)));
+    eprint!("\n{}", sandbox.summary(&mut runner.lock().unwrap_or_else(PoisonError::into_inner)));
     if args.serve {
-        eprintln!("\nServing the sites, the summary and the requests at {} until interrupted", stage.page_url());
+        eprintln!("\nServing the sites, the summary and the requests at {} until interrupted", sandbox.page_url());
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     }
     ExitCode::from(code(status))
@@ -109,7 +109,7 @@ fn code(status: ExitStatus) -> u8 {
 
 async fn run(
     args: &Args,
-    stage: &Stage,
+    sandbox: &Sandbox,
     runner: &Arc<Mutex<Runner>>,
     terminate: &mut Signal,
 ) -> std::io::Result<ExitStatus> {
@@ -118,7 +118,7 @@ async fn run(
     for name in foreign_variables() {
         command.env_remove(name);
     }
-    command.envs(stage.environment());
+    command.envs(sandbox.environment());
     if args.actions {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     }

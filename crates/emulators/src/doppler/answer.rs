@@ -137,7 +137,7 @@ fn list(state: &State, view: &View, request: &Request) -> Response {
     }
 }
 
-/// The body with its `ETag`, or a 304 to whoever has it already.
+/// The body with its `ETag`, or a 304 if the client has it already.
 fn tagged(content_type: &str, body: String, request: &Request) -> Response {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);

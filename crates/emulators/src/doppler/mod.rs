@@ -128,7 +128,7 @@ impl Doppler {
         lock(&self.state).limit.as_ref().map(|limit| limit.windows.clone()).unwrap_or_default()
     }
 
-    /// From now on lists of secrets carry no `ETag`: the documentation says of downloads alone that they do.
+    /// From now on lists of secrets carry no `ETag`: the documentation promises it for downloads only.
     pub fn leave_lists_untagged(&self) {
         lock(&self.state).tags_lists = false;
     }

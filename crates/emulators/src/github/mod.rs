@@ -1,6 +1,6 @@
 //! GitHub's REST API as far as a deploy talks to it: comments, check runs, deployments, and the identity token of a job.
 //!
-//! One repository. The job's token may write; the token of a fork's pull request may only read, and is told so with GitHub's words.
+//! One repository. The job's token may write; the token of a fork's pull request may only read, and gets GitHub's answer to a write.
 
 mod limits;
 mod state;

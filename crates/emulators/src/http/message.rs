@@ -56,7 +56,7 @@ impl Request {
         self.header("authorization")?.strip_prefix("Bearer ")
     }
 
-    /// The decoded value of one query parameter; the first when it stands there more than once.
+    /// The decoded value of one query parameter; the first if it occurs more than once.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         url::form_urlencoded::parse(self.query.as_bytes())
@@ -99,7 +99,7 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Where an answer breaks off.
+/// The point at which an answer breaks off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Cut {
     #[default]

@@ -120,7 +120,7 @@ impl Api {
         answer
     }
 
-    /// Whether the request bears a token that may read the stacks of `organization`; `None` stands for any.
+    /// Whether the request bears a token that may read the stacks of `organization`; `None` means any.
     fn admits(&self, state: &State, request: &Request, organization: Option<&str>) -> bool {
         let Some(token) = request.header("authorization").and_then(|value| value.strip_prefix("token ")) else {
             return false;

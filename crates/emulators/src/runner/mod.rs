@@ -65,7 +65,7 @@ impl Runner {
         self.masker.values()
     }
 
-    /// Reads one stream of a step; returns what stands in the log, masked. Masks count from the line that gives them.
+    /// Reads one stream of a step; returns what the log shows, masked. Masks count from the line that gives them.
     pub fn read(&mut self, stream: &[u8]) -> String {
         let text = String::from_utf8_lossy(stream).replace("\r\n", "\n");
         let mut log = String::new();
@@ -83,7 +83,7 @@ impl Runner {
         log
     }
 
-    /// Reads one line; returns what of it stands in the log, masked, or `None` for a command that leaves no trace there.
+    /// Reads one line; returns what the log shows of it, masked, or `None` for a command that leaves no trace there.
     pub fn line(&mut self, line: &str) -> Option<String> {
         self.shown(line).map(|line| self.masker.apply(&line))
     }
@@ -143,7 +143,7 @@ impl Runner {
         });
     }
 
-    /// Reads `GITHUB_OUTPUT` or `GITHUB_ENV`; a broken entry is a complaint, and what stands before it counts.
+    /// Reads `GITHUB_OUTPUT` or `GITHUB_ENV`; a broken entry is a complaint, and the entries before it count.
     pub fn file(&mut self, name: &str, text: &str) -> BTreeMap<String, String> {
         let Pairs { pairs, error } = pairs(text);
         if let Some(error) = error {

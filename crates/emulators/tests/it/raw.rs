@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-/// An answer as it stood on the wire.
+/// An answer as it was on the wire.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,

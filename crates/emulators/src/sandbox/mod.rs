@@ -1,8 +1,9 @@
-//! All stand-ins at once, as `emulate` starts them: what a command is given, and what was seen of it.
+//! All stand-ins at once, as `emulate` starts them: a command's environment, and a summary of what the stand-ins saw.
 
+mod inspect;
 mod markdown;
 mod page;
-mod sight;
+mod services;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,45 +12,35 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use self::services::Services;
 use crate::http::Server;
 use crate::{Cloudflare, Doppler, GitHub, PulumiCloud, Secrets, Sshd, Visibility};
 
 /// What to start.
 #[derive(Clone, Debug)]
-pub struct Cast {
+pub struct Setup {
     /// The Doppler project.
     pub project: String,
-    /// Its config that the token sees.
+    /// The config that the token may read.
     pub config: String,
     /// Secrets of that config beside those that the stand-ins need.
     pub secrets: BTreeMap<String, String>,
     /// Pages projects that exist from the start.
     pub pages: Vec<String>,
-    /// Where the runner's files go; a temporary folder when `None`.
+    /// The folder for the runner's files; a temporary one if `None`.
     pub state: Option<PathBuf>,
     /// Whether the command runs as a step of a workflow does.
     pub in_actions: bool,
 }
 
-/// Everything running.
+/// All stand-ins, running.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Sandbox {
     services: Arc<Services>,
     page: Server,
     token: String,
-    cast: Cast,
+    setup: Setup,
     _temporary: Option<TempDir>,
-}
-
-#[derive(Debug)]
-struct Services {
-    doppler: Doppler,
-    cloudflare: Cloudflare,
-    github: GitHub,
-    pulumi: PulumiCloud,
-    /// `None` on a machine without `sshd`.
-    sshd: Option<Sshd>,
-    folder: PathBuf,
 }
 
 /// The runner's files: variable and name.
@@ -60,42 +51,42 @@ const FILES: [(&str, &str); 4] = [
     ("GITHUB_STEP_SUMMARY", "summary.md"),
 ];
 
-impl Stage {
+impl Sandbox {
     /// Starts them.
     #[must_use]
-    pub fn start(cast: Cast) -> Self {
-        let temporary = cast.state.is_none().then(|| TempDir::with_prefix("emulate-").expect("a temporary folder"));
+    pub fn start(setup: Setup) -> Self {
+        let temporary = setup.state.is_none().then(|| TempDir::with_prefix("emulate-").expect("a temporary folder"));
         let folder =
-            cast.state.clone().or_else(|| Some(temporary.as_ref()?.path().to_owned())).expect("one of the two");
+            setup.state.clone().or_else(|| Some(temporary.as_ref()?.path().to_owned())).expect("one of the two");
         for name in ["", "temp"] {
             fs::create_dir_all(folder.join(name)).expect("the folder of the runner's files");
         }
         for (_, name) in FILES {
             fs::write(folder.join(name), "").expect("the runner's files");
         }
-        let (doppler, cloudflare, sshd) = (Doppler::of(&cast.project), Cloudflare::start(), Sshd::find());
-        let set = |name: &str, value: &str| doppler.set(&cast.config, name, value);
+        let (doppler, cloudflare, sshd) = (Doppler::of(&setup.project), Cloudflare::start(), Sshd::find());
+        let set = |name: &str, value: &str| doppler.set(&setup.config, name, value);
         set("CLOUDFLARE_API_TOKEN", cloudflare.token());
-        // An identifier is no secret: it stands in every address.
-        doppler.set_with(&cast.config, "CLOUDFLARE_ACCOUNT_ID", cloudflare.account(), Visibility::Unmasked);
+        // An identifier is not a secret: every address contains it.
+        doppler.set_with(&setup.config, "CLOUDFLARE_ACCOUNT_ID", cloudflare.account(), Visibility::Unmasked);
         set("PULUMI_CONFIG_PASSPHRASE", "correct horse battery staple");
         set("DATABASE_URL", "postgres://consult:p4ssw0rd-of-the-demo@db.internal:5432/consult");
         set("DJANGO_SECRET_KEY", "demo-k7$x!mz&2v(9=q+never-used-anywhere");
         if let Some(sshd) = &sshd {
             set("SSH_PRIVATE_KEY", &sshd.user_key());
         }
-        for (name, value) in &cast.secrets {
+        for (name, value) in &setup.secrets {
             set(name, value);
         }
-        for name in &cast.pages {
+        for name in &setup.pages {
             cloudflare.project(name);
         }
-        let token = doppler.service_token(&cast.config);
+        let token = doppler.service_token(&setup.config);
         let (github, pulumi) = (GitHub::start(), PulumiCloud::start());
-        doppler.set(&cast.config, "PULUMI_ACCESS_TOKEN", pulumi.token());
+        doppler.set(&setup.config, "PULUMI_ACCESS_TOKEN", pulumi.token());
         let services = Arc::new(Services { doppler, cloudflare, github, pulumi, sshd, folder });
         let page = Server::start(|_| page::Page(Arc::clone(&services)));
-        Self { services, page, token, cast, _temporary: temporary }
+        Self { services, page, token, setup, _temporary: temporary }
     }
 
     /// The variables that the command is given: where the stand-ins are, the runner's files, and one secret, the token.
@@ -105,8 +96,8 @@ impl Stage {
         let mut environment = BTreeMap::new();
         let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
         set("DOPPLER_API_HOST", doppler.url());
-        set("DOPPLER_PROJECT", self.cast.project.clone());
-        set("DOPPLER_CONFIG", self.cast.config.clone());
+        set("DOPPLER_PROJECT", self.setup.project.clone());
+        set("DOPPLER_CONFIG", self.setup.config.clone());
         set("DOPPLER_TOKEN", self.token.clone());
         set("CLOUDFLARE_API_BASE_URL", cloudflare.url());
         set("PULUMI_API", pulumi.url());
@@ -125,7 +116,7 @@ impl Stage {
         for (variable, name) in FILES {
             set(variable, path(name));
         }
-        if self.cast.in_actions {
+        if self.setup.in_actions {
             set("CI", "true".to_owned());
             set("GITHUB_ACTIONS", "true".to_owned());
             set("GITHUB_REPOSITORY", crate::github::REPOSITORY.to_owned());

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 
-use super::Services;
 use super::markdown::{escaped, render};
-use super::sight::count;
+use super::services::Services;
+use super::services::count;
 use crate::http::{Request, Response, Service};
 
 const STYLE: &str = include_str!("page.css");

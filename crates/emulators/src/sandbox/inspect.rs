@@ -1,16 +1,17 @@
-//! What the services and the runner saw, in a few lines of text.
+//! Summarizes in a few lines of text what the services and the runner saw.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Stage;
+use super::Sandbox;
+use super::services::count;
 use crate::{Runner, leaks};
 
-impl Stage {
+impl Sandbox {
     /// The end of `emulate`'s output. `runner` has read the command's streams, if it ran as a step.
     #[must_use]
-    pub fn sight(&self, runner: &mut Runner) -> String {
+    pub fn summary(&self, runner: &mut Runner) -> String {
         let mut text = String::from("What the stand-ins saw\n");
         let mut row = |name: &str, what: String| writeln!(text, "  {name:<11} {what}").expect("text grows");
         let services = &self.services;
@@ -41,7 +42,7 @@ impl Stage {
         text
     }
 
-    /// The places where a secret stands that must not: the summary as shown, and files left in the temporary folder.
+    /// The places that hold a secret and must not: the summary as shown, and files left in the temporary folder.
     #[must_use]
     pub fn leaks(&self, summary: &str) -> Vec<String> {
         let secrets = self.secrets();
@@ -57,10 +58,6 @@ fn requests(requests: &[crate::Request]) -> String {
     let refused = requests.iter().filter(|request| request.status >= 400).count();
     let all = count(requests.len(), "request");
     if refused == 0 { all } else { format!("{all}, {refused} refused") }
-}
-
-pub(super) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
