@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
+use fault::{Fault, Result};
 use stack::kind::Kind;
 
 const AFTER_HELP: &str = "\
@@ -162,6 +163,22 @@ pub(crate) enum Destination {
 fn kinds() -> impl TypedValueParser<Value = Kind> {
     let values = Kind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.article()));
     PossibleValuesParser::new(values).try_map(|name| name.parse::<Kind>())
+}
+
+impl Args {
+    /// Refuses combinations of arguments that mean nothing.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.format == Format::Lines && self.names.is_empty() {
+            return Err(Fault::usage("--format lines needs NAME").help("name the output whose items are to be printed"));
+        }
+        if self.to != Destination::Stdout && self.format != Format::Text {
+            return Err(Fault::usage("--to env and --to output write values as they are").help("leave --format away"));
+        }
+        if self.names.is_empty() && self.selection.default.is_some() {
+            return Err(Fault::usage("--default needs NAME"));
+        }
+        Ok(())
+    }
 }
 
 impl Tool for Args {

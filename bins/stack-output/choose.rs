@@ -9,14 +9,14 @@ use stack::select::{self, Show};
 use stack::value::Value;
 
 use crate::args::Args;
-use crate::gather::Stack;
+use crate::loaded::Stack;
 
-/// What was asked for.
+/// What the arguments ask for, seen against the outputs that exist.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     /// The paths, in the order of the arguments; every output that may be shown when there was none.
     pub(crate) paths: Vec<Path>,
-    /// Outputs that are left out, as nobody asked for them by name.
+    /// Outputs that are left out: they may not be shown, and no argument names them.
     pub(crate) withheld: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Asked {
 pub(crate) struct Chosen {
     /// Where it came from.
     pub(crate) path: Path,
-    /// The value, and Terraform's type of it where it is a whole output. Every secret in it is open.
+    /// The value, and Terraform's type of it where it is a whole output. Every secret in it is decrypted.
     pub(crate) output: Output,
     /// Whether it is or holds a secret.
     pub(crate) is_secret: bool,
@@ -33,8 +33,8 @@ pub(crate) struct Chosen {
     pub(crate) leaves: Vec<String>,
 }
 
-/// What the arguments ask for.
-pub(crate) fn asked(stack: &Stack, args: &Args) -> Result<Asked> {
+/// Resolves the arguments against the stack's outputs.
+pub(crate) fn request(stack: &Stack, args: &Args) -> Result<Request> {
     for name in &args.selection.require {
         let path = select::path(&stack.outputs, name)?;
         let value = select::value(&stack.outputs, &path, &stack.name)?;
@@ -42,7 +42,7 @@ pub(crate) fn asked(stack: &Stack, args: &Args) -> Result<Asked> {
     }
     if !args.names.is_empty() {
         let paths = args.names.iter().map(|name| select::path(&stack.outputs, name));
-        return Ok(Asked { paths: paths.collect::<Result<_>>()?, withheld: Vec::new() });
+        return Ok(Request { paths: paths.collect::<Result<_>>()?, withheld: Vec::new() });
     }
     if let Some(why) = stack.outputs.none {
         return Err(Fault::no(format!("{} has nothing to print", stack.name))
@@ -54,19 +54,19 @@ pub(crate) fn asked(stack: &Stack, args: &Args) -> Result<Asked> {
         .named
         .iter()
         .partition(|(name, output)| select::check_shown(&Path::of_name(name), &output.value, show(args)).is_ok());
-    Ok(Asked {
+    Ok(Request {
         paths: shown.into_iter().map(|(name, _)| Path::of_name(name)).collect(),
         withheld: withheld.into_iter().map(|(name, _)| name.clone()).collect(),
     })
 }
 
-/// The ciphertexts that have to be opened.
+/// The ciphertexts that have to be decrypted.
 ///
 /// # Errors
 /// A secret that may not be shown; nothing is decrypted then.
-pub(crate) fn sealed(stack: &Stack, asked: &Asked, args: &Args) -> Result<BTreeSet<String>> {
+pub(crate) fn encrypted(stack: &Stack, request: &Request, args: &Args) -> Result<BTreeSet<String>> {
     let mut ciphertexts = BTreeSet::new();
-    for path in &asked.paths {
+    for path in &request.paths {
         if let Some(value) = value(stack, path, args)? {
             ciphertexts.extend(value.sealed().into_iter().map(str::to_owned));
         }
@@ -75,8 +75,8 @@ pub(crate) fn sealed(stack: &Stack, asked: &Asked, args: &Args) -> Result<BTreeS
 }
 
 /// The values that were asked for.
-pub(crate) fn chosen(stack: &Stack, asked: &Asked, args: &Args) -> Result<Vec<Chosen>> {
-    asked.paths.iter().map(|path| one(stack, path, args)).collect()
+pub(crate) fn chosen(stack: &Stack, request: &Request, args: &Args) -> Result<Vec<Chosen>> {
+    request.paths.iter().map(|path| one(stack, path, args)).collect()
 }
 
 fn one(stack: &Stack, path: &Path, args: &Args) -> Result<Chosen> {
@@ -98,7 +98,7 @@ fn one(stack: &Stack, path: &Path, args: &Args) -> Result<Chosen> {
     Ok(Chosen { path: path.clone(), output, is_secret, leaves })
 }
 
-/// The value at `path`; `None` where --default stands in for it.
+/// The value at `path`; `None` if --default replaces it.
 fn value(stack: &Stack, path: &Path, args: &Args) -> Result<Option<Value>> {
     let value = select::value(&stack.outputs, path, &stack.name)
         .and_then(|value| select::check_shown(path, &value, show(args)).map(|()| value));

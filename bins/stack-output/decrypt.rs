@@ -1,10 +1,7 @@
-//! Opens the secrets that were asked for, with the key of the stack's secrets provider.
+//! Decrypts the secrets that were asked for, with the key of the stack's secrets provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::Deadline;
-use cli::Console;
-use credentials::Credentials;
 use fault::{Fault, Result};
 use secrecy::SecretString;
 use stack::pulumi::cloud::Name;
@@ -13,108 +10,109 @@ use stack::pulumi::key_service::Service;
 use stack::pulumi::provider::Provider;
 use stack::terraform::remote::Remote;
 
-use crate::args::Args;
-use crate::choose::{self, Asked};
-use crate::cloud;
-use crate::gather::{Origin, Stack};
+use crate::choose::{self, Request};
+use crate::cli_fallback::{self, Reason};
 use crate::key_services;
-use crate::locate::Place;
-use crate::program::{self, Reason};
-use crate::session::{Reached, Session};
+use crate::loaded::{Origin, Stack};
+use crate::locate::StateLocation;
+use crate::sign_in::{Session, Support, pulumi_cloud};
 
-/// Opens what was asked for and is sealed; nothing is derived or fetched when nothing is.
-pub(crate) fn open(stack: &mut Stack, asked: &Asked, place: &Place, args: &Args, console: &Console) -> Result<()> {
-    let sealed = choose::sealed(stack, asked, args)?;
-    if sealed.is_empty() {
+/// Decrypts what was asked for and is encrypted. If nothing is, no key is derived and nothing is fetched.
+pub(crate) async fn secrets(
+    stack: &mut Stack,
+    request: &Request,
+    location: &StateLocation,
+    session: Session<'_>,
+) -> Result<()> {
+    let encrypted = choose::encrypted(stack, request, session.args)?;
+    if encrypted.is_empty() {
         return Ok(());
     }
-    if let Origin::Remote(remote) = &stack.origin {
-        let opened = cli::block_on(by_remote(remote, &sealed))??;
-        return stack.outputs.open(|id| Ok(opened.get(id).cloned()));
+    match plaintexts(stack, &encrypted, session).await? {
+        Support::Native(plaintexts) => stack.outputs.open(|ciphertext| Ok(plaintexts.get(ciphertext).cloned())),
+        Support::NeedsProgram(fault) => by_program(stack, &fault, location, session).await,
     }
-    let opened = match &stack.outputs.provider {
+}
+
+async fn plaintexts(stack: &Stack, encrypted: &BTreeSet<String>, session: Session<'_>) -> Result<Support<Plaintexts>> {
+    if let Origin::Remote(remote) = &stack.origin {
+        return by_remote(remote, encrypted).await.map(Support::Native);
+    }
+    match &stack.outputs.provider {
         Some(Provider::Passphrase { salt }) => {
-            let passphrase = passphrase(args, console)?;
+            let passphrase = passphrase(session).await?;
             let key = Key::derive(&passphrase.text, salt).map_err(|fault| {
                 fault.help(passphrase.advice).context(format!("cannot decrypt the secrets of {}", stack.name))
             })?;
-            with_key(&key, &sealed)?
+            with_key(&key, encrypted).map(Support::Native)
         }
         Some(Provider::Service { url, owner, project, stack: name }) => {
             let name = Name::new(owner, project, name)?;
-            cli::block_on(by_service(stack, url, &name, &sealed, args, console))??
+            by_service(stack, url, &name, encrypted, session).await.map(Support::Native)
         }
         Some(Provider::Cloud { url, encrypted_key }) => {
             let Some(service) = Service::of_url(url) else {
-                let fault = unreadable(stack, url.split_once("://").map_or("a key service", |(scheme, _)| scheme));
-                return by_program(stack, &fault, place, args, console);
+                let scheme = url.split_once("://").map_or("a key service", |(scheme, _)| scheme);
+                return Ok(Support::NeedsProgram(unsupported(stack, scheme)));
             };
-            let session = Session::new(args, console);
-            match cli::block_on(key_services::unwrap(&service, encrypted_key, session))?? {
-                Reached::Here(key) => with_key(&key, &sealed)?,
-                Reached::Beyond(fault) => return by_program(stack, &fault, place, args, console),
+            match key_services::unwrap(&service, encrypted_key, session).await? {
+                Support::Native(key) => with_key(&key, encrypted).map(Support::Native),
+                Support::NeedsProgram(fault) => Ok(Support::NeedsProgram(fault)),
             }
         }
-        Some(Provider::Other(name)) => {
-            let fault = unreadable(stack, name);
-            return by_program(stack, &fault, place, args, console);
-        }
-        None => {
-            return Err(Fault::usage(format!("{} holds secrets but does not say who encrypted them", stack.name))
-                .help("read it with the `pulumi` program"));
-        }
-    };
-    stack.outputs.open(|ciphertext| Ok(opened.get(ciphertext).cloned()))
+        Some(Provider::Other(name)) => Ok(Support::NeedsProgram(unsupported(stack, name))),
+        None => Err(Fault::usage(format!("{} holds secrets but does not name its secrets provider", stack.name))
+            .help("read it with the `pulumi` program")),
+    }
 }
 
 /// Plaintexts by ciphertext.
-type Opened = BTreeMap<String, Vec<u8>>;
+type Plaintexts = BTreeMap<String, Vec<u8>>;
 
-fn with_key(key: &Key, sealed: &BTreeSet<String>) -> Result<Opened> {
-    let opened = sealed.iter().map(|ciphertext| Ok((ciphertext.clone(), key.open(ciphertext)?)));
-    opened.collect::<Result<_>>().map_err(|fault| fault.context("cannot decrypt a secret of the stack"))
+fn with_key(key: &Key, encrypted: &BTreeSet<String>) -> Result<Plaintexts> {
+    let plaintexts = encrypted.iter().map(|ciphertext| Ok((ciphertext.clone(), key.open(ciphertext)?)));
+    plaintexts.collect::<Result<_>>().map_err(|fault| fault.context("cannot decrypt a secret of the stack"))
 }
 
 async fn by_service(
     stack: &Stack,
     url: &str,
     name: &Name,
-    sealed: &BTreeSet<String>,
-    args: &Args,
-    console: &Console,
-) -> Result<Opened> {
+    encrypted: &BTreeSet<String>,
+    session: Session<'_>,
+) -> Result<Plaintexts> {
     let (read_from, read_name) = match &stack.origin {
         Origin::Cloud(url, name) => (Some(url.as_str()), Some(name)),
         _ => (None, None),
     };
-    let url = cloud::unsealer(url, read_from, console.environment())?;
-    let cloud = cloud::sign_in(&url, Some(&name.organization), args, console).await?;
-    let ciphertexts: Vec<String> = sealed.iter().cloned().collect();
-    let opened = cloud.decrypt(name, &ciphertexts).await?;
+    let url = pulumi_cloud::decrypter(url, read_from, session.environment())?;
+    let cloud = pulumi_cloud::sign_in(&url, Some(&name.organization), session).await?;
+    let ciphertexts: Vec<String> = encrypted.iter().cloned().collect();
+    let plaintexts = cloud.decrypt(name, &ciphertexts).await?;
     if let Some(name) = read_name {
         cloud.log_decryption(name).await;
     }
-    Ok(opened)
+    Ok(plaintexts)
 }
 
-async fn by_remote(remote: &Remote, ids: &BTreeSet<String>) -> Result<Opened> {
-    let mut opened = Opened::new();
+async fn by_remote(remote: &Remote, ids: &BTreeSet<String>) -> Result<Plaintexts> {
+    let mut plaintexts = Plaintexts::new();
     for id in ids {
-        opened.insert(id.clone(), remote.sensitive(id).await?);
+        plaintexts.insert(id.clone(), remote.sensitive(id).await?);
     }
-    Ok(opened)
+    Ok(plaintexts)
 }
 
-/// The pulumi program knows every secrets provider. It is asked where the stack is one it can find.
-fn by_program(stack: &mut Stack, fault: &Fault, place: &Place, args: &Args, console: &Console) -> Result<()> {
-    let Some((name, directory)) = place.of_pulumi(args) else { return Err(fault.clone()) };
+/// The pulumi program supports every secrets provider. It is asked if it can find the stack too.
+async fn by_program(stack: &mut Stack, fault: &Fault, location: &StateLocation, session: Session<'_>) -> Result<()> {
+    let Some((name, directory)) = location.of_pulumi(session.args) else { return Err(fault.clone()) };
     let reason = Reason { fault, directory: &directory };
-    stack.outputs = cli::block_on(program::pulumi(reason, Some(&name), args, console))??;
+    stack.outputs = cli_fallback::pulumi(reason, Some(&name), session).await?;
     Ok(())
 }
 
-fn unreadable(stack: &Stack, provider: &str) -> Fault {
-    Fault::permission(format!("cannot open the secrets of {}", stack.name))
+fn unsupported(stack: &Stack, provider: &str) -> Fault {
+    Fault::permission(format!("cannot decrypt the secrets of {}", stack.name))
         .cause(format!("they are encrypted with {provider}"))
         .help(
             "pipe the outputs: pulumi stack output --json --show-secrets | stack-output --state - --show-secrets NAME",
@@ -127,28 +125,24 @@ struct Passphrase {
     advice: String,
 }
 
-/// In Pulumi's order: the variable, then the file; then Doppler; then the empty passphrase, which is a legal one, but only where
-/// the variable says so.
-fn passphrase(args: &Args, console: &Console) -> Result<Passphrase> {
+/// In Pulumi's order: the variable, then the file; then Doppler; then the empty passphrase. That one is legal, but is used only if
+/// the variable is set to it.
+async fn passphrase(session: Session<'_>) -> Result<Passphrase> {
     const NAME: &str = "PULUMI_CONFIG_PASSPHRASE";
     const FILE: &str = "PULUMI_CONFIG_PASSPHRASE_FILE";
-    let environment = console.environment();
+    let environment = session.environment();
     if environment.get(NAME).is_none()
         && let Some(file) = environment.get(FILE)
     {
         let text = std::fs::read_to_string(file).map_err(|error| {
             Fault::permission(format!("cannot read the passphrase from {file}")).cause(error.to_string())
         })?;
-        let text = text.trim().to_owned();
-        console.mask(std::slice::from_ref(&text));
         return Ok(Passphrase {
-            text: text.into(),
+            text: session.masked(text.trim()),
             advice: format!("put this stack's passphrase into the file that {FILE} names"),
         });
     }
-    let credentials = Credentials::new(environment, Deadline::after(args.source.deadline));
-    let mask = |values: &[String]| console.mask(values);
-    if let Some(found) = cli::block_on(credentials.find(NAME, &mask))?? {
+    if let Some(found) = session.find(&[NAME]).await?.pop() {
         return Ok(Passphrase { text: found.value, advice: format!("set {NAME} to this stack's passphrase") });
     }
     match environment.iter().find(|(name, _)| *name == NAME) {
@@ -156,6 +150,6 @@ fn passphrase(args: &Args, console: &Console) -> Result<Passphrase> {
             text: blank.to_owned().into(),
             advice: format!("set {NAME}, which is blank, to this stack's passphrase"),
         }),
-        None => Err(credentials.missing(NAME)),
+        None => Err(session.missing(NAME)),
     }
 }

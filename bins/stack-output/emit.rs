@@ -11,29 +11,15 @@ use stack::value::Value;
 use stack::{Dialect, Output};
 
 use crate::args::{Args, Destination, Format};
-use crate::choose::{Asked, Chosen};
-
-/// Refuses combinations of arguments that mean nothing.
-pub(crate) fn check(args: &Args) -> Result<()> {
-    if args.format == Format::Lines && args.names.is_empty() {
-        return Err(Fault::usage("--format lines needs NAME").help("name the output whose items are to be printed"));
-    }
-    if args.to != Destination::Stdout && args.format != Format::Text {
-        return Err(Fault::usage("--to env and --to output write values as they are").help("leave --format away"));
-    }
-    if args.names.is_empty() && args.selection.default.is_some() {
-        return Err(Fault::usage("--default needs NAME"));
-    }
-    Ok(())
-}
+use crate::choose::{Chosen, Request};
 
 /// Names what was left out, where everything was asked for.
-pub(crate) fn withheld(asked: &Asked, args: &Args, console: &Console) {
-    if asked.withheld.is_empty() {
+pub(crate) fn withheld(request: &Request, args: &Args, console: &Console) {
+    if request.withheld.is_empty() {
         return;
     }
     let why = if args.selection.show_secrets { "not known yet" } else { "secret, or not known yet" };
-    console.status(&format!("withheld ({why}): {}", asked.withheld.join(", ")));
+    console.status(&format!("withheld ({why}): {}", request.withheld.join(", ")));
 }
 
 /// Tells the runner to mask each leaf of each secret, and says by name what it cannot mask.

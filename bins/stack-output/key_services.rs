@@ -10,20 +10,19 @@ use stack::pulumi::key_service::{
     Service, unwrap_by_aws, unwrap_by_azure, unwrap_by_google, unwrap_by_vault, vault_cloud,
 };
 
-use crate::session::{Reached, Session};
-use crate::{aws, azure, google};
+use crate::sign_in::{Session, Support, aws, azure, google};
 
 /// Unwraps a stack's data key.
-pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Session<'_>) -> Result<Reached<Key>> {
+pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Session<'_>) -> Result<Support<Key>> {
     let deadline = session.deadline;
     let key = match service {
         Service::Aws { region, profile, role, context } => {
             let role = role.clone().map(|arn| Role { arn, ..Role::default() });
             let (region, profile) = (region.clone(), profile.clone());
-            let wanted = aws::Wanted { region, profile, role, ..aws::Wanted::default() };
+            let wanted = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
             let caller = match aws::caller(wanted, session).await? {
-                Reached::Here(caller) => caller,
-                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+                Support::Native(caller) => caller,
+                Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
             };
             let region = &caller.place.region;
             let usual = || format!("https://kms.{region}.{}", clouds::aws::suffix(region));
@@ -33,7 +32,7 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
         Service::Google { name, additional } => {
             let given = session.variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS");
             let base: Base = given.unwrap_or("https://cloudkms.googleapis.com").parse()?;
-            let caller = google::caller(&google::Wanted::PULUMI, KMS, session).await?;
+            let caller = google::caller(&google::CredentialConfig::PULUMI, KMS, session).await?;
             let unwrapped =
                 unwrap_by_google(base, name, additional.as_deref(), encrypted_key, &caller.token, deadline).await;
             unwrapped.map_err(|fault| fault.cause(format!("asked as {}", caller.who)))?
@@ -42,8 +41,8 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
             let base: Base = format!("https://{vault}").parse()?;
             let domain = vault_cloud(vault).unwrap_or_default().vaults();
             let (token, who) = match azure::vault_token(&format!("https://{domain}"), session).await? {
-                Reached::Here(caller) => caller,
-                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+                Support::Native(caller) => caller,
+                Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
             };
             let unwrapped = unwrap_by_azure(base, key, algorithm, encrypted_key, &token, deadline).await;
             unwrapped.map_err(|fault| fault.cause(format!("asked as {who}")))?
@@ -60,7 +59,7 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
             unwrap_by_vault(base, engine, key, encrypted_key, &token, deadline).await?
         }
     };
-    Ok(Reached::Here(key))
+    Ok(Support::Native(key))
 }
 
 async fn vault_credential(session: Session<'_>) -> Result<SecretString> {

@@ -1,8 +1,7 @@
-//! Finds where the stack's state stands, as the programs that own it do.
+//! Finds the location of the stack's state, by the rules of the programs that own it.
 
 use std::path::{Path, PathBuf};
 
-use cli::Console;
 use fault::{Fault, Result};
 use runner::Environment;
 use stack::pulumi::address;
@@ -12,32 +11,32 @@ use stack::terraform::local;
 use stack::terraform::pointer::Backend;
 
 use crate::args::{Args, Source};
-use crate::cloud;
+use crate::sign_in::{Session, pulumi_cloud};
 
-/// Where a state stands.
+/// Where a state is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum StateLocation {
     /// Stdin.
     Stdin,
     /// A file, whatever it holds.
     File(PathBuf),
     /// A document at an address, `https://…`, `s3://bucket/key`, …, whatever it holds.
     Url(String),
-    /// A Pulumi store on a disk.
+    /// A Pulumi store in a folder.
     Store { store: Directory, reference: Reference, project: Option<String> },
     /// Pulumi Cloud at an address.
     Cloud { url: String, reference: Reference, project: Option<String> },
     /// A Pulumi store in a bucket.
-    Bucket { place: address::Place, reference: Reference, project: Option<String> },
-    /// A local Terraform state.
+    Bucket { address: address::Place, reference: Reference, project: Option<String> },
+    /// A local Terraform state file.
     Terraform { file: PathBuf, workspace: String },
-    /// A Terraform backend elsewhere.
+    /// A remote Terraform backend.
     Backend { backend: Backend, workspace: String, directory: PathBuf },
     /// A Pulumi backend that only the pulumi program reads.
-    Elsewhere { fault: Fault, stack: Option<String>, directory: PathBuf },
+    Unsupported { fault: Fault, stack: Option<String>, directory: PathBuf },
 }
 
-impl Place {
+impl StateLocation {
     /// The stack's name for the pulumi program, and where to start it.
     pub(crate) fn of_pulumi(&self, args: &Args) -> Option<(String, PathBuf)> {
         let (Self::Store { reference, .. } | Self::Cloud { reference, .. } | Self::Bucket { reference, .. }) = self
@@ -50,15 +49,15 @@ impl Place {
     }
 }
 
-/// Where the state that the arguments mean stands.
-pub(crate) fn place(args: &Args, console: &Console) -> Result<Place> {
-    let environment = console.environment();
+/// The location of the state that the arguments ask for.
+pub(crate) fn location(session: Session<'_>) -> Result<StateLocation> {
+    let (args, console, environment) = (session.args, session.console, session.environment());
     let directory = directory(&args.source)?;
     match args.source.state.as_deref() {
-        Some("-") => return Ok(Place::Stdin),
+        Some("-") => return Ok(StateLocation::Stdin),
         Some("") => return Err(Fault::usage("--state is empty").help("name a file, or `-` for stdin")),
-        Some(url) if url.contains("://") => return Ok(Place::Url(url.to_owned())),
-        Some(file) => return Ok(Place::File(directory.join(file))),
+        Some(url) if url.contains("://") => return Ok(StateLocation::Url(url.to_owned())),
+        Some(file) => return Ok(StateLocation::File(directory.join(file))),
         None => {}
     }
     let data_dir = directory.join(environment.get("TF_DATA_DIR").unwrap_or(".terraform"));
@@ -69,7 +68,7 @@ pub(crate) fn place(args: &Args, console: &Console) -> Result<Place> {
     }
     if project.is_none() && args.source.backend.is_none() && !is_full_name(&args.source, environment) {
         if !console.stdin_is_terminal() && args.source.stack.is_none() && args.source.cwd.is_none() {
-            return Ok(Place::Stdin);
+            return Ok(StateLocation::Stdin);
         }
         return Err(nowhere(&directory));
     }
@@ -82,7 +81,7 @@ fn is_full_name(source: &Source, environment: &Environment) -> bool {
     name.is_some_and(|name| name.split('/').count() == 3)
 }
 
-/// Says that there is nothing to read.
+/// The error when there is nothing to read.
 pub(crate) fn nowhere(directory: &Path) -> Fault {
     Fault::usage(format!("there is no stack in {}", directory.display()))
         .cause("no Pulumi.yaml here or above, and no Terraform state or configuration")
@@ -108,14 +107,14 @@ fn directory(source: &Source) -> Result<PathBuf> {
     Ok(absolute)
 }
 
-fn terraform(source: &Source, environment: &Environment, directory: &Path, data_dir: &Path) -> Result<Place> {
+fn terraform(source: &Source, environment: &Environment, directory: &Path, data_dir: &Path) -> Result<StateLocation> {
     let variable = source.stack.as_deref().or_else(|| environment.get("TF_WORKSPACE"));
     let workspace = local::workspace(variable, data_dir);
     if workspace.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(Fault::usage(format!("`{}` cannot be a workspace", workspace.escape_debug())));
     }
     Ok(match Backend::read(data_dir)? {
-        None => Place::Terraform { file: local::state(directory, &workspace), workspace },
+        None => StateLocation::Terraform { file: local::state(directory, &workspace), workspace },
         Some(backend) if backend.kind == "local" => {
             let file =
                 directory.join(match (workspace.as_str(), backend.text("path"), backend.text("workspace_dir")) {
@@ -125,20 +124,25 @@ fn terraform(source: &Source, environment: &Environment, directory: &Path, data_
                     }
                     _ => local::state(directory, &workspace),
                 });
-            Place::Terraform { file, workspace }
+            StateLocation::Terraform { file, workspace }
         }
-        Some(backend) => Place::Backend { backend, workspace, directory: directory.to_owned() },
+        Some(backend) => StateLocation::Backend { backend, workspace, directory: directory.to_owned() },
     })
 }
 
-fn pulumi(source: &Source, environment: &Environment, directory: &Path, project: Option<&Project>) -> Result<Place> {
+fn pulumi(
+    source: &Source,
+    environment: &Environment,
+    directory: &Path,
+    project: Option<&Project>,
+) -> Result<StateLocation> {
     let of_project = || project.and_then(|project| Some((project.backend.as_deref()?, project.directory())));
-    let account = cloud::account(environment);
-    let address = cloud::address(environment);
+    let account = pulumi_cloud::account(environment);
+    let address = pulumi_cloud::address(environment);
     let given = source.backend.as_deref().map(|url| (url, directory));
     let logged_in = || account.current().map(|url| (url, directory));
     let (url, base) = given.or_else(of_project).or_else(logged_in).unwrap_or((&address, directory));
-    let selected = || project?.selected_stack(cloud::home(environment)?.as_path(), url);
+    let selected = || project?.selected_stack(pulumi_cloud::home(environment)?.as_path(), url);
     let named = source.stack.clone().or_else(|| environment.get("PULUMI_STACK").map(str::to_owned));
     let stack = named.clone();
     let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<Reference>();
@@ -146,19 +150,19 @@ fn pulumi(source: &Source, environment: &Environment, directory: &Path, project:
     let home = environment.get("HOME").map(Path::new);
     match url.split_once("://") {
         Some(("file", rest)) => {
-            Ok(Place::Store { store: Directory::of_url(rest, home, base), reference: reference()?, project })
+            Ok(StateLocation::Store { store: Directory::of_url(rest, home, base), reference: reference()?, project })
         }
         Some(("https" | "http", _)) => {
-            Ok(Place::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
+            Ok(StateLocation::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }
-        _ if let Some(place) = address::Place::of_url(url) => {
-            Ok(Place::Bucket { place: place?, reference: reference()?, project })
+        _ if let Some(address) = address::Place::of_url(url) => {
+            Ok(StateLocation::Bucket { address: address?, reference: reference()?, project })
         }
         _ => {
             let fault = Fault::usage(format!("cannot read the Pulumi backend `{}`", scheme(url).escape_debug()))
                 .cause("file://, s3://, gs://, azblob:// and https:// can be read; there is no `pulumi` on PATH to ask")
                 .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME");
-            Ok(Place::Elsewhere { fault, stack, directory: directory.to_owned() })
+            Ok(StateLocation::Unsupported { fault, stack, directory: directory.to_owned() })
         }
     }
 }

@@ -1,41 +1,37 @@
 //! Prints the outputs of a Pulumi, Terraform or OpenTofu stack.
 
 mod args;
-mod aws;
-mod azure;
-mod azurerm;
 mod backends;
 mod choose;
-mod cloud;
+mod cli_fallback;
 mod decrypt;
 mod emit;
 mod gather;
-mod google;
 mod key_services;
+mod loaded;
 mod locate;
-mod object_backends;
-mod program;
-mod session;
-mod stores;
+mod sign_in;
 
 use std::process::ExitCode;
 
 use cli::{Console, Exit};
 
 use crate::args::{Args, Destination};
+use crate::sign_in::Session;
 
 fn main() -> ExitCode {
-    cli::main(|args, console| run(&args, console))
+    cli::main(|args: Args, console| cli::block_on(run(&args, console))?)
 }
 
-fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
-    emit::check(args)?;
-    let place = locate::place(args, console)?;
-    let mut stack = gather::stack(&place, args, console)?;
-    let asked = choose::asked(&stack, args)?;
-    decrypt::open(&mut stack, &asked, &place, args, console)?;
-    let chosen = choose::chosen(&stack, &asked, args)?;
-    emit::withheld(&asked, args, console);
+async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
+    args.check()?;
+    let session = Session::new(args, console);
+    let location = locate::location(session)?;
+    let mut stack = gather::stack(&location, session).await?;
+    let request = choose::request(&stack, args)?;
+    decrypt::secrets(&mut stack, &request, &location, session).await?;
+    let chosen = choose::chosen(&stack, &request, args)?;
+    emit::withheld(&request, args, console);
     emit::mask(&chosen, console);
     match args.to {
         Destination::Stdout => emit::print(&chosen, stack.outputs.dialect, args, console)?,

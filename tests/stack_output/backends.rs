@@ -202,7 +202,7 @@ fn pulumi_is_asked_where_its_backend_or_secrets_provider_is_beyond_us() {
     let step = step.file("store/.pulumi/stacks/shop/kms.json", state).args(["--backend", "file://./store"]);
     let seen = with_program(step, "pulumi", script).secret("hunter2-of-pulumi").run().exits(0);
     assert_eq!(seen.stdout, "hunter2-of-pulumi\n");
-    assert!(seen.stderr.contains("cannot open the secrets"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("cannot decrypt the secrets"), "{}", seen.stderr);
 }
 
 #[test]

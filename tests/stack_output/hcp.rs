@@ -76,7 +76,7 @@ fn several_workspaces_by_tags_need_one_to_be_selected() {
     let config =
         json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": null, "tags": ["shop"]}});
     let step = || initialised("cloud", &config, &["ip"]).workflow_secret(&variable(&server), "hcp-token-value");
-    refused(step(), 2, &["which workspace is meant", "TF_WORKSPACE", "--stack"]);
+    refused(step(), 2, &["no workspace is selected", "TF_WORKSPACE", "--stack"]);
     assert!(server.requests().is_empty());
     assert_eq!(step().env("TF_WORKSPACE", "shop-prod").run().exits(0).stdout, "203.0.113.9\n");
     assert_eq!(step().file(".terraform/environment", "shop-prod").run().exits(0).stdout, "203.0.113.9\n");

@@ -112,7 +112,7 @@ fn the_identity_is_not_sent_to_an_address_that_only_the_projects_file_names() {
     let (cloud, github) = (cloud("organization"), GitHub::start());
     let project = format!("name: shop\nbackend:\n  url: {}\n", cloud.url());
     let step = step(&cloud, &github, &["ip"]).without("PULUMI_BACKEND_URL").file("Pulumi.yaml", project);
-    refused(step, 77, &["identity is not sent to", "PULUMI_BACKEND_URL"]);
+    refused(step, 77, &["OIDC token is not sent to", "PULUMI_BACKEND_URL"]);
     assert!(cloud.requests().is_empty());
     assert!(github.requests().is_empty());
 }

@@ -43,11 +43,21 @@ fn each_reason_to_ask_a_program_is_said_with_the_call_and_is_the_error_without_i
             terraform,
         ),
         (&|| initialised("pg", &json!({}), &["ip"]), "terraform", "Terraform's backend `pg`", terraform),
-        (&|| http("client_certificate_pem"), "terraform", "`client_certificate_pem` of Terraform's backend", terraform),
-        (&|| http("skip_cert_verification"), "terraform", "`skip_cert_verification` of Terraform's backend", terraform),
+        (
+            &|| http("client_certificate_pem"),
+            "terraform",
+            "backend `http`: `client_certificate_pem` is not supported",
+            terraform,
+        ),
+        (
+            &|| http("skip_cert_verification"),
+            "terraform",
+            "backend `http`: `skip_cert_verification` is not supported",
+            terraform,
+        ),
         (&|| pulumi("postgres://host/db"), "pulumi", "the Pulumi backend `postgres`", asked),
-        (&|| sealed_by(&provider("cloud")), "pulumi", "cannot open the secrets", asked),
-        (&|| sealed_by(&provider("newest")), "pulumi", "cannot open the secrets", asked),
+        (&|| sealed_by(&provider("cloud")), "pulumi", "cannot decrypt the secrets", asked),
+        (&|| sealed_by(&provider("newest")), "pulumi", "cannot decrypt the secrets", asked),
     ];
     for (step, program, reason, call) in reasons {
         let seen = with_program(step(), program, ANSWER).run().exits(0);
@@ -91,7 +101,7 @@ fn what_a_program_prints_is_checked_as_any_document_is() {
     }
     let script = "echo '{\"a\":\"'; while :; do printf '%065536d' 0; done";
     let endless = with_program(initialised("pg", &json!({}), &["ip", "--deadline", "2"]), "terraform", script);
-    refused(endless, 75, &["did not end within 2s"]);
+    refused(endless, 75, &["before the deadline of 2s"]);
 }
 
 #[test]

@@ -10,23 +10,23 @@ use runner::oidc::IdTokenRequest;
 use secrecy::SecretString;
 use stack::terraform::pointer::Backend;
 
-use crate::azure;
-use crate::object_backends::{Found, required};
-use crate::session::{Reached, Session, origin, value};
+use crate::backends::s3_gcs::{Found, required};
+use crate::sign_in::azure;
+use crate::sign_in::{Session, Support, origin, value};
 
 /// Attributes that are not kept: certificates, other pipelines, clouds of one's own.
-pub(crate) const BEYOND: &[&str] =
+pub(crate) const UNSUPPORTED: &[&str] =
     &["client_certificate", "client_certificate_path", "metadata_host", "ado_pipeline_service_connection_id"];
 
 /// `azurerm`: `<key>`, or `<key>env:<workspace>`.
-pub(crate) async fn open(backend: &Backend, workspace: &str, session: Session<'_>) -> Result<Reached<Found>> {
+pub(crate) async fn open(backend: &Backend, workspace: &str, session: Session<'_>) -> Result<Support<Found>> {
     let key = required(backend, "key")?;
     let key = if workspace == "default" { key.to_owned() } else { format!("{key}env:{workspace}") };
     let account = required(backend, "storage_account_name")?;
     let container = required(backend, "container_name")?;
     let environment = backend.text("environment").or_else(|| session.variable("ARM_ENVIRONMENT")).unwrap_or("public");
     let Some(cloud) = Cloud::of_name(environment) else {
-        return Ok(Reached::Beyond(Fault::usage(format!(
+        return Ok(Support::NeedsProgram(Fault::usage(format!(
             "cannot find Azure's environment `{}`",
             environment.escape_debug()
         ))));
@@ -34,45 +34,49 @@ pub(crate) async fn open(backend: &Backend, workspace: &str, session: Session<'_
     if let Some(name) =
         ["ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST"].into_iter().find(|name| session.variable(name).is_some())
     {
-        return Ok(Reached::Beyond(Fault::usage(format!("cannot follow {name} to a cloud of its own"))));
+        return Ok(Support::NeedsProgram(Fault::usage(format!("cannot follow {name} to a cloud of its own"))));
     }
     Ok(match access(backend, account, cloud, session).await? {
-        Reached::Here(access) => {
+        Support::Native(access) => {
             let base = format!("https://{account}.{}", cloud.blobs());
             let container = Container::new(&base, account, container, access, session.deadline)?;
-            Reached::Here((Store::Azure(container), key))
+            Support::Native((Store::Azure(container), key))
         }
-        Reached::Beyond(fault) => Reached::Beyond(fault),
+        Support::NeedsProgram(fault) => Support::NeedsProgram(fault),
     })
 }
 
 /// How the account is read: its key, a signature, or, where the backend wants that, an identity.
-async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session<'_>) -> Result<Reached<Access>> {
+async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session<'_>) -> Result<Support<Access>> {
     const SECRETS: [&str; 3] = ["ARM_ACCESS_KEY", "ARM_SAS_TOKEN", "ARM_CLIENT_SECRET"];
     const BACKEND: &str = "the backend";
     let owned = account.to_owned();
     if let Some(key) = backend.text("access_key") {
-        return Ok(Reached::Here(Access::Key { account: owned, key: session.masked(key), origin: BACKEND.to_owned() }));
+        return Ok(Support::Native(Access::Key {
+            account: owned,
+            key: session.masked(key),
+            origin: BACKEND.to_owned(),
+        }));
     }
     if let Some(signature) = backend.text("sas_token") {
-        return Ok(Reached::Here(azure::masked_signature(signature.into(), BACKEND.to_owned(), session)));
+        return Ok(Support::Native(azure::masked_signature(signature.into(), BACKEND.to_owned(), session)));
     }
-    let as_identity = backend.is_set("use_azuread_auth") || session.says("ARM_USE_AZUREAD");
+    let as_identity = backend.is_set("use_azuread_auth") || session.is_true("ARM_USE_AZUREAD");
     let given: Vec<&str> = SECRETS.into_iter().filter(|name| session.variable(name).is_some()).collect();
     // Doppler is asked only where nothing here says how.
     let found =
         session.find(if given.is_empty() && !is_federated(backend, session) { &SECRETS } else { &given }).await?;
     if let Some(key) = value(&found, SECRETS[0]) {
-        return Ok(Reached::Here(Access::Key { account: owned, key, origin: origin(&found, SECRETS[0]) }));
+        return Ok(Support::Native(Access::Key { account: owned, key, origin: origin(&found, SECRETS[0]) }));
     }
     if let Some(signature) = value(&found, SECRETS[1]) {
-        return Ok(Reached::Here(azure::masked_signature(signature, origin(&found, SECRETS[1]), session)));
+        return Ok(Support::Native(azure::masked_signature(signature, origin(&found, SECRETS[1]), session)));
     }
     if !as_identity {
         let fault = Fault::permission(format!(
             "the key of the storage account `{account}` would have to be looked up in Azure's management API"
         ));
-        return Ok(Reached::Beyond(fault.help(
+        return Ok(Support::NeedsProgram(fault.help(
             "set ARM_ACCESS_KEY or ARM_SAS_TOKEN, or ARM_USE_AZUREAD=true for an identity that may read the container",
         )));
     }
@@ -84,7 +88,7 @@ async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session
 }
 
 fn is_on(backend: &Backend, attribute: &str, variable: &str, session: Session<'_>) -> bool {
-    backend.is_set(attribute) || session.says(variable)
+    backend.is_set(attribute) || session.is_true(variable)
 }
 
 fn is_federated(backend: &Backend, session: Session<'_>) -> bool {
@@ -98,7 +102,7 @@ async fn identity(
     secret: Option<SecretString>,
     cloud: Cloud,
     session: Session<'_>,
-) -> Result<Reached<Access>> {
+) -> Result<Support<Access>> {
     let attribute =
         |name: &str, variables: &[&str]| backend.text(name).or_else(|| session.first(variables)).map(str::to_owned);
     let secret = match (secret, attribute("client_secret_file_path", &["ARM_CLIENT_SECRET_FILE_PATH"])) {
@@ -120,18 +124,18 @@ async fn identity(
         let who = format!("the application {client}");
         let identity = Identity { authority, tenant, client, proof };
         let token = session.issued(identity.token(STORAGE, session.deadline).await?);
-        return Ok(Reached::Here(Access::Token { token, who }));
+        return Ok(Support::Native(Access::Token { token, who }));
     }
     if is_on(backend, "use_msi", "ARM_USE_MSI", session) {
         let endpoint = attribute("msi_endpoint", &["ARM_MSI_ENDPOINT"]).unwrap_or_else(|| Machine::SERVER.to_owned());
         if let Some(token) = machine_token(&Machine { endpoint, client }, STORAGE, session.deadline).await {
             let who = "this machine's identity".to_owned();
-            return Ok(Reached::Here(Access::Token { token: session.issued(token), who }));
+            return Ok(Support::Native(Access::Token { token: session.issued(token), who }));
         }
     }
     let fault = Fault::permission("no identity for the backend `azurerm` is set")
         .cause("the login of `az` is left to terraform");
-    Ok(Reached::Beyond(fault.help(
+    Ok(Support::NeedsProgram(fault.help(
         "set ARM_CLIENT_ID and ARM_TENANT_ID, with ARM_CLIENT_SECRET, or with ARM_USE_OIDC=true and `id-token: write`",
     )))
 }
@@ -158,5 +162,5 @@ async fn federated(backend: &Backend, session: Session<'_>) -> Result<Option<Pro
     session.mask(&[bearer]);
     let request =
         IdTokenRequest { url: url.to_owned(), audience: Some(AUDIENCE.to_owned()), bearer: bearer.to_owned() };
-    session.asked(&request).await.map(|token| Some(Proof::Federated(token)))
+    session.identity_token(&request).await.map(|token| Some(Proof::Federated(token)))
 }

@@ -1,4 +1,4 @@
-//! The program that owns a stack, for what is beyond us: asked for its outputs as JSON, and only then.
+//! Falls back to the program that owns a stack, for what this tool does not support: runs it and reads the JSON it prints.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -10,46 +10,45 @@ use stack::{Document, Outputs, Secrets, source};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use crate::args::Args;
+use crate::sign_in::Session;
 
 /// The most bytes of a program's stream that are kept; JSON that is longer is cut off, and refused for it.
 const LIMIT: u64 = 32 << 20;
 
-/// Why a program has to be asked, and where.
+/// Why a program has to be run, and in which folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reason<'a> {
-    /// What would be the error without the program.
+    /// The error to report if the program is not installed.
     pub(crate) fault: &'a Fault,
-    /// Where the program is started.
+    /// The program's working directory.
     pub(crate) directory: &'a Path,
 }
 
-/// The outputs as `pulumi stack output --json` prints them. It is asked a second time, for the values, when secrets are wanted
-/// and there are any: the first answer tells which those are.
-pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, args: &Args, console: &Console) -> Result<Outputs> {
+/// The outputs as `pulumi stack output --json` prints them. The program runs a second time, with `--show-secrets`, if secrets are
+/// wanted and there are any: only the first answer shows which outputs are secret.
+pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, session: Session<'_>) -> Result<Outputs> {
     let mut arguments = vec!["stack", "output", "--json", "--non-interactive"];
     arguments.extend(stack.iter().flat_map(|stack| ["--stack", stack]));
-    let backend = args.source.backend.as_deref();
+    let backend = session.args.source.backend.as_deref();
     let variables: Vec<_> = backend.into_iter().map(|backend| ("PULUMI_BACKEND_URL", backend)).collect();
-    let asked = run(&["pulumi"], &arguments, &variables, reason, args, console).await?;
+    let asked = run(&["pulumi"], &arguments, &variables, reason, session).await?;
     let hidden = outputs(&asked, "pulumi stack output")?;
-    if !args.selection.show_secrets || !hidden.named.values().any(|output| output.value.holds_secret()) {
+    if !session.args.selection.show_secrets || !hidden.named.values().any(|output| output.value.holds_secret()) {
         return Ok(hidden);
     }
     arguments.push("--show-secrets");
-    let shown = run(&["pulumi"], &arguments, &variables, reason, args, console).await?;
+    let shown = run(&["pulumi"], &arguments, &variables, reason, session).await?;
     Ok(merged(hidden, outputs(&shown, "pulumi stack output")?))
 }
 
-/// The outputs as `terraform output -json` prints them, or `tofu` where there is no terraform.
-pub(crate) async fn terraform(reason: Reason<'_>, workspace: &str, args: &Args, console: &Console) -> Result<Outputs> {
+/// The outputs as `terraform output -json` prints them, or `tofu` if terraform is not installed.
+pub(crate) async fn terraform(reason: Reason<'_>, workspace: &str, session: Session<'_>) -> Result<Outputs> {
     let variables = [("TF_WORKSPACE", workspace), ("CHECKPOINT_DISABLE", "1")];
-    let printed =
-        run(&["terraform", "tofu"], &["output", "-json", "-no-color"], &variables, reason, args, console).await?;
+    let printed = run(&["terraform", "tofu"], &["output", "-json", "-no-color"], &variables, reason, session).await?;
     outputs(&printed, "terraform output -json")
 }
 
-/// Secrets as secrets again: what the first answer hides is one.
+/// Marks as secret every value that the first answer hides.
 fn merged(mut hidden: Outputs, mut shown: Outputs) -> Outputs {
     for (name, output) in &mut hidden.named {
         if output.value.holds_secret()
@@ -65,23 +64,22 @@ fn merged(mut hidden: Outputs, mut shown: Outputs) -> Outputs {
 fn outputs(printed: &[u8], source: &str) -> Result<Outputs> {
     match source::stream(printed, &format!("the answer of `{source}`"), Secrets::Closed)? {
         Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` is no outputs"))),
+        Document::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` does not hold outputs"))),
     }
 }
 
-/// What the first of `programs` that there is prints.
+/// The standard output of the first of `programs` that is installed.
 async fn run(
     programs: &[&str],
     arguments: &[&str],
     variables: &[(&str, &str)],
     reason: Reason<'_>,
-    args: &Args,
-    console: &Console,
+    session: Session<'_>,
 ) -> Result<Vec<u8>> {
     for program in programs {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(reason.directory).envs(variables.iter().copied());
-        // Not theirs to know; everything else may be what they sign in with.
+        // Not for them. Every other variable may be one they sign in with.
         command.env_remove("DOPPLER_TOKEN");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = match command.spawn() {
@@ -90,18 +88,21 @@ async fn run(
             Err(error) => return Err(Fault::usage(format!("cannot start {program}")).cause(error.to_string())),
         };
         let shown = format!("{program} {}", arguments.join(" "));
-        console.status(&format!("{}; running `{shown}`", reason.fault.message));
-        let Ok(ended) = tokio::time::timeout(args.source.deadline, output(&mut child)).await else {
-            return Err(Fault::temporary(format!("`{shown}` did not end within {:?}", args.source.deadline)));
+        session.console.status(&format!("{}; running `{shown}`", reason.fault.message));
+        let Ok(ended) = tokio::time::timeout(session.deadline.remaining(), output(&mut child)).await else {
+            return Err(Fault::temporary(format!(
+                "`{shown}` did not end before the deadline of {:?}",
+                session.args.source.deadline
+            )));
         };
         let output =
             ended.map_err(|error| Fault::usage(format!("cannot read from {program}")).cause(error.to_string()))?;
-        return printed(output, &shown, program, console);
+        return printed(output, &shown, program, session.console);
     }
     Err(reason.fault.clone())
 }
 
-/// What a program printed until its end, of either stream no more than anybody needs.
+/// A program's output when it has ended, each stream up to the limit.
 async fn output(child: &mut Child) -> std::io::Result<Output> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
@@ -112,7 +113,7 @@ async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<
     let mut text = Vec::new();
     let Some(mut stream) = stream else { return Ok(text) };
     (&mut stream).take(LIMIT).read_to_end(&mut text).await?;
-    // Read on, so that it is not the pipe that ends the program.
+    // Read on: a full pipe would stop the program.
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     Ok(text)
 }

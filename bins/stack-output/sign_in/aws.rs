@@ -11,7 +11,7 @@ use credentials::Found;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::session::{Reached, Session, origin, value};
+use crate::sign_in::{Session, Support, origin, value};
 
 const KEY: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -23,7 +23,7 @@ const PROFILES: usize = 5;
 
 /// What a backend itself says about who reads.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct CredentialConfig {
     /// The region; else the caller's.
     pub(crate) region: Option<String>,
     /// A profile of AWS's files.
@@ -44,19 +44,19 @@ pub(crate) struct Caller {
     /// The access key.
     pub(crate) key: AccessKey,
     /// Where.
-    pub(crate) place: Place,
+    pub(crate) place: Endpoints,
 }
 
 /// Where AWS's services are for this run.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Endpoints {
     /// The region.
     pub(crate) region: String,
     /// Another service than AWS, that stands for all of its own.
     endpoint: Option<String>,
 }
 
-impl Place {
+impl Endpoints {
     /// The endpoint of a service, if it is not AWS's own: `name` is as in `AWS_ENDPOINT_URL_S3`.
     pub(crate) fn endpoint(&self, name: &str, session: Session<'_>) -> Option<String> {
         let given = session.first(&[&format!("AWS_ENDPOINT_URL_{name}"), "AWS_ENDPOINT_URL"]);
@@ -65,7 +65,7 @@ impl Place {
 }
 
 /// Finds who reads.
-pub(crate) async fn caller(wanted: Wanted, session: Session<'_>) -> Result<Reached<Caller>> {
+pub(crate) async fn caller(wanted: CredentialConfig, session: Session<'_>) -> Result<Support<Caller>> {
     let files = files(session);
     let place = place(&wanted, &files, session);
     let search = Search { session, files, place: place.clone(), sts: wanted.sts.clone() };
@@ -83,27 +83,27 @@ pub(crate) async fn caller(wanted: Wanted, session: Session<'_>) -> Result<Reach
         }
         (Some(key), None) => key,
         (None, None) => match search.key(wanted.profile.as_deref()).await? {
-            Reached::Here(key) => key,
-            Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+            Support::Native(key) => key,
+            Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
         },
     };
     let key = match &wanted.role {
         Some(role) => search.assumed(role, &key).await?,
         None => key,
     };
-    Ok(Reached::Here(Caller { key, place }))
+    Ok(Support::Native(Caller { key, place }))
 }
 
 /// Where AWS's services are, for one who needs no key.
-pub(crate) fn place_of(wanted: &Wanted, session: Session<'_>) -> Place {
+pub(crate) fn place_of(wanted: &CredentialConfig, session: Session<'_>) -> Endpoints {
     place(wanted, &files(session), session)
 }
 
-fn place(wanted: &Wanted, files: &Files, session: Session<'_>) -> Place {
+fn place(wanted: &CredentialConfig, files: &Files, session: Session<'_>) -> Endpoints {
     let named = wanted.profile.as_deref().or_else(|| session.variable("AWS_PROFILE"));
     let profile = files.profile(named.unwrap_or("default"));
     let given = wanted.region.as_deref().or_else(|| session.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
-    Place {
+    Endpoints {
         region: given.or_else(|| profile.get("region")).unwrap_or("us-east-1").to_owned(),
         endpoint: profile.get("endpoint_url").map(str::to_owned),
     }
@@ -121,51 +121,51 @@ fn files(session: Session<'_>) -> Files {
 struct Search<'a> {
     session: Session<'a>,
     files: Files,
-    place: Place,
+    place: Endpoints,
     sts: Option<String>,
 }
 
 impl Search<'_> {
-    async fn key(&self, named: Option<&str>) -> Result<Reached<AccessKey>> {
+    async fn key(&self, named: Option<&str>) -> Result<Support<AccessKey>> {
         let session = self.session;
         let named = named.or_else(|| session.variable("AWS_PROFILE"));
         if let Some(name) = named {
             match self.of_profile(name).await? {
-                Reached::Here(Some(key)) => return Ok(Reached::Here(key)),
-                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
-                Reached::Here(None) => {}
+                Support::Native(Some(key)) => return Ok(Support::Native(key)),
+                Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
+                Support::Native(None) => {}
             }
         }
         // A key and its session belong together: none of the three is looked for elsewhere.
         if KEY[..2].iter().all(|name| session.variable(name).is_some()) {
             let given: Vec<&str> = KEY.into_iter().filter(|name| session.variable(name).is_some()).collect();
             if let Some(key) = key_of(&session.find(&given).await?) {
-                return Ok(Reached::Here(key));
+                return Ok(Support::Native(key));
             }
         }
         if let Some(role) = self.role_of_variables()
             && let Some(token) = self.identity().await?
         {
-            return Ok(Reached::Here(self.by_token(&role, &token).await?));
+            return Ok(Support::Native(self.by_token(&role, &token).await?));
         }
         if named.is_none() {
             match self.of_profile("default").await? {
-                Reached::Here(Some(key)) => return Ok(Reached::Here(key)),
-                Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
-                Reached::Here(None) => {}
+                Support::Native(Some(key)) => return Ok(Support::Native(key)),
+                Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
+                Support::Native(None) => {}
             }
         }
         if let Some(key) = key_of(&session.find(&KEY).await?) {
-            return Ok(Reached::Here(key));
+            return Ok(Support::Native(key));
         }
         match self.of_surroundings().await? {
-            Some(key) => Ok(Reached::Here(key)),
+            Some(key) => Ok(Support::Native(key)),
             None => Err(self.missing(named)),
         }
     }
 
     /// The key that a profile stands for: its own, or that of the role at the end of its chain.
-    async fn of_profile(&self, name: &str) -> Result<Reached<Option<AccessKey>>> {
+    async fn of_profile(&self, name: &str) -> Result<Support<Option<AccessKey>>> {
         let mut roles = Vec::new();
         let mut name = name.to_owned();
         for _ in 0..PROFILES {
@@ -179,27 +179,27 @@ impl Search<'_> {
                 continue;
             }
             let base = match self.of_one(&name, &profile, &mut roles).await? {
-                Reached::Here(Some(key)) => key,
+                Support::Native(Some(key)) => key,
                 other => return Ok(other),
             };
             let mut key = base;
             for role in roles.iter().rev() {
                 key = self.assumed(role, &key).await?;
             }
-            return Ok(Reached::Here(Some(key)));
+            return Ok(Support::Native(Some(key)));
         }
         Err(Fault::permission(format!("the AWS profile `{name}` leads round in a circle"))
             .help("check source_profile in ~/.aws/config"))
     }
 
     /// The key at the end of a chain of profiles. A role that an identity token assumes directly is taken off `roles`.
-    async fn of_one(&self, name: &str, profile: &Profile, roles: &mut Vec<Role>) -> Result<Reached<Option<AccessKey>>> {
+    async fn of_one(&self, name: &str, profile: &Profile, roles: &mut Vec<Role>) -> Result<Support<Option<AccessKey>>> {
         if let Some(key) = profile.key() {
             self.session.mask(&key.secrets());
-            return Ok(Reached::Here(Some(AccessKey { origin: format!("the profile `{name}`"), ..key })));
+            return Ok(Support::Native(Some(AccessKey { origin: format!("the profile `{name}`"), ..key })));
         }
         if let Some(setting) = profile.beyond() {
-            return Ok(Reached::Beyond(
+            return Ok(Support::NeedsProgram(
                 Fault::permission(format!(
                     "the AWS profile `{name}` signs in by `{setting}`, which is left to AWS's own programs"
                 ))
@@ -212,15 +212,15 @@ impl Search<'_> {
             && let Some(role) = roles.pop()
         {
             let token = self.session.file(file, "web_identity_token_file")?;
-            return Ok(Reached::Here(Some(self.by_token(&role, &token).await?)));
+            return Ok(Support::Native(Some(self.by_token(&role, &token).await?)));
         }
         let key = match profile.get("credential_source") {
             Some("Environment") => key_of(&self.session.find(&KEY).await?),
             Some("EcsContainer" | "Ec2InstanceMetadata") => self.of_surroundings().await?,
-            _ => return Ok(Reached::Here(None)),
+            _ => return Ok(Support::Native(None)),
         };
         match key {
-            Some(key) => Ok(Reached::Here(Some(key))),
+            Some(key) => Ok(Support::Native(Some(key))),
             None => Err(self.missing(Some(name))),
         }
     }
@@ -268,7 +268,7 @@ impl Search<'_> {
             let key = metadata::of_container(&url, authorization.as_ref(), session.deadline).await?;
             return Ok(Some(self.issued(key)));
         }
-        if session.says("AWS_EC2_METADATA_DISABLED") {
+        if session.is_true("AWS_EC2_METADATA_DISABLED") {
             return Ok(None);
         }
         let base = session.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(metadata::MACHINE);

@@ -6,7 +6,7 @@ use credentials::Found;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::session::{Reached, Session, origin, value};
+use crate::sign_in::{Session, Support, origin, value};
 
 const SECRETS: [&str; 4] =
     ["AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET"];
@@ -16,21 +16,21 @@ const CONNECTION: &str = "AZURE_STORAGEBLOB_CONNECTIONSTRING";
 
 /// How a storage account is read.
 #[derive(Clone, Debug)]
-pub(crate) struct Way {
+pub(crate) struct StorageAuth {
     /// With this.
     pub(crate) access: Access,
     /// Where its blobs are, if what was found says so.
     pub(crate) base: Option<String>,
 }
 
-impl From<Access> for Way {
+impl From<Access> for StorageAuth {
     fn from(access: Access) -> Self {
         Self { access, base: None }
     }
 }
 
 /// How `account` is read, in the order of Pulumi's library: its key, a signature, a connection string, an identity.
-pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Result<Reached<Way>> {
+pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Result<Support<StorageAuth>> {
     let given: Vec<&str> = SECRETS.into_iter().filter(|name| session.variable(name).is_some()).collect();
     let connection = session.given(CONNECTION);
     let is_identity = session.variable("AZURE_CLIENT_ID").is_some() && identity_is_given(session);
@@ -38,22 +38,22 @@ pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Resul
     let names = if given.is_empty() && connection.is_none() && !is_identity { &SECRETS[..] } else { &given[..] };
     let found = session.find(names).await?;
     if let (Some(account), Some(key)) = (account, value(&found, SECRETS[0])) {
-        return Ok(Reached::Here(
+        return Ok(Support::Native(
             Access::Key { account: account.to_owned(), key, origin: origin(&found, SECRETS[0]) }.into(),
         ));
     }
     if let Some(signature) = value(&found, SECRETS[1]) {
-        return Ok(Reached::Here(masked_signature(signature, origin(&found, SECRETS[1]), session).into()));
+        return Ok(Support::Native(masked_signature(signature, origin(&found, SECRETS[1]), session).into()));
     }
     if let Some(text) = value(&found, SECRETS[2]).or(connection) {
         // Exposed to be read.
         let connection = Connection::read(text.expose_secret())?;
         session.mask(&connection.secret().into_iter().collect::<Vec<_>>());
-        return Ok(Reached::Here(Way { access: connection.access, base: Some(connection.base) }));
+        return Ok(Support::Native(StorageAuth { access: connection.access, base: Some(connection.base) }));
     }
     Ok(match token(STORAGE, &found, session).await? {
-        Reached::Here((token, who)) => Reached::Here(Access::Token { token, who }.into()),
-        Reached::Beyond(fault) => Reached::Beyond(fault),
+        Support::Native((token, who)) => Support::Native(Access::Token { token, who }.into()),
+        Support::NeedsProgram(fault) => Support::NeedsProgram(fault),
     })
 }
 
@@ -77,10 +77,10 @@ pub(crate) async fn token(
     resource: &str,
     found: &[Found],
     session: Session<'_>,
-) -> Result<Reached<(SecretString, String)>> {
+) -> Result<Support<(SecretString, String)>> {
     for name in ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME"] {
         if session.variable(name).is_some() && session.variable("AZURE_CLIENT_SECRET").is_none() {
-            return Ok(Reached::Beyond(beyond(&format!(
+            return Ok(Support::NeedsProgram(beyond(&format!(
                 "{name} is a way to sign in which is left to Azure's own libraries"
             ))));
         }
@@ -93,7 +93,7 @@ pub(crate) async fn token(
         let (authority, tenant) = (authority.trim_end_matches('/').to_owned(), tenant.to_owned());
         let identity = Identity { authority, tenant, client: client.to_owned(), proof };
         let token = session.issued(identity.token(resource, session.deadline).await?);
-        return Ok(Reached::Here((token, format!("the application {client} (AZURE_CLIENT_ID)"))));
+        return Ok(Support::Native((token, format!("the application {client} (AZURE_CLIENT_ID)"))));
     }
     let endpoint = match session.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST") {
         Some(host) => format!("{}/metadata/identity/oauth2/token", host.trim_end_matches('/')),
@@ -101,8 +101,8 @@ pub(crate) async fn token(
     };
     let machine = Machine { endpoint, client: client.map(str::to_owned) };
     match machine_token(&machine, resource, session.deadline).await {
-        Some(token) => Ok(Reached::Here((session.issued(token), "this machine's identity".to_owned()))),
-        None => Ok(Reached::Beyond(nobody(session))),
+        Some(token) => Ok(Support::Native((session.issued(token), "this machine's identity".to_owned()))),
+        None => Ok(Support::NeedsProgram(nobody(session))),
     }
 }
 
@@ -123,7 +123,7 @@ async fn proof(found: &[Found], session: Session<'_>) -> Result<Option<Proof>> {
 }
 
 /// The token for a key vault's `resource`.
-pub(crate) async fn vault_token(resource: &str, session: Session<'_>) -> Result<Reached<(SecretString, String)>> {
+pub(crate) async fn vault_token(resource: &str, session: Session<'_>) -> Result<Support<(SecretString, String)>> {
     let is_given = session.variable("AZURE_CLIENT_SECRET").is_some();
     let names: &[&str] = if is_given || !identity_is_given(session) { &SECRETS[3..] } else { &[] };
     let found = session.find(names).await?;

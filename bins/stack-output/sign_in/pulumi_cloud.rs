@@ -1,100 +1,85 @@
-//! Pulumi Cloud as this run reaches it: which address, with whose token.
+//! Signing in to Pulumi Cloud: its address and the token.
 
 use std::path::PathBuf;
 
-use api::{Base, Deadline};
-use cli::Console;
-use credentials::Credentials;
+use api::Base;
 use fault::{Fault, Result};
 use runner::Environment;
 use runner::oidc::IdTokenRequest;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use stack::pulumi::account::{Account, PUBLIC};
 use stack::pulumi::cloud::{Cloud, Name};
 use stack::pulumi::oidc::{self, Owner};
 use stack::pulumi::project::Reference;
 
-use crate::args::Args;
+use crate::sign_in::Session;
 
 const TOKEN: &str = "PULUMI_ACCESS_TOKEN";
 
-/// `~/.pulumi`, or where `PULUMI_HOME` has it.
+/// `PULUMI_HOME`, else `~/.pulumi`.
 pub(crate) fn home(environment: &Environment) -> Option<PathBuf> {
     let home = || Some(PathBuf::from(environment.get("HOME")?).join(".pulumi"));
     environment.get("PULUMI_HOME").map(PathBuf::from).or_else(home)
 }
 
-/// What `pulumi login` left.
+/// The logins that `pulumi login` stored.
 pub(crate) fn account(environment: &Environment) -> Account {
     let folder = environment.get("PULUMI_CREDENTIALS_PATH").map(PathBuf::from).or_else(|| home(environment));
     Account::read(folder.as_deref())
 }
 
-/// The service's address where nothing else says so.
+/// The service's address if neither the arguments, the project nor `pulumi login` name one.
 pub(crate) fn address(environment: &Environment) -> String {
     environment.get("PULUMI_API").unwrap_or(PUBLIC).trim_end_matches('/').to_owned()
 }
 
-/// Signs in to the service at `url`, for a stack of `organization` where that is known.
-pub(crate) async fn sign_in(url: &str, organization: Option<&str>, args: &Args, console: &Console) -> Result<Cloud> {
+/// Signs in to the service at `url`, for a stack of `organization` if that is known.
+pub(crate) async fn sign_in(url: &str, organization: Option<&str>, session: Session<'_>) -> Result<Cloud> {
     let base: Base = url.parse()?;
-    let deadline = Deadline::after(args.source.deadline);
-    let token = token(url, organization, args, deadline, console).await?;
-    // Exposed to be masked, wherever it came from.
-    console.mask(&[token.expose_secret().to_owned()]);
-    Cloud::new(base, token, deadline)
+    let token = session.issued(token(url, organization, session).await?);
+    Cloud::new(base, token, session.deadline)
 }
 
-/// The variable, then what `pulumi login` left for that address, then Doppler, then one in return for this job's identity.
-async fn token(
-    url: &str,
-    organization: Option<&str>,
-    args: &Args,
-    deadline: Deadline,
-    console: &Console,
-) -> Result<SecretString> {
-    let environment = console.environment();
-    let credentials = Credentials::new(environment, deadline);
-    let mask = |values: &[String]| console.mask(values);
+/// The variable, then the login that `pulumi login` stored for that address, then Doppler, then a token exchanged for this job's
+/// OIDC token.
+async fn token(url: &str, organization: Option<&str>, session: Session<'_>) -> Result<SecretString> {
+    let (args, environment) = (session.args, session.environment());
     if environment.get(TOKEN).is_none()
         && let Some(token) = account(environment).token(url)?
     {
         return Ok(token);
     }
-    if let Some(found) = credentials.find(TOKEN, &mask).await? {
+    if let Some(found) = session.find(&[TOKEN]).await?.pop() {
         return Ok(found.value);
     }
-    let missing = credentials.missing(TOKEN);
+    let missing = session.missing(TOKEN);
     let Some(organization) = args.source.oidc_org.as_deref().or(organization) else {
         return Err(match IdTokenRequest::of(environment, None) {
             None => missing,
             Some(_) => missing
-                .cause("the job's OIDC identity can be traded for one, but not without the organization's name")
+                .cause("the job's OIDC token can be exchanged for one, but only with the organization's name")
                 .help("write the stack as organization/project/stack, or add --oidc-org"),
         });
     };
     match IdTokenRequest::of(environment, Some(&oidc::audience(organization))) {
-        Some(request) => traded(url, organization, &request, args, deadline, console).await,
-        None if console.context().in_actions => {
-            Err(missing.cause("nor has the job an OIDC identity to trade for one: `permissions: id-token: write`"))
-        }
+        Some(request) => exchanged(url, organization, &request, session).await,
+        None if session.console.context().in_actions => Err(missing
+            .cause("the job has no OIDC token to exchange for one either: it needs `permissions: id-token: write`")),
         None => Err(missing),
     }
 }
 
-/// A token in return for this job's identity. Whoever holds the identity can trade it too, so that it goes to no address that only
-/// a file of the project names.
-async fn traded(
+/// An access token in exchange for this job's OIDC token. The service that receives the OIDC token could exchange it elsewhere, so
+/// it is not sent to an address that only a file of the project names.
+async fn exchanged(
     url: &str,
     organization: &str,
     request: &IdTokenRequest,
-    args: &Args,
-    deadline: Deadline,
-    console: &Console,
+    session: Session<'_>,
 ) -> Result<SecretString> {
-    let (source, environment) = (&args.source, console.environment());
+    let (source, environment) = (&session.args.source, session.environment());
     if url != PUBLIC && source.backend.as_deref() != Some(url) && address(environment) != url {
-        return Err(Fault::permission(format!("this job's OIDC identity is not sent to {url}"))
+        return Err(Fault::permission(format!("this job's OIDC token is not sent to {url}"))
             .cause("only the project's file names that address")
             .help("set PULUMI_BACKEND_URL to it if it is yours"));
     }
@@ -103,10 +88,8 @@ async fn traded(
         (None, Some(user)) => Owner::User(user.clone()),
         (None, None) => Owner::Organization,
     };
-    let identity = credentials::identity_token(request, deadline).await?;
-    // Exposed to be masked.
-    console.mask(&[identity.expose_secret().to_owned()]);
-    oidc::exchange(url.parse()?, organization, &owner, &identity, deadline).await
+    let identity = session.identity_token(request).await?;
+    oidc::exchange(url.parse()?, organization, &owner, &identity, session.deadline).await
 }
 
 /// The organization of a stack: named with it, in a variable or in Pulumi's configuration.
@@ -134,19 +117,19 @@ pub(crate) async fn name(
     Name::new(&organization, project, &reference.stack)
 }
 
-/// The address that may be asked to open secrets which the service at `sealed_by` sealed, as the state says. A state is not
-/// trusted with the token: only addresses that this run or `pulumi login` knows are asked.
-pub(crate) fn unsealer(sealed_by: &str, read_from: Option<&str>, environment: &Environment) -> Result<String> {
-    let sealed_by = sealed_by.trim_end_matches('/');
+/// The address to ask to decrypt secrets that the service at `encrypted_by` encrypted, as the state claims. A state could name any
+/// address, so the token is sent only to one that this run or `pulumi login` knows.
+pub(crate) fn decrypter(encrypted_by: &str, read_from: Option<&str>, environment: &Environment) -> Result<String> {
+    let encrypted_by = encrypted_by.trim_end_matches('/');
     let configured = read_from.map_or_else(|| address(environment), str::to_owned);
-    if sealed_by == PUBLIC || sealed_by == configured {
+    if encrypted_by == PUBLIC || encrypted_by == configured {
         return Ok(configured);
     }
-    if account(environment).token(sealed_by)?.is_some() && environment.get(TOKEN).is_none() {
-        return Ok(sealed_by.to_owned());
+    if account(environment).token(encrypted_by)?.is_some() && environment.get(TOKEN).is_none() {
+        return Ok(encrypted_by.to_owned());
     }
     Err(Fault::permission(format!(
-        "the token is not sent to {sealed_by}, which the state names as its secrets provider"
+        "the token is not sent to {encrypted_by}, which the state names as its secrets provider"
     ))
     .help("set PULUMI_API to that address if it is yours"))
 }

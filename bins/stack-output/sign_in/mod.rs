@@ -1,4 +1,9 @@
-//! Secrets as this run finds them: in variables, in files, in Doppler; masked before anything else is done with them.
+//! The credentials of this run: from variables, files or Doppler, each masked before anything else is done with it.
+
+pub(crate) mod aws;
+pub(crate) mod azure;
+pub(crate) mod google;
+pub(crate) mod pulumi_cloud;
 
 use std::path::{Path, PathBuf};
 
@@ -10,33 +15,42 @@ use redact::Plan;
 use runner::Environment;
 use runner::oidc::IdTokenRequest;
 use secrecy::{ExposeSecret as _, SecretString};
+use stack::Secrets;
 
 use crate::args::Args;
 
-/// Something that was reached, or why only the program that owns it reaches it.
+/// A value we could read, or why we must fall back to the `pulumi` or `terraform` program.
 #[derive(Debug)]
-pub(crate) enum Reached<T> {
-    /// It.
-    Here(T),
-    /// What is beyond us; an error where there is no program to ask.
-    Beyond(Fault),
+pub(crate) enum Support<T> {
+    /// The value.
+    Native(T),
+    /// What is not supported here: the error to report if that program is not installed.
+    NeedsProgram(Fault),
 }
 
-/// What signing in takes: the environment, the time that is left, and where masks go.
+/// One run: its arguments, its streams, and the one deadline that every wait in it shares.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session<'a> {
-    console: &'a Console,
-    /// What relative paths are relative to: `--cwd`.
+    /// The command line.
+    pub(crate) args: &'a Args,
+    /// The streams and the environment.
+    pub(crate) console: &'a Console,
+    /// The folder that relative paths start from: `--cwd`.
     folder: &'a Path,
-    /// By when everything must have been answered.
+    /// When the run ends, however many services it has asked by then.
     pub(crate) deadline: Deadline,
 }
 
 impl<'a> Session<'a> {
-    /// The session of this run.
+    /// Starts the run's clock. Called once: a second session would have a deadline of its own.
     pub(crate) fn new(args: &'a Args, console: &'a Console) -> Self {
         let folder = args.source.cwd.as_deref().unwrap_or(Path::new(""));
-        Self { console, folder, deadline: Deadline::after(args.source.deadline) }
+        Self { args, console, folder, deadline: Deadline::after(args.source.deadline) }
+    }
+
+    /// Whether secrets are going to be decrypted.
+    pub(crate) fn secrets(self) -> Secrets {
+        if self.args.selection.show_secrets { Secrets::Wanted } else { Secrets::Closed }
     }
 
     /// All variables.
@@ -44,7 +58,7 @@ impl<'a> Session<'a> {
         self.console.environment()
     }
 
-    /// A variable that is not blank and no secret.
+    /// A variable that is not blank and not a secret.
     pub(crate) fn variable(self, name: &str) -> Option<&'a str> {
         self.environment().get(name)
     }
@@ -54,12 +68,12 @@ impl<'a> Session<'a> {
         names.iter().find_map(|name| self.variable(name))
     }
 
-    /// Whether a variable says yes, as Go reads it.
-    pub(crate) fn says(self, name: &str) -> bool {
+    /// Whether a variable is true, as Go reads booleans.
+    pub(crate) fn is_true(self, name: &str) -> bool {
         self.variable(name).is_some_and(|value| matches!(value.trim(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
     }
 
-    /// A secret that stands somewhere else than in a variable, masked.
+    /// A secret that was not read from a variable, masked.
     pub(crate) fn masked(self, value: &str) -> SecretString {
         self.mask(&[value]);
         value.into()
@@ -72,7 +86,7 @@ impl<'a> Session<'a> {
         token
     }
 
-    /// Masks `values` in every form in which they may meet a log.
+    /// Masks `values` in every encoding in which they may appear in a log.
     pub(crate) fn mask(self, values: &[&str]) {
         let mut plan = Plan::new();
         for value in values {
@@ -86,27 +100,33 @@ impl<'a> Session<'a> {
         self.variable(name).map(|value| self.masked(value))
     }
 
-    /// Those of `names` that there are, from variables, else from Doppler by name.
+    /// Those of `names` that exist, from variables, else from Doppler by name.
     pub(crate) async fn find(self, names: &[&str]) -> Result<Vec<Found>> {
         let mask = |values: &[String]| self.console.mask(values);
         self.credentials().find_all(names, &mask).await
     }
 
-    /// That none of several secrets is there, of which `name` is the one to ask for.
+    /// The secret `name`, from its variable, else from Doppler.
+    pub(crate) async fn require(self, name: &str) -> Result<SecretString> {
+        let mask = |values: &[String]| self.console.mask(values);
+        Ok(self.credentials().require(name, &mask).await?.value)
+    }
+
+    /// The error when none of several secrets was found; its advice names `name`.
     pub(crate) fn missing(self, name: &str) -> Fault {
         self.credentials().missing(name)
     }
 
-    /// This job's identity for `audience`, as the runner vouches for it; `None` without `id-token: write`.
+    /// This job's OIDC token for `audience`; `None` without `id-token: write`.
     pub(crate) async fn identity(self, audience: &str) -> Result<Option<SecretString>> {
         match IdTokenRequest::of(self.environment(), Some(audience)) {
-            Some(request) => self.asked(&request).await.map(Some),
+            Some(request) => self.identity_token(&request).await.map(Some),
             None => Ok(None),
         }
     }
 
     /// The identity token that `request` asks for, masked.
-    pub(crate) async fn asked(self, request: &IdTokenRequest) -> Result<SecretString> {
+    pub(crate) async fn identity_token(self, request: &IdTokenRequest) -> Result<SecretString> {
         Ok(self.issued(credentials::identity_token(request, self.deadline).await?))
     }
 
@@ -115,7 +135,7 @@ impl<'a> Session<'a> {
         Ok(self.masked(&self.text(path, named)?))
     }
 
-    /// The text of a file that holds no secret, trimmed.
+    /// The text of a file that is not secret, trimmed.
     pub(crate) fn text(self, path: &str, named: &str) -> Result<String> {
         let text = std::fs::read_to_string(self.path(path)).map_err(|error| {
             Fault::permission(format!("cannot read {path}, which {named} names")).cause(error.to_string())
@@ -123,7 +143,7 @@ impl<'a> Session<'a> {
         Ok(text.trim().to_owned())
     }
 
-    /// A path as the tools of the clouds write it: `~/` is home, and what is relative is so to `--cwd`.
+    /// A path as the cloud vendors' tools write it: `~/` is the home folder, and relative paths start from `--cwd`.
     pub(crate) fn path(self, text: &str) -> PathBuf {
         let below_home = text.strip_prefix("~/").and_then(|below| self.home(below));
         below_home.unwrap_or_else(|| self.folder.join(text))

@@ -7,14 +7,14 @@ use clouds::google::{Account, Impersonation, PLATFORM, metadata};
 use fault::{Fault, Kind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::session::{Session, value};
+use crate::sign_in::{Session, value};
 
 /// A token that somebody made.
 const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 
 /// What a backend itself says about who reads, and in which order variables count.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct CredentialConfig {
     /// A token.
     pub(crate) token: Option<String>,
     /// A credentials file, its text or its path.
@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) order: &'static [&'static str],
 }
 
-impl Wanted {
+impl CredentialConfig {
     /// In Pulumi's order.
     pub(crate) const PULUMI: Self =
         Self { token: None, credentials: None, impersonated: None, order: &["GOOGLE_CREDENTIALS", TOKEN] };
@@ -44,7 +44,7 @@ pub(crate) struct Caller {
 }
 
 /// A token for `scope`.
-pub(crate) async fn caller(wanted: &Wanted, scope: &str, session: Session<'_>) -> Result<Caller> {
+pub(crate) async fn caller(wanted: &CredentialConfig, scope: &str, session: Session<'_>) -> Result<Caller> {
     let Some(account) = &wanted.impersonated else { return own(wanted, scope, session).await };
     let caller = own(wanted, PLATFORM, session).await?;
     let token = Impersonation::of(account).token(&caller.token, scope, session.deadline).await;
@@ -52,7 +52,7 @@ pub(crate) async fn caller(wanted: &Wanted, scope: &str, session: Session<'_>) -
     Ok(Caller { token: session.issued(token), who: format!("the service account {account}, impersonated") })
 }
 
-async fn own(wanted: &Wanted, scope: &str, session: Session<'_>) -> Result<Caller> {
+async fn own(wanted: &CredentialConfig, scope: &str, session: Session<'_>) -> Result<Caller> {
     if let Some(token) = &wanted.token {
         return Ok(of_token(session.masked(token), "the backend's access_token"));
     }
@@ -137,7 +137,7 @@ fn default_file(session: Session<'_>) -> Option<(String, &'static str)> {
     file.is_file().then(|| (file.display().to_string(), "`gcloud auth application-default login`"))
 }
 
-fn missing(wanted: &Wanted, session: Session<'_>) -> Fault {
+fn missing(wanted: &CredentialConfig, session: Session<'_>) -> Fault {
     let name = wanted.order.iter().copied().find(|name| *name != TOKEN).unwrap_or(TOKEN);
     session
         .missing(name)

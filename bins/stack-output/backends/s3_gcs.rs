@@ -10,15 +10,14 @@ use fault::{Fault, Result};
 use secrecy::SecretString;
 use stack::terraform::pointer::Backend;
 
-use crate::session::{Reached, Session};
-use crate::stores::{self, Emulator};
-use crate::{aws, google};
+use crate::backends::stores::{self, Emulator};
+use crate::sign_in::{Session, Support, aws, google};
 
 /// An open store, and the key of the workspace's state in it.
 pub(crate) type Found = (Store, String);
 
 /// Attributes of `s3` that are not kept: other trust, other ways through the network, other files.
-pub(crate) const BEYOND_S3: &[&str] = &[
+pub(crate) const UNSUPPORTED_S3: &[&str] = &[
     "shared_credentials_file",
     "shared_credentials_files",
     "shared_config_files",
@@ -31,10 +30,10 @@ pub(crate) const BEYOND_S3: &[&str] = &[
 ];
 
 /// Attributes of `gcs` that are not kept.
-pub(crate) const BEYOND_GCS: &[&str] = &["impersonate_service_account_delegates"];
+pub(crate) const UNSUPPORTED_GCS: &[&str] = &["impersonate_service_account_delegates"];
 
 /// What of a role the attributes may say that is not passed on.
-const BEYOND_ROLE: [&str; 4] = ["policy_arns", "tags", "transitive_tag_keys", "source_identity"];
+const UNSUPPORTED_OF_ROLE: [&str; 4] = ["policy_arns", "tags", "transitive_tag_keys", "source_identity"];
 
 pub(crate) fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
     backend.text(name).ok_or_else(|| {
@@ -44,9 +43,9 @@ pub(crate) fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> 
 }
 
 /// `s3`: the key itself, or `<workspace_key_prefix>/<workspace>/<key>`.
-pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>) -> Result<Reached<Found>> {
-    if let Some(name) = BEYOND_ROLE.iter().find(|name| backend.nested_is_set("assume_role", name)) {
-        return Ok(Reached::Beyond(Fault::usage(format!(
+pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>) -> Result<Support<Found>> {
+    if let Some(name) = UNSUPPORTED_OF_ROLE.iter().find(|name| backend.nested_is_set("assume_role", name)) {
+        return Ok(Support::NeedsProgram(Fault::usage(format!(
             "cannot keep `assume_role.{name}` of Terraform's backend `s3`"
         ))));
     }
@@ -75,13 +74,13 @@ pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>)
         ..s3::Address::default()
     };
     Ok(match stores::s3_store(address, wanted(backend, session)?, session).await? {
-        Reached::Here(store) => Reached::Here((store, key)),
-        Reached::Beyond(fault) => Reached::Beyond(fault),
+        Support::Native(store) => Support::Native((store, key)),
+        Support::NeedsProgram(fault) => Support::NeedsProgram(fault),
     })
 }
 
 /// Who reads the bucket, as the attributes say.
-fn wanted(backend: &Backend, session: Session<'_>) -> Result<aws::Wanted> {
+fn wanted(backend: &Backend, session: Session<'_>) -> Result<aws::CredentialConfig> {
     let text = |name: &str| backend.text(name).map(str::to_owned);
     let key = text("access_key").zip(text("secret_key")).map(|(id, secret)| AccessKey {
         id,
@@ -90,7 +89,7 @@ fn wanted(backend: &Backend, session: Session<'_>) -> Result<aws::Wanted> {
         origin: "the backend".to_owned(),
     });
     let sts = backend.nested("endpoints", "sts").or_else(|| backend.text("sts_endpoint"));
-    Ok(aws::Wanted {
+    Ok(aws::CredentialConfig {
         region: text("region"),
         profile: text("profile"),
         key,
@@ -164,14 +163,14 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
         Some(key) => Some(session.masked(key)),
         None => None,
     };
-    let wanted = google::Wanted {
+    let wanted = google::CredentialConfig {
         token: backend.text("access_token").map(str::to_owned),
         credentials: backend.text("credentials").map(str::to_owned),
         impersonated: backend
             .text("impersonate_service_account")
             .or_else(|| session.first(&IMPERSONATED))
             .map(str::to_owned),
-        order: google::Wanted::TERRAFORM,
+        order: google::CredentialConfig::TERRAFORM,
     };
     let reader = if emulator == Emulator::Yes {
         Reader::Anonymous

@@ -7,14 +7,13 @@ use clouds::{Object, Store, azure as az, google as gc};
 use fault::{Fault, Result};
 use stack::pulumi::address::{Azure, Bucket, Google, S3};
 
-use crate::session::{Reached, Session};
-use crate::{aws, azure, google};
+use crate::sign_in::{Session, Support, aws, azure, google};
 
 /// Opens a bucket.
-pub(crate) async fn open(bucket: &Bucket, session: Session<'_>) -> Result<Reached<Store>> {
+pub(crate) async fn open(bucket: &Bucket, session: Session<'_>) -> Result<Support<Store>> {
     match bucket {
         Bucket::S3(bucket) => of_aws(bucket, session).await,
-        Bucket::Google(bucket) => of_google(bucket, session).await.map(Reached::Here),
+        Bucket::Google(bucket) => of_google(bucket, session).await.map(Support::Native),
         Bucket::Azure(container) => of_azure(container, session).await,
     }
 }
@@ -22,15 +21,15 @@ pub(crate) async fn open(bucket: &Bucket, session: Session<'_>) -> Result<Reache
 /// An object of a bucket whose name an address gives in full.
 pub(crate) async fn object(bucket: &Bucket, key: &str, session: Session<'_>) -> Result<Option<Object>> {
     match open(bucket, session).await? {
-        Reached::Here(store) => store.get(key).await,
-        Reached::Beyond(fault) => Err(fault),
+        Support::Native(store) => store.get(key).await,
+        Support::NeedsProgram(fault) => Err(fault),
     }
 }
 
-async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Reached<Store>> {
+async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Support<Store>> {
     let role = bucket.role.clone().map(|arn| clouds::aws::sts::Role { arn, ..Default::default() });
     let (region, profile) = (bucket.region.clone(), bucket.profile.clone());
-    let wanted = aws::Wanted { region, profile, role, ..aws::Wanted::default() };
+    let wanted = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
     let address = s3::Address {
         bucket: bucket.name.clone(),
         endpoint: bucket.endpoint.clone(),
@@ -39,7 +38,7 @@ async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Reached<Store>> {
     };
     if bucket.anonymous {
         let address = placed(address, aws::place_of(&wanted, session), session);
-        return Ok(Reached::Here(Store::S3(s3::Bucket::new(&address, None, session.deadline)?)));
+        return Ok(Support::Native(Store::S3(s3::Bucket::new(&address, None, session.deadline)?)));
     }
     s3_store(address, wanted, session).await
 }
@@ -47,22 +46,22 @@ async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Reached<Store>> {
 /// A bucket in S3 at `address`, whose gaps variables fill.
 pub(crate) async fn s3_store(
     address: s3::Address,
-    wanted: aws::Wanted,
+    wanted: aws::CredentialConfig,
     session: Session<'_>,
-) -> Result<Reached<Store>> {
+) -> Result<Support<Store>> {
     let caller = match aws::caller(wanted, session).await? {
-        Reached::Here(caller) => caller,
-        Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+        Support::Native(caller) => caller,
+        Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
     };
     let address = placed(address, caller.place, session);
-    Ok(Reached::Here(Store::S3(s3::Bucket::new(&address, Some(caller.key), session.deadline)?)))
+    Ok(Support::Native(Store::S3(s3::Bucket::new(&address, Some(caller.key), session.deadline)?)))
 }
 
-fn placed(mut address: s3::Address, place: aws::Place, session: Session<'_>) -> s3::Address {
+fn placed(mut address: s3::Address, place: aws::Endpoints, session: Session<'_>) -> s3::Address {
     address.endpoint = address.endpoint.or_else(|| place.endpoint("S3", session));
     address.region = place.region;
-    address.network.dualstack |= session.says("AWS_USE_DUALSTACK_ENDPOINT");
-    address.network.fips |= session.says("AWS_USE_FIPS_ENDPOINT");
+    address.network.dualstack |= session.is_true("AWS_USE_DUALSTACK_ENDPOINT");
+    address.network.fips |= session.is_true("AWS_USE_FIPS_ENDPOINT");
     address
 }
 
@@ -79,7 +78,7 @@ async fn of_google(bucket: &Google, session: Session<'_>) -> Result<Store> {
         .cause("only googleapis.com is spoken to, since an address is not trusted with a token")
         .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME"));
     } else {
-        let caller = google::caller(&google::Wanted::PULUMI, gc::STORAGE, session).await?;
+        let caller = google::caller(&google::CredentialConfig::PULUMI, gc::STORAGE, session).await?;
         Reader::Token { token: caller.token, who: caller.who }
     };
     Ok(Store::Google(storage::Bucket::new(base, &bucket.name, reader, None, session.deadline)?))
@@ -110,11 +109,11 @@ fn origin(url: &str) -> &str {
     url[start..].find('/').map_or(url, |at| &url[..start + at])
 }
 
-async fn of_azure(container: &Azure, session: Session<'_>) -> Result<Reached<Store>> {
+async fn of_azure(container: &Azure, session: Session<'_>) -> Result<Support<Store>> {
     let account = container.account.as_deref().or_else(|| session.variable("AZURE_STORAGE_ACCOUNT"));
     let way = match azure::access(account, session).await? {
-        Reached::Here(way) => way,
-        Reached::Beyond(fault) => return Ok(Reached::Beyond(fault)),
+        Support::Native(way) => way,
+        Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
     };
     let (base, account) = match (way.base, account) {
         (Some(base), account) => (base, account.unwrap_or("of the connection string").to_owned()),
@@ -125,7 +124,7 @@ async fn of_azure(container: &Azure, session: Session<'_>) -> Result<Reached<Sto
         }
     };
     let name = &container.name;
-    Ok(Reached::Here(Store::Azure(az::blob::Container::new(&base, &account, name, way.access, session.deadline)?)))
+    Ok(Support::Native(Store::Azure(az::blob::Container::new(&base, &account, name, way.access, session.deadline)?)))
 }
 
 /// Where an account's blobs are, put together as Pulumi's library does.
@@ -139,10 +138,10 @@ fn azure_base(account: &str, container: &Azure, session: Session<'_>) -> Result<
     let domain = domain.unwrap_or_else(|| az::Cloud::Public.blobs());
     let protocol =
         container.protocol.as_deref().or_else(|| session.variable("AZURE_STORAGE_PROTOCOL")).unwrap_or("https");
-    let is_cdn = container.cdn.unwrap_or_else(|| session.says("AZURE_STORAGE_IS_CDN"));
+    let is_cdn = container.cdn.unwrap_or_else(|| session.is_true("AZURE_STORAGE_IS_CDN"));
     let is_local = domain.starts_with("127.0.0.1")
         || domain.starts_with("localhost")
-        || container.emulator.unwrap_or_else(|| session.says("AZURE_STORAGE_IS_LOCAL_EMULATOR"));
+        || container.emulator.unwrap_or_else(|| session.is_true("AZURE_STORAGE_IS_LOCAL_EMULATOR"));
     check_domain(domain, container, session)?;
     Ok(if is_local {
         format!("{protocol}://{domain}/{account}")
