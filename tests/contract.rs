@@ -10,7 +10,8 @@ use emulators::Cloudflare;
 
 use crate::support::{Seen, Step};
 
-const TOOLS: [&str; 5] = ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy"];
+pub(crate) const TOOLS: [&str; 5] =
+    ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy"];
 
 /// Each program with arguments that fail before any service is asked, and the code it fails with.
 const FAILURES: [(&str, &[&str], i32); 5] = [

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
 
 mod action;
+mod command_lines;
 mod contract;
 mod pages_deploy_all;
 mod pipes;
