@@ -112,11 +112,9 @@ fn nothing_is_exported_when_anything_is_refused() {
         assert!(seen.variables.is_empty(), "{name}");
     }
     doppler.set("dev", "BIG", &"x9".repeat(60_000));
-    assert!(
-        refused(step(&doppler, &["--to", "env", "--only", "API_KEY,BIG"]), 2, &["BIG", "--file BIG"])
-            .variables
-            .is_empty()
-    );
+    let message =
+        ["BIG is too large to export", "120000 bytes; over 102400, later steps would not start", "--file BIG"];
+    assert!(refused(step(&doppler, &["--to", "env", "--only", "API_KEY,BIG"]), 2, &message).variables.is_empty());
     let seen = step(&doppler, &["--to", "env", "--only", "PATH", "--prefix", "DEPLOY_"]).run().exits(0);
     assert_eq!(seen.variables["DEPLOY_PATH"], "harmless-looking-value");
 }

@@ -230,10 +230,18 @@ fn outputs_and_variables_are_handed_to_later_steps() {
     let seen = prod(&["port", "--to", "env"]).run().exits(0);
     assert_eq!(seen.variables["port"], "8000");
     assert_eq!(prod(&["dash-name", "--to", "env"]).run().exits(0).variables["dash_name"], "dash");
-    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["cannot be exported"]);
+    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["`a b` cannot name a variable"]);
     refused(piped(r#"{"a-b":"x","a_b":"y"}"#, &["--to", "env"]), 2, &["two of the outputs", "`a_b`"]);
     refused(piped(r#"{"path":"/x"}"#, &["--to", "env"]), 2, &["how every later step runs"]);
     refused(prod(&["port", "--to", "env"]).plain(), 2, &["GITHUB_ENV"]);
+}
+
+#[test]
+fn a_value_that_would_stop_every_later_step_is_not_exported() {
+    let document = format!(r#"{{"big":"{}"}}"#, "x".repeat(200_000));
+    let message = ["big is too large to export", "200000 bytes; over 102400, later steps would not start"];
+    refused(piped(&document, &["--to", "env"]), 2, &message);
+    assert_eq!(piped(&document, &["--to", "output"]).run().exits(0).outputs["big"].len(), 200_000);
 }
 
 #[test]

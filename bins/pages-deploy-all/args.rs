@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use cli::{Shared, Tool};
+use cli::{Destination, Shared, Tool};
 
 use crate::shard::Shard;
 
@@ -62,8 +62,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
-    /// Where the result goes
-    #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", help_heading = "Output", hide_short_help = true)]
+    /// Where the result goes: to stdout, or to the step's outputs `urls` and `NAME_url` for each site
+    #[arg(long, value_parser = cli::stdout_or_output(), default_value = "stdout", value_name = "WHERE", help_heading = "Output", hide_short_help = true)]
     pub(crate) to: Destination,
 
     #[command(flatten)]
@@ -201,15 +201,6 @@ pub(crate) enum Format {
     Jsonl,
     /// What strategy.matrix takes, with --list
     Matrix,
-}
-
-/// Where the result goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Destination {
-    /// Standard output
-    Stdout,
-    /// The step's outputs: `urls`, and `NAME_url` for each site
-    Output,
 }
 
 impl Tool for Args {

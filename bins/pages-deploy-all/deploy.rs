@@ -10,7 +10,7 @@ use pages::{Hasher, Origin};
 use report::{Event, Status, Verdict};
 use tokio::sync::Semaphore;
 
-use crate::args::{Args, Destination, Format};
+use crate::args::{Args, Format};
 use crate::build::{self, Variables};
 use crate::changed::{self, Changed};
 use crate::configure::{self, Site};
@@ -58,9 +58,8 @@ pub(crate) fn list(args: &Args, (sites, _): &(Vec<Site>, Vec<Site>), console: &C
 
 /// Decides the branch and the variables of builds.
 pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), console: &Console) -> Result<Plan> {
-    if args.to == Destination::Output && console.context().output_file.is_none() {
-        return Err(Fault::usage("`--to output` has nowhere to write: GITHUB_OUTPUT is not set")
-            .help("use it in a step of a workflow, or leave it out to print to stdout"));
+    if let Some(file) = args.to.step_file() {
+        console.step_file(file)?;
     }
     let variables = build::variables(console.environment(), &args.building.build_env)?;
     let around = origin::gather(args.target.branch.as_deref(), &args.dir, console.environment(), console.context());
@@ -190,9 +189,9 @@ fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interru
     end(journal);
     let report = journal.report();
     errors::tell(&outcomes, console);
-    match context.args.to {
-        Destination::Stdout => emit::result(&outcomes, &report, context.args.format, console),
-        Destination::Output => emit::outputs(&outcomes, console)?,
+    match context.args.to.step_file() {
+        None => emit::result(&outcomes, &report, context.args.format, console),
+        Some(file) => emit::outputs(&outcomes, file, console)?,
     }
     console.summary(&context.args.shared, |room| report::markdown(&report, room));
     if let Some(path) = console.environment().get("WRANGLER_OUTPUT_FILE_PATH") {

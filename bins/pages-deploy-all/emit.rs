@@ -9,6 +9,7 @@ use cli::Console;
 use fault::{Fault, Result};
 use report::{Report, Status};
 use runner::foreign;
+use runner::handoff::StepFile;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Format, Target};
@@ -75,7 +76,7 @@ fn rehearsed(ready: &Ready<'_>, target: &Target) -> Value {
 }
 
 /// Hands the addresses to later steps: `urls` as a JSON object, and `NAME_url` for each site.
-pub(crate) fn outputs(outcomes: &[Outcome], console: &Console) -> Result<()> {
+pub(crate) fn outputs(outcomes: &[Outcome], file: StepFile, console: &Console) -> Result<()> {
     let live = outcomes.iter().filter(|one| matches!(one.status, Status::Passed | Status::Skipped));
     let urls: Vec<(&str, String)> = live.filter_map(|one| Some((one.site.as_str(), one.url()?))).collect();
     let all: serde_json::Map<String, Value> =
@@ -96,7 +97,7 @@ pub(crate) fn outputs(outcomes: &[Outcome], console: &Console) -> Result<()> {
             ));
         }
     }
-    console.export(cli::Destination::Output, &pairs)
+    console.export(file, &pairs)
 }
 
 fn text(outcomes: &[Outcome]) -> String {

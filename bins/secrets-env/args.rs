@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use cli::{Shared, Tool};
+use clap::Parser;
+use cli::{Destination, Shared, Tool};
 
 use crate::format::Format;
 use crate::name::{Rename, Transform};
@@ -197,17 +197,6 @@ pub(crate) struct Output {
     /// Export to later steps instead: `env`, `output`
     #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", hide_possible_values = true, conflicts_with = "command")]
     pub(crate) to: Destination,
-}
-
-/// Where the secrets go without a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Destination {
-    /// Standard output
-    Stdout,
-    /// Variables of the job's later steps (`GITHUB_ENV`)
-    Env,
-    /// Outputs of this step (`GITHUB_OUTPUT`)
-    Output,
 }
 
 impl Tool for Args {

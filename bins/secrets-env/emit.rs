@@ -1,9 +1,10 @@
 //! Masks, prints and exports: where values leave this program, in that order.
 
-use cli::{Console, Destination, Exit};
+use cli::{Console, Exit};
 use doppler::MANAGED;
 use fault::Result;
 use redact::{Plan, Reason};
+use runner::handoff::StepFile;
 use secrecy::ExposeSecret as _;
 use secrets::Visibility;
 
@@ -58,7 +59,7 @@ pub(crate) fn print(secrets: &[Chosen], format: Format, console: &Console) -> Re
 }
 
 /// Hands the secrets to later steps: everything is checked, then there is one append.
-pub(crate) fn export(secrets: &[Chosen], to: Destination, console: &Console) -> Result<()> {
+pub(crate) fn export(secrets: &[Chosen], to: StepFile, console: &Console) -> Result<()> {
     gate::check_export(secrets, to)?;
     let pairs: Vec<(String, String)> = secrets
         .iter()
@@ -67,10 +68,6 @@ pub(crate) fn export(secrets: &[Chosen], to: Destination, console: &Console) -> 
         .collect();
     console.export(to, &pairs)?;
     let names: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
-    let what = match to {
-        Destination::Env => "variables of later steps",
-        Destination::Output => "outputs of this step",
-    };
-    console.status(&format!("exported as {what}: {}", names.join(", ")));
+    console.status(&format!("exported as {}: {}", to.entries(), names.join(", ")));
     Ok(())
 }

@@ -1,21 +1,11 @@
-//! What may become a variable: of a command, or of a job's later steps. Pure, and all at once: nothing is handed over when
+//! Checks whether secrets can be variables: of a command, or of a job's later steps. Pure, and all at once: nothing is handed over when
 //! anything is refused.
 
-use cli::Destination;
 use fault::{Fault, Result};
+use runner::handoff::{self, Refused, StepFile, VARIABLE_LIMIT};
 use secrecy::ExposeSecret as _;
 
 use crate::select::Chosen;
-
-/// Linux gives `NAME=value` with its final NUL 128 KiB (`MAX_ARG_STRLEN`); one byte more and no program starts.
-const VARIABLE_LIMIT: usize = 128 * 1024;
-
-/// The most bytes of an exported value: a larger one makes every later step of the job fail to start.
-const EXPORT_LIMIT: usize = 100 * 1024;
-
-/// Names that would change how later steps run rather than what they know.
-const RESERVED: [&str; 7] = ["PATH", "HOME", "NODE_OPTIONS", "BASH_ENV", "ENV", "CI", "SHELL"];
-const RESERVED_PREFIXES: [&str; 5] = ["LD_", "DYLD_", "GITHUB_", "RUNNER_", "ACTIONS_"];
 
 /// Names whose value in the command's environment stays its own, as `doppler run` has it.
 pub(crate) const KEPT: [&str; 3] = ["PATH", "HOME", "PS1"];
@@ -23,8 +13,11 @@ pub(crate) const KEPT: [&str; 3] = ["PATH", "HOME", "PS1"];
 /// Whether every secret can be an environment variable of a command.
 pub(crate) fn check_command(secrets: &[Chosen]) -> Result<()> {
     for secret in secrets {
-        check_variable(secret)?;
+        check_name(secret)?;
         let value = secret.value.expose_secret();
+        if value.contains('\0') {
+            return Err(refused(secret, Refused::Nul, StepFile::Env));
+        }
         if secret.name.len() + value.len() + 2 > VARIABLE_LIMIT {
             return Err(Fault::usage(format!("{} is too large for an environment variable", secret.name))
                 .cause(format!("{} bytes; the system's limit is {VARIABLE_LIMIT} with its name", value.len()))
@@ -35,61 +28,38 @@ pub(crate) fn check_command(secrets: &[Chosen]) -> Result<()> {
 }
 
 /// Whether every secret may be exported to later steps.
-pub(crate) fn check_export(secrets: &[Chosen], to: Destination) -> Result<()> {
+pub(crate) fn check_export(secrets: &[Chosen], to: StepFile) -> Result<()> {
     for secret in secrets {
-        check_variable(secret)?;
-        let (name, origin) = (&secret.name, &secret.origin);
-        if to == Destination::Env && is_reserved(name) {
-            return Err(Fault::usage(format!("{name} is not exported: it would change how every later step runs"))
-                .help(format!("export it under another name with --prefix or --rename {origin}=NEW, or leave it out with --except {origin}")));
-        }
-        let size = secret.value.expose_secret().len();
-        if size > EXPORT_LIMIT {
-            return Err(Fault::usage(format!("{name} is too large to export"))
-                .cause(format!("{size} bytes; over {EXPORT_LIMIT}, later steps would not start"))
-                .help(format!("give it to the command that needs it as a file: --file {name} -- COMMAND")));
-        }
-    }
-    Ok(())
-}
-
-fn is_reserved(name: &str) -> bool {
-    // The runner compares without regard to case, and so do macOS and Windows.
-    let name = name.to_ascii_uppercase();
-    RESERVED.contains(&name.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-fn check_variable(secret: &Chosen) -> Result<()> {
-    check_name(secret)?;
-    if secret.value.expose_secret().contains('\0') {
-        let (name, origin) = (&secret.name, &secret.origin);
-        return Err(Fault::usage(format!("the value of {name} holds a NUL, which no variable can"))
-            .help(format!("hand it over as a file (--file {name}), or leave it out with --except {origin}")));
+        let outcome = handoff::check(&secret.name, secret.value.expose_secret(), to);
+        outcome.map_err(|why| refused(secret, why, to))?;
     }
     Ok(())
 }
 
 /// Whether the secret's name can be a variable's.
 pub(crate) fn check_name(secret: &Chosen) -> Result<()> {
-    if is_name(&secret.name) {
-        return Ok(());
-    }
-    let origin = secret.origin.escape_debug();
-    Err(Fault::usage(format!("`{}` cannot name a variable", secret.name.escape_debug()))
-        .cause("a name is letters, digits and underscores, and begins with no digit")
-        .help(format!("give it another name with --rename or --transform, or leave it out with --except '{origin}'")))
+    if handoff::is_name(&secret.name) { Ok(()) } else { Err(refused(secret, Refused::Name, StepFile::Env)) }
 }
 
-/// POSIX's names of variables: what every shell can read.
-pub(crate) fn is_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+/// The error, with the option that helps.
+fn refused(secret: &Chosen, why: Refused, to: StepFile) -> Fault {
+    let (name, origin) = (&secret.name, &secret.origin.escape_debug());
+    why.fault(name, to).help(match why {
+        Refused::Name => {
+            format!("give it another name with --rename or --transform, or leave it out with --except '{origin}'")
+        }
+        Refused::Reserved => format!(
+            "export it under another name with --prefix or --rename {origin}=NEW, or leave it out with --except {origin}"
+        ),
+        Refused::Nul => format!("hand it over as a file (--file {name}), or leave it out with --except {origin}"),
+        Refused::Size(_) => format!("give it to the command that needs it as a file: --file {name} -- COMMAND"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use cli::Destination;
     use proptest::prelude::*;
+    use runner::handoff::StepFile;
     use secrecy::ExposeSecret as _;
     use secrets::Visibility;
 
@@ -98,25 +68,6 @@ mod tests {
 
     fn chosen(name: &str, value: &str) -> Chosen {
         Chosen { origin: name.to_owned(), name: name.to_owned(), value: value.into(), visibility: Visibility::Masked }
-    }
-
-    #[test]
-    fn what_would_change_later_steps_is_refused_whatever_its_case() {
-        for name in [
-            "PATH",
-            "Path",
-            "HOME",
-            "NODE_OPTIONS",
-            "BASH_ENV",
-            "LD_PRELOAD",
-            "DYLD_X",
-            "GITHUB_TOKEN",
-            "RUNNER_TEMP",
-            "CI",
-        ] {
-            assert!(check_export(&[chosen(name, "x")], Destination::Env).is_err(), "{name}");
-            assert!(check_export(&[chosen(name, "x")], Destination::Output).is_ok(), "{name}");
-        }
     }
 
     #[test]
@@ -133,7 +84,7 @@ mod tests {
             pairs in prop::collection::btree_map("[A-Za-z_=<a-]{0,6}", "[ -~\n\r=<é\x00]{0,40}|ghadelimiter_.{0,9}", 1..6),
         ) {
             let secrets: Vec<Chosen> = pairs.iter().map(|(name, value)| chosen(name, value)).collect();
-            if check_export(&secrets, Destination::Env).is_ok() {
+            if check_export(&secrets, StepFile::Env).is_ok() {
                 let file = tempfile::NamedTempFile::new().unwrap();
                 let lines: Vec<(String, String)> =
                     secrets.iter().map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned())).collect();

@@ -21,8 +21,8 @@ mod settings;
 
 use std::process::ExitCode;
 
-use args::{Args, Destination};
-use cli::{Console, Exit};
+use args::Args;
+use cli::{Console, Destination, Exit};
 use fault::Fault;
 use format::Format;
 
@@ -49,10 +49,9 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if !args.command.is_empty() {
         return run::command(args, secrets, &plan, console);
     }
-    match args.output.to {
-        Destination::Stdout => emit::print(&secrets, args.output.format, console)?,
-        Destination::Env => emit::export(&secrets, cli::Destination::Env, console)?,
-        Destination::Output => emit::export(&secrets, cli::Destination::Output, console)?,
+    match args.output.to.step_file() {
+        None => emit::print(&secrets, args.output.format, console)?,
+        Some(file) => emit::export(&secrets, file, console)?,
     }
     Ok(Exit::Success)
 }

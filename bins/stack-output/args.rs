@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
-use cli::{Shared, Tool};
+use cli::{Destination, Shared, Tool};
 use fault::{Fault, Result};
 use stack::kind::Kind;
 
@@ -147,17 +147,6 @@ pub(crate) enum Format {
     Shell,
     /// `name="value"` lines for a .env file
     Dotenv,
-}
-
-/// Where values go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Destination {
-    /// Standard output
-    Stdout,
-    /// Variables of the job's later steps (`GITHUB_ENV`)
-    Env,
-    /// Outputs of this step (`GITHUB_OUTPUT`)
-    Output,
 }
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {

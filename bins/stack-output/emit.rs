@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cli::Console;
 use fault::{Fault, Result};
 use redact::Plan;
+use runner::handoff::{self, StepFile};
 use stack::path::Path;
 use stack::print::{json, raw, shell};
 use stack::value::Value;
 use stack::{Dialect, Output};
 
-use crate::args::{Args, Destination, Format};
+use crate::args::{Args, Format};
 use crate::choose::{Chosen, Request};
 
 /// Names what was left out, where everything was asked for.
@@ -144,49 +145,20 @@ fn assignments(
 }
 
 /// Hands the values to later steps: everything is checked, then there is one append.
-pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, args: &Args, console: &Console) -> Result<()> {
-    let (to, what) = match args.to {
-        Destination::Output => (cli::Destination::Output, "outputs of this step"),
-        Destination::Env | Destination::Stdout => (cli::Destination::Env, "variables of later steps"),
-    };
+pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, to: StepFile, console: &Console) -> Result<()> {
     let mut pairs = BTreeMap::new();
     for one in chosen {
-        let name = if to == cli::Destination::Env { variable(&one.path) } else { one.path.variable() };
-        check_name(&name, to)?;
-        if pairs.insert(name.clone(), raw(&one.output.value, dialect)).is_some() {
+        let name = if to == StepFile::Env { variable(&one.path) } else { one.path.variable() };
+        let value = raw(&one.output.value, dialect);
+        handoff::check(&name, &value, to)
+            .map_err(|refused| refused.fault(&name, to).help("name the outputs to export, and leave this one out"))?;
+        if pairs.insert(name.clone(), value).is_some() {
             return Err(Fault::usage(format!("two of the outputs would be exported as `{name}`")));
         }
     }
     let pairs: Vec<(String, String)> = pairs.into_iter().collect();
     console.export(to, &pairs)?;
     let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
-    console.status(&format!("exported as {what}: {}", names.join(", ")));
+    console.status(&format!("exported as {}: {}", to.entries(), names.join(", ")));
     Ok(())
-}
-
-/// Names that would change how later steps run rather than what they know.
-const RESERVED: [&str; 7] = ["PATH", "HOME", "NODE_OPTIONS", "BASH_ENV", "ENV", "CI", "SHELL"];
-const RESERVED_PREFIXES: [&str; 5] = ["LD_", "DYLD_", "GITHUB_", "RUNNER_", "ACTIONS_"];
-
-fn check_name(name: &str, to: cli::Destination) -> Result<()> {
-    let refuse = |why: &str| {
-        Err(Fault::usage(format!("the output `{}` cannot be exported", name.escape_debug()))
-            .cause(why)
-            .help("name the outputs to export"))
-    };
-    let is_word = |extra: &[u8]| {
-        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || extra.contains(&byte))
-    };
-    let upper = name.to_ascii_uppercase();
-    match to {
-        cli::Destination::Output if !is_word(b"-") => refuse("a step's output is letters, digits, `_` and `-`"),
-        cli::Destination::Env if !is_word(b"") => refuse("a variable is letters, digits and `_`"),
-        cli::Destination::Env
-            if RESERVED.contains(&upper.as_str()) || RESERVED_PREFIXES.iter().any(|it| upper.starts_with(it)) =>
-        {
-            refuse("a variable of that name would change how every later step runs")
-        }
-        _ => Ok(()),
-    }
 }

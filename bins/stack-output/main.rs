@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use cli::{Console, Exit};
 
-use crate::args::{Args, Destination};
+use crate::args::Args;
 use crate::sign_in::Session;
 
 fn main() -> ExitCode {
@@ -33,9 +33,9 @@ async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let chosen = choose::chosen(&stack, &request, args)?;
     emit::withheld(&request, args, console);
     emit::mask(&chosen, console);
-    match args.to {
-        Destination::Stdout => emit::print(&chosen, stack.outputs.dialect, args, console)?,
-        Destination::Env | Destination::Output => emit::export(&chosen, stack.outputs.dialect, args, console)?,
+    match args.to.step_file() {
+        None => emit::print(&chosen, stack.outputs.dialect, args, console)?,
+        Some(file) => emit::export(&chosen, stack.outputs.dialect, file, console)?,
     }
     Ok(Exit::Success)
 }

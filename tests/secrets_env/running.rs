@@ -125,7 +125,7 @@ fn names_and_values_that_no_variable_can_hold_are_refused_by_name() {
     for (name, value, words) in [
         ("a-b", "plain-value", &["`a-b` cannot name a variable", "--rename"][..]),
         ("x=y", "plain-value", &["`x=y` cannot name a variable"]),
-        ("NUL", "plain\0value", &["NUL holds a NUL", "--file NUL"]),
+        ("NUL", "plain\0value", &["the value of NUL contains a NUL", "--file NUL"]),
     ] {
         let doppler = doppler();
         doppler.set("dev", name, value);

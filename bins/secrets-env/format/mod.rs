@@ -96,7 +96,7 @@ fn lines(secrets: &[Chosen], line: impl Fn(&str, &str) -> Result<String, Unfit>,
     let mut text = String::new();
     for secret in secrets {
         let (name, shown) = (&secret.name, format.name());
-        if format != Format::Yaml && !crate::gate::is_name(name) {
+        if format != Format::Yaml && !runner::handoff::is_name(name) {
             return Err(Fault::usage(format!("--format {shown} cannot hold the name `{}`", name.escape_debug()))
                 .cause("a name is letters, digits and underscores there, and begins with no digit")
                 .help("use --format json, or give it another name with --rename or --transform"));

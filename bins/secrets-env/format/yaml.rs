@@ -11,7 +11,7 @@ pub(super) fn line(name: &str, value: &str) -> String {
 
 fn is_plain(name: &str) -> bool {
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    crate::gate::is_name(name) && !words.contains(&name.to_lowercase().as_str())
+    runner::handoff::is_name(name) && !words.contains(&name.to_lowercase().as_str())
 }
 
 /// JSON's quotes; what JSON may leave as it is and YAML may not is escaped too.

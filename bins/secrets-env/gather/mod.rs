@@ -6,7 +6,7 @@ mod remembered;
 use std::io::ErrorKind;
 
 use api::Deadline;
-use cli::Console;
+use cli::{Console, Destination};
 use credentials::Session;
 use doppler::{Doppler, Failure, Fetched, Place, Query};
 use fault::{Fault, Kind, Result};
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use runner::oidc::IdTokenRequest;
 use secrets::Secret;
 
-use crate::args::{Args, Destination};
+use crate::args::Args;
 use crate::cache::Slot;
 use crate::fallback::{Fallback, shown};
 use crate::format::Format;

@@ -2,24 +2,17 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 
 use fault::{Fault, Result};
 use runner::command::{self, Annotation, Level};
+use runner::handoff::{self, StepFile};
 use runner::{Context, Environment, file, foreign};
 
 use crate::{Shared, failure};
 
 /// GitHub keeps ten annotations of a level for a whole composite step; a failed step spends one error on its exit code.
 const ANNOTATIONS: usize = 9;
-
-/// Where values for later steps go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// `GITHUB_ENV`: variables of the job's later steps.
-    Env,
-    /// `GITHUB_OUTPUT`: outputs of this step.
-    Output,
-}
 
 /// The streams and the runner's files, as one tool may use them.
 #[derive(Debug)]
@@ -158,17 +151,27 @@ impl Console {
     /// Hands values to later steps. Masks must have been registered before.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] outside Actions, for a bad name, or when the runner's file cannot be written. Nothing is written then.
-    pub fn export(&self, to: Destination, pairs: &[(String, String)]) -> Result<()> {
-        let (path, variable, flag) = match to {
-            Destination::Env => (&self.context.env_file, "GITHUB_ENV", "env"),
-            Destination::Output => (&self.context.output_file, "GITHUB_OUTPUT", "output"),
-        };
-        let path = path.as_deref().ok_or_else(|| {
-            Fault::usage(format!("`--to {flag}` has nowhere to write: {variable} is not set"))
-                .help("use it in a step of a workflow, or leave it out to print to stdout")
-        })?;
+    /// [`fault::Kind::Usage`] outside Actions, for a value that [`handoff::check_all`] refuses, or when the runner's file cannot be
+    /// written. Nothing is written then.
+    pub fn export(&self, to: StepFile, pairs: &[(String, String)]) -> Result<()> {
+        let path = self.step_file(to)?;
+        handoff::check_all(pairs, to)?;
         file::append_pairs(path, pairs)
+    }
+
+    /// The path of the runner's file: for a tool that wants to know before it begins whether it can write there.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] outside Actions.
+    pub fn step_file(&self, to: StepFile) -> Result<&Path> {
+        let (path, flag) = match to {
+            StepFile::Env => (&self.context.env_file, "env"),
+            StepFile::Output => (&self.context.output_file, "output"),
+        };
+        path.as_deref().ok_or_else(|| {
+            Fault::usage(format!("`--to {flag}` has nowhere to write: {} is not set", to.variable()))
+                .help("use it in a step of a workflow, or leave it out to print to stdout")
+        })
     }
 
     /// The one error of a failed run.

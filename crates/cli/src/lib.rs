@@ -5,6 +5,7 @@
 //! and flushed first, foreign text cannot begin a workflow command, and an error says what failed, why, and what to do.
 
 mod console;
+mod destination;
 mod exit;
 mod failure;
 mod generate;
@@ -14,7 +15,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, Command};
-pub use console::{Console, Destination};
+pub use console::Console;
+pub use destination::{Destination, stdout_or_output};
 pub use exit::Exit;
 pub use failure::{error_document, fault_of};
 pub use generate::Generate;

@@ -10,6 +10,7 @@ mod context;
 mod environment;
 pub mod file;
 pub mod foreign;
+pub mod handoff;
 pub mod oidc;
 
 pub use context::Context;
