@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use crate::form::{Code, Form};
-use crate::ordinary;
+use crate::common;
+use crate::encoding::{Code, Form};
 
 /// A gram's length, and that of short forms.
 const LONG: usize = 8;
@@ -35,7 +35,7 @@ pub(crate) struct Scan {
 
 /// A form. Of hexadecimal digits the bytes are kept that they stand for, half as many.
 #[derive(Debug)]
-struct Needle {
+struct Pattern {
     bytes: Box<[u8]>,
     digits: Option<&'static [u8; 16]>,
     least: usize,
@@ -49,7 +49,7 @@ const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 /// The forms, indexed.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    needles: Vec<Needle>,
+    patterns: Vec<Pattern>,
     long: Grams,
     short: Grams,
     reach: usize,
@@ -57,26 +57,27 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(forms: impl Iterator<Item = Form>) -> Self {
-        let needles: Vec<Needle> = forms.filter(|form| form.bytes.len() >= SHORT).map(Needle::of).collect();
+        let patterns: Vec<Pattern> = forms.filter(|form| form.bytes.len() >= SHORT).map(Pattern::of).collect();
         let (mut long, mut short) = (Vec::new(), Vec::new());
-        for (number, needle) in (0..).zip(&needles) {
-            let (places, size) = if needle.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
-            needle.index(number, size, places);
+        for (number, pattern) in (0..).zip(&patterns) {
+            let (places, size) = if pattern.least >= LONG { (&mut long, LONG) } else { (&mut short, SHORT) };
+            pattern.index(number, size, places);
         }
         // A run may begin almost a stride before a gram that is known, and almost all of that may be still to come.
-        let reach = needles.iter().filter(|needle| needle.is_in_pieces()).map(|needle| needle.stride + LONG - 2).max();
-        let (long, short) = (Grams::new(long, LONG, &needles), Grams::new(short, SHORT, &needles));
-        Self { long, short, reach: reach.unwrap_or(0).max(LONG - 1), needles }
+        let reach =
+            patterns.iter().filter(|pattern| pattern.is_in_pieces()).map(|pattern| pattern.stride + LONG - 2).max();
+        let (long, short) = (Grams::new(long, LONG, &patterns), Grams::new(short, SHORT, &patterns));
+        Self { long, short, reach: reach.unwrap_or(0).max(LONG - 1), patterns }
     }
 
     /// So many bytes at the end of a text may begin a run that no gram shows yet.
     pub(crate) fn reach(&self) -> usize {
-        if self.needles.is_empty() { 0 } else { self.reach }
+        if self.patterns.is_empty() { 0 } else { self.reach }
     }
 
     /// How many forms are looked for.
     pub(crate) fn len(&self) -> usize {
-        self.needles.len()
+        self.patterns.len()
     }
 
     pub(crate) fn scan(&self, text: &[u8]) -> Scan {
@@ -100,15 +101,15 @@ impl Engine {
         scan
     }
 
-    /// Whether the last four bytes of `tail` could be a part of a run: only then is it held back for long.
+    /// Whether the last four bytes of `tail` could be a component of a run: only then is it held back for long.
     pub(crate) fn may_begin_in(&self, tail: &[u8]) -> bool {
         let Some(last) = tail.last_chunk::<SHORT>() else { return false };
-        self.needles.iter().any(|needle| {
-            if needle.is_in_pieces() {
-                (0..=needle.len() - SHORT).any(|offset| (0..SHORT).all(|at| needle.at(offset + at) == last[at]))
+        self.patterns.iter().any(|pattern| {
+            if pattern.is_in_pieces() {
+                (0..=pattern.len() - SHORT).any(|offset| (0..SHORT).all(|at| pattern.at(offset + at) == last[at]))
             } else {
-                (SHORT..needle.len()).any(|length| {
-                    tail.len() >= length && (0..length).all(|at| needle.at(at) == tail[tail.len() - length + at])
+                (SHORT..pattern.len()).any(|length| {
+                    tail.len() >= length && (0..length).all(|at| pattern.at(at) == tail[tail.len() - length + at])
                 })
             }
         })
@@ -117,27 +118,27 @@ impl Engine {
     #[inline(never)]
     fn compare(&self, grams: &Grams, gram: u64, size: usize, text: &[u8], at: usize, scan: &mut Scan) {
         for place in grams.places(gram) {
-            let (needle, offset) = (&self.needles[place.number as usize], place.offset as usize);
-            if needle.gram(offset, size) != gram {
+            let (pattern, offset) = (&self.patterns[place.number as usize], place.offset as usize);
+            if pattern.gram(offset, size) != gram {
                 continue;
             }
             let back = text[..at].iter().rev().zip((0..offset).rev());
-            let start = at - back.take_while(|(byte, place)| **byte == needle.at(*place)).count();
-            let ahead = text[at + size..].iter().zip(offset + size..needle.len());
-            let end = at + size + ahead.take_while(|(byte, place)| **byte == needle.at(*place)).count();
+            let start = at - back.take_while(|(byte, place)| **byte == pattern.at(*place)).count();
+            let ahead = text[at + size..].iter().zip(offset + size..pattern.len());
+            let end = at + size + ahead.take_while(|(byte, place)| **byte == pattern.at(*place)).count();
             let from = offset - (at - start);
             let to = from + (end - start);
-            if end - start >= needle.least && needle.tells(from, to) {
+            if end - start >= pattern.least && pattern.is_telling(from, to) {
                 scan.secret.push(Span { start, end });
             }
-            if end == text.len() && to < needle.len() {
+            if end == text.len() && to < pattern.len() {
                 scan.open = Some(scan.open.map_or(start, |open| open.min(start)));
             }
         }
     }
 }
 
-impl Needle {
+impl Pattern {
     fn of(form: Form) -> Self {
         let stride = form.stride(if form.least >= LONG { LONG } else { SHORT });
         let Form { bytes, least, code } = form;
@@ -175,9 +176,9 @@ impl Needle {
         self.least < self.len()
     }
 
-    /// The whole always tells; a piece if it holds a gram that is not usual.
-    fn tells(&self, from: usize, to: usize) -> bool {
-        let is_usual = |start| ordinary::is_usual(&std::array::from_fn::<u8, LONG, _>(|at| self.at(start + at)));
+    /// The whole always is_telling; a piece if it holds a gram that is not usual.
+    fn is_telling(&self, from: usize, to: usize) -> bool {
+        let is_usual = |start| common::is_usual(&std::array::from_fn::<u8, LONG, _>(|at| self.at(start + at)));
         let last = to.checked_sub(LONG);
         to - from == self.len() || last.is_some_and(|last| (from..=last).any(|start| !is_usual(start)))
     }
@@ -212,8 +213,8 @@ struct Grams {
 }
 
 impl Grams {
-    fn new(mut places: Vec<Place>, size: usize, needles: &[Needle]) -> Self {
-        let spread_at = |place: &Place| spread(needles[place.number as usize].gram(place.offset as usize, size));
+    fn new(mut places: Vec<Place>, size: usize, patterns: &[Pattern]) -> Self {
+        let spread_at = |place: &Place| spread(patterns[place.number as usize].gram(place.offset as usize, size));
         places.shrink_to_fit();
         // 32 bits a gram: one position in 32 is looked up for nothing.
         let width = (places.len() * 32).next_power_of_two().clamp(1 << 12, 1 << 24);

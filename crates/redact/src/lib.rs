@@ -1,19 +1,19 @@
-//! Every form in which a secret may appear, and its removal from a stream.
+//! Finds secrets in a stream, in every encoding they are likely to appear in, and replaces them.
 //!
-//! One [`Plan`] feeds both: the masks that the runner is told, and the [`Redactor`] that our own output passes through. A secret is
-//! first taken apart into what is really secret in it (the password of a URL, the leaves of a JSON document, the body of a PEM
-//! block), then each part is written in the encodings it may meet on its way to a log. What would ruin a log without protecting
-//! anything (`{`, `true`, `production`) is spared.
+//! One [`Plan`] makes both the masks for the runner and the [`Redactor`] for a command's output. A secret is first split into
+//! its sensitive components (the password of a URL, the leaves of a JSON document, the body of a PEM block). Each component is
+//! then looked for in the encodings that programs use for logs. Values that logs are full of anyway (`{`, `true`, `production`)
+//! are not hidden; [`Plan::spared`] names them.
 
+mod common;
+mod component;
+mod encoding;
 mod engine;
-mod form;
 mod mask;
-mod ordinary;
-mod part;
 mod plan;
 mod stream;
-mod stretch;
+mod unescaped;
 
-pub use ordinary::Reason;
+pub use common::Reason;
 pub use plan::{Plan, Spared};
 pub use stream::Redactor;

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::component::{Component, components};
+use crate::encoding::{Granularity, forms};
 use crate::engine::Engine;
-use crate::form::{Grain, forms};
-use crate::part::{Part, parts};
-use crate::{Reason, Redactor, mask, ordinary};
+use crate::{Reason, Redactor, common, mask};
 
 /// The runner searches every line of the log for every mask, in some ten forms of its own: past so many, a chatty job crawls.
 const MASKS: usize = 1_000;
@@ -26,15 +26,18 @@ pub struct Spared {
 /// The secrets, and every form in which they may appear.
 #[derive(Clone, Default)]
 pub struct Plan {
-    parts: Vec<Part>,
+    components: Vec<Component>,
     seen: HashSet<Arc<str>>,
     spared: Vec<Spared>,
 }
 
 impl std::fmt::Debug for Plan {
-    /// Numbers only: the parts are secrets.
+    /// Numbers only: the components are secrets.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Plan").field("parts", &self.parts.len()).field("spared", &self.spared).finish_non_exhaustive()
+        out.debug_struct("Plan")
+            .field("components", &self.components.len())
+            .field("spared", &self.spared)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,12 +50,13 @@ impl Plan {
 
     /// Hides the secret `name`, whose value is `value`.
     pub fn add(&mut self, name: &str, value: &str) {
-        let parts = parts(value);
-        if parts.is_empty() && !value.trim().is_empty() {
-            let reason = ordinary::reason(value).unwrap_or(Reason::Common);
+        let components = components(value);
+        if components.is_empty() && !value.trim().is_empty() {
+            let reason = common::reason(value).unwrap_or(Reason::Common);
             self.spared.push(Spared { name: name.to_owned(), reason });
         }
-        self.parts.extend(parts.into_iter().filter(|part| self.seen.insert(Arc::clone(&part.text))));
+        self.components
+            .extend(components.into_iter().filter(|component| self.seen.insert(Arc::clone(&component.text))));
     }
 
     /// The secrets that are not hidden, and why.
@@ -63,20 +67,20 @@ impl Plan {
 
     /// The values to tell the runner to mask, each a single line, the most telling first.
     ///
-    /// Every part is among them. What the runner does not derive from a part itself follows, as long as there are not too many.
+    /// Every component is among them. What the runner does not derive from a component itself follows, as long as there are not too many.
     #[must_use]
     pub fn masks(&self) -> Vec<String> {
-        let mut masks: Vec<String> = self.parts.iter().map(|part| part.text.to_string()).collect();
-        let grain = self.grain();
+        let mut masks: Vec<String> = self.components.iter().map(|component| component.text.to_string()).collect();
+        let granularity = self.granularity();
         let mut seen: HashSet<String> = HashSet::new();
-        for part in &self.parts {
+        for component in &self.components {
             if masks.len() >= MASKS {
                 break;
             }
-            let more = mask::masks(part, grain).into_iter();
+            let more = mask::masks(component, granularity).into_iter();
             masks.extend(more.filter(|text| !self.seen.contains(text.as_str()) && seen.insert(text.clone())));
         }
-        masks.truncate(MASKS.max(self.parts.len()));
+        masks.truncate(MASKS.max(self.components.len()));
         masks
     }
 
@@ -93,13 +97,13 @@ impl Plan {
     }
 
     fn engine(&self) -> Engine {
-        let grain = self.grain();
-        Engine::new(self.parts.iter().flat_map(|part| forms(part, grain)))
+        let granularity = self.granularity();
+        Engine::new(self.components.iter().flat_map(|component| forms(component, granularity)))
     }
 
-    fn grain(&self) -> Grain {
-        let size: usize = self.parts.iter().map(|part| part.text.len()).sum();
-        if size > FINE { Grain::Coarse } else { Grain::Fine }
+    fn granularity(&self) -> Granularity {
+        let size: usize = self.components.iter().map(|component| component.text.len()).sum();
+        if size > FINE { Granularity::Coarse } else { Granularity::Fine }
     }
 }
 

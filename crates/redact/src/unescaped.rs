@@ -1,16 +1,16 @@
-//! Stretches of letters and digits: escapes change the punctuation between them, and no escape changes them.
+//! Runs of letters and digits, which no escape changes: escapes change only the punctuation between them.
 
-use crate::ordinary;
+use crate::common;
 
-/// The shortest that counts.
+/// The shortest run that counts.
 pub(crate) const LEAST: usize = 8;
 
-/// The stretches of `text`.
+/// The runs of `text`.
 pub(crate) fn of(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !character.is_ascii_alphanumeric()).filter(|piece| piece.len() >= LEAST)
 }
 
-/// Whether less than `least` bytes lie between any two stretches of `text`, which is too short to tell anything.
+/// Whether fewer than `least` bytes, too few to identify a secret, lie between any two runs of `text`.
 pub(crate) fn cover(text: &str, least: usize) -> bool {
     let is_sign = |character: char| !character.is_ascii_alphanumeric();
     let mut between = 0;
@@ -21,9 +21,9 @@ pub(crate) fn cover(text: &str, least: usize) -> bool {
     })
 }
 
-/// Whether a stretch is not just usual text, which is in every log.
-pub(crate) fn tells(stretch: &str) -> bool {
-    stretch.as_bytes().windows(LEAST).any(|window| !ordinary::is_usual(window))
+/// Whether a run is not just usual text, which is in every log.
+pub(crate) fn is_telling(run: &str) -> bool {
+    run.as_bytes().windows(LEAST).any(|window| !common::is_usual(window))
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
     use super::cover;
 
     #[test]
-    fn stretches_cover_a_text_when_less_than_eight_bytes_lie_between_them() {
+    fn runs_cover_a_text_when_fewer_than_eight_bytes_lie_between_them() {
         for text in ["abcdefgh", "abcdefgh+/abcdefgh", "ab+cd/abcdefgh=", "abcdefgh+ab+cd+abcdefgh"] {
             assert!(cover(text, 8), "{text}");
         }

@@ -1,6 +1,6 @@
-//! What logs are full of anyway. To hide it would ruin them, and protects nothing.
+//! Common words and numbers that are never redacted: hiding them would make logs unreadable.
 
-/// Words that stand in many a config and in every log.
+/// Words that many configs and most logs contain.
 const COMMON: &[&str] = &[
     "admin",
     "allow",
@@ -109,13 +109,13 @@ const COMMON: &[&str] = &[
 /// Why a value is not hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Under four characters: it would hide parts of other words and numbers.
+    /// Under four characters: hiding it would hide pieces of other words and numbers.
     Short,
-    /// `true`, `production`, `8080`: logs are full of it.
+    /// `true`, `production`, `8080`: a word or number that most logs contain.
     Common,
 }
 
-/// Why the whole of `value` is not hidden, if it is not.
+/// Returns why `value` is not hidden, or `None` if it is.
 pub(crate) fn reason(value: &str) -> Option<Reason> {
     let value = value.trim();
     if value.chars().count() < 4 {
@@ -130,7 +130,7 @@ pub(crate) fn reason(value: &str) -> Option<Reason> {
     .then_some(Reason::Common)
 }
 
-/// Whether eight bytes are too usual to tell of a secret by themselves: a piece of one pronounceable word, a date, a ruler.
+/// Whether eight bytes are too common to identify a secret: a piece of one pronounceable word, a date, a ruler.
 pub(crate) fn is_usual(window: &[u8]) -> bool {
     if distinct(window) <= 2 {
         return true;
@@ -140,12 +140,12 @@ pub(crate) fn is_usual(window: &[u8]) -> bool {
     }
     let separators = |byte: &u8| b" _-./:,=".contains(byte);
     let words: Vec<&[u8]> = window.split(separators).filter(|word| !word.is_empty()).collect();
-    // Two pieces of words around a separator are a phrase: rare enough to tell.
+    // Two pieces of words around a separator are a phrase, which is rare enough to identify a secret.
     let long = words.iter().filter(|word| word.len() > 1).count();
     long <= 1 && words.iter().all(|word| is_word(word))
 }
 
-/// Letters in the case of one word, that a person could pronounce.
+/// Whether these are letters, in the case of one word, that a person could pronounce.
 fn is_word(letters: &[u8]) -> bool {
     if !letters.iter().all(u8::is_ascii_alphabetic) {
         return false;
@@ -171,7 +171,7 @@ mod tests {
     use super::{Reason, is_usual, reason};
 
     #[test]
-    fn words_of_every_config_and_short_values_are_spared() {
+    fn common_words_and_short_values_are_spared() {
         assert_eq!(reason("1"), Some(Reason::Short));
         assert_eq!(reason("dev"), Some(Reason::Short));
         for value in ["true", "False", "production", "8080", "----", "localhost"] {

@@ -1,7 +1,8 @@
-//! Takes a value apart into what is secret in it.
+//! Splits a secret into the parts that are actually sensitive (JSON leaves, URL password, PEM body).
 //!
-//! A document is more than its secrets: its braces, its keys and its words stand in every log. So of JSON the leaves are hidden, of
-//! `key: value` lines the values, of a PEM block the body, of a URL the password, and the whole only where it is one line.
+//! A document holds more than secrets: its braces, keys and words are in every log, and hiding them would ruin it. So the
+//! leaves of JSON are hidden, the values of `key: value` lines, the body of a PEM block and the password of a URL. The whole
+//! document is hidden too if it is a single line.
 
 use std::sync::Arc;
 
@@ -9,66 +10,66 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::ordinary;
+use crate::common;
 
-/// How deep documents inside documents are opened.
+/// How many levels of documents inside documents are opened.
 const DEPTH: usize = 4;
 
-/// The shortest text that is looked for in pieces.
+/// The shortest text whose pieces are hidden too.
 const DENSE: usize = 12;
 
-/// How much of a part must show to give it away.
+/// How much of a component must appear in the text to be hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Extent {
-    /// The whole: its pieces are words.
+pub(crate) enum MatchRule {
+    /// The whole component: its pieces are words.
     Whole,
-    /// Any run of eight bytes.
+    /// Any run of eight of its bytes.
     Any,
 }
 
-/// One line of text that is secret.
+/// A single line of text that is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Component {
     pub(crate) text: Arc<str>,
-    pub(crate) extent: Extent,
+    pub(crate) rule: MatchRule,
 }
 
-/// Where a text stands.
+/// Where a text was found.
 #[derive(Clone, Copy)]
 enum Place<'a> {
-    /// It is the value itself.
+    /// The value itself.
     Top,
-    /// It is a leaf of a document, under this key.
+    /// A leaf of a document, under this key.
     Leaf(&'a str),
 }
 
-/// The secret parts of `value`, without duplicates; none when the value is spared as a whole.
-pub(crate) fn parts(value: &str) -> Vec<Part> {
+/// The secret components of `value`, without duplicates; none if the value is spared as a whole.
+pub(crate) fn components(value: &str) -> Vec<Component> {
     let mut found = Vec::new();
-    if ordinary::reason(value).is_none() {
+    if common::reason(value).is_none() {
         open(value, Place::Top, DEPTH, &mut found);
         if found.is_empty() {
-            // A document of short words and nothing else is still what the user calls a secret.
-            let lines = value.lines().map(str::trim).filter(|line| ordinary::reason(line).is_none());
-            found.extend(lines.map(|line| Part { text: line.into(), extent: Extent::Whole }));
+            // A document of nothing but short words is a secret all the same: the user stored it as one.
+            let lines = value.lines().map(str::trim).filter(|line| common::reason(line).is_none());
+            found.extend(lines.map(|line| Component { text: line.into(), rule: MatchRule::Whole }));
         }
     }
     let mut unique = Vec::with_capacity(found.len());
-    for part in found {
-        add(&mut unique, part);
+    for component in found {
+        add(&mut unique, component);
     }
     unique
 }
 
-/// Adds a part; of two with the same text the one that more of gives away stays.
-fn add(parts: &mut Vec<Part>, part: Part) {
-    match parts.iter_mut().find(|known| known.text == part.text) {
-        Some(known) => known.extent = known.extent.max(part.extent),
-        None => parts.push(part),
+/// Adds a component; of two with the same text, the one with the stricter rule is kept.
+fn add(components: &mut Vec<Component>, component: Component) {
+    match components.iter_mut().find(|known| known.text == component.text) {
+        Some(known) => known.rule = known.rule.max(component.rule),
+        None => components.push(component),
     }
 }
 
-fn open(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Part>) {
+fn open(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) {
     let text = text.trim();
     let Some(depth) = depth.checked_sub(1) else { return single(text, place, found) };
     if let Some(document) = json(text) {
@@ -89,12 +90,12 @@ fn open(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Part>) {
     single(text, place, found);
 }
 
-/// A JSON object or array; a bare number or string is a value like any other.
+/// Parses a JSON object or array; a bare number or string is a value like any other.
 fn json(text: &str) -> Option<Value> {
     text.starts_with(['{', '[']).then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-fn leaves(document: &Value, key: &str, depth: usize, found: &mut Vec<Part>) {
+fn leaves(document: &Value, key: &str, depth: usize, found: &mut Vec<Component>) {
     match document {
         Value::Object(object) => object.iter().for_each(|(key, value)| leaves(value, key, depth, found)),
         Value::Array(array) => array.iter().for_each(|value| leaves(value, key, depth, found)),
@@ -104,13 +105,13 @@ fn leaves(document: &Value, key: &str, depth: usize, found: &mut Vec<Part>) {
     }
 }
 
-fn lines(text: &str, depth: usize, found: &mut Vec<Part>) {
+fn lines(text: &str, depth: usize, found: &mut Vec<Component>) {
     let mut in_pem = false;
     for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
         if line.starts_with("-----") {
             in_pem = line.starts_with("-----BEGIN ");
         } else if in_pem {
-            // The last line may be short; its neighbours give it no cover, so it is hidden from four characters on.
+            // The last line may be short, and no longer text contains it, so it is hidden from four characters on.
             single(line, Place::Top, found);
         } else if let Some((key, value)) = assignment(line) {
             open(unquoted(value), Place::Leaf(key), depth, found);
@@ -138,8 +139,8 @@ fn unquoted(text: &str) -> &str {
     text
 }
 
-/// `scheme://user:password@host/path?name=value`: the whole, the password, and what looks random of the rest.
-fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Part>) -> bool {
+/// Splits `scheme://user:password@host/path?name=value`: the whole, the password, and what looks random in the rest.
+fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let is_scheme = |scheme: &str| {
         !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
@@ -157,8 +158,8 @@ fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Part>) -> boo
     if let Some(credentials) = credentials {
         let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
         for text in [password, &percent_decoded(password)] {
-            if ordinary::reason(text).is_none() {
-                found.push(Part { text: text.into(), extent: extent(text) });
+            if common::reason(text).is_none() {
+                found.push(Component { text: text.into(), rule: rule(text) });
             }
         }
         if is_dense(user) {
@@ -166,21 +167,21 @@ fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Part>) -> boo
         }
     }
     for piece in tail.split(['/', '?', '&', '#', ';', '=']).filter(|piece| is_dense(piece)) {
-        // A host or a path of words is no secret; a token in it is.
+        // A host or a path of words is not secret; a token in it is.
         if piece.bytes().any(|byte| byte.is_ascii_digit()) && !piece.contains('.') {
             open(&percent_decoded(piece), Place::Leaf(""), depth, found);
             single(piece, Place::Leaf(""), found);
         }
     }
-    // A leaf that is the address of a service is no secret.
+    // A leaf that is only the address of a service is not secret.
     if found.len() > before || matches!(place, Place::Top) {
         whole(text, found);
     }
     true
 }
 
-/// `Server=db;User Id=app;Password=x`: the values, and the whole.
-fn pairs(text: &str, depth: usize, found: &mut Vec<Part>) -> bool {
+/// Splits `Server=db;User Id=app;Password=x`: the values, and the whole.
+fn pairs(text: &str, depth: usize, found: &mut Vec<Component>) -> bool {
     let pieces: Vec<&str> = text.split(';').filter(|piece| !piece.trim().is_empty()).collect();
     let is_pair = |piece: &&str| {
         piece.split_once('=').is_some_and(|(key, _)| {
@@ -197,7 +198,7 @@ fn pairs(text: &str, depth: usize, found: &mut Vec<Part>) -> bool {
     true
 }
 
-/// The document in a base64 text, if it holds one: a key file often travels so.
+/// Decodes the document in a base64 text, if there is one: key files are often stored this way.
 fn base64_document(text: &str) -> Option<String> {
     if text.len() < 24 || !text.len().is_multiple_of(4) {
         return None;
@@ -207,22 +208,23 @@ fn base64_document(text: &str) -> Option<String> {
     is_document.then_some(inner)
 }
 
-fn whole(text: &str, found: &mut Vec<Part>) {
-    found.push(Part { text: text.into(), extent: Extent::Whole });
+fn whole(text: &str, found: &mut Vec<Component>) {
+    found.push(Component { text: text.into(), rule: MatchRule::Whole });
 }
 
-fn single(text: &str, place: Place<'_>, found: &mut Vec<Part>) {
-    if ordinary::reason(text).is_some() || matches!(place, Place::Leaf(key) if !is_secret_leaf(key, text)) {
+fn single(text: &str, place: Place<'_>, found: &mut Vec<Component>) {
+    if common::reason(text).is_some() || matches!(place, Place::Leaf(key) if !is_secret_leaf(key, text)) {
         return;
     }
-    found.push(Part { text: text.into(), extent: extent(text) });
+    found.push(Component { text: text.into(), rule: rule(text) });
 }
 
-/// A leaf of a document is secret when its key says so, or when it is not made of usual words.
+/// A leaf of a document is secret if its key names a secret, or if it is not made of usual words.
 fn is_secret_leaf(key: &str, text: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let says_so = ["pass", "pwd", "secret", "token", "key", "credential", "auth", "cert", "salt", "signature", "dsn"];
-    if says_so.iter().any(|word| key.contains(word)) {
+    let key_names_one =
+        ["pass", "pwd", "secret", "token", "key", "credential", "auth", "cert", "salt", "signature", "dsn"];
+    if key_names_one.iter().any(|word| key.contains(word)) {
         return true;
     }
     let is_name = |text: &str| {
@@ -235,13 +237,13 @@ fn is_secret_leaf(key: &str, text: &str) -> bool {
     text.len() >= 6 && !is_name(text)
 }
 
-fn extent(text: &str) -> Extent {
-    if is_dense(text) { Extent::Any } else { Extent::Whole }
+fn rule(text: &str) -> MatchRule {
+    if is_dense(text) { MatchRule::Any } else { MatchRule::Whole }
 }
 
-/// Long enough and random enough that a piece of it means it.
+/// Whether a text is long and random enough that a piece of it identifies it.
 fn is_dense(text: &str) -> bool {
-    text.len() >= DENSE && text.as_bytes().windows(8).any(|window| !ordinary::is_usual(window))
+    text.len() >= DENSE && text.as_bytes().windows(8).any(|window| !common::is_usual(window))
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -254,28 +256,28 @@ fn percent_decoded(text: &str) -> String {
         out.push(hex.unwrap_or(bytes[at]));
         at += if hex.is_some() { 3 } else { 1 };
     }
-    // What does not decode to text was not encoded.
+    // If it does not decode to text, it was not encoded.
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Extent, parts};
+    use super::{MatchRule, components};
 
     fn texts(value: &str) -> Vec<String> {
-        parts(value).into_iter().map(|part| part.text.to_string()).collect()
+        components(value).into_iter().map(|component| component.text.to_string()).collect()
     }
 
     #[test]
     fn of_a_url_the_password_is_secret_and_its_host_alone_is_not() {
-        let found = parts("postgres://shop:Tr0ub4dor%263xyz@db.internal:5432/shop");
-        let texts: Vec<_> = found.iter().map(|part| (&*part.text, part.extent)).collect();
+        let found = components("postgres://shop:Tr0ub4dor%263xyz@db.internal:5432/shop");
+        let texts: Vec<_> = found.iter().map(|component| (&*component.text, component.rule)).collect();
         assert_eq!(
             texts,
             [
-                ("Tr0ub4dor%263xyz", Extent::Any),
-                ("Tr0ub4dor&3xyz", Extent::Any),
-                ("postgres://shop:Tr0ub4dor%263xyz@db.internal:5432/shop", Extent::Whole)
+                ("Tr0ub4dor%263xyz", MatchRule::Any),
+                ("Tr0ub4dor&3xyz", MatchRule::Any),
+                ("postgres://shop:Tr0ub4dor%263xyz@db.internal:5432/shop", MatchRule::Whole)
             ]
         );
     }

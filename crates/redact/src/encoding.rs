@@ -1,6 +1,6 @@
-//! Writes a part in the encodings it may meet on its way to a log.
+//! Writes a component in the encodings it may meet on its way to a log.
 //!
-//! Base64 text that contains a part contains one of three *cores*, whatever stands before and after: the part from its first, second
+//! Base64 text that contains a component contains one of three *cores*, whatever stands before and after: the component from its first, second
 //! or third byte on, in whole groups of three. Encoders wrap lines, so a run of any encoding that stands for eight bytes counts.
 
 use std::collections::HashSet;
@@ -9,15 +9,15 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use crate::part::{Extent, Part};
-use crate::stretch;
+use crate::component::{Component, MatchRule};
+use crate::unescaped;
 
-/// One way a part may be written.
+/// One way a component may be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     /// The bytes to look for; no line end among them.
     pub(crate) bytes: Vec<u8>,
-    /// How many of them in a row tell of the part.
+    /// How many of them in a row tell of the component.
     pub(crate) least: usize,
     /// How it is written.
     pub(crate) code: Code,
@@ -64,32 +64,32 @@ impl Form {
     }
 }
 
-/// How closely long parts are looked at: a config of half a megabyte would make tables of a hundred.
+/// How closely long components are looked at: a config of half a megabyte would make tables of a hundred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grain {
+pub(crate) enum Granularity {
     /// Runs of eight bytes count.
     Fine,
-    /// Of parts over 64 bytes, runs of 32 bytes count (24 of hexadecimal), and dumps are not looked for.
+    /// Of components over 64 bytes, runs of 32 bytes count (24 of hexadecimal), and dumps are not looked for.
     Coarse,
 }
 
-/// A part that is looked at coarsely where there is much to look for.
+/// A component that is looked at coarsely where there is much to look for.
 const LONG_PART: usize = 64;
 
-/// The forms of `part`, without duplicates.
-pub(crate) fn forms(part: &Part, grain: Grain) -> Vec<Form> {
-    let bytes = part.text.as_bytes();
-    let any = part.extent == Extent::Any;
-    let coarse = grain == Grain::Coarse && bytes.len() > LONG_PART;
+/// The forms of `component`, without duplicates.
+pub(crate) fn forms(component: &Component, granularity: Granularity) -> Vec<Form> {
+    let bytes = component.text.as_bytes();
+    let any = component.rule == MatchRule::Any;
+    let coarse = granularity == Granularity::Coarse && bytes.len() > LONG_PART;
     let factor = if coarse { 4 } else { 1 };
     let least = if any { PLAIN_RUN * factor } else { bytes.len() };
     let mut forms = vec![Form { bytes: bytes.to_vec(), least: least.min(bytes.len()), code: Code::Plain }];
-    if coarse && any && stretch::cover(&part.text, PLAIN_RUN * factor) {
+    if coarse && any && unescaped::cover(&component.text, PLAIN_RUN * factor) {
         // As good as every escape, and a tenth of the memory.
-        let pieces = stretch::of(&part.text).filter(|piece| stretch::tells(piece)).map(str::as_bytes);
+        let pieces = unescaped::of(&component.text).filter(|piece| unescaped::is_telling(piece)).map(str::as_bytes);
         forms.extend(pieces.map(|piece| Form { bytes: piece.to_vec(), least: piece.len(), code: Code::Escaped }));
     } else {
-        for text in escaped(&part.text) {
+        for text in escaped(&component.text) {
             let least = if any { (PLAIN_RUN * factor).min(text.len()) } else { text.len() };
             forms.push(Form { bytes: text.into_bytes(), least, code: Code::Escaped });
         }
@@ -275,12 +275,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Code, cores, forms, percent};
-    use crate::part::{Extent, Part};
+    use crate::component::{Component, MatchRule};
 
     #[test]
     fn every_escape_that_differs_is_a_form() {
-        let part = Part { text: r#"a&b/c"d é"#.into(), extent: Extent::Whole };
-        let forms = forms(&part, super::Grain::Fine);
+        let component = Component { text: r#"a&b/c"d é"#.into(), rule: MatchRule::Whole };
+        let forms = forms(&component, super::Granularity::Fine);
         let has = |text: &str| forms.iter().any(|form| form.bytes == text.as_bytes());
         for text in [
             r#"a\u0026b/c\"d é"#,
@@ -302,11 +302,11 @@ mod tests {
     proptest! {
         #[test]
         fn base64_of_anything_around_a_part_holds_one_of_its_cores(
-            before in prop::collection::vec(any::<u8>(), 0..9), part in prop::collection::vec(any::<u8>(), 8..40),
+            before in prop::collection::vec(any::<u8>(), 0..9), component in prop::collection::vec(any::<u8>(), 8..40),
             after in prop::collection::vec(any::<u8>(), 0..9),
         ) {
-            let encoded = STANDARD.encode([before, part.clone(), after].concat());
-            prop_assert!(cores(&part).iter().any(|core| encoded.contains(core.as_str())));
+            let encoded = STANDARD.encode([before, component.clone(), after].concat());
+            prop_assert!(cores(&component).iter().any(|core| encoded.contains(core.as_str())));
         }
     }
 }
