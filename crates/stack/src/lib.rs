@@ -1,13 +1,13 @@
 //! Pulumi, Terraform and OpenTofu state: named outputs, each plain or secret.
 //!
-//! [`source`] reads any of their documents from a stream; [`pulumi`] and [`terraform`] know where states stand;
-//! [`select`] finds what was asked for; [`mod@print`] writes it as `pulumi stack output` and `terraform output` do.
+//! [`source`] reads any of their documents from a stream. [`pulumi`] and [`terraform`] know where states are stored.
+//! [`select`] finds the outputs that were asked for. [`mod@print`] writes them as `pulumi stack output` and
+//! `terraform output` do.
 
+mod compression;
+mod document;
 mod json;
-pub mod kind;
 pub mod outputs;
-mod packing;
-pub mod path;
 pub mod print;
 pub mod pulumi;
 pub mod select;
@@ -15,6 +15,9 @@ pub mod source;
 mod state;
 pub mod terraform;
 pub mod value;
+pub mod value_path;
+pub mod value_type;
 
-pub use outputs::{Dialect, Document, Output, Outputs};
-pub use state::Secrets;
+pub use document::Document;
+pub use outputs::{Dialect, Output, Outputs};
+pub use state::Decryption;

@@ -1,39 +1,39 @@
-//! Which outputs were asked for, and whether they may be shown.
+//! Selects the outputs that were asked for, and checks whether they may be shown.
 
 use fault::{Fault, Result, nearest};
 
 use crate::outputs::Outputs;
-use crate::path::{Nowhere, Path, Step};
-use crate::value::{Secret, Value};
+use crate::value::{SecretValue, Value};
+use crate::value_path::{Nowhere, Step, ValuePath};
 
-/// The path that `argument` means: the output of exactly that name where there is one, else a name and steps into its value.
+/// The path that `argument` means: the output of exactly that name if there is one, else a name and steps into its value.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`] for what is neither.
-pub fn path(outputs: &Outputs, argument: &str) -> Result<Path> {
-    if outputs.named.contains_key(argument) { Ok(Path::of_name(argument)) } else { argument.parse() }
+/// [`fault::Kind::Usage`] if it is neither.
+pub fn path(outputs: &Outputs, argument: &str) -> Result<ValuePath> {
+    if outputs.named.contains_key(argument) { Ok(ValuePath::from_name(argument)) } else { argument.parse() }
 }
 
-/// The value at the end of `path`; `stack` names the stack in errors.
+/// The value at the end of `path`. Errors name the stack by `stack`.
 ///
 /// # Errors
-/// [`fault::Kind::No`] when there is no such output or nothing at that path, with the nearest name as advice.
-pub fn value(outputs: &Outputs, path: &Path, stack: &str) -> Result<Value> {
+/// [`fault::Kind::No`] if there is no such output or nothing at that path; the help names the nearest name.
+pub fn value(outputs: &Outputs, path: &ValuePath, stack: &str) -> Result<Value> {
     let Some(output) = outputs.named.get(&path.name) else { return Err(missing(outputs, path, stack)) };
     path.follow(&output.value).map_err(|nowhere| nothing_at(path, nowhere))
 }
 
-/// Refuses what must not or cannot be shown.
+/// Checks that a value may and can be shown.
 ///
 /// # Errors
-/// [`fault::Kind::Permission`] for a secret, unless `show` allows it, and for one that is out of reach;
+/// [`fault::Kind::Permission`] for a secret, unless `show` allows it, and for a placeholder of a secret;
 /// [`fault::Kind::No`] for an unknown value.
-pub fn check_shown(path: &Path, value: &Value, show: Show) -> Result<()> {
+pub fn check_shown(path: &ValuePath, value: &Value, show: Show) -> Result<()> {
     if value.holds_secret() && show == Show::Public {
         let what = if matches!(value, Value::Secret(_)) { "is a secret" } else { "holds a secret" };
         return Err(Fault::permission(format!("the output `{path}` {what}")).help("add --show-secrets to print it"));
     }
-    if value.any(&|value| matches!(value, Value::Secret(Secret::Gone))) {
+    if value.any(&|value| matches!(value, Value::Secret(SecretValue::Placeholder))) {
         return Err(Fault::permission(format!("the output `{path}` is the placeholder `[secret]`, not the secret"))
             .help("add --show-secrets to the `pulumi stack output --json` that was piped here"));
     }
@@ -54,7 +54,7 @@ pub enum Show {
     Secrets,
 }
 
-fn missing(outputs: &Outputs, path: &Path, stack: &str) -> Fault {
+fn missing(outputs: &Outputs, path: &ValuePath, stack: &str) -> Fault {
     let fault = Fault::no(format!("{stack} has no output `{path}`"));
     if let Some(why) = outputs.none {
         return fault.cause(why).help("deploy the stack first, or give --default");
@@ -66,9 +66,9 @@ fn missing(outputs: &Outputs, path: &Path, stack: &str) -> Fault {
     }
 }
 
-fn nothing_at(path: &Path, nowhere: Nowhere<'_>) -> Fault {
+fn nothing_at(path: &ValuePath, nowhere: Nowhere<'_>) -> Fault {
     let (step, before) = (&path.steps[nowhere.at], path.until(nowhere.at));
-    let fault = Fault::no(format!("there is nothing at `{path}`"));
+    let fault = Fault::no(format!("nothing found at `{path}`"));
     match (step, nowhere.value) {
         // The keys of a secret object are part of the secret.
         (Step::Key(key), Value::Map(_)) if nowhere.is_secret => fault.cause(format!("`{before}` has no `{key}`")),

@@ -1,9 +1,10 @@
 //! Where the bytes of a state come from, and how much of them is read.
 //!
-//! The outputs stand near the front, so reading stops soon after them wherever that gives nothing away: of a file the end is looked
-//! at, which tells one that was cut off; of an answer over the network the rest is not fetched, since services keep whole objects. A
-//! pipe is read and checked to its end: who writes into it may break off, and would be killed by a reader that leaves. So is what is
-//! packed, wherever it comes from, as its checksum stands there.
+//! The outputs are near the front, so reading stops soon after them if nothing is lost by that:
+//! - A file: its last bytes are checked, which detects a truncated copy.
+//! - A network response: the rest is not fetched, since services store whole objects.
+//! - A pipe is read to its end. The writer may fail half-way, and would get SIGPIPE from a reader that leaves early.
+//! - Compressed input is read to its end wherever it comes from, because only the trailing checksum detects corruption.
 
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom};
@@ -12,22 +13,22 @@ use std::path::Path;
 use api::{Answer, Incoming};
 use fault::{Fault, Result};
 
+use crate::compression::Compression;
+use crate::document::{Document, document};
 use crate::json::{Broken, is_closed};
-use crate::outputs::{Document, document};
-use crate::packing::Packing;
-use crate::state::{Extent, Rest, SIZE_LIMIT, Secrets};
+use crate::state::{Decryption, Extent, Rest, SIZE_LIMIT};
 
-/// The most bytes that a packed state may unpack to.
-const UNPACKED_LIMIT: u64 = 1 << 30;
+/// The most bytes that a compressed state may decompress to.
+const DECOMPRESSED_LIMIT: u64 = 1 << 30;
 
-/// How much of a file's end is looked at when the rest was not read.
+/// How many bytes of a file's end are checked if the rest was not read.
 const TAIL: u64 = 64 * 1024;
 
 /// Reads the outputs from a file.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`] for what cannot be read in full or is no such document.
-pub fn file(path: &Path, secrets: Secrets) -> Result<Document> {
+/// [`fault::Kind::Usage`] if it cannot be read in full or is not such a document.
+pub fn file(path: &Path, decryption: Decryption) -> Result<Document> {
     let source = path.display().to_string();
     let about = |cause: String| Fault::usage(format!("cannot read {source}")).cause(cause);
     let mut file = File::open(path).map_err(|error| about(error.to_string()))?;
@@ -36,12 +37,12 @@ pub fn file(path: &Path, secrets: Secrets) -> Result<Document> {
         return Err(about("it is a directory".to_owned()).help("name a state file"));
     }
     if !metadata.is_file() {
-        return stream(file, &source, secrets);
+        return stream(file, &source, decryption);
     }
     if metadata.len() > SIZE_LIMIT {
         return Err(about(format!("it is larger than {} MiB", SIZE_LIMIT >> 20)));
     }
-    let (document, extent) = unpacked(&mut file, &source, secrets, Rest::Left, UNPACKED_LIMIT)?;
+    let (document, extent) = decompressed(&mut file, &source, decryption, Rest::Left, DECOMPRESSED_LIMIT)?;
     if let (Extent::Part(open), true) = (extent, metadata.len() > TAIL) {
         let mut tail = Vec::new();
         let read = file.seek(SeekFrom::End(-TAIL.cast_signed())).and_then(|_| file.take(TAIL).read_to_end(&mut tail));
@@ -53,19 +54,19 @@ pub fn file(path: &Path, secrets: Secrets) -> Result<Document> {
     Ok(document)
 }
 
-/// Reads the outputs from a stream that `source` names in errors, all of which is read.
+/// Reads the outputs from a stream, to its end. Errors name it by `source`.
 ///
 /// # Errors
 /// As [`file()`].
-pub fn stream(input: impl Read, source: &str, secrets: Secrets) -> Result<Document> {
-    unpacked(input, source, secrets, Rest::Read, UNPACKED_LIMIT).map(|(document, _)| document)
+pub fn stream(input: impl Read, source: &str, decryption: Decryption) -> Result<Document> {
+    decompressed(input, source, decryption, Rest::Read, DECOMPRESSED_LIMIT).map(|(document, _)| document)
 }
 
-/// Reads the outputs from an answer as it arrives; `None` for an empty one.
+/// Reads the outputs from a response as it arrives; `None` for an empty one.
 ///
 /// # Errors
-/// As [`file()`]; [`fault::Kind::Temporary`] when the answer breaks off.
-pub async fn answer(answer: Answer, source: &str, secrets: Secrets) -> Result<Option<Document>> {
+/// As [`file()`]; [`fault::Kind::Temporary`] if the response is cut off.
+pub async fn answer(answer: Answer, source: &str, decryption: Decryption) -> Result<Option<Document>> {
     if answer.status() == 204 {
         return Ok(None);
     }
@@ -75,10 +76,10 @@ pub async fn answer(answer: Answer, source: &str, secrets: Secrets) -> Result<Op
         match body.read(&mut first) {
             Ok(0) => Ok(None),
             Ok(_) => {
-                let read = unpacked(first.chain(body), &owned, secrets, Rest::Left, UNPACKED_LIMIT);
+                let read = decompressed(first.chain(body), &owned, decryption, Rest::Left, DECOMPRESSED_LIMIT);
                 read.map(|(document, _)| Some(document))
             }
-            // The answer tells what happened to it.
+            // The response's own error describes what went wrong.
             Err(error) => Err(Fault::temporary(error.to_string())),
         }
     };
@@ -86,11 +87,17 @@ pub async fn answer(answer: Answer, source: &str, secrets: Secrets) -> Result<Op
     answer.read(read).await.map_err(|error| Fault::from(error).context(failed))?
 }
 
-fn unpacked(input: impl Read, source: &str, secrets: Secrets, rest: Rest, limit: u64) -> Result<(Document, Extent)> {
+fn decompressed(
+    input: impl Read,
+    source: &str,
+    decryption: Decryption,
+    rest: Rest,
+    limit: u64,
+) -> Result<(Document, Extent)> {
     let about = |error: std::io::Error| Fault::usage(format!("cannot read {source}")).cause(error.to_string());
-    let (packing, input) = Packing::of(input).map_err(about)?;
-    let rest = if packing == Packing::None { rest } else { Rest::Read };
-    document(packing.unpacked(input, limit).map_err(about)?, source, secrets, rest)
+    let (compression, input) = Compression::detect(input).map_err(about)?;
+    let rest = if compression == Compression::None { rest } else { Rest::Read };
+    document(compression.reader(input, limit).map_err(about)?, source, decryption, rest)
 }
 
 #[cfg(test)]
@@ -100,15 +107,15 @@ mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
-    use super::{Rest, Secrets, unpacked};
+    use super::{Decryption, Rest, decompressed};
 
     #[test]
-    fn what_unpacks_without_end_is_refused() {
+    fn a_decompression_bomb_is_refused() {
         let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
         bomb.write_all(br#"{"version":3,"checkpoint":{"stack":"s","x":""#).unwrap();
         bomb.write_all(&vec![b'a'; 2 << 20]).unwrap();
         let bomb = bomb.finish().unwrap();
-        let fault = unpacked(bomb.as_slice(), "it", Secrets::Closed, Rest::Left, 1 << 20).unwrap_err();
-        assert_eq!(fault.causes, ["it unpacks to more than 1 MiB"]);
+        let fault = decompressed(bomb.as_slice(), "it", Decryption::NotNeeded, Rest::Left, 1 << 20).unwrap_err();
+        assert_eq!(fault.causes, ["it decompresses to more than 1 MiB"]);
     }
 }

@@ -1,8 +1,8 @@
-//! Reads a state, a stack's outputs or both from a byte stream, whatever their form, and stops as soon as it knows enough.
+//! Reads a state or a stack's outputs from a byte stream, and stops as soon as it knows enough.
 //!
-//! The form is told from the keys, in any order: tools write `version` and the outputs first, but a state that went through
-//! `jq -S` has them last. What is not needed is skipped, never kept, so memory does not grow with the state. After the outputs
-//! are known the reader goes on for a little while: a small state is always checked to its end.
+//! The keys decide what the document is, in any order: tools write `version` and the outputs first, but a state that went
+//! through `jq -S` has them last. What is not needed is skipped, never kept, so memory does not grow with the state. Once the
+//! outputs are known, the reader goes on for another 64 KiB, so that a small state is always checked to its end.
 
 use std::io::Read;
 
@@ -21,21 +21,21 @@ const PART_LIMIT: usize = 1 << 20;
 /// How far the reader goes on once it knows everything.
 const CHECKED_REST: u64 = 64 * 1024;
 
-/// Whether the caller will decrypt.
+/// Whether the caller will decrypt secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Secrets {
-    /// Secrets stay closed: who encrypted them does not matter.
-    Closed,
-    /// Secrets will be opened: the secrets provider is needed.
+pub enum Decryption {
+    /// Secrets stay encrypted, so the secrets provider is not needed.
+    NotNeeded,
+    /// Secrets will be decrypted, so the secrets provider is needed.
     Wanted,
 }
 
-/// What becomes of the rest once the outputs are known.
+/// What to do with the rest of the document once the outputs are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rest {
-    /// It stays unread; where that is possible the caller looks at its end.
+    /// Leave it unread; the caller checks the document's end if it can.
     Left,
-    /// It is read as well.
+    /// Read and check it too.
     Read,
 }
 
@@ -44,35 +44,39 @@ pub(crate) enum Rest {
 pub(crate) enum Extent {
     /// All of it.
     Whole,
-    /// As much as was needed, from inside of this many objects.
+    /// Only what was needed; reading stopped inside this many open objects.
     Part(usize),
 }
 
-/// What stood in the document. Texts are JSON.
+/// What was found in the document. Byte strings hold JSON text.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a mark that a document bears or not, in any combination")]
-pub(crate) struct Found {
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one kind of key that a document has or not, in any combination"
+)]
+pub(crate) struct Fields {
     /// `version`, a number.
     pub(crate) version: Option<String>,
     pub(crate) features: Option<Vec<u8>>,
-    /// A `checkpoint`, a `deployment` or, before there were versions, `latest` was there.
+    /// It has a `checkpoint`, a `deployment` or, before there were versions, `latest`.
     pub(crate) is_pulumi: bool,
-    /// From before there were versions: `latest` at the top.
+    /// It has `latest` at the top, as states had before there were versions.
     pub(crate) is_unversioned: bool,
-    /// How many root stack resources were seen, and the outputs of the first.
+    /// How many root stack resources there are.
     pub(crate) roots: usize,
+    /// The outputs of the first root stack resource.
     pub(crate) root_outputs: Option<Vec<u8>>,
-    root_is_sealed: bool,
-    /// A deployment was there: the stack was updated at least once.
+    root_has_secrets: bool,
+    /// It has a deployment, so the stack was updated at least once.
     pub(crate) was_updated: bool,
     pub(crate) provider: Option<Vec<u8>>,
-    /// `serial`, `lineage` or `terraform_version` was there.
+    /// It has `serial`, `lineage` or `terraform_version`.
     pub(crate) is_terraform: bool,
-    /// `format_version`: `terraform show -json`.
+    /// It has `format_version`: `terraform show -json` printed it.
     pub(crate) is_show: bool,
     /// Top-level `outputs`, those of `values`, or those of the root module before Terraform 0.12.
     pub(crate) outputs: Option<Vec<u8>>,
-    /// `encryption_version`: an OpenTofu state that is encrypted.
+    /// It has `encryption_version`: an encrypted OpenTofu state.
     pub(crate) is_encrypted: bool,
     /// The whole document, unless it is large or known to be a state.
     pub(crate) text: Option<Vec<u8>>,
@@ -104,25 +108,26 @@ const RESOURCE: &[&str] = &["type", "parent", "outputs"];
 ///
 /// # Errors
 /// [`Broken`], but never `Enough`.
-pub(crate) fn read(input: impl Read, secrets: Secrets, rest: Rest) -> Result<(Found, Extent), Broken> {
-    let mut reader = Reader { scan: Scanner::new(input, SIZE_LIMIT), secrets, rest, open: 0, found: Found::default() };
+pub(crate) fn read(input: impl Read, decryption: Decryption, rest: Rest) -> Result<(Fields, Extent), Broken> {
+    let mut reader =
+        Reader { scan: Scanner::new(input, SIZE_LIMIT), decryption, rest, open: 0, fields: Fields::default() };
     reader.scan.keep();
     let extent = match reader.document() {
         Ok(()) => Extent::Whole,
         Err(Broken::Enough) => Extent::Part(reader.open),
         Err(broken) => return Err(broken),
     };
-    reader.found.text = reader.scan.kept();
-    Ok((reader.found, extent))
+    reader.fields.text = reader.scan.kept();
+    Ok((reader.fields, extent))
 }
 
 struct Reader<R> {
     scan: Scanner<R>,
-    secrets: Secrets,
+    decryption: Decryption,
     rest: Rest,
-    /// How many objects around the present place are open, of those that lead to the resources.
+    /// How many objects are open around the current position, of those that lead to the resources.
     open: usize,
-    found: Found,
+    fields: Fields,
 }
 
 impl<R: Read> Reader<R> {
@@ -144,28 +149,28 @@ impl<R: Read> Reader<R> {
         match (key, self.scan.peek()?) {
             ("version", Some(b'0'..=b'9')) => {
                 let text = self.scan.capture(PART_LIMIT)?;
-                self.found.version = Some(String::from_utf8_lossy(&text).into_owned());
+                self.fields.version = Some(String::from_utf8_lossy(&text).into_owned());
             }
-            ("features", Some(b'[')) => self.found.features = Some(self.scan.capture(PART_LIMIT)?),
+            ("features", Some(b'[')) => self.fields.features = Some(self.scan.capture(PART_LIMIT)?),
             ("checkpoint", Some(b'{')) => self.checkpoint()?,
             ("deployment", Some(b'{')) => self.deployment()?,
             ("latest", Some(b'{')) => {
                 self.deployment()?;
-                self.found.is_unversioned = self.found.is_pulumi;
+                self.fields.is_unversioned = self.fields.is_pulumi;
             }
-            ("outputs", Some(b'{')) => self.found.outputs = Some(self.scan.capture(OUTPUTS_LIMIT)?),
+            ("outputs", Some(b'{')) => self.fields.outputs = Some(self.scan.capture(OUTPUTS_LIMIT)?),
             ("values", Some(b'{')) => self.show_values()?,
             ("modules", Some(b'[')) => self.modules()?,
             ("serial", Some(b'0'..=b'9')) | ("lineage" | "terraform_version", Some(b'"')) => {
-                self.found.is_terraform = true;
+                self.fields.is_terraform = true;
                 self.scan.skip()?;
             }
             ("format_version", Some(b'"')) => {
-                self.found.is_show = true;
+                self.fields.is_show = true;
                 self.scan.skip()?;
             }
-            ("encryption_version", Some(b'"')) => self.found.is_encrypted = !self.scan.string_bytes()?.is_empty(),
-            ("secretsProviders", Some(b'{')) => self.found.provider = Some(self.scan.capture(PART_LIMIT)?),
+            ("encryption_version", Some(b'"')) => self.fields.is_encrypted = !self.scan.string_bytes()?.is_empty(),
+            ("secretsProviders", Some(b'{')) => self.fields.provider = Some(self.scan.capture(PART_LIMIT)?),
             _ => self.scan.skip()?,
         }
         Ok(())
@@ -179,7 +184,7 @@ impl<R: Read> Reader<R> {
             match (key, self.scan.peek()?) {
                 ("latest", Some(b'{')) => self.deployment()?,
                 ("stack", Some(b'"')) => {
-                    self.found.is_pulumi = true;
+                    self.fields.is_pulumi = true;
                     self.scan.skip()?;
                 }
                 _ => self.scan.skip()?,
@@ -199,7 +204,7 @@ impl<R: Read> Reader<R> {
                     self.is_pulumi_deployment();
                     self.scan.skip()?;
                 }
-                ("secrets_providers", Some(b'{')) => self.found.provider = Some(self.scan.capture(PART_LIMIT)?),
+                ("secrets_providers", Some(b'{')) => self.fields.provider = Some(self.scan.capture(PART_LIMIT)?),
                 ("resources", Some(b'[')) => {
                     self.is_pulumi_deployment();
                     self.resources()?;
@@ -213,8 +218,8 @@ impl<R: Read> Reader<R> {
     }
 
     fn is_pulumi_deployment(&mut self) {
-        self.found.is_pulumi = true;
-        self.found.was_updated = true;
+        self.fields.is_pulumi = true;
+        self.fields.was_updated = true;
         self.scan.forget();
     }
 
@@ -232,7 +237,8 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// The root is the stack resource without a parent. `parent` stands after `outputs`, so outputs are only its at its end.
+    /// The root is the stack resource without a parent. Pulumi writes `parent` after `outputs`, so the captured outputs are
+    /// only known to be the root's at the end of the resource.
     fn resource(&mut self) -> Walk {
         self.scan.open(b'{', "an object")?;
         let (mut first, mut is_stack, mut outputs) = (true, None, None);
@@ -249,10 +255,10 @@ impl<R: Read> Reader<R> {
             }
         }
         if is_stack == Some(true) {
-            self.found.roots += 1;
-            if self.found.roots == 1 {
-                self.found.root_is_sealed = outputs.as_deref().is_some_and(may_hold_secret);
-                self.found.root_outputs = outputs;
+            self.fields.roots += 1;
+            if self.fields.roots == 1 {
+                self.fields.root_has_secrets = outputs.as_deref().is_some_and(may_hold_secret);
+                self.fields.root_outputs = outputs;
             }
         }
         Ok(())
@@ -286,7 +292,7 @@ impl<R: Read> Reader<R> {
             }
         }
         if is_root {
-            self.found.outputs = outputs.or(self.found.outputs.take());
+            self.fields.outputs = outputs.or(self.fields.outputs.take());
         }
         Ok(())
     }
@@ -296,7 +302,7 @@ impl<R: Read> Reader<R> {
         let mut first = true;
         while let Some(key) = self.scan.next_key(&mut first, &["outputs"])? {
             match (key, self.scan.peek()?) {
-                ("outputs", Some(b'{')) => self.found.outputs = Some(self.scan.capture(OUTPUTS_LIMIT)?),
+                ("outputs", Some(b'{')) => self.fields.outputs = Some(self.scan.capture(OUTPUTS_LIMIT)?),
                 _ => self.scan.skip()?,
             }
         }
@@ -304,20 +310,20 @@ impl<R: Read> Reader<R> {
     }
 
     fn stop_if_known(&mut self) {
-        if self.found.is_terraform && self.found.version.is_some() {
+        if self.fields.is_terraform && self.fields.version.is_some() {
             self.scan.forget();
         }
-        if self.rest == Rest::Left && self.found.is_known(self.secrets) {
+        if self.rest == Rest::Left && self.fields.is_known(self.decryption) {
             self.scan.stop_after(CHECKED_REST);
         }
     }
 }
 
-impl Found {
-    /// Whether nothing that follows can matter.
-    fn is_known(&self, secrets: Secrets) -> bool {
+impl Fields {
+    /// Whether nothing that follows can change the result.
+    fn is_known(&self, decryption: Decryption) -> bool {
         if self.is_pulumi {
-            return self.roots > 0 && self.is_version_known() && self.is_provider_known(secrets);
+            return self.roots > 0 && self.is_version_known() && self.is_provider_known(decryption);
         }
         self.is_terraform && !self.is_show && self.version.is_some() && self.outputs.is_some()
     }
@@ -330,7 +336,7 @@ impl Found {
         }
     }
 
-    fn is_provider_known(&self, secrets: Secrets) -> bool {
-        self.provider.is_some() || secrets == Secrets::Closed || !self.root_is_sealed
+    fn is_provider_known(&self, decryption: Decryption) -> bool {
+        self.provider.is_some() || decryption == Decryption::NotNeeded || !self.root_has_secrets
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::json::Json;
+
 /// A value, as deep as it goes. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
@@ -20,23 +22,23 @@ pub enum Value {
     Map(BTreeMap<String, Self>),
     /// Not known before the next apply.
     Unknown,
-    /// Not for everybody's eyes.
-    Secret(Secret),
+    /// Shown only on request.
+    Secret(SecretValue),
 }
 
 /// A secret value.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Secret {
-    /// Encrypted by the stack's secrets provider.
-    Sealed(String),
-    /// Readable, because it was decrypted or never was encrypted.
-    Open(Box<Value>),
-    /// Replaced by a placeholder before it reached us; there is nothing to decrypt.
-    Gone,
+pub enum SecretValue {
+    /// The ciphertext of the stack's secrets provider, or the id under which HCP Terraform returns the value.
+    Encrypted(String),
+    /// Readable: decrypted, or never encrypted.
+    Plain(Box<Value>),
+    /// The program that printed the outputs replaced the value by a placeholder, so there is nothing to decrypt.
+    Placeholder,
 }
 
 impl Value {
-    /// What it is, in a sentence: `a string`, `a list`.
+    /// Its type with an article, for messages: `a string`, `a list`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -47,12 +49,12 @@ impl Value {
             Self::List(_) => "a list",
             Self::Map(_) => "an object",
             Self::Unknown => "not known yet",
-            Self::Secret(Secret::Open(value)) => value.kind(),
+            Self::Secret(SecretValue::Plain(value)) => value.kind(),
             Self::Secret(_) => "a secret",
         }
     }
 
-    /// Whether `wanted` holds for the value or anything inside it. Does not look inside secrets.
+    /// Whether `wanted` is true for the value or anything inside it. Does not look inside secrets.
     pub fn any(&self, wanted: &impl Fn(&Self) -> bool) -> bool {
         wanted(self)
             || match self {
@@ -74,18 +76,19 @@ impl Value {
         self.any(&|value| matches!(value, Self::Unknown))
     }
 
-    /// The ciphertexts of the sealed secrets in it.
+    /// The ciphertexts of the encrypted secrets in it.
     #[must_use]
-    pub fn sealed(&self) -> Vec<&str> {
+    pub fn ciphertexts(&self) -> Vec<&str> {
         match self {
-            Self::Secret(Secret::Sealed(ciphertext)) => vec![ciphertext],
-            Self::List(list) => list.iter().flat_map(Self::sealed).collect(),
-            Self::Map(map) => map.values().flat_map(Self::sealed).collect(),
+            Self::Secret(SecretValue::Encrypted(ciphertext)) => vec![ciphertext],
+            Self::List(list) => list.iter().flat_map(Self::ciphertexts).collect(),
+            Self::Map(map) => map.values().flat_map(Self::ciphertexts).collect(),
             _ => Vec::new(),
         }
     }
 
-    /// The value with every open secret replaced by what it holds, and the texts that have to be masked: each leaf of a secret.
+    /// The value with each readable secret replaced by its content, and the texts that have to be masked: each leaf of a
+    /// secret.
     #[must_use]
     pub fn revealed(self) -> (Self, Vec<String>) {
         let mut leaves = Vec::new();
@@ -95,7 +98,7 @@ impl Value {
 
     fn reveal(self, leaves: &mut Vec<String>) -> Self {
         match self {
-            Self::Secret(Secret::Open(value)) => {
+            Self::Secret(SecretValue::Plain(value)) => {
                 let value = value.reveal(leaves);
                 value.leaves(leaves);
                 value
@@ -112,6 +115,20 @@ impl Value {
             Self::List(list) => list.iter().for_each(|item| item.leaves(leaves)),
             Self::Map(map) => map.values().for_each(|item| item.leaves(leaves)),
             Self::Null | Self::Bool(_) | Self::Unknown | Self::Secret(_) => {}
+        }
+    }
+}
+
+impl From<Json> for Value {
+    /// Terraform's JSON, which has no special values.
+    fn from(json: Json) -> Self {
+        match json {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(value),
+            Json::Number(text) => Self::Number(text),
+            Json::Text(text) => Self::Text(text),
+            Json::List(list) => Self::List(list.into_iter().map(Self::from).collect()),
+            Json::Map(map) => Self::Map(map.into_iter().map(|(key, item)| (key, Self::from(item))).collect()),
         }
     }
 }
@@ -133,10 +150,10 @@ impl fmt::Debug for Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, Value};
+    use super::{SecretValue, Value};
 
     fn secret(text: &str) -> Value {
-        Value::Secret(Secret::Open(Box::new(Value::Text(text.to_owned()))))
+        Value::Secret(SecretValue::Plain(Box::new(Value::Text(text.to_owned()))))
     }
 
     #[test]
@@ -145,11 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn each_leaf_of_a_secret_is_to_be_masked_and_nothing_else() {
+    fn each_leaf_of_a_secret_has_to_be_masked_and_nothing_else() {
         let inner = Value::Map(
             [("pw".to_owned(), secret("inner")), ("user".to_owned(), Value::Text("root".to_owned()))].into(),
         );
-        let value = Value::List(vec![Value::Text("public".to_owned()), Value::Secret(Secret::Open(Box::new(inner)))]);
+        let value =
+            Value::List(vec![Value::Text("public".to_owned()), Value::Secret(SecretValue::Plain(Box::new(inner)))]);
         let (revealed, mut leaves) = value.revealed();
         leaves.sort();
         leaves.dedup();

@@ -1,4 +1,4 @@
-//! Pulumi's state and printing rules, held to `fixtures/expected.json`: what `pulumi stack output` prints, byte by byte.
+//! Pulumi's states and printing rules, compared byte by byte with what `pulumi stack output` prints (`fixtures/expected.json`).
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
 
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use stack::print::{json, raw, shell};
 use stack::pulumi::key::Key;
-use stack::pulumi::provider::Provider;
+use stack::pulumi::secrets_provider::SecretsProvider;
 use stack::value::Value;
-use stack::{Document, Output, Outputs, Secrets, source};
+use stack::{Decryption, Document, Output, Outputs, source};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -21,7 +21,7 @@ fn read(name: &str) -> Json {
 }
 
 fn outputs(file: &str) -> fault::Result<Outputs> {
-    match source::file(&fixtures().join(file), Secrets::Wanted)? {
+    match source::file(&fixtures().join(file), Decryption::Wanted)? {
         Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => panic!("not an OpenTofu state"),
     }
@@ -36,7 +36,7 @@ fn printed(name: &str, value: &Value, dialect: stack::Dialect) -> [(&'static str
     ]
 }
 
-/// All outputs at once are their JSON under sorted names, two spaces further in.
+/// Checks that all outputs are printed under sorted names, each value indented by two more spaces.
 fn check_all(outputs: &Outputs, expected: &serde_json::Map<String, Json>) {
     let revealed: BTreeMap<String, Output> = outputs
         .named
@@ -64,13 +64,13 @@ fn every_value_of_every_state_prints_as_pulumi_prints_it() {
     for (file, expected) in expected["files"].as_object().unwrap() {
         let Some(expected) = expected["outputs"].as_object() else { continue };
         let mut outputs = outputs(file).unwrap_or_else(|fault| panic!("{file}: {fault:?}"));
-        if let Some(Provider::Passphrase { salt }) = &outputs.provider {
-            // Deriving takes a while: the states share their salt.
+        if let Some(SecretsProvider::Passphrase { salt }) = &outputs.provider {
+            // Deriving a key is slow, and the states share their salt.
             if key.as_ref().is_none_or(|(of, _)| of != salt) {
                 key = Some((salt.clone(), Key::derive(&"test-passphrase".into(), salt).unwrap()));
             }
             let key = &key.as_ref().unwrap().1;
-            outputs.open(|ciphertext| key.open(ciphertext).map(Some)).unwrap();
+            outputs.decrypt(|ciphertext| key.decrypt(ciphertext).map(Some)).unwrap();
         }
         let names: BTreeSet<&String> = outputs.named.keys().collect();
         assert_eq!(names, expected.keys().collect(), "{file}");
@@ -79,7 +79,7 @@ fn every_value_of_every_state_prints_as_pulumi_prints_it() {
             let is_secret = output.value.holds_secret();
             assert_eq!(is_secret, expected[name]["hidden"] != expected[name]["show_secrets"], "{file} {name}");
             let (value, _) = output.value.clone().revealed();
-            // What we refuse to print: what only a key service can open, and what is not known.
+            // These are refused: secrets that only a key service can decrypt, and unknown values.
             if value.holds_secret() || value.holds_unknown() {
                 continue;
             }
@@ -94,7 +94,7 @@ fn every_value_of_every_state_prints_as_pulumi_prints_it() {
 }
 
 #[test]
-fn a_broken_state_is_refused_and_says_why() {
+fn a_broken_state_is_refused_with_its_cause() {
     let expected = read("expected.json");
     for (file, expected) in expected["files"].as_object().unwrap() {
         if expected["error"].is_string() {
@@ -106,11 +106,11 @@ fn a_broken_state_is_refused_and_says_why() {
 }
 
 #[test]
-fn a_stack_without_outputs_says_why_there_are_none() {
+fn a_stack_without_outputs_has_the_reason() {
     for (stack, why) in [
         ("never-updated", "it was never updated"),
-        ("no-resources", "it has no stack resource: it was destroyed, or never updated with success"),
-        ("no-stack-resource", "it has no stack resource: it was destroyed, or never updated with success"),
+        ("no-resources", "it has no stack resource: it was destroyed, or never updated successfully"),
+        ("no-stack-resource", "it has no stack resource: it was destroyed, or never updated successfully"),
         ("no-outputs", "it has no outputs"),
     ] {
         let outputs = outputs(&format!("file-v1/.pulumi/stacks/shop/{stack}.json")).unwrap();
@@ -119,12 +119,12 @@ fn a_stack_without_outputs_says_why_there_are_none() {
 }
 
 #[test]
-fn published_and_generated_passphrase_vectors_open() {
+fn published_and_generated_passphrase_vectors_decrypt() {
     let vectors = read("pulumi-vectors.json");
     for set in vectors["published"].as_array().unwrap().iter().chain(vectors["passphrase"].as_array().unwrap()) {
         let key = Key::derive(&set["passphrase"].as_str().unwrap().into(), set["state"].as_str().unwrap()).unwrap();
         for value in set["values"].as_array().unwrap() {
-            let opened = String::from_utf8(key.open(value["ciphertext"].as_str().unwrap()).unwrap()).unwrap();
+            let opened = String::from_utf8(key.decrypt(value["ciphertext"].as_str().unwrap()).unwrap()).unwrap();
             let expected = ["plaintext_json", "plaintext", "value"].iter().find_map(|name| value.get(name)).unwrap();
             assert_eq!(opened, expected.as_str().unwrap(), "{}", set["passphrase"]);
         }
@@ -132,11 +132,11 @@ fn published_and_generated_passphrase_vectors_open() {
 }
 
 #[test]
-fn what_was_altered_does_not_open() {
+fn an_altered_ciphertext_is_refused() {
     for vector in read("pulumi-vectors.json")["negative"].as_array().unwrap() {
         let text = |key: &str| vector[key].as_str().unwrap();
         let opened =
-            Key::derive(&text("passphrase").into(), text("state")).and_then(|key| key.open(text("ciphertext")));
+            Key::derive(&text("passphrase").into(), text("state")).and_then(|key| key.decrypt(text("ciphertext")));
         let why = text("why");
         let kind = opened.map_err(|fault| fault.kind).unwrap_err();
         let expected = if why == "wrong passphrase" { fault::Kind::Permission } else { fault::Kind::Usage };
@@ -145,18 +145,18 @@ fn what_was_altered_does_not_open() {
 }
 
 #[test]
-fn data_keys_open_what_they_sealed() {
+fn a_data_key_decrypts_what_it_encrypted() {
     for vector in read("pulumi-vectors.json")["data_key"].as_array().unwrap() {
         let hex = vector["data_key_hex"].as_str().unwrap();
         let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
-        let opened = Key::of_bytes(&bytes).unwrap().open(vector["ciphertext"].as_str().unwrap()).unwrap();
+        let opened = Key::from_bytes(&bytes).unwrap().decrypt(vector["ciphertext"].as_str().unwrap()).unwrap();
         let value: Json = serde_json::from_slice(&opened).unwrap();
         assert_eq!(value, vector["value"]);
     }
 }
 
 #[test]
-fn pulumis_json_escapes_what_javascript_minds_and_no_html() {
+fn pulumis_json_escapes_line_separators_but_not_html() {
     let text = Value::Text("<b>&\u{2028}\u{2029}\u{1}\u{1f}\u{7f}\u{8}\u{c}\t\"\\/é💜".to_owned());
     let expected = r#""<b>&\u2028\u2029\u0001\u001f"#.to_owned() + "\u{7f}" + r#"\b\f\t\"\\/é💜""#;
     assert_eq!(json::line(&text, stack::Dialect::Pulumi), expected);

@@ -1,4 +1,4 @@
-//! The streaming reader against a plain full parse, on generated states, broken ones too.
+//! The streaming reader compared with a full parse by serde_json, on generated states, some of them broken.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
 
 use std::collections::BTreeMap;
@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use stack::print::json::line;
-use stack::{Document, Outputs, Secrets, source};
+use stack::{Decryption, Document, Outputs, source};
 
-/// JSON whose members stand in an order that `seed` gives.
+/// JSON with its members in an order that depends on `seed`.
 fn shuffled(value: &Value, seed: &mut u64) -> String {
     match value {
         Value::Object(map) => {
@@ -68,17 +68,17 @@ fn others() -> impl Strategy<Value = Value> {
 }
 
 fn outputs(text: &[u8]) -> fault::Result<Outputs> {
-    match source::stream(text, "it", Secrets::Wanted)? {
+    match source::stream(text, "it", Decryption::Wanted)? {
         Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => panic!("not encrypted"),
     }
 }
 
-/// As [`outputs`], from a file, of which the middle need not be read.
+/// As [`outputs`], from a file, whose middle is not always read.
 fn of_file(text: &[u8]) -> fault::Result<Outputs> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    match source::file(file.path(), Secrets::Wanted)? {
+    match source::file(file.path(), Decryption::Wanted)? {
         Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => panic!("not encrypted"),
     }
@@ -164,7 +164,7 @@ proptest! {
         }
         let read = outputs(&text);
         prop_assert_eq!(of_file(&text).is_ok(), read.is_ok());
-        // The oracle refuses a little more: bytes that are not UTF-8, and half a surrogate pair, which Go replaces.
+        // serde_json refuses a little more: bytes that are not UTF-8, and lone surrogates, which Go replaces.
         if let (Ok(utf8), Ok(_)) = (std::str::from_utf8(&text), &read)
             && let Err(error) = serde_json::from_str::<Value>(utf8)
         {
@@ -175,7 +175,7 @@ proptest! {
     }
 }
 
-/// What stands in the place of a piece that is taken out.
+/// What replaces a piece of a state.
 const TOKENS: [&str; 14] = [
     "",
     "{",
@@ -201,7 +201,7 @@ const STATES: [&str; 3] = [
 ];
 
 #[test]
-fn outputs_larger_than_is_kept_are_refused() {
+fn outputs_above_the_size_limit_are_refused() {
     let text =
         format!(r#"{{"version":4,"serial":1,"lineage":"l","outputs":{{"a":{{"value":"{}"}}}}}}"#, "x".repeat(17 << 20));
     assert!(outputs(text.as_bytes()).unwrap_err().causes[0].contains("larger than 16 MiB"));

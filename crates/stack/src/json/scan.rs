@@ -1,20 +1,21 @@
-//! A strict JSON reader over a byte stream, in bounded memory: it walks into what it is asked to and skips the rest.
+//! A strict JSON reader over a byte stream, in bounded memory: it enters the objects and arrays it is asked to, and skips the
+//! rest.
 //!
-//! Grammar: RFC 8259, any value at the top. Like Go's decoder, which wrote and reads these files, it does not refuse bytes
-//! that are not UTF-8 inside strings; they become U+FFFD where a string is decoded.
+//! Grammar: RFC 8259, any value at the top. Like Go's decoder, which reads these files, it accepts bytes that are not UTF-8
+//! inside strings; they become U+FFFD when a string is decoded.
 
 use std::io::Read;
 
-/// Bytes read at a time; what a reader holds besides what it captures.
+/// Bytes read at a time; all that a reader holds in memory besides what it captures.
 const BUFFER: usize = 64 * 1024;
 
-/// Bytes read at first: most documents are small, and memory that is touched has to be had from the system.
+/// Bytes read at first. Most documents are small, and touching a larger buffer costs page faults.
 const FIRST: usize = 16 * 1024;
 
 /// The deepest nesting that is read.
 const DEPTH_LIMIT: usize = 512;
 
-/// The most bytes that are kept for a second reading.
+/// The most bytes that are kept so that they can be read again.
 const KEPT_LIMIT: usize = 16 << 20;
 
 /// Why a document cannot be read any further.
@@ -32,7 +33,7 @@ pub(crate) enum Broken {
     TooLarge { what: &'static str, limit: u64 },
     /// Nested deeper than what is accepted.
     TooDeep { offset: u64 },
-    /// Everything that was wanted is known: not a failure, it ends the walk.
+    /// Everything that was wanted is known. Not a failure; it ends the walk.
     Enough,
     /// The bytes could not be read or decompressed.
     Read(std::io::Error),
@@ -51,13 +52,13 @@ pub(crate) struct Scanner<R> {
     size_limit: u64,
     stop_after: Option<u64>,
     capture: Option<Capture>,
-    /// Everything read so far, while the caller may still want to read it again.
+    /// Everything read so far, as long as the caller may want to read it again.
     kept: Option<Vec<u8>>,
     pub(super) scratch: Vec<u8>,
     nesting: Vec<u8>,
 }
 
-/// A piece of text that is being copied: what earlier buffers held of it, and where it begins in the present one.
+/// A piece of text that is being copied: what earlier buffers held of it, and where it begins in the current one.
 struct Capture {
     text: Vec<u8>,
     from: usize,
@@ -69,7 +70,7 @@ impl<R: Read> Scanner<R> {
     pub(crate) fn new(input: R, size_limit: u64) -> Self {
         Self {
             input,
-            // One byte more than the limit, so that a document of that size has an end.
+            // One byte more than the limit, so that the end of a document of exactly that size is seen.
             buffer: vec![0; FIRST.min(usize::try_from(size_limit).unwrap_or(FIRST).saturating_add(1))]
                 .into_boxed_slice(),
             at: 0,
@@ -101,12 +102,12 @@ impl<R: Read> Scanner<R> {
         self.kept = Some(Vec::new());
     }
 
-    /// What was kept: everything read so far, or nothing when that was too much or [`Self::forget`] was called.
+    /// Everything read so far; `None` if that was too much or [`Self::forget`] was called.
     pub(crate) fn kept(&mut self) -> Option<Vec<u8>> {
         self.kept.take()
     }
 
-    /// Keeps nothing from now on.
+    /// Drops what was kept and keeps nothing from now on.
     pub(crate) fn forget(&mut self) {
         self.kept = None;
     }
@@ -135,8 +136,8 @@ impl<R: Read> Scanner<R> {
         }
     }
 
-    /// The next key of the object that was entered, its colon consumed: whichever of `known` it is, or an empty text for any
-    /// other ([`Self::key`] has it). `None` after the last, the closing brace consumed.
+    /// The next key of the object that was entered, its colon consumed: the one of `known` that it equals, or an empty text
+    /// for any other ([`Self::key`] returns it). `None` after the last key, the closing brace consumed.
     pub(crate) fn next_key(&mut self, first: &mut bool, known: &[&'static str]) -> Result<Option<&'static str>> {
         if !self.next_element(first, b'}')? {
             return Ok(None);
@@ -154,7 +155,7 @@ impl<R: Read> Scanner<R> {
         String::from_utf8_lossy(&self.scratch).into_owned()
     }
 
-    /// Whether the array that was entered has another item; the closing bracket is consumed when not.
+    /// Whether the array that was entered has another item; if not, the closing bracket is consumed.
     pub(crate) fn next_item(&mut self, first: &mut bool) -> Result<bool> {
         self.next_element(first, b']')
     }
@@ -202,7 +203,7 @@ impl<R: Read> Scanner<R> {
         Ok(capture.text)
     }
 
-    /// Nothing but white space follows.
+    /// Checks that nothing but white space follows.
     pub(crate) fn end(&mut self) -> Result<()> {
         match self.peek()? {
             None => Ok(()),
@@ -328,7 +329,7 @@ impl<R: Read> Scanner<R> {
         }
     }
 
-    /// Closes what ends here; `true` when another value follows, its key consumed.
+    /// Closes what ends here; `true` if another value follows, its key consumed.
     fn after_value(&mut self) -> Result<bool> {
         while let Some(&open) = self.nesting.last() {
             match self.token()? {

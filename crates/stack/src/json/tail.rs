@@ -1,11 +1,11 @@
-//! Whether a document that was not read to its end has one.
+//! Detects truncated files by scanning the last bytes backwards.
 //!
-//! A reader that stops early would take a half-copied file for a whole one. The end of a file is cheap to look at, and JSON can
+//! A reader that stops early would take a half-copied file for a whole one. Reading the end of a file is cheap, and JSON can
 //! be read backwards: outside a string, a quote ends one, and the quote that began it is the next one to the left that has an
 //! even number of backslashes before it. So brackets can be matched from the end.
 
-/// Whether `tail`, the last bytes of a document but not all of it, ends as a whole document does, where `open` objects around the
-/// unread part are open. One that was cut off ends inside a string, after a comma, with a bracket that closes something begun inside
+/// Whether `tail`, the last bytes of a document, ends as a whole document does, given that `open` objects are open around the
+/// unread part. A truncated document ends inside a string, after a comma, with a bracket that closes something begun inside
 /// `tail`, or before all those objects are closed.
 pub(crate) fn is_closed(tail: &[u8], open: usize) -> bool {
     let mut at = tail.trim_ascii_end().len();
@@ -44,7 +44,7 @@ fn opening_quote(before: &[u8]) -> Option<usize> {
 
 fn last_quote(bytes: &[u8]) -> Option<usize> {
     let mut end = bytes.len();
-    // Without a branch inside, which compilers turn into a few instructions for all of them.
+    // No branch inside the fold, so that the compiler vectorizes it.
     while let Some(chunk) = bytes[..end].last_chunk::<32>()
         && chunk.iter().fold(0, |found, byte| found | u8::from(*byte == b'"')) == 0
     {

@@ -1,4 +1,4 @@
-//! The scalars of the reader: what a string, a number and a literal may be made of.
+//! The scalars: strings, numbers and literals.
 
 use std::io::Read;
 
@@ -49,7 +49,7 @@ impl<R: Read> Scanner<R> {
         Ok(unit)
     }
 
-    /// A number's text is digits with an optional sign, fraction and exponent; a leading zero stands alone.
+    /// Skips a number: digits with an optional sign, fraction and exponent; no digit may follow a leading zero.
     pub(super) fn skip_number(&mut self, first: u8) -> Result<()> {
         let first = if first == b'-' { self.byte()? } else { first };
         match first {
@@ -78,7 +78,7 @@ impl<R: Read> Scanner<R> {
         Ok(())
     }
 
-    /// Consumes the next byte when it is one of `set`.
+    /// Consumes the next byte if it is one of `set`.
     fn at_one_of(&mut self, set: &[u8]) -> Result<bool> {
         if self.at == self.end && !self.refill()? {
             return Ok(false);
@@ -88,7 +88,7 @@ impl<R: Read> Scanner<R> {
         Ok(found)
     }
 
-    /// Half a surrogate pair becomes U+FFFD, as in Go.
+    /// Decodes a string. A lone surrogate becomes U+FFFD, as in Go.
     pub(super) fn string_into_scratch(&mut self) -> Result<()> {
         self.scratch.clear();
         let mut high = None;
@@ -116,7 +116,8 @@ impl<R: Read> Scanner<R> {
         }
     }
 
-    /// `high` is the first half of a surrogate pair that stood just before; returns one that stands here.
+    /// Decodes one escape. `high` is the first half of a surrogate pair if that came just before; returns it if this escape is
+    /// one.
     fn escape_into_scratch(&mut self, high: Option<u16>) -> Result<Option<u16>> {
         let byte = self.byte()?;
         if byte == b'u' {
@@ -160,10 +161,10 @@ impl<R: Read> Scanner<R> {
 /// The longest string that is decoded.
 const STRING_LIMIT: usize = 16 * 1024 * 1024;
 
-/// How many bytes at the beginning stand for themselves inside a string.
+/// How many bytes at the beginning need no decoding inside a string.
 fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;
-    // Without a branch inside, which compilers turn into a few instructions for all of them.
+    // No branch inside the fold, so that the compiler vectorizes it.
     while let Some(chunk) = bytes[at..].first_chunk::<32>()
         && chunk.iter().fold(0, |special, byte| special | u8::from(*byte < 0x20 || *byte == b'"' || *byte == b'\\'))
             == 0
@@ -173,7 +174,7 @@ fn plain(bytes: &[u8]) -> usize {
     at + bytes[at..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count()
 }
 
-/// Bytes that stand for themselves inside a string.
+/// Bytes that need no decoding inside a string.
 const PLAIN: [bool; 256] = {
     let mut plain = [true; 256];
     let mut byte = 0;

@@ -1,10 +1,10 @@
-//! JSON as a tree that keeps the text of its numbers.
+//! JSON as a tree that keeps numbers as they were written.
 
 use std::collections::BTreeMap;
 
 use super::scan::{Broken, Scanner};
 
-/// A JSON value. Of a key that stands twice the last value counts, as in Go.
+/// A JSON value. If a key occurs twice the last value counts, as in Go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Json {
     Null,
@@ -16,7 +16,7 @@ pub(crate) enum Json {
     Map(BTreeMap<String, Self>),
 }
 
-/// The deepest value that is kept, well within any stack.
+/// The deepest nesting that is read: the reader is recursive, and this fits any thread's stack.
 const DEPTH_LIMIT: usize = 200;
 
 /// Reads a whole document.
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_a_replacement_character() {
+    fn a_lone_surrogate_becomes_a_replacement_character() {
         for (text, expected) in [
             (r#""\ud83dx""#, "\u{fffd}x"),
             (r#""\ud83d\n""#, "\u{fffd}\n"),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn invalid_json_is_refused() {
         for text in [
             "",
             " ",

@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::outputs::{Dialect, Output};
 use crate::value::Value;
 
-/// One line. `[secret]` is never written: a secret that was not opened is `null`, which no caller lets happen.
+/// One line. Callers refuse encrypted secrets before; here they are written as `null`, never as ciphertext.
 #[must_use]
 pub fn line(value: &Value, dialect: Dialect) -> String {
     Writer::new(dialect, Layout::Line).written(|writer| writer.value(value, 0))

@@ -1,24 +1,25 @@
-//! A store of one's own in a bucket.
+//! A self-managed store in a bucket.
 //!
-//! The names a state may have are asked for at once instead of listing the folder: one round trip, and no permission to list.
+//! All names that a state may have are requested at once instead of listing the folder. That takes one round trip and needs no
+//! permission to list.
 
 use clouds::{Object, Store};
 use fault::{Fault, Kind, Result};
 use futures_util::future::join_all;
 
-use super::project::Reference;
+use super::project::StackReference;
 use super::store::{Layout, SUFFIXES};
 
-/// A `meta.yaml` holds one line.
+/// The most bytes of a `meta.yaml` that are read; it has one line.
 const META_LIMIT: u64 = 64 * 1024;
 
-/// A stack's state, its bytes still to come.
+/// Opens a stack's state for reading.
 ///
 /// # Errors
-/// [`Kind::No`] when the stack is not there; as [`Store::get`].
-pub async fn state(store: &Store, prefix: &str, reference: &Reference, project: Option<&str>) -> Result<Object> {
+/// [`Kind::No`] if the stack does not exist; the errors of [`Store::get`].
+pub async fn state(store: &Store, prefix: &str, reference: &StackReference, project: Option<&str>) -> Result<Object> {
     let layout = match store.get(&format!("{prefix}.pulumi/meta.yaml")).await? {
-        Some(meta) => Layout::of_meta(&String::from_utf8_lossy(&meta.bytes(META_LIMIT).await?))?,
+        Some(meta) => Layout::from_meta(&String::from_utf8_lossy(&meta.bytes(META_LIMIT).await?))?,
         None => Layout::Project,
     };
     let stem = layout.state(reference, project)?;
@@ -31,7 +32,8 @@ pub async fn state(store: &Store, prefix: &str, reference: &Reference, project: 
     })
 }
 
-/// The newest of the objects that are there. Without the permission to list, S3 answers 403 for those that are not.
+/// The newest of the objects that exist. Without the permission to list, S3 answers 403 for those that do not, so a refusal
+/// only counts if no object was found.
 fn newest(answers: Vec<Result<Option<Object>>>) -> Result<Option<Object>> {
     let (mut found, mut refused): (Option<Object>, _) = (None, None);
     for answer in answers {

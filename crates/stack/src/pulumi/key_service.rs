@@ -18,18 +18,18 @@ use url::Url;
 
 use super::key::Key;
 
-/// The service that a provider's address names.
+/// The key service that a secrets provider's address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Service {
+pub enum KeyService {
     /// `awskms://…?region=…&profile=…&role=…&context_<name>=<value>`.
     Aws {
-        /// From the address; else the caller's.
+        /// From the address; otherwise the caller's region is used.
         region: Option<String>,
-        /// A profile of AWS's files.
+        /// A profile of the AWS configuration files.
         profile: Option<String>,
         /// A role to assume.
         role: Option<String>,
-        /// Encryption context.
+        /// The encryption context.
         context: BTreeMap<String, String>,
     },
     /// `gcpkms://projects/…/cryptoKeys/…`.
@@ -41,11 +41,11 @@ pub enum Service {
     },
     /// `azurekeyvault://<vault host>/keys/<name>[/<version>]?algorithm=…`.
     Azure {
-        /// The vault's host, one of Azure's own.
+        /// The vault's host, in one of Azure's domains.
         vault: String,
-        /// `keys/<name>/<version>`; without a version the newest.
+        /// `keys/<name>/<version>`; the newest if there is no version.
         key: String,
-        /// How the key wraps.
+        /// The wrapping algorithm.
         algorithm: String,
     },
     /// `hashivault://<key>?engine=…`.
@@ -57,10 +57,10 @@ pub enum Service {
     },
 }
 
-impl Service {
-    /// Reads a provider's address; `None` for a service we do not speak to or do not trust.
+impl KeyService {
+    /// Reads a secrets provider's address; `None` for a service or option that is not supported.
     #[must_use]
-    pub fn of_url(text: &str) -> Option<Self> {
+    pub fn from_url(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let parameter =
             |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
@@ -92,7 +92,8 @@ impl Service {
                 let key = url.path().trim_matches('/').to_owned();
                 let is_key =
                     key.starts_with("keys/") && (2..=3).contains(&key.split('/').count()) && !key.contains("..");
-                // A state is not trusted with the token: only Azure's own vaults get one.
+                // The address comes from the state, which must not be able to send the caller's token elsewhere: only hosts in
+                // Azure's own domains get one.
                 let is_vault = vault_cloud(host).is_some();
                 let algorithm = parameter("algorithm").unwrap_or_else(|| "RSA-OAEP-256".to_owned());
                 (is_key && is_vault).then(|| Self::Azure { vault: host.to_owned(), key, algorithm })
@@ -109,7 +110,7 @@ impl Service {
     }
 }
 
-/// The cloud in which a vault of that name stands.
+/// The Azure cloud that a vault's host belongs to.
 #[must_use]
 pub fn vault_cloud(host: &str) -> Option<Cloud> {
     let is_in =
@@ -120,7 +121,7 @@ pub fn vault_cloud(host: &str) -> Option<Cloud> {
 /// Unwraps with AWS KMS at `base` (`https://kms.<region>.amazonaws.com`).
 ///
 /// # Errors
-/// [`Kind::Permission`] when the access key may not decrypt; as any call.
+/// [`Kind::Permission`] if the access key may not decrypt; the errors of any call.
 pub async fn unwrap_by_aws(
     base: Base,
     region: &str,
@@ -193,8 +194,8 @@ pub async fn unwrap_by_azure(
     // Exposed to become the key.
     let bytes = URL_SAFE_NO_PAD.decode(answer.value.expose_secret().trim_end_matches('='));
     let bytes =
-        bytes.map_err(|error| Fault::temporary("Azure Key Vault's answer is no base64").cause(error.to_string()))?;
-    Key::of_bytes(&bytes)
+        bytes.map_err(|error| Fault::temporary("Azure Key Vault's answer is not base64").cause(error.to_string()))?;
+    Key::from_bytes(&bytes)
 }
 
 #[derive(Deserialize)]
@@ -238,7 +239,7 @@ async fn answer<T: for<'a> Deserialize<'a>>(request: Request, service: &str) -> 
     request.receive().await.map_err(|error: Error| {
         let refused = matches!(&error, Error::Refused(refusal) if refusal.status == 400);
         let fault = Fault::from(error).context(format!("{service} did not unwrap the stack's data key"));
-        // AWS says 400 to a key it does not let us use.
+        // AWS answers 400, not 403, for a key that the caller may not use.
         if refused || fault.kind == Kind::Permission {
             return Fault { kind: Kind::Permission, ..fault }
                 .help("use credentials that may decrypt with the stack's key");
@@ -250,9 +251,9 @@ async fn answer<T: for<'a> Deserialize<'a>>(request: Request, service: &str) -> 
 fn data_key(plaintext: &SecretString, service: &str) -> Result<Key> {
     // Exposed to become the key.
     let bytes = STANDARD.decode(plaintext.expose_secret());
-    let bytes =
-        bytes.map_err(|error| Fault::temporary(format!("{service}'s answer is no base64")).cause(error.to_string()))?;
-    Key::of_bytes(&bytes)
+    let bytes = bytes
+        .map_err(|error| Fault::temporary(format!("{service}'s answer is not base64")).cause(error.to_string()))?;
+    Key::from_bytes(&bytes)
 }
 
 fn decode_aws(body: &[u8]) -> Option<ServiceError> {
@@ -278,37 +279,37 @@ fn decode_vault(body: &[u8]) -> Option<ServiceError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Service;
+    use super::KeyService;
 
     #[test]
     fn a_providers_address_names_its_service() {
-        let aws =
-            Service::of_url("awskms://alias/deploy?region=us-east-1&awssdk=v2&profile=ci&context_env=prod").unwrap();
+        let aws = KeyService::from_url("awskms://alias/deploy?region=us-east-1&awssdk=v2&profile=ci&context_env=prod")
+            .unwrap();
         assert_eq!(
             aws,
-            Service::Aws {
+            KeyService::Aws {
                 region: Some("us-east-1".to_owned()),
                 profile: Some("ci".to_owned()),
                 role: None,
                 context: [("env".to_owned(), "prod".to_owned())].into(),
             }
         );
-        assert!(matches!(Service::of_url("awskms:///arn:aws:kms:x?region=r"), Some(Service::Aws { .. })));
+        assert!(matches!(KeyService::from_url("awskms:///arn:aws:kms:x?region=r"), Some(KeyService::Aws { .. })));
         let name = "projects/p/locations/global/keyRings/r/cryptoKeys/k";
-        let google = Service::of_url(&format!("gcpkms://{name}")).unwrap();
-        assert_eq!(google, Service::Google { name: name.to_owned(), additional: None });
-        let vault = Service::of_url("hashivault://deploy").unwrap();
-        assert_eq!(vault, Service::Vault { key: "deploy".to_owned(), engine: "transit".to_owned() });
-        let azure = Service::of_url("azurekeyvault://v.vault.azure.net/keys/k/1?algorithm=RSA-OAEP").unwrap();
+        let google = KeyService::from_url(&format!("gcpkms://{name}")).unwrap();
+        assert_eq!(google, KeyService::Google { name: name.to_owned(), additional: None });
+        let vault = KeyService::from_url("hashivault://deploy").unwrap();
+        assert_eq!(vault, KeyService::Vault { key: "deploy".to_owned(), engine: "transit".to_owned() });
+        let azure = KeyService::from_url("azurekeyvault://v.vault.azure.net/keys/k/1?algorithm=RSA-OAEP").unwrap();
         let (vault, key) = ("v.vault.azure.net".to_owned(), "keys/k/1".to_owned());
-        assert_eq!(azure, Service::Azure { vault, key, algorithm: "RSA-OAEP".to_owned() });
+        assert_eq!(azure, KeyService::Azure { vault, key, algorithm: "RSA-OAEP".to_owned() });
     }
 
     #[test]
-    fn what_an_address_says_beyond_us_is_not_ignored() {
+    fn an_unsupported_option_in_an_address_is_not_ignored() {
         for address in ["awskms://k?endpoint=https://kms.example.com", "awskms://k?fips=true", "awskms://k?role=admin"]
         {
-            assert_eq!(Service::of_url(address), None, "{address}");
+            assert_eq!(KeyService::from_url(address), None, "{address}");
         }
     }
 
@@ -317,8 +318,8 @@ mod tests {
         for host in
             ["vault.azure.net.example.com", "vault.azure.net", "xvault.azure.net", "127.0.0.1", ".vault.azure.net"]
         {
-            assert_eq!(Service::of_url(&format!("azurekeyvault://{host}/keys/k")), None, "{host}");
+            assert_eq!(KeyService::from_url(&format!("azurekeyvault://{host}/keys/k")), None, "{host}");
         }
-        assert_eq!(Service::of_url("azurekeyvault://v.vault.azure.net/secrets/k"), None);
+        assert_eq!(KeyService::from_url("azurekeyvault://v.vault.azure.net/secrets/k"), None);
     }
 }

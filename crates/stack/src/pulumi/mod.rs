@@ -1,14 +1,14 @@
-//! Pulumi: what its state holds and where it stands.
+//! Pulumi: the contents of its state, and where it is stored.
 
-pub mod account;
-pub mod address;
 pub mod bucket;
-pub mod cloud;
 pub mod key;
 pub mod key_service;
 mod number;
 pub mod oidc;
 pub mod project;
-pub mod provider;
+pub mod pulumi_cloud;
+pub mod saved_logins;
+pub mod secrets_provider;
 pub mod signature;
 pub mod store;
+pub mod store_url;

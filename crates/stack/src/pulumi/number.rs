@@ -1,6 +1,6 @@
 //! Numbers as Pulumi prints them: through a float64, in the shortest digits that read back the same, as ECMAScript does.
 
-/// The text Pulumi prints for the number `text`; one too large for a float64 stays as it is.
+/// The text Pulumi prints for the number `text`; a number too large for a float64 stays as it is.
 pub(crate) fn shortest(text: &str) -> String {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => ecmascript(number),
@@ -8,7 +8,7 @@ pub(crate) fn shortest(text: &str) -> String {
     }
 }
 
-/// ECMA-262 §6.1.6.1.20 (`Number::toString`), but for the negative zero, which Go keeps as `-0`.
+/// ECMA-262 §6.1.6.1.20 (`Number::toString`), except for the negative zero, which Go prints as `-0`.
 fn ecmascript(number: f64) -> String {
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.to_owned();

@@ -1,4 +1,4 @@
-//! A token of Pulumi Cloud in return for this job's own identity (OIDC): good for a quarter of an hour and stored nowhere.
+//! Exchanges this job's identity token (OIDC) for a Pulumi Cloud access token, which is valid for 15 minutes and stored nowhere.
 //!
 //! Source: Pulumi Cloud's REST API, "OAuth Token Exchange" (RFC 8693); pulumi/auth-actions `src/oauth2.ts`.
 
@@ -15,18 +15,18 @@ use crate::json;
 /// How long the token is to be good for: one call of this program, with room for clocks that differ.
 const SECONDS: &str = "900";
 
-/// Whose token is asked for, in the organization.
+/// The owner of the requested token, within the organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The organization's own.
+pub enum TokenOwner {
+    /// The organization.
     Organization,
-    /// A team's.
+    /// A team.
     Team(String),
-    /// A member's.
+    /// A member.
     User(String),
 }
 
-impl Owner {
+impl TokenOwner {
     fn kind(&self) -> &'static str {
         match self {
             Self::Organization => "organization",
@@ -44,20 +44,20 @@ impl Owner {
     }
 }
 
-/// The audience that the identity token has to be asked for with.
+/// The audience with which the identity token has to be requested.
 #[must_use]
 pub fn audience(organization: &str) -> String {
     format!("urn:pulumi:org:{organization}")
 }
 
-/// The access token that the service at `base` gives to whom `identity`, a JWT, says this job is.
+/// Exchanges `identity`, a JWT, for an access token of the service at `base`.
 ///
 /// # Errors
-/// [`Kind::Permission`] when the organization does not trust the issuer or has no policy that allows it; as any call.
+/// [`Kind::Permission`] if the organization does not trust the issuer or no policy allows it; the errors of any call.
 pub async fn exchange(
     base: Base,
     organization: &str,
-    owner: &Owner,
+    owner: &TokenOwner,
     identity: &SecretString,
     deadline: Deadline,
 ) -> Result<SecretString> {
@@ -68,13 +68,13 @@ pub async fn exchange(
         .append_pair("subject_token_type", "urn:ietf:params:oauth:token-type:id_token")
         .append_pair("requested_token_type", &format!("urn:pulumi:token-type:access_token:{}", owner.kind()))
         .append_pair("expiration", SECONDS)
-        // Exposed to be traded.
+        // Exposed to be exchanged.
         .append_pair("subject_token", identity.expose_secret());
     if let Some(scope) = owner.scope() {
         form.append_pair("scope", &scope);
     }
     let client = Client::new("Pulumi Cloud", base, deadline)?.errors(decode);
-    // Another token is as good as the first, and both end by themselves.
+    // Safe to repeat: a second token is as good as the first, and both expire.
     let request = client.post("/api/oauth/token").repeatable();
     let request = request.body("application/x-www-form-urlencoded", form.finish().into_bytes());
     let answer: Answer = request.receive().await.map_err(|error| refused(error, organization, owner, identity))?;
@@ -86,15 +86,15 @@ struct Answer {
     access_token: SecretString,
 }
 
-fn refused(error: Error, organization: &str, owner: &Owner, identity: &SecretString) -> Fault {
+fn refused(error: Error, organization: &str, owner: &TokenOwner, identity: &SecretString) -> Fault {
     let is_no = matches!(&error, Error::Refused(refusal) if matches!(refusal.status, 400..=404));
     let fault = Fault::from(error)
-        .context(format!("Pulumi Cloud gives this job no token of the organization `{organization}`"));
+        .context(format!("Pulumi Cloud did not give this job a token of the organization `{organization}`"));
     if !is_no {
         return fault;
     }
     let kind = owner.kind();
-    // Exposed to be read: what a job is called is no secret, its signature is.
+    // Exposed to read the job's name from it: only the signature is secret.
     let subject = subject(identity.expose_secret()).unwrap_or_else(|| "unknown".to_owned());
     Fault { kind: Kind::Permission, ..fault }
         .cause(format!("the job is `{}` for the audience `{}`", subject.escape_debug(), audience(organization)))
@@ -131,7 +131,7 @@ mod tests {
     use super::subject;
 
     #[test]
-    fn what_a_job_is_called_is_read_from_its_identity() {
+    fn a_jobs_name_is_read_from_its_identity_token() {
         // {"sub":"repo:acme/shop:ref:refs/heads/main"}
         let payload = "eyJzdWIiOiJyZXBvOmFjbWUvc2hvcDpyZWY6cmVmcy9oZWFkcy9tYWluIn0";
         let jwt = format!("e30.{payload}.c2ln");

@@ -1,4 +1,4 @@
-//! A Pulumi project: its file, the name of its selected stack, and how stacks are named.
+//! A Pulumi project: its file, its selected stack, and how stacks are named.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use yaml::Yaml;
 
 use crate::json;
 
-/// What its project file says.
+/// A project, as its project file describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Project {
+pub struct PulumiProject {
     /// The project's name.
     pub name: String,
     /// The project file, absolute.
@@ -22,11 +22,11 @@ pub struct Project {
 /// The names of a project file, in the order Pulumi tries them.
 const FILES: [&str; 3] = ["Pulumi.json", "Pulumi.yaml", "Pulumi.yml"];
 
-impl Project {
-    /// The project that `directory`, absolute, lies in.
+impl PulumiProject {
+    /// The project that contains `directory`, an absolute path.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] for a project file that cannot be read.
+    /// [`fault::Kind::Usage`] if the project file cannot be read.
     pub fn find(directory: &Path) -> Result<Option<Self>> {
         let candidates = directory.ancestors().flat_map(|directory| FILES.map(|name| directory.join(name)));
         candidates.into_iter().find(|file| file.is_file()).map(|file| Self::read(&file)).transpose()
@@ -55,13 +55,14 @@ impl Project {
         Ok(Self { name, file: file.to_owned(), backend })
     }
 
-    /// The folder the project file lies in.
+    /// The project file's folder.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new("/"))
     }
 
-    /// The stack that `pulumi stack select` chose here, for the backend at `url`, as `home` (`~/.pulumi`) remembers it.
+    /// The stack that `pulumi stack select` chose for this project and the backend at `url`, as stored in `home`
+    /// (`~/.pulumi`).
     #[must_use]
     pub fn selected_stack(&self, home: &Path, url: &str) -> Option<String> {
         let path = self.file.as_os_str().as_encoded_bytes();
@@ -76,23 +77,23 @@ impl Project {
 
 /// A stack's name: `stack`, `organization/stack` or `organization/project/stack`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference {
-    /// Pulumi Cloud's organization; a store of one's own knows only the word `organization`.
+pub struct StackReference {
+    /// Pulumi Cloud's organization; in a self-managed store it is always the word `organization`.
     pub organization: Option<String>,
-    /// The project, where it was given.
+    /// The project, if it was given.
     pub project: Option<String>,
     /// The stack.
     pub stack: String,
 }
 
-/// Whether an organization, a project or a stack can be called so; and hence be a part of a path or an address.
+/// Whether `part` is a valid name of an organization, a project or a stack. A valid name is safe in a path or a URL.
 pub(crate) fn is_name(part: &str) -> bool {
     (1..=100).contains(&part.len())
         && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
         && !matches!(part, "." | "..")
 }
 
-impl FromStr for Reference {
+impl FromStr for StackReference {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self> {

@@ -1,4 +1,4 @@
-//! The special values of Pulumi state: objects that one marker key tells from plain ones.
+//! The special values of Pulumi state: objects with a marker key that plain objects do not have.
 //!
 //! Source: pulumi/pulumi `sdk/go/common/resource/sig/sig.go`, `pkg/resource/stack/deployment.go`.
 
@@ -8,7 +8,7 @@ use fault::{Fault, Result};
 
 use crate::json::{self, Json};
 use crate::pulumi::number::shortest;
-use crate::value::{Secret, Value};
+use crate::value::{SecretValue, Value};
 
 const MARKER: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
@@ -24,20 +24,20 @@ pub(crate) fn may_hold_secret(text: &[u8]) -> bool {
     text.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
 }
 
-/// The value of an output as it stands in the state.
+/// Reads the value of an output as the state stores it.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`] for a malformed secret or a marker we do not know.
+/// [`fault::Kind::Usage`] for a malformed secret or an unknown marker.
 pub(crate) fn value(json: Json) -> Result<Value> {
     read(json, Ciphertext::Encrypted)
 }
 
-/// The value a decrypted secret holds. A secret inside it is not encrypted again: its `ciphertext` is JSON text.
+/// Reads the value of a decrypted secret. Pulumi does not encrypt a secret inside it again: its `ciphertext` is JSON text.
 ///
 /// # Errors
-/// As [`value`]; also when it is not JSON.
+/// As [`value`], and if it is not JSON.
 pub(crate) fn plaintext(text: &[u8]) -> Result<Value> {
-    // The parser's own words would not help: it is the encrypting program that failed.
+    // Without the parser's message, which could contain a part of the secret.
     let Ok(json) = json::parse(text) else { return Err(Fault::usage("a decrypted secret is not JSON text")) };
     read(json, Ciphertext::Plain)
 }
@@ -82,51 +82,51 @@ fn members(map: BTreeMap<String, Json>, ciphertext: Ciphertext) -> Result<Value>
 fn secret(map: &BTreeMap<String, Json>, ciphertext: Ciphertext) -> Result<Value> {
     let text = |key: &str| map.get(key).and_then(Json::text);
     let secret = match (text("ciphertext"), text("plaintext"), ciphertext) {
-        (Some(sealed), None, Ciphertext::Encrypted) => Secret::Sealed(sealed.to_owned()),
+        (Some(ciphertext), None, Ciphertext::Encrypted) => SecretValue::Encrypted(ciphertext.to_owned()),
         (Some(json), None, Ciphertext::Plain) | (None, Some(json), _) => {
-            Secret::Open(Box::new(plaintext(json.as_bytes())?))
+            SecretValue::Plain(Box::new(plaintext(json.as_bytes())?))
         }
         _ => {
             return Err(Fault::usage(
-                "a secret in the state is malformed: it needs a ciphertext or a plaintext, one of both",
+                "a secret in the state is malformed: it needs either a ciphertext or a plaintext",
             ));
         }
     };
     Ok(Value::Secret(secret))
 }
 
-/// The same value with each sealed secret opened by `open`, but those it answers `None` for.
+/// The same value with each encrypted secret decrypted by `decrypt`, except those for which it returns `None`.
 ///
 /// # Errors
-/// As `open`.
-pub(crate) fn opened(value: Value, open: &impl Fn(&str) -> Result<Option<Value>>) -> Result<Value> {
+/// The errors of `decrypt`.
+pub(crate) fn decrypted(value: Value, decrypt: &impl Fn(&str) -> Result<Option<Value>>) -> Result<Value> {
     Ok(match value {
-        Value::Secret(Secret::Sealed(ciphertext)) => Value::Secret(match open(&ciphertext)? {
-            Some(value) => Secret::Open(Box::new(value)),
-            None => Secret::Sealed(ciphertext),
+        Value::Secret(SecretValue::Encrypted(ciphertext)) => Value::Secret(match decrypt(&ciphertext)? {
+            Some(value) => SecretValue::Plain(Box::new(value)),
+            None => SecretValue::Encrypted(ciphertext),
         }),
-        Value::List(list) => Value::List(list.into_iter().map(|item| opened(item, open)).collect::<Result<_>>()?),
+        Value::List(list) => Value::List(list.into_iter().map(|item| decrypted(item, decrypt)).collect::<Result<_>>()?),
         Value::Map(map) => {
-            let members = map.into_iter().map(|(key, item)| Ok((key, opened(item, open)?)));
+            let members = map.into_iter().map(|(key, item)| Ok((key, decrypted(item, decrypt)?)));
             Value::Map(members.collect::<Result<_>>()?)
         }
         other => other,
     })
 }
 
-/// A value as `pulumi stack output --json` prints it, where a secret is the text `[secret]`.
+/// Reads a value that `pulumi stack output --json` printed, in which the text `[secret]` replaces a secret.
 ///
 /// # Errors
 /// As [`value`].
 pub(crate) fn printed(json: Json) -> Result<Value> {
-    value(json).map(with_gone_secrets)
+    value(json).map(with_placeholders)
 }
 
-fn with_gone_secrets(value: Value) -> Value {
+fn with_placeholders(value: Value) -> Value {
     match value {
-        Value::Text(text) if text == "[secret]" => Value::Secret(Secret::Gone),
-        Value::List(list) => Value::List(list.into_iter().map(with_gone_secrets).collect()),
-        Value::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, with_gone_secrets(item))).collect()),
+        Value::Text(text) if text == "[secret]" => Value::Secret(SecretValue::Placeholder),
+        Value::List(list) => Value::List(list.into_iter().map(with_placeholders).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, with_placeholders(item))).collect()),
         other => other,
     }
 }

@@ -1,6 +1,6 @@
-//! Terraform's `http` backend, which GitLab's managed state is too: one GET.
+//! Terraform's `http` backend, which GitLab-managed state uses too: one GET.
 //!
-//! Source: `internal/backend/remote-state/http/client.go`: 200 is the state, 204 and 404 are none.
+//! Source: `internal/backend/remote-state/http/client.go`: 200 returns the state; 204 and 404 mean that there is none.
 
 use api::{Base, Client, Deadline, Error};
 use base64::Engine as _;
@@ -9,26 +9,26 @@ use fault::{Fault, Kind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::{Document, Secrets, source};
+use crate::{Decryption, Document, source};
 
 /// A user's name and password.
-pub type Login = (String, SecretString);
+pub type BasicAuth = (String, SecretString);
 
-/// The document at `address`, read as it arrives and called `name` in errors; `None` when there is none.
+/// Reads the document at `address`, as it arrives; `None` if there is none. Errors name it by `name`.
 ///
 /// # Errors
-/// [`Kind::Usage`] for an address that is none; [`Kind::Permission`], [`Kind::Temporary`].
+/// [`Kind::Usage`] if the address is malformed; [`Kind::Permission`], [`Kind::Temporary`].
 pub async fn document(
     address: &str,
-    login: Option<&Login>,
+    login: Option<&BasicAuth>,
     name: &str,
-    secrets: Secrets,
+    decryption: Decryption,
     deadline: Deadline,
 ) -> Result<Option<Document>> {
     let about = |cause: &str| Fault::usage("cannot read the http backend's address").cause(cause);
     let url = Url::parse(address).map_err(|error| about(&error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(about("it holds a user name").help("use TF_HTTP_USERNAME and TF_HTTP_PASSWORD"));
+        return Err(about("it contains a user name").help("use TF_HTTP_USERNAME and TF_HTTP_PASSWORD"));
     }
     let failed = |fault: Fault| fault.context(format!("cannot read {name}"));
     let base: Base = url.origin().ascii_serialization().parse().map_err(failed)?;
@@ -42,7 +42,7 @@ pub async fn document(
         request = request.header("authorization", &format!("Basic {pair}"));
     }
     match request.open().await {
-        Ok(answer) => source::answer(answer, name, secrets).await,
+        Ok(answer) => source::answer(answer, name, decryption).await,
         Err(Error::Refused(refusal)) if refusal.status == 404 => Ok(None),
         Err(error) => {
             let fault = failed(error.into());

@@ -1,4 +1,4 @@
-//! Terraform's local state: which file holds which workspace's.
+//! Terraform's local state: the file of each workspace.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub fn state(directory: &Path, workspace: &str) -> PathBuf {
     }
 }
 
-/// Whether `directory` is one of Terraform's: it has a state, was initialised, or holds configuration.
+/// Whether `directory` belongs to Terraform: it contains a state or configuration, or was initialised.
 #[must_use]
 pub fn is_here(directory: &Path, data_dir: &Path) -> bool {
     let configuration = || {

@@ -1,4 +1,4 @@
-//! Terraform and OpenTofu: what their state holds and where it stands.
+//! Terraform and OpenTofu: the contents of their state, and where it is stored.
 
 pub mod encrypted;
 pub mod http;
@@ -12,9 +12,9 @@ use fault::{Fault, Result};
 
 use crate::json::{Json, parse};
 use crate::outputs::{Dialect, Output, Outputs};
-use crate::value::{Secret, Value};
+use crate::value::{SecretValue, Value};
 
-/// Versions 3 and 4 hold outputs where we look; older ones hold no types, newer ones do not exist.
+/// Refuses versions of which we do not know where they hold outputs.
 pub(crate) fn check_version(version: &str) -> Result<()> {
     match version {
         "3" | "4" => Ok(()),
@@ -23,10 +23,10 @@ pub(crate) fn check_version(version: &str) -> Result<()> {
     }
 }
 
-/// Outputs as state, `terraform output -json` and `terraform show -json` hold them: `{name: {value, type, sensitive}}`.
-pub(crate) fn of_outputs(text: Option<&[u8]>, none: &'static str) -> Result<Outputs> {
+/// Reads outputs as state, `terraform output -json` and `terraform show -json` hold them: `{name: {value, type, sensitive}}`.
+pub(crate) fn outputs(text: Option<&[u8]>, none: &'static str) -> Result<Outputs> {
     let Json::Map(map) = text.map_or(Ok(Json::Map(BTreeMap::new())), parse)? else {
-        return Err(Fault::usage("its outputs are no object"));
+        return Err(Fault::usage("its outputs are not an object"));
     };
     let named = map.into_iter().map(|(name, json)| {
         let output =
@@ -37,7 +37,7 @@ pub(crate) fn of_outputs(text: Option<&[u8]>, none: &'static str) -> Result<Outp
     Ok(Outputs { none: outputs.none.map(|_| none), ..outputs })
 }
 
-/// Whether it looks as an output does in `terraform output -json`.
+/// Whether it has the form of an output in `terraform output -json`.
 pub(crate) fn is_printed_output(json: &Json) -> bool {
     let Json::Map(map) = json else { return false };
     matches!(map.get("sensitive"), Some(Json::Bool(_))) && map.contains_key("type") && map.contains_key("value")
@@ -45,21 +45,10 @@ pub(crate) fn is_printed_output(json: &Json) -> bool {
 
 fn output(json: Json) -> Option<Output> {
     let Json::Map(mut map) = json else { return None };
-    let value = value(map.remove("value")?);
+    let value = Value::from(map.remove("value")?);
     let value = match map.get("sensitive") {
-        Some(Json::Bool(true)) => Value::Secret(Secret::Open(Box::new(value))),
+        Some(Json::Bool(true)) => Value::Secret(SecretValue::Plain(Box::new(value))),
         _ => value,
     };
     Some(Output { value, constraint: map.remove("type") })
-}
-
-pub(crate) fn value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(value),
-        Json::Number(text) => Value::Number(text),
-        Json::Text(text) => Value::Text(text),
-        Json::List(list) => Value::List(list.into_iter().map(value).collect()),
-        Json::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, value(item))).collect::<BTreeMap<_, _>>()),
-    }
 }

@@ -17,10 +17,10 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// What the pointer in `data_dir` says; `None` without one.
+    /// The backend that the pointer in `data_dir` names; `None` without a pointer.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] for a pointer that cannot be read.
+    /// [`fault::Kind::Usage`] if the pointer cannot be read.
     pub fn read(data_dir: &Path) -> Result<Option<Self>> {
         let file = data_dir.join("terraform.tfstate");
         let about = |cause: String| Fault::usage(format!("cannot read {}", file.display())).cause(cause);
@@ -44,7 +44,7 @@ impl Backend {
         self.config.as_ref()?.text_of(name).filter(|text| !text.is_empty())
     }
 
-    /// An attribute of a block: `endpoints`, `workspaces`. Blocks may stand in a list of one.
+    /// An attribute of a block: `endpoints`, `workspaces`. A block may be wrapped in a list of one.
     #[must_use]
     pub fn nested(&self, block: &str, name: &str) -> Option<&str> {
         self.block(block)?.text_of(name).filter(|text| !text.is_empty())
@@ -63,13 +63,13 @@ impl Backend {
         }
     }
 
-    /// Whether an attribute is set to anything but false or nothing.
+    /// Whether an attribute is set and neither false nor empty.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         self.config.as_ref().and_then(|config| config.get(name)).is_some_and(is_something)
     }
 
-    /// The first of `names` that is set: what we cannot keep, where ignoring it would read something else.
+    /// The first of `names` that is set. For attributes that we do not support: ignoring one would read another state.
     #[must_use]
     pub fn first_set<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
         names.iter().copied().find(|name| self.is_set(name))

@@ -13,10 +13,9 @@ use serde_json::value::RawValue;
 
 use crate::json::{Json, parse};
 use crate::outputs::{Dialect, Output, Outputs};
-use crate::terraform::value;
-use crate::value::{Secret, Value};
+use crate::value::{SecretValue, Value};
 
-/// As many pages as outputs could fill.
+/// The most pages of outputs that are read.
 const PAGES: usize = 100;
 
 /// The API at one host.
@@ -86,10 +85,11 @@ impl Remote {
         Ok(Self { client: Client::new("HCP Terraform", base, deadline)?.bearer(token).errors(decode) })
     }
 
-    /// The outputs of a workspace. A sensitive value is sealed under the name of its output's id.
+    /// The outputs of a workspace. A sensitive value is [`SecretValue::Encrypted`] with the id of its output, for
+    /// [`Remote::sensitive`].
     ///
     /// # Errors
-    /// [`Kind::No`] for a workspace that is not there, or not visible to the token.
+    /// [`Kind::No`] if the workspace does not exist or is not visible to the token.
     pub async fn outputs(&self, organization: &str, workspace: &str) -> Result<Outputs> {
         let path = format!("/api/v2/organizations/{organization}/workspaces/{workspace}");
         let found: Answer<Workspace> = self.read(&path, None, workspace).await?;
@@ -112,7 +112,7 @@ impl Remote {
     /// The value of the sensitive output with that id, as JSON text.
     ///
     /// # Errors
-    /// [`Kind::Permission`] when the token may not read it.
+    /// [`Kind::Permission`] if the token may not read it.
     pub async fn sensitive(&self, id: &str) -> Result<Vec<u8>> {
         let path = format!("/api/v2/state-version-outputs/{id}");
         let item: Answer<Item> = self.read(&path, None, id).await?;
@@ -143,8 +143,8 @@ fn output(item: Item) -> Result<Output> {
     let read = |raw: &RawValue| parse(raw.get().as_bytes());
     let constraint: Option<Json> = item.attributes.constraint.as_deref().map(read).transpose()?;
     let value = match item.attributes.value.as_deref() {
-        _ if item.attributes.sensitive => Value::Secret(Secret::Sealed(item.id)),
-        Some(raw) => value(read(raw)?),
+        _ if item.attributes.sensitive => Value::Secret(SecretValue::Encrypted(item.id)),
+        Some(raw) => Value::from(read(raw)?),
         None => Value::Null,
     };
     Ok(Output { value, constraint })

@@ -1,4 +1,4 @@
-//! Who encrypted a stack's secrets, as the state itself says.
+//! The secrets provider that encrypted a stack's secrets, as recorded in the state.
 
 use fault::{Fault, Result};
 
@@ -6,13 +6,13 @@ use crate::json::parse;
 
 /// A secrets provider and what it needs besides its credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Provider {
+pub enum SecretsProvider {
     /// A passphrase: the salt and check value, `v1:<salt>:v1:<nonce>:<body>`.
     Passphrase {
         /// As in `encryptionsalt:` of `Pulumi.<stack>.yaml`.
         salt: String,
     },
-    /// Pulumi Cloud holds the key of this stack, under the name the stack had then.
+    /// Pulumi Cloud holds the key of this stack, under the name that the stack had when its secrets were encrypted.
     Service {
         /// The API's address.
         url: String,
@@ -23,18 +23,18 @@ pub enum Provider {
         /// Stack.
         stack: String,
     },
-    /// A key service unwraps the stack's data key.
-    Cloud {
+    /// A key service unwraps the stack's data key. Pulumi's own name for it is `cloud`.
+    KeyService {
         /// `awskms://…`, `gcpkms://…`, `hashivault://…`, `azurekeyvault://…`.
         url: String,
         /// The wrapped data key, base64.
         encrypted_key: String,
     },
-    /// Something newer.
+    /// A provider we do not know.
     Other(String),
 }
 
-impl Provider {
+impl SecretsProvider {
     /// Reads `{"type", "state"}`.
     pub(crate) fn read(text: &[u8]) -> Result<Self> {
         let json = parse(text)?;
@@ -49,7 +49,7 @@ impl Provider {
                 project: state("project").ok_or_else(|| missing("project"))?,
                 stack: state("stack").ok_or_else(|| missing("stack"))?,
             },
-            "cloud" => Self::Cloud {
+            "cloud" => Self::KeyService {
                 url: state("url").ok_or_else(|| missing("url"))?,
                 encrypted_key: state("encryptedkey").ok_or_else(|| missing("encryptedkey"))?,
             },

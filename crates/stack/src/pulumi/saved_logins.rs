@@ -1,4 +1,4 @@
-//! What `pulumi login` left on this machine: the current backend, and a token for each.
+//! What `pulumi login` stored on this machine: the current backend, and a token for each backend.
 
 use std::path::Path;
 
@@ -7,17 +7,17 @@ use secrecy::SecretString;
 
 use crate::json::{self, Json};
 
-/// Pulumi's own service.
+/// The address of Pulumi Cloud.
 pub const PUBLIC: &str = "https://api.pulumi.com";
 
 /// `credentials.json` and `config.json` of a Pulumi home.
 #[derive(Clone, Debug, Default)]
-pub struct Account {
+pub struct SavedLogins {
     credentials: Option<Json>,
     config: Option<Json>,
 }
 
-impl Account {
+impl SavedLogins {
     /// Reads the files in `folder`; either may be missing.
     #[must_use]
     pub fn read(folder: Option<&Path>) -> Self {
@@ -34,7 +34,7 @@ impl Account {
     /// The token for the service at `url`.
     ///
     /// # Errors
-    /// [`fault::Kind::Permission`] when the file is locked by the system's key store.
+    /// [`fault::Kind::Permission`] if the file is locked by the system's key store.
     pub fn token(&self, url: &str) -> Result<Option<SecretString>> {
         let Some(credentials) = &self.credentials else { return Ok(None) };
         if credentials.get("$pulumiSecureStore").is_some() {

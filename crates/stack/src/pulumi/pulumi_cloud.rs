@@ -1,7 +1,7 @@
 //! Pulumi Cloud's API, as far as reading outputs needs it.
 //!
-//! Source: pulumi/pulumi `pkg/backend/httpstate/client`; the direct `outputs` call is from September 2026, so that servers of
-//! one's own may not have it and the whole state is read instead.
+//! Source: pulumi/pulumi `pkg/backend/httpstate/client`. The direct `outputs` call is from September 2026. Self-hosted servers
+//! may not have it; then the whole state is read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,31 +15,31 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::project::is_name;
-use crate::outputs::of_cloud;
-use crate::{Document, Outputs, Secrets, source};
+use crate::document::from_pulumi_cloud;
+use crate::{Decryption, Document, Outputs, source};
 
-/// As many as the pulumi program sends at once.
+/// The most ciphertexts per request, as in the pulumi program.
 const BATCH: usize = 1000;
 
-/// What the service warns of, on any answer.
+/// The header in which any response may carry a warning.
 const WARNING: &str = "x-pulumi-warning";
 
 /// A stack under its full name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
-    /// Organization, or a user.
+pub struct StackName {
+    /// The organization or user.
     pub organization: String,
-    /// Project.
+    /// The project.
     pub project: String,
-    /// Stack.
+    /// The stack.
     pub stack: String,
 }
 
-impl Name {
-    /// A name that a state or a variable gave, which becomes a part of an address.
+impl StackName {
+    /// A name that comes from a state or a variable. It becomes part of a URL, so it is checked.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for what no stack can be called.
+    /// [`Kind::Usage`] if it is not a valid name of a stack.
     pub fn new(organization: &str, project: &str, stack: &str) -> Result<Self> {
         let name = Self { organization: organization.to_owned(), project: project.to_owned(), stack: stack.to_owned() };
         if [organization, project, stack].into_iter().all(is_name) {
@@ -49,7 +49,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for StackName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}/{}/{}", self.organization, self.project, self.stack)
     }
@@ -57,12 +57,12 @@ impl fmt::Display for Name {
 
 /// The API at one address, with a token.
 #[derive(Clone, Debug)]
-pub struct Cloud {
+pub struct PulumiCloud {
     client: Client,
     token: SecretString,
 }
 
-impl Cloud {
+impl PulumiCloud {
     /// The API at `base`.
     ///
     /// # Errors
@@ -71,37 +71,37 @@ impl Cloud {
         Ok(Self { client: Client::new("Pulumi Cloud", base, deadline)?.errors(decode), token })
     }
 
-    /// The outputs of a stack, as of its last update that completed. `warn` is given what the service has to say besides.
+    /// The outputs of a stack, as of its last completed update. Warnings of the service are passed to `warn`.
     ///
     /// # Errors
-    /// [`Kind::No`] for a stack that is not there or not visible to the token; [`Kind::Permission`], [`Kind::Temporary`].
-    pub async fn outputs(&self, name: &Name, warn: &dyn Fn(&str)) -> Result<Outputs> {
+    /// [`Kind::No`] if the stack does not exist or is not visible to the token; [`Kind::Permission`], [`Kind::Temporary`].
+    pub async fn outputs(&self, name: &StackName, warn: &dyn Fn(&str)) -> Result<Outputs> {
         let direct = self.signed(self.client.get(&path(name, "outputs"))).send().await;
         match direct {
             Ok(response) => {
                 response.headers.get_all(WARNING).iter().filter_map(|text| text.to_str().ok()).for_each(warn);
-                of_cloud(&response.body).map_err(|fault| fault.context(unexpected(name)))
+                from_pulumi_cloud(&response.body).map_err(|fault| fault.context(unexpected(name)))
             }
             Err(Error::Refused(refusal)) if refusal.status == 404 => self.export(name, warn).await,
             Err(error) => Err(fault(error, name)),
         }
     }
 
-    async fn export(&self, name: &Name, warn: &dyn Fn(&str)) -> Result<Outputs> {
+    async fn export(&self, name: &StackName, warn: &dyn Fn(&str)) -> Result<Outputs> {
         let answer = self.signed(self.client.get(&path(name, "export"))).open().await;
         let answer = answer.map_err(|error| fault(error, name))?;
         answer.headers().get_all(WARNING).iter().filter_map(|text| text.to_str().ok()).for_each(warn);
-        match source::answer(answer, &format!("the state of {name}"), Secrets::Wanted).await? {
+        match source::answer(answer, &format!("the state of {name}"), Decryption::Wanted).await? {
             Some(Document::Outputs(outputs)) => Ok(outputs),
             Some(Document::Encrypted(_)) | None => Err(Fault::temporary(unexpected(name))),
         }
     }
 
-    /// The plaintexts of `ciphertexts`, which the service sealed for the stack `name`.
+    /// The plaintexts of `ciphertexts`, which the service encrypted for the stack `name`.
     ///
     /// # Errors
-    /// [`Kind::Permission`] when the token may not decrypt; [`Kind::No`] for what the service cannot open.
-    pub async fn decrypt(&self, name: &Name, ciphertexts: &[String]) -> Result<BTreeMap<String, Vec<u8>>> {
+    /// [`Kind::Permission`] if the token may not decrypt; [`Kind::No`] if the service cannot decrypt them.
+    pub async fn decrypt(&self, name: &StackName, ciphertexts: &[String]) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut plaintexts = BTreeMap::new();
         for batch in ciphertexts.chunks(BATCH) {
             let body = json!({ "ciphertexts": batch });
@@ -116,19 +116,18 @@ impl Cloud {
         Ok(plaintexts)
     }
 
-    /// Tells the audit log that secrets of the stack were opened, as the pulumi program does. A service that does not know the
-    /// call, or refuses it, does not keep anybody from secrets that were opened already.
-    pub async fn log_decryption(&self, name: &Name) {
+    /// Records in the audit log that secrets of the stack were decrypted, as the pulumi program does. A failure is ignored: the
+    /// secrets are decrypted already, and servers may not know the call.
+    pub async fn log_decryption(&self, name: &StackName) {
         let body = json!({ "commandName": "stack-output" });
         let request = self.signed(self.client.post(&path(name, "decrypt/log-batch-decryption"))).json(&body);
-        // Nothing to do about a failure.
         let _ = request.send().await;
     }
 
-    /// The organization that a bare stack's name belongs to: the user's own.
+    /// The user's name, which is the organization of a stack that is named without one.
     ///
     /// # Errors
-    /// As any call; [`Kind::Temporary`] for an answer without a name.
+    /// The errors of any call; [`Kind::Temporary`] for a response without a name.
     pub async fn user(&self) -> Result<String> {
         let user: User = self.signed(self.client.get("/api/user")).receive().await.map_err(Fault::from)?;
         Ok(user.name)
@@ -141,7 +140,7 @@ impl Cloud {
     }
 }
 
-fn fault(error: Error, name: &Name) -> Fault {
+fn fault(error: Error, name: &StackName) -> Fault {
     let fault = Fault::from(error);
     let help = match fault.kind {
         Kind::Permission => Some("give PULUMI_ACCESS_TOKEN a token that may read this stack"),
@@ -177,10 +176,10 @@ fn decode(body: &[u8]) -> Option<ServiceError> {
     Some(ServiceError { code: envelope.code.map(|code| code.to_string()), message: envelope.message })
 }
 
-fn path(name: &Name, call: &str) -> String {
+fn path(name: &StackName, call: &str) -> String {
     format!("/api/stacks/{}/{}/{}/{call}", name.organization, name.project, name.stack)
 }
 
-fn unexpected(name: &Name) -> String {
+fn unexpected(name: &StackName) -> String {
     format!("Pulumi Cloud's answer about the stack `{name}` is not what its API promises")
 }

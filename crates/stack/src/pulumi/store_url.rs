@@ -7,80 +7,80 @@ use fault::{Fault, Result};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// What an address says.
+/// The parts of a store's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct StoreUrl {
     /// Which bucket, and how it is reached.
-    pub bucket: Bucket,
-    /// What stands before `.pulumi`, with a slash at its end, or nothing.
+    pub bucket: BucketUrl,
+    /// The path before `.pulumi`, with a slash at its end, or nothing.
     pub prefix: String,
 }
 
-/// A bucket of one of the clouds, as far as its address describes it.
+/// A bucket of AWS, Google Cloud or Azure, as far as its address describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Bucket {
+pub enum BucketUrl {
     /// `s3://`.
-    S3(S3),
+    S3(S3Bucket),
     /// `gs://`.
-    Google(Google),
+    Google(GcsBucket),
     /// `azblob://`.
-    Azure(Azure),
+    Azure(AzureContainer),
 }
 
 /// A bucket in S3.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct S3 {
+pub struct S3Bucket {
     /// Its name.
     pub name: String,
-    /// AWS's region.
+    /// The AWS region.
     pub region: Option<String>,
-    /// Another service than AWS.
+    /// The endpoint of a service that is not AWS.
     pub endpoint: Option<String>,
-    /// Which of AWS's hosts is asked.
+    /// Which of AWS's endpoints is used.
     pub network: Network,
-    /// AWS's profile.
+    /// The AWS profile.
     pub profile: Option<String>,
     /// A role to assume.
     pub role: Option<String>,
-    /// Without an access key.
+    /// Requests are not signed.
     pub anonymous: bool,
 }
 
 /// A bucket in Google Cloud Storage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Google {
+pub struct GcsBucket {
     /// Its name.
     pub name: String,
-    /// Without an account.
+    /// Requests carry no token.
     pub anonymous: bool,
-    /// Another universe than googleapis.com.
+    /// A universe domain other than googleapis.com.
     pub universe: Option<String>,
 }
 
 /// A container in Azure Blob Storage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Azure {
+pub struct AzureContainer {
     /// Its name.
     pub name: String,
     /// The storage account.
     pub account: Option<String>,
-    /// Another domain than blob.core.windows.net.
+    /// A domain other than blob.core.windows.net.
     pub domain: Option<String>,
     /// `https`, or `http` to an emulator.
     pub protocol: Option<String>,
-    /// The domain is the account's own, of a content delivery network.
+    /// The domain belongs to a content delivery network, and is used without the account's name.
     pub cdn: Option<bool>,
     /// The account is the first part of the path.
     pub emulator: Option<bool>,
 }
 
-impl Place {
+impl StoreUrl {
     /// Reads an address as Pulumi does; `None` for another scheme.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] for what is no such address, or a parameter that nobody knows.
+    /// [`fault::Kind::Usage`] for a malformed address or an unknown parameter.
     #[must_use]
-    pub fn of_url(text: &str) -> Option<Result<Self>> {
+    pub fn parse(text: &str) -> Option<Result<Self>> {
         let (scheme, _) = text.split_once("://")?;
         let read = match scheme {
             "s3" => s3,
@@ -92,15 +92,15 @@ impl Place {
         Some(Self::read(text, read).map_err(about))
     }
 
-    fn read(text: &str, read: impl Fn(&str, &[(String, String)]) -> Result<Bucket>) -> Result<Self> {
+    fn read(text: &str, read: impl Fn(&str, &[(String, String)]) -> Result<BucketUrl>) -> Result<Self> {
         let url = Url::parse(text).map_err(|error| Fault::usage(error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Fault::usage("it holds a user name"));
+            return Err(Fault::usage("it contains a user name"));
         }
         let (mut before, mut parameters) = (String::new(), Vec::new());
         for (name, value) in url.query_pairs() {
             match name.as_ref() {
-                // The library's own, for every scheme.
+                // Defined by Go Cloud itself, for every scheme.
                 "prefix" => before = value.into_owned(),
                 _ => parameters.push((name.into_owned(), value.into_owned())),
             }
@@ -111,8 +111,8 @@ impl Place {
     }
 }
 
-fn s3(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
-    let mut bucket = S3 { name: name.to_owned(), ..S3::default() };
+fn s3(name: &str, parameters: &[(String, String)]) -> Result<BucketUrl> {
+    let mut bucket = S3Bucket { name: name.to_owned(), ..S3Bucket::default() };
     let mut is_plain = false;
     for (name, value) in parameters {
         match name.as_str() {
@@ -126,8 +126,8 @@ fn s3(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
             "fips" => bucket.network.fips = truth(name, value)?,
             "accelerate" => bucket.network.accelerate = truth(name, value)?,
             "disableSSL" | "disable_https" => is_plain = truth(name, value)?,
-            // How the bucket is addressed: with an endpoint of its own it is always the first part of the path here. The rest says
-            // how to write, or how often.
+            // These change nothing here: with an endpoint, the bucket is always the first part of the path. The others are about
+            // writing and request rates.
             "s3ForcePathStyle"
             | "use_path_style"
             | "hostname_immutable"
@@ -145,26 +145,26 @@ fn s3(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
     {
         *endpoint = format!("{}://{endpoint}", if is_plain { "http" } else { "https" });
     }
-    Ok(Bucket::S3(bucket))
+    Ok(BucketUrl::S3(bucket))
 }
 
-fn google(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
-    let mut bucket = Google { name: name.to_owned(), ..Google::default() };
+fn google(name: &str, parameters: &[(String, String)]) -> Result<BucketUrl> {
+    let mut bucket = GcsBucket { name: name.to_owned(), ..GcsBucket::default() };
     for (name, value) in parameters {
         match name.as_str() {
             "anonymous" => bucket.anonymous |= truth(name, value)?,
             "access_id" => bucket.anonymous |= value == "-",
             "universe_domain" => bucket.universe = Some(value.clone()),
-            // For signed addresses, of which none is made.
+            // Only used to sign URLs, which we never do.
             "private_key_path" => {}
             other => return Err(unknown(other)),
         }
     }
-    Ok(Bucket::Google(bucket))
+    Ok(BucketUrl::Google(bucket))
 }
 
-fn azure(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
-    let mut container = Azure { name: name.to_owned(), ..Azure::default() };
+fn azure(name: &str, parameters: &[(String, String)]) -> Result<BucketUrl> {
+    let mut container = AzureContainer { name: name.to_owned(), ..AzureContainer::default() };
     for (name, value) in parameters {
         match name.as_str() {
             "storage_account" => container.account = Some(value.clone()),
@@ -175,14 +175,14 @@ fn azure(name: &str, parameters: &[(String, String)]) -> Result<Bucket> {
             other => return Err(unknown(other)),
         }
     }
-    Ok(Bucket::Azure(container))
+    Ok(BucketUrl::Azure(container))
 }
 
 fn unknown(parameter: &str) -> Fault {
     Fault::usage(format!("its parameter `{}` is not known", parameter.escape_debug()))
 }
 
-/// As Go reads it.
+/// Reads a boolean as Go's `strconv.ParseBool` does.
 fn truth(name: &str, value: &str) -> Result<bool> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
@@ -193,31 +193,31 @@ fn truth(name: &str, value: &str) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Azure, Bucket, Google, Place, S3};
+    use super::{AzureContainer, BucketUrl, GcsBucket, S3Bucket, StoreUrl};
 
-    fn place(url: &str) -> Place {
-        Place::of_url(url).unwrap().unwrap()
+    fn place(url: &str) -> StoreUrl {
+        StoreUrl::parse(url).unwrap().unwrap()
     }
 
     #[test]
     fn an_address_is_a_bucket_a_prefix_and_parameters() {
         let read = place("s3://state/team/a%20b?region=eu-west-1&endpoint=127.0.0.1:9000&disableSSL=true&fips=1");
-        let Bucket::S3(S3 { name, endpoint, network, .. }) = read.bucket else { panic!() };
+        let BucketUrl::S3(S3Bucket { name, endpoint, network, .. }) = read.bucket else { panic!() };
         assert_eq!((name.as_str(), read.prefix.as_str()), ("state", "team/a b/"));
         assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:9000"));
         assert!(network.fips && !network.dualstack);
         assert_eq!(place("s3://state").prefix, "");
         assert_eq!(place("gs://state/a?prefix=b/").prefix, "b/a/");
-        let expected = Google { name: "state".to_owned(), anonymous: true, universe: None };
-        assert_eq!(place("gs://state?access_id=-").bucket, Bucket::Google(expected));
+        let expected = GcsBucket { name: "state".to_owned(), anonymous: true, universe: None };
+        assert_eq!(place("gs://state?access_id=-").bucket, BucketUrl::Google(expected));
         let (name, account) = ("state".to_owned(), Some("acme".to_owned()));
-        let expected = Azure { name, account, emulator: Some(true), ..Azure::default() };
-        assert_eq!(place("azblob://state?storage_account=acme&localemu=true").bucket, Bucket::Azure(expected));
-        assert!(Place::of_url("ftp://state").is_none());
+        let expected = AzureContainer { name, account, emulator: Some(true), ..AzureContainer::default() };
+        assert_eq!(place("azblob://state?storage_account=acme&localemu=true").bucket, BucketUrl::Azure(expected));
+        assert!(StoreUrl::parse("ftp://state").is_none());
     }
 
     #[test]
-    fn what_is_no_such_address_is_refused() {
+    fn a_malformed_address_is_refused() {
         for url in [
             "s3://state?role=admin",
             "s3://state?fips=maybe",
@@ -227,7 +227,7 @@ mod tests {
             "azblob://state?region=x",
             "azblob://state?cdn=2",
         ] {
-            let fault = Place::of_url(url).unwrap().unwrap_err();
+            let fault = StoreUrl::parse(url).unwrap().unwrap_err();
             assert!(
                 fault.message.contains("cannot read the") && !format!("{fault:?}").contains("password"),
                 "{fault:?}"

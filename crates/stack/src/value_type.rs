@@ -1,4 +1,4 @@
-//! What a caller says a value must be, so that nothing else comes down a pipe.
+//! The type that a caller requires of a value (`--type`), so that nothing else is piped on.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,12 +7,11 @@ use fault::{Fault, Result};
 use url::Url;
 
 use crate::json::parse;
-use crate::terraform;
 use crate::value::Value;
 
 /// A type that a value must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueType {
     /// An IPv4 or IPv6 address, alone.
     Ip,
     /// An absolute URL with a host.
@@ -27,8 +26,8 @@ pub enum Kind {
     Object,
 }
 
-impl Kind {
-    /// All there are.
+impl ValueType {
+    /// All types.
     pub const ALL: [Self; 6] = [Self::Ip, Self::Url, Self::Int, Self::Bool, Self::List, Self::Object];
 
     /// Its name, as [`str::parse`] reads it.
@@ -44,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// Checks `value`, which `path` names; a secret is never repeated.
+    /// Checks `value`, which errors name by `path`; they never contain the value, which may be secret.
     ///
     /// # Errors
     /// [`fault::Kind::No`] for a value of another type.
@@ -56,14 +55,14 @@ impl Kind {
             .cause(format!("it is {}", value.kind())))
     }
 
-    /// `text`, a value given on the command line, as one of this type.
+    /// Reads `text`, given on the command line, as a value of this type.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] when it is none.
+    /// [`fault::Kind::Usage`] if it is not of this type.
     pub fn value(self, text: &str) -> Result<Value> {
         let value = match self {
             Self::Ip | Self::Url => Some(Value::Text(text.to_owned())),
-            _ => parse(text.as_bytes()).ok().map(terraform::value),
+            _ => parse(text.as_bytes()).ok().map(Value::from),
         };
         match value {
             Some(value) if self.holds(&value) => Ok(value),
@@ -84,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// What such a value is called in a sentence.
+    /// The type with an article, for messages.
     #[must_use]
     pub fn article(self) -> &'static str {
         match self {
@@ -98,11 +97,11 @@ impl Kind {
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for ValueType {
     type Err = Fault;
 
     fn from_str(name: &str) -> Result<Self> {
-        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        let known = Self::ALL.into_iter().find(|value_type| value_type.name() == name);
         known.ok_or_else(|| Fault::usage(format!("`{}` is not a type of values", name.escape_debug())))
     }
 }
@@ -114,30 +113,30 @@ fn is_whole(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::ValueType;
     use crate::value::Value;
 
     #[test]
     fn only_a_value_of_the_type_passes() {
         let text = |text: &str| Value::Text(text.to_owned());
-        for (kind, good, bad) in [
-            (Kind::Ip, text("203.0.113.7"), text("04da6b54-80e4-46f7-96ec-b56ff0331ba9")),
-            (Kind::Ip, text("2001:db8::1"), text("203.0.113.7\n")),
-            (Kind::Url, text("https://example.com/x"), text("example.com")),
-            (Kind::Int, Value::Number("-8000".to_owned()), Value::Number("0.5".to_owned())),
-            (Kind::Bool, Value::Bool(false), text("yes")),
-            (Kind::List, Value::List(vec![]), text("[]")),
-            (Kind::Object, Value::Map([].into()), Value::Null),
+        for (value_type, good, bad) in [
+            (ValueType::Ip, text("203.0.113.7"), text("04da6b54-80e4-46f7-96ec-b56ff0331ba9")),
+            (ValueType::Ip, text("2001:db8::1"), text("203.0.113.7\n")),
+            (ValueType::Url, text("https://example.com/x"), text("example.com")),
+            (ValueType::Int, Value::Number("-8000".to_owned()), Value::Number("0.5".to_owned())),
+            (ValueType::Bool, Value::Bool(false), text("yes")),
+            (ValueType::List, Value::List(vec![]), text("[]")),
+            (ValueType::Object, Value::Map([].into()), Value::Null),
         ] {
-            assert!(kind.check("x", &good).is_ok(), "{kind:?} {good:?}");
-            assert!(kind.check("x", &bad).is_err(), "{kind:?} {bad:?}");
+            assert!(value_type.check("x", &good).is_ok(), "{value_type:?} {good:?}");
+            assert!(value_type.check("x", &bad).is_err(), "{value_type:?} {bad:?}");
         }
     }
 
     #[test]
     fn a_default_is_of_the_type() {
-        assert_eq!(Kind::List.value("[]").unwrap(), Value::List(vec![]));
-        assert!(Kind::List.value("x").is_err());
-        assert_eq!(Kind::Ip.value("127.0.0.1").unwrap(), Value::Text("127.0.0.1".to_owned()));
+        assert_eq!(ValueType::List.value("[]").unwrap(), Value::List(vec![]));
+        assert!(ValueType::List.value("x").is_err());
+        assert_eq!(ValueType::Ip.value("127.0.0.1").unwrap(), Value::Text("127.0.0.1".to_owned()));
     }
 }

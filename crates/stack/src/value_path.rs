@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use fault::{Fault, Result};
 
-use crate::value::{Secret, Value};
+use crate::value::{SecretValue, Value};
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Step {
 
 /// An output's name and the steps into its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path {
+pub struct ValuePath {
     text: String,
     /// The output's name.
     pub name: String,
@@ -26,21 +26,21 @@ pub struct Path {
     pub steps: Vec<Step>,
 }
 
-impl Path {
-    /// The path that is only a name, whatever characters it holds.
+impl ValuePath {
+    /// A path that is only a name, whatever characters are in it.
     #[must_use]
-    pub fn of_name(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         Self { text: name.to_owned(), name: name.to_owned(), steps: Vec::new() }
     }
 
-    /// The value at the end of the path: a secret when the way led through one.
+    /// The value at the end of the path: a secret if the path leads through one.
     ///
     /// # Errors
     /// The first step that leads nowhere.
     pub fn follow<'a>(&self, mut value: &'a Value) -> std::result::Result<Value, Nowhere<'a>> {
         let mut is_secret = false;
         for (at, step) in self.steps.iter().enumerate() {
-            while let Value::Secret(Secret::Open(inner)) = value {
+            while let Value::Secret(SecretValue::Plain(inner)) = value {
                 (value, is_secret) = (inner, true);
             }
             let next = match (step, value) {
@@ -52,7 +52,7 @@ impl Path {
             value = next.ok_or(Nowhere { at, value, is_secret })?;
         }
         let value = value.clone();
-        Ok(if is_secret { Value::Secret(Secret::Open(Box::new(value))) } else { value })
+        Ok(if is_secret { Value::Secret(SecretValue::Plain(Box::new(value))) } else { value })
     }
 
     /// The path up to, but without, its step number `at`.
@@ -65,7 +65,7 @@ impl Path {
         text
     }
 
-    /// A name for it where only letters, digits, `_` and `-` may stand: `servers_0_ip`.
+    /// A name for it that consists of letters, digits, `_` and `-`: `servers_0_ip`.
     #[must_use]
     pub fn variable(&self) -> String {
         let mut name = self.name.clone();
@@ -91,7 +91,7 @@ pub struct Nowhere<'a> {
     pub is_secret: bool,
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for ValuePath {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
     }
@@ -111,7 +111,7 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && !key.contains(['.', '[', ']', '"'])
 }
 
-impl FromStr for Path {
+impl FromStr for ValuePath {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -129,7 +129,7 @@ impl FromStr for Path {
             Some(Step::Key(name)) => Ok(Self { text: text.to_owned(), name, steps: steps.collect() }),
             _ => {
                 Err(Fault::usage("an output's name cannot be empty")
-                    .help("name an output, or leave the name away for all"))
+                    .help("name an output, or omit the name to print all"))
             }
         }
     }
@@ -150,7 +150,7 @@ fn word<'a>(whole: &'a str, rest: &mut &'a str, is_first: bool) -> std::result::
     let text = match whole.strip_prefix('.') {
         Some(text) if !is_first => text,
         None if is_first => whole,
-        _ => return Err(format!("`{}` cannot stand where it does", whole.escape_debug())),
+        _ => return Err(format!("`{}` is not allowed there", whole.escape_debug())),
     };
     let end = text.find(['.', '[']).unwrap_or(text.len());
     if end == 0 {
@@ -178,10 +178,10 @@ fn bracket<'a>(inside: &'a str, rest: &mut &'a str) -> std::result::Result<Step,
 
 #[cfg(test)]
 mod tests {
-    use super::{Path, Step};
+    use super::{Step, ValuePath};
 
     fn steps(text: &str) -> (String, Vec<Step>) {
-        let path: Path = text.parse().unwrap();
+        let path: ValuePath = text.parse().unwrap();
         (path.name, path.steps)
     }
 
@@ -199,17 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn an_invalid_path_is_refused() {
         for text in
             ["", ".a", "a.", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[0", "a[0]b", "a[\"b", "a[\"b\"", "[0]", "a.[0]"]
         {
-            assert!(text.parse::<Path>().is_err(), "{text}");
+            assert!(text.parse::<ValuePath>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_path_makes_a_variables_name() {
-        assert_eq!("servers[0].ip-v4".parse::<Path>().unwrap().variable(), "servers_0_ip_v4");
-        assert_eq!("dash-name".parse::<Path>().unwrap().variable(), "dash-name");
+        assert_eq!("servers[0].ip-v4".parse::<ValuePath>().unwrap().variable(), "servers_0_ip_v4");
+        assert_eq!("dash-name".parse::<ValuePath>().unwrap().variable(), "dash-name");
     }
 }

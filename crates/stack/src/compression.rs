@@ -1,7 +1,7 @@
-//! gzip and zstd, told by their first bytes and never by a name.
+//! gzip and zstd, recognised by their first bytes and never by a file's name.
 //!
-//! What is packed is read to its end, since only its checksum tells that nothing was altered on the way: a bit that fell over in
-//! packed bytes is not broken JSON but another address.
+//! Compressed input is read to its end, because only the trailing checksum detects corruption: a flipped bit in compressed
+//! bytes may decompress to valid JSON with another address in it.
 
 use std::io::{self, BufRead as _, BufReader, Cursor, Read};
 
@@ -9,9 +9,9 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// How bytes are packed.
+/// How bytes are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packing {
+pub(crate) enum Compression {
     /// Not at all.
     None,
     /// gzip, RFC 1952.
@@ -20,12 +20,12 @@ pub(crate) enum Packing {
     Zstd,
 }
 
-impl Packing {
-    /// How `input` is packed, and the same input again.
+impl Compression {
+    /// How `input` is compressed, and a reader of the same input from its beginning.
     ///
     /// # Errors
-    /// As reading.
-    pub(crate) fn of<R: Read>(mut input: R) -> io::Result<(Self, impl Read + use<R>)> {
+    /// The errors of reading.
+    pub(crate) fn detect<R: Read>(mut input: R) -> io::Result<(Self, impl Read + use<R>)> {
         let mut magic = Vec::new();
         input.by_ref().take(4).read_to_end(&mut magic)?;
         let packing = match magic.as_slice() {
@@ -36,47 +36,47 @@ impl Packing {
         Ok((packing, Cursor::new(magic).chain(input)))
     }
 
-    /// What `input` unpacks to, of at most `limit` bytes.
+    /// A reader of the decompressed bytes of `input`, at most `limit` of them.
     ///
     /// # Errors
-    /// As reading.
-    pub(crate) fn unpacked<'a>(self, input: impl Read + 'a, limit: u64) -> io::Result<Box<dyn Read + 'a>> {
+    /// The errors of reading.
+    pub(crate) fn reader<'a>(self, input: impl Read + 'a, limit: u64) -> io::Result<Box<dyn Read + 'a>> {
         let (input, kind): (Box<dyn Read>, _) = match self {
             Self::None => return Ok(Box::new(input)),
             Self::Gzip => (Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, input))), "gzip"),
             Self::Zstd => (Box::new(Frames::new(input)?), "zstd"),
         };
-        Ok(Box::new(Unpacked { input, kind, limit, left: limit }))
+        Ok(Box::new(Bounded { input, kind, limit, left: limit }))
     }
 }
 
-/// Packed bytes read at a time.
+/// Compressed bytes read at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// Fails once more than `limit` bytes came out: what unpacks without end is no state.
-struct Unpacked<R> {
+/// Fails after more than `limit` decompressed bytes, which protects from decompression bombs.
+struct Bounded<R> {
     input: R,
     kind: &'static str,
     limit: u64,
     left: u64,
 }
 
-impl<R: Read> Read for Unpacked<R> {
+impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer).map_err(|error| {
             let what = match error.kind() {
                 io::ErrorKind::UnexpectedEof => "is cut off".to_owned(),
                 _ => format!("is broken: {error}"),
             };
-            io::Error::new(error.kind(), format!("its {} packing {what}", self.kind))
+            io::Error::new(error.kind(), format!("its {} compression {what}", self.kind))
         })?;
-        let too_much = || io::Error::other(format!("it unpacks to more than {} MiB", self.limit >> 20));
+        let too_much = || io::Error::other(format!("it decompresses to more than {} MiB", self.limit >> 20));
         self.left = self.left.checked_sub(read as u64).ok_or_else(too_much)?;
         Ok(read)
     }
 }
 
-/// zstd's frames, one after the other, each against its checksum.
+/// Decodes zstd's frames one after the other and checks each against its checksum.
 struct Frames<R> {
     input: BufReader<R>,
     decoder: FrameDecoder,
@@ -89,7 +89,8 @@ const EMPTY: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0];
 impl<R: Read> Frames<R> {
     fn new(input: R) -> io::Result<Self> {
         let mut decoder = FrameDecoder::new();
-        // ruzstd bounds the memory that a frame asks for, to 100 MiB, in every frame but the first that it sees.
+        // ruzstd limits the memory that a frame may ask for to 100 MiB, except in the first frame it sees. So the first
+        // frame is an empty one of ours.
         decoder.reset(EMPTY.as_slice()).map_err(io::Error::other)?;
         Ok(Self { input: BufReader::with_capacity(BUFFER, input), decoder, is_inside: false })
     }
@@ -142,7 +143,7 @@ impl<R: Read> Read for Frames<R> {
     }
 }
 
-/// The input's own error where it is one: how a file ends is told from how it is broken.
+/// The input's own error if that is the cause, so that a truncated file is distinguished from a corrupt one.
 fn failed(error: FrameDecoderError) -> io::Error {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(inner) = source {

@@ -1,0 +1,173 @@
+//! Documents that hold outputs, and how each kind of them is read.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use fault::{Fault, Result};
+
+use crate::json::{Json, parse};
+use crate::outputs::{Dialect, Output, Outputs, SourceKind};
+use crate::pulumi::secrets_provider::SecretsProvider;
+use crate::pulumi::signature;
+use crate::state::{Decryption, Extent, Fields, Rest, read};
+use crate::terraform;
+
+/// A document that was read from a stream.
+#[derive(Debug)]
+pub enum Document {
+    /// Outputs.
+    Outputs(Outputs),
+    /// The text of an OpenTofu state that is encrypted as a whole.
+    Encrypted(Vec<u8>),
+}
+
+/// Features of Pulumi's version 4 that do not change how outputs are read (`pkg/resource/stack/deployment.go`).
+const FEATURES: &[&str] = &[
+    "refreshBeforeUpdate",
+    "views",
+    "hooks",
+    "taint",
+    "replaceWith",
+    "snippets-prototype",
+    "extensionParameterization",
+    "byteString",
+];
+
+impl Document {
+    /// The same document, which must be a state. A backend stores nothing else, so other JSON is the answer of a proxy or of
+    /// another server.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for other JSON.
+    pub fn from_backend(self, source: &str) -> Result<Self> {
+        match self {
+            Self::Outputs(Outputs { source_kind: SourceKind::Printed, .. }) => {
+                Err(Fault::usage(format!("cannot read {source}"))
+                    .cause("it is JSON, but neither a state of Pulumi nor of Terraform")
+                    .help("check whether a proxy or another program answers in place of the backend"))
+            }
+            state => Ok(state),
+        }
+    }
+}
+
+/// Reads the outputs from a document: a state of any kind, or outputs as `pulumi` or `terraform` print them. Errors name it
+/// by `source`.
+///
+/// # Errors
+/// [`fault::Kind::Usage`] if it is not such a document or cannot be read in full; never because it has no outputs.
+pub(crate) fn document(
+    input: impl Read,
+    source: &str,
+    decryption: Decryption,
+    rest: Rest,
+) -> Result<(Document, Extent)> {
+    let about = |fault: Fault| fault.context(format!("cannot read {source}"));
+    let (fields, extent) = read(input, decryption, rest).map_err(|broken| about(broken.into()))?;
+    if fields.is_encrypted && !fields.is_pulumi {
+        return match fields.text {
+            Some(text) => Ok((Document::Encrypted(text), extent)),
+            None => Err(about(Fault::usage("it is encrypted and larger than 16 MiB"))),
+        };
+    }
+    Ok((Document::Outputs(outputs(&fields).map_err(about)?), extent))
+}
+
+fn outputs(fields: &Fields) -> Result<Outputs> {
+    if fields.is_pulumi {
+        return pulumi_state(fields).map(|outputs| Outputs { source_kind: SourceKind::State, ..outputs });
+    }
+    if fields.is_show {
+        return terraform::outputs(fields.outputs.as_deref(), "it has no outputs");
+    }
+    if fields.is_terraform
+        && let Some(version) = &fields.version
+    {
+        terraform::check_version(version)?;
+        let none = "it has no outputs: nothing was applied, or all are null";
+        let outputs = terraform::outputs(fields.outputs.as_deref(), none)?;
+        return Ok(Outputs { source_kind: SourceKind::State, ..outputs });
+    }
+    if let (Some(outputs), Some(provider)) = (&fields.outputs, &fields.provider) {
+        return pulumi_outputs(outputs, Some(provider));
+    }
+    match &fields.text {
+        Some(text) => printed_outputs(text),
+        None => Err(Fault::usage("it is neither a state nor outputs, or too large to be outputs")),
+    }
+}
+
+fn pulumi_state(fields: &Fields) -> Result<Outputs> {
+    check_pulumi_version(fields)?;
+    if fields.roots > 1 {
+        return Err(Fault::usage(format!("it has {} root stack resources instead of one", fields.roots))
+            .help("repair the state with `pulumi state`"));
+    }
+    let mut outputs = match &fields.root_outputs {
+        Some(outputs) => pulumi_outputs(outputs, fields.provider.as_deref())?,
+        None => Outputs::nothing(Dialect::Pulumi, ""),
+    };
+    if outputs.named.is_empty() {
+        outputs.none = Some(match (fields.was_updated, fields.roots) {
+            (false, _) => "it was never updated",
+            (true, 0) => "it has no stack resource: it was destroyed, or never updated successfully",
+            (true, _) => "it has no outputs",
+        });
+    }
+    Ok(outputs)
+}
+
+fn check_pulumi_version(fields: &Fields) -> Result<()> {
+    let version = fields.version.as_deref().unwrap_or("0");
+    if !matches!(version, "0" | "1" | "2" | "3" | "4") {
+        return Err(Fault::usage(format!("its version is {version}; versions 0 to 4 are known"))
+            .help("update stack-output, or read this stack with the `pulumi` program"));
+    }
+    let features = fields.features.as_deref().map(parse).transpose()?;
+    let Some(Json::List(features)) = features else { return Ok(()) };
+    let unknown = features.iter().filter_map(Json::text).find(|feature| !FEATURES.contains(feature));
+    match unknown {
+        Some(feature) => Err(Fault::usage(format!("it uses the feature `{feature}`, which is not known"))
+            .help("update stack-output, or read this stack with the `pulumi` program")),
+        None => Ok(()),
+    }
+}
+
+fn pulumi_outputs(text: &[u8], provider: Option<&[u8]>) -> Result<Outputs> {
+    let Json::Map(map) = parse(text)? else { return Err(Fault::usage("its outputs are not an object")) };
+    let mut named = BTreeMap::new();
+    for (name, json) in map {
+        let value = signature::value(json).map_err(|fault| fault.context(format!("the output `{name}` is broken")))?;
+        named.insert(name, Output { value, constraint: None });
+    }
+    let mut outputs = Outputs::new(Dialect::Pulumi, named);
+    outputs.provider = provider.map(SecretsProvider::read).transpose()?;
+    Ok(outputs)
+}
+
+/// The outputs in a response body of Pulumi Cloud's `/outputs`, in which both keys may be absent.
+///
+/// # Errors
+/// [`fault::Kind::Usage`] if the body is something else.
+pub(crate) fn from_pulumi_cloud(body: &[u8]) -> Result<Outputs> {
+    let (fields, _) = read(body, Decryption::Wanted, Rest::Read)?;
+    match &fields.outputs {
+        Some(outputs) => pulumi_outputs(outputs, fields.provider.as_deref()),
+        None => Ok(Outputs::nothing(Dialect::Pulumi, "it was never updated, or has no outputs")),
+    }
+}
+
+/// Reads what `terraform output -json` or `pulumi stack output --json` printed.
+fn printed_outputs(text: &[u8]) -> Result<Outputs> {
+    let Json::Map(map) = parse(text)? else { return Err(Fault::usage("it is not an object")) };
+    if !map.is_empty() && map.values().all(terraform::is_printed_output) {
+        return terraform::outputs(Some(text), "it has no outputs");
+    }
+    let mut named = BTreeMap::new();
+    for (name, json) in map {
+        let value =
+            signature::printed(json).map_err(|fault| fault.context(format!("the output `{name}` is broken")))?;
+        named.insert(name, Output { value, constraint: None });
+    }
+    Ok(Outputs::new(Dialect::Pulumi, named))
+}
