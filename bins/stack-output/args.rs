@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use cli::{Destination, Shared, Tool};
 use fault::{Fault, Result};
-use stack::kind::Kind;
+use stack::value_type::ValueType;
 
 const AFTER_HELP: &str = "\
 Environment:
@@ -131,7 +131,7 @@ pub(crate) struct Selection {
 
     /// Fail on others than ip, url, int, bool, list, object
     #[arg(long = "type", value_parser = kinds(), value_name = "TYPE", hide_possible_values = true)]
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<ValueType>,
 }
 
 /// How values are written.
@@ -149,9 +149,9 @@ pub(crate) enum Format {
     Dotenv,
 }
 
-fn kinds() -> impl TypedValueParser<Value = Kind> {
-    let values = Kind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.article()));
-    PossibleValuesParser::new(values).try_map(|name| name.parse::<Kind>())
+fn kinds() -> impl TypedValueParser<Value = ValueType> {
+    let values = ValueType::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.article()));
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<ValueType>())
 }
 
 impl Args {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use fault::{Fault, Kind, Result};
 use stack::Output;
-use stack::path::Path;
 use stack::select::{self, Show};
 use stack::value::Value;
+use stack::value_path::ValuePath;
 
 use crate::args::Args;
 use crate::loaded::Stack;
@@ -15,7 +15,7 @@ use crate::loaded::Stack;
 #[derive(Debug)]
 pub(crate) struct Request {
     /// The paths, in the order of the arguments; every output that may be shown when there was none.
-    pub(crate) paths: Vec<Path>,
+    pub(crate) paths: Vec<ValuePath>,
     /// Outputs that are left out: they may not be shown, and no argument names them.
     pub(crate) withheld: Vec<String>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Chosen {
     /// Where it came from.
-    pub(crate) path: Path,
+    pub(crate) path: ValuePath,
     /// The value, and Terraform's type of it where it is a whole output. Every secret in it is decrypted.
     pub(crate) output: Output,
     /// Whether it is or holds a secret.
@@ -49,13 +49,11 @@ pub(crate) fn request(stack: &Stack, args: &Args) -> Result<Request> {
             .cause(why)
             .help("deploy the stack first"));
     }
-    let (shown, withheld): (Vec<_>, Vec<_>) = stack
-        .outputs
-        .named
-        .iter()
-        .partition(|(name, output)| select::check_shown(&Path::of_name(name), &output.value, show(args)).is_ok());
+    let (shown, withheld): (Vec<_>, Vec<_>) = stack.outputs.named.iter().partition(|(name, output)| {
+        select::check_shown(&ValuePath::from_name(name), &output.value, show(args)).is_ok()
+    });
     Ok(Request {
-        paths: shown.into_iter().map(|(name, _)| Path::of_name(name)).collect(),
+        paths: shown.into_iter().map(|(name, _)| ValuePath::from_name(name)).collect(),
         withheld: withheld.into_iter().map(|(name, _)| name.clone()).collect(),
     })
 }
@@ -68,7 +66,7 @@ pub(crate) fn encrypted(stack: &Stack, request: &Request, args: &Args) -> Result
     let mut ciphertexts = BTreeSet::new();
     for path in &request.paths {
         if let Some(value) = value(stack, path, args)? {
-            ciphertexts.extend(value.sealed().into_iter().map(str::to_owned));
+            ciphertexts.extend(value.ciphertexts().into_iter().map(str::to_owned));
         }
     }
     Ok(ciphertexts)
@@ -79,9 +77,9 @@ pub(crate) fn chosen(stack: &Stack, request: &Request, args: &Args) -> Result<Ve
     request.paths.iter().map(|path| one(stack, path, args)).collect()
 }
 
-fn one(stack: &Stack, path: &Path, args: &Args) -> Result<Chosen> {
+fn one(stack: &Stack, path: &ValuePath, args: &Args) -> Result<Chosen> {
     let Some(value) = value(stack, path, args)? else {
-        let output = Output::of(default(args)?);
+        let output = Output::new(default(args)?);
         return Ok(Chosen { path: path.clone(), output, is_secret: false, leaves: Vec::new() });
     };
     let is_secret = value.holds_secret();
@@ -93,13 +91,13 @@ fn one(stack: &Stack, path: &Path, args: &Args) -> Result<Chosen> {
     }
     let output = match stack.outputs.named.get(&path.name) {
         Some(output) if path.steps.is_empty() => output.with(value),
-        _ => Output::of(value),
+        _ => Output::new(value),
     };
     Ok(Chosen { path: path.clone(), output, is_secret, leaves })
 }
 
 /// The value at `path`; `None` if --default replaces it.
-fn value(stack: &Stack, path: &Path, args: &Args) -> Result<Option<Value>> {
+fn value(stack: &Stack, path: &ValuePath, args: &Args) -> Result<Option<Value>> {
     let value = select::value(&stack.outputs, path, &stack.name)
         .and_then(|value| select::check_shown(path, &value, show(args)).map(|()| value));
     match value {

@@ -5,8 +5,8 @@ use std::process::{Output, Stdio};
 
 use cli::Console;
 use fault::{Fault, Result};
-use stack::value::{Secret, Value};
-use stack::{Document, Outputs, Secrets, source};
+use stack::value::{SecretValue, Value};
+use stack::{Decryption, Document, Outputs, source};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
@@ -55,14 +55,14 @@ fn merged(mut hidden: Outputs, mut shown: Outputs) -> Outputs {
             && let Some(shown) = shown.named.get_mut(name)
         {
             let value = std::mem::replace(&mut shown.value, Value::Null);
-            output.value = Value::Secret(Secret::Open(Box::new(value)));
+            output.value = Value::Secret(SecretValue::Plain(Box::new(value)));
         }
     }
     hidden
 }
 
 fn outputs(printed: &[u8], source: &str) -> Result<Outputs> {
-    match source::stream(printed, &format!("the answer of `{source}`"), Secrets::Closed)? {
+    match source::stream(printed, &format!("the answer of `{source}`"), Decryption::NotNeeded)? {
         Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` does not hold outputs"))),
     }

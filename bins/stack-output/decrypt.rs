@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fault::{Fault, Result};
 use secrecy::SecretString;
-use stack::pulumi::cloud::Name;
 use stack::pulumi::key::Key;
-use stack::pulumi::key_service::Service;
-use stack::pulumi::provider::Provider;
+use stack::pulumi::key_service::KeyService;
+use stack::pulumi::pulumi_cloud::StackName;
+use stack::pulumi::secrets_provider::SecretsProvider;
 use stack::terraform::remote::Remote;
 
 use crate::choose::{self, Request};
@@ -29,7 +29,7 @@ pub(crate) async fn secrets(
         return Ok(());
     }
     match plaintexts(stack, &encrypted, session).await? {
-        Support::Native(plaintexts) => stack.outputs.open(|ciphertext| Ok(plaintexts.get(ciphertext).cloned())),
+        Support::Native(plaintexts) => stack.outputs.decrypt(|ciphertext| Ok(plaintexts.get(ciphertext).cloned())),
         Support::NeedsProgram(fault) => by_program(stack, &fault, location, session).await,
     }
 }
@@ -39,19 +39,19 @@ async fn plaintexts(stack: &Stack, encrypted: &BTreeSet<String>, session: Sessio
         return by_remote(remote, encrypted).await.map(Support::Native);
     }
     match &stack.outputs.provider {
-        Some(Provider::Passphrase { salt }) => {
+        Some(SecretsProvider::Passphrase { salt }) => {
             let passphrase = passphrase(session).await?;
             let key = Key::derive(&passphrase.text, salt).map_err(|fault| {
                 fault.help(passphrase.advice).context(format!("cannot decrypt the secrets of {}", stack.name))
             })?;
             with_key(&key, encrypted).map(Support::Native)
         }
-        Some(Provider::Service { url, owner, project, stack: name }) => {
-            let name = Name::new(owner, project, name)?;
+        Some(SecretsProvider::Service { url, owner, project, stack: name }) => {
+            let name = StackName::new(owner, project, name)?;
             by_service(stack, url, &name, encrypted, session).await.map(Support::Native)
         }
-        Some(Provider::Cloud { url, encrypted_key }) => {
-            let Some(service) = Service::of_url(url) else {
+        Some(SecretsProvider::KeyService { url, encrypted_key }) => {
+            let Some(service) = KeyService::from_url(url) else {
                 let scheme = url.split_once("://").map_or("a key service", |(scheme, _)| scheme);
                 return Ok(Support::NeedsProgram(unsupported(stack, scheme)));
             };
@@ -60,7 +60,7 @@ async fn plaintexts(stack: &Stack, encrypted: &BTreeSet<String>, session: Sessio
                 Support::NeedsProgram(fault) => Ok(Support::NeedsProgram(fault)),
             }
         }
-        Some(Provider::Other(name)) => Ok(Support::NeedsProgram(unsupported(stack, name))),
+        Some(SecretsProvider::Other(name)) => Ok(Support::NeedsProgram(unsupported(stack, name))),
         None => Err(Fault::usage(format!("{} holds secrets but does not name its secrets provider", stack.name))
             .help("read it with the `pulumi` program")),
     }
@@ -70,14 +70,14 @@ async fn plaintexts(stack: &Stack, encrypted: &BTreeSet<String>, session: Sessio
 type Plaintexts = BTreeMap<String, Vec<u8>>;
 
 fn with_key(key: &Key, encrypted: &BTreeSet<String>) -> Result<Plaintexts> {
-    let plaintexts = encrypted.iter().map(|ciphertext| Ok((ciphertext.clone(), key.open(ciphertext)?)));
+    let plaintexts = encrypted.iter().map(|ciphertext| Ok((ciphertext.clone(), key.decrypt(ciphertext)?)));
     plaintexts.collect::<Result<_>>().map_err(|fault| fault.context("cannot decrypt a secret of the stack"))
 }
 
 async fn by_service(
     stack: &Stack,
     url: &str,
-    name: &Name,
+    name: &StackName,
     encrypted: &BTreeSet<String>,
     session: Session<'_>,
 ) -> Result<Plaintexts> {

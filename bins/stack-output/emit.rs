@@ -6,9 +6,9 @@ use cli::Console;
 use fault::{Fault, Result};
 use redact::Plan;
 use runner::handoff::{self, StepFile};
-use stack::path::Path;
 use stack::print::{json, raw, shell};
 use stack::value::Value;
+use stack::value_path::ValuePath;
 use stack::{Dialect, Output};
 
 use crate::args::{Args, Format};
@@ -104,15 +104,15 @@ fn lines(one: &Chosen, dialect: Dialect) -> Result<String> {
 }
 
 /// What a shell, and whatever else has variables, can name the value.
-fn variable(path: &Path) -> String {
+fn variable(path: &ValuePath) -> String {
     path.variable().replace('-', "_")
 }
 
 /// How `--format shell` names a value: for a Pulumi stack as `pulumi stack output --shell` does, which leaves a dash that every
 /// shell takes for a command's.
-fn named_as(dialect: Dialect) -> fn(&Path) -> String {
+fn named_as(dialect: Dialect) -> fn(&ValuePath) -> String {
     match dialect {
-        Dialect::Pulumi => Path::variable,
+        Dialect::Pulumi => ValuePath::variable,
         Dialect::Terraform => variable,
     }
 }
@@ -120,7 +120,7 @@ fn named_as(dialect: Dialect) -> fn(&Path) -> String {
 fn assignments(
     chosen: &[Chosen],
     dialect: Dialect,
-    name: fn(&Path) -> String,
+    name: fn(&ValuePath) -> String,
     quote: fn(&str) -> String,
 ) -> Result<String> {
     let mut names = BTreeSet::new();

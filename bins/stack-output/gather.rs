@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use fault::{Fault, Result};
-use stack::pulumi::project::Reference;
-use stack::pulumi::{address, bucket};
-use stack::{Dialect, Document, Outputs, Secrets, source};
+use stack::pulumi::project::StackReference;
+use stack::pulumi::{bucket, store_url};
+use stack::{Decryption, Dialect, Document, Outputs, source};
 
 use crate::backends::{self, stores};
 use crate::cli_fallback::{self, Reason};
@@ -22,12 +22,12 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
         StateLocation::Url(url) => {
             let shown = url.split(['?', '#']).next().unwrap_or_default();
             let document = backends::address(url, shown, secrets, session).await?;
-            let document = document.ok_or_else(|| Fault::no(format!("there is nothing at {shown}")))?;
+            let document = document.ok_or_else(|| Fault::no(format!("nothing found at {shown}")))?;
             (format!("the state {shown}"), document)
         }
         StateLocation::Store { store, reference, project } => {
             let file = store.state(reference, project.as_deref())?;
-            let document = source::file(&file, secrets)?.of_backend(&file.display().to_string())?;
+            let document = source::file(&file, secrets)?.from_backend(&file.display().to_string())?;
             (format!("the stack `{}`", reference.stack), document)
         }
         StateLocation::Cloud { url, reference, project } => {
@@ -37,7 +37,7 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
             let name = format!("the stack `{}`", reference.stack);
             match of_bucket(address, reference, project.as_deref(), &name, session).await? {
                 Support::Native(document) => {
-                    let document = document.of_backend(&name)?;
+                    let document = document.from_backend(&name)?;
                     (name, document)
                 }
                 Support::NeedsProgram(fault) => return by_pulumi(name, fault, location, session).await,
@@ -75,8 +75,8 @@ async fn by_pulumi(name: String, fault: Fault, location: &StateLocation, session
 }
 
 async fn of_bucket(
-    address: &address::Place,
-    reference: &Reference,
+    address: &store_url::StoreUrl,
+    reference: &StackReference,
     project: Option<&str>,
     name: &str,
     session: Session<'_>,
@@ -91,7 +91,7 @@ async fn of_bucket(
     Ok(Support::Native(document))
 }
 
-async fn of_cloud(url: &str, reference: &Reference, project: Option<&str>, session: Session<'_>) -> Result<Stack> {
+async fn of_cloud(url: &str, reference: &StackReference, project: Option<&str>, session: Session<'_>) -> Result<Stack> {
     let organization = pulumi_cloud::organization(reference, url, session.environment());
     let cloud = pulumi_cloud::sign_in(url, organization.as_deref(), session).await?;
     let name = pulumi_cloud::name(reference, project, organization, &cloud).await?;
@@ -99,7 +99,7 @@ async fn of_cloud(url: &str, reference: &Reference, project: Option<&str>, sessi
     Ok(Stack { name: format!("the stack `{name}`"), outputs, origin: Origin::Cloud(url.to_owned(), name) })
 }
 
-fn stdin(session: Session<'_>, secrets: Secrets) -> Result<Document> {
+fn stdin(session: Session<'_>, secrets: Decryption) -> Result<Document> {
     if session.console.stdin_is_terminal() {
         return Err(
             Fault::usage("stdin is a terminal").help("pipe a state or outputs into stack-output, or name a file")
@@ -116,7 +116,7 @@ fn stdin(session: Session<'_>, secrets: Secrets) -> Result<Document> {
 }
 
 /// Terraform reads a missing or an empty file as a state in which nothing was applied; here both are errors.
-fn terraform(file: &Path, workspace: &str, secrets: Secrets) -> Result<Document> {
+fn terraform(file: &Path, workspace: &str, secrets: Decryption) -> Result<Document> {
     let size = std::fs::metadata(file).map(|metadata| metadata.len());
     match size {
         Ok(0) => {
@@ -127,6 +127,6 @@ fn terraform(file: &Path, workspace: &str, secrets: Secrets) -> Result<Document>
                 .cause(format!("there is no {}", file.display()))
                 .help("run `terraform apply` first, or check --cwd and --stack"))
         }
-        _ => source::file(file, secrets)?.of_backend(&file.display().to_string()),
+        _ => source::file(file, secrets)?.from_backend(&file.display().to_string()),
     }
 }

@@ -7,16 +7,16 @@ use fault::{Fault, Result};
 use secrecy::SecretString;
 use stack::pulumi::key::Key;
 use stack::pulumi::key_service::{
-    Service, unwrap_by_aws, unwrap_by_azure, unwrap_by_google, unwrap_by_vault, vault_cloud,
+    KeyService, unwrap_by_aws, unwrap_by_azure, unwrap_by_google, unwrap_by_vault, vault_cloud,
 };
 
 use crate::sign_in::{Session, Support, aws, azure, google};
 
 /// Unwraps a stack's data key.
-pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Session<'_>) -> Result<Support<Key>> {
+pub(crate) async fn unwrap(service: &KeyService, encrypted_key: &str, session: Session<'_>) -> Result<Support<Key>> {
     let deadline = session.deadline;
     let key = match service {
-        Service::Aws { region, profile, role, context } => {
+        KeyService::Aws { region, profile, role, context } => {
             let role = role.clone().map(|arn| Role { arn, ..Role::default() });
             let (region, profile) = (region.clone(), profile.clone());
             let wanted = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
@@ -29,7 +29,7 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
             let base: Base = caller.place.endpoint("KMS", session).unwrap_or_else(usual).parse()?;
             unwrap_by_aws(base, region, context, encrypted_key, &caller.key, deadline).await?
         }
-        Service::Google { name, additional } => {
+        KeyService::Google { name, additional } => {
             let given = session.variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS");
             let base: Base = given.unwrap_or("https://cloudkms.googleapis.com").parse()?;
             let caller = google::caller(&google::CredentialConfig::PULUMI, KMS, session).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
                 unwrap_by_google(base, name, additional.as_deref(), encrypted_key, &caller.token, deadline).await;
             unwrapped.map_err(|fault| fault.cause(format!("asked as {}", caller.who)))?
         }
-        Service::Azure { vault, key, algorithm } => {
+        KeyService::Azure { vault, key, algorithm } => {
             let base: Base = format!("https://{vault}").parse()?;
             let domain = vault_cloud(vault).unwrap_or_default().vaults();
             let (token, who) = match azure::vault_token(&format!("https://{domain}"), session).await? {
@@ -47,7 +47,7 @@ pub(crate) async fn unwrap(service: &Service, encrypted_key: &str, session: Sess
             let unwrapped = unwrap_by_azure(base, key, algorithm, encrypted_key, &token, deadline).await;
             unwrapped.map_err(|fault| fault.cause(format!("asked as {who}")))?
         }
-        Service::Vault { key, engine } => {
+        KeyService::Vault { key, engine } => {
             let base: Base = session
                 .first(&["VAULT_SERVER_URL", "VAULT_ADDR"])
                 .ok_or_else(|| {

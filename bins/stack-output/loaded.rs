@@ -1,10 +1,10 @@
 //! A stack whose outputs have been read.
 
 use fault::{Fault, Result};
-use stack::pulumi::cloud::Name;
+use stack::pulumi::pulumi_cloud::StackName;
 use stack::terraform::encrypted::Encrypted;
 use stack::terraform::remote::Remote;
-use stack::{Document, Outputs, Secrets, source};
+use stack::{Decryption, Document, Outputs, source};
 
 use crate::sign_in::Session;
 
@@ -25,7 +25,7 @@ pub(crate) enum Origin {
     /// A file, a stream or a store: it holds bytes and decrypts nothing.
     Bytes,
     /// Pulumi Cloud: its address and the stack's full name.
-    Cloud(String, Name),
+    Cloud(String, StackName),
     /// HCP Terraform.
     Remote(Remote),
 }
@@ -55,7 +55,7 @@ async fn decrypted(name: &str, text: &[u8], session: Session<'_>) -> Result<Outp
     let passphrase = session.require(PASSPHRASE).await.map_err(about)?;
     let advice = format!("set {PASSPHRASE} to the passphrase of the state's encryption");
     let state = encrypted.open(&passphrase).map_err(|fault| about(fault).help(advice))?;
-    match source::stream(state.as_slice(), name, Secrets::Closed)?.of_backend(name)? {
+    match source::stream(state.as_slice(), name, Decryption::NotNeeded)?.from_backend(name)? {
         Document::Outputs(outputs) => Ok(outputs),
         Document::Encrypted(_) => Err(about(Fault::usage("it is encrypted twice"))),
     }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
 use runner::Environment;
-use stack::pulumi::address;
-use stack::pulumi::project::{Project, Reference};
-use stack::pulumi::store::Directory;
+use stack::pulumi::project::{PulumiProject, StackReference};
+use stack::pulumi::store::DiskStore;
+use stack::pulumi::store_url;
 use stack::terraform::local;
 use stack::terraform::pointer::Backend;
 
@@ -23,11 +23,11 @@ pub(crate) enum StateLocation {
     /// A document at an address, `https://…`, `s3://bucket/key`, …, whatever it holds.
     Url(String),
     /// A Pulumi store in a folder.
-    Store { store: Directory, reference: Reference, project: Option<String> },
+    Store { store: DiskStore, reference: StackReference, project: Option<String> },
     /// Pulumi Cloud at an address.
-    Cloud { url: String, reference: Reference, project: Option<String> },
+    Cloud { url: String, reference: StackReference, project: Option<String> },
     /// A Pulumi store in a bucket.
-    Bucket { address: address::Place, reference: Reference, project: Option<String> },
+    Bucket { address: store_url::StoreUrl, reference: StackReference, project: Option<String> },
     /// A local Terraform state file.
     Terraform { file: PathBuf, workspace: String },
     /// A remote Terraform backend.
@@ -61,7 +61,7 @@ pub(crate) fn location(session: Session<'_>) -> Result<StateLocation> {
         None => {}
     }
     let data_dir = directory.join(environment.get("TF_DATA_DIR").unwrap_or(".terraform"));
-    let project = Project::find(&directory)?;
+    let project = PulumiProject::find(&directory)?;
     let is_terraform = local::is_here(&directory, &data_dir);
     if args.source.backend.is_none() && is_terraform && project.as_ref().is_none_or(|it| it.directory() != directory) {
         return terraform(&args.source, environment, &directory, &data_dir);
@@ -134,7 +134,7 @@ fn pulumi(
     source: &Source,
     environment: &Environment,
     directory: &Path,
-    project: Option<&Project>,
+    project: Option<&PulumiProject>,
 ) -> Result<StateLocation> {
     let of_project = || project.and_then(|project| Some((project.backend.as_deref()?, project.directory())));
     let account = pulumi_cloud::account(environment);
@@ -145,17 +145,17 @@ fn pulumi(
     let selected = || project?.selected_stack(pulumi_cloud::home(environment)?.as_path(), url);
     let named = source.stack.clone().or_else(|| environment.get("PULUMI_STACK").map(str::to_owned));
     let stack = named.clone();
-    let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<Reference>();
+    let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<StackReference>();
     let project = project.map(|project| project.name.clone());
     let home = environment.get("HOME").map(Path::new);
     match url.split_once("://") {
         Some(("file", rest)) => {
-            Ok(StateLocation::Store { store: Directory::of_url(rest, home, base), reference: reference()?, project })
+            Ok(StateLocation::Store { store: DiskStore::from_url(rest, home, base), reference: reference()?, project })
         }
         Some(("https" | "http", _)) => {
             Ok(StateLocation::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }
-        _ if let Some(address) = address::Place::of_url(url) => {
+        _ if let Some(address) = store_url::StoreUrl::parse(url) => {
             Ok(StateLocation::Bucket { address: address?, reference: reference()?, project })
         }
         _ => {

@@ -137,7 +137,7 @@ fn a_pulumi_store_in_a_bucket_is_read() {
     assert_eq!(step("organization/shop/prod").run().exits(0).stdout, "8000\n");
     assert_eq!(step("organization/shop/gz").run().exits(0).stdout, "8000\n");
     refused(step("organization/shop/nosuch"), 1, &["no stack `nosuch`"]);
-    refused(step("shop"), 2, &["which project's stack"]);
+    refused(step("shop"), 2, &["the project of the stack"]);
     server.fail("GET /bucket/*", Fault::status(503));
     refused(step("organization/shop/prod").args(["--deadline", "1"]), 75, &["GET http://127.0.0.1"]);
     let other = Step::new("stack-output").args(["port", "-s", "prod", "--backend", "s3://bucket?role=me"]);
@@ -216,6 +216,6 @@ fn a_state_at_an_address_is_read() {
     let of_profile = step("s3://bucket/k/state").file("config", profile).env("AWS_CONFIG_FILE", "config");
     assert_eq!(of_profile.run().exits(0).stdout, "203.0.113.9\n");
     assert!(server.requests().last().unwrap().header("authorization").unwrap().contains("/eu-west-1/s3/"));
-    refused(step(&format!("{}/nosuch", server.url())), 1, &["there is nothing at"]);
+    refused(step(&format!("{}/nosuch", server.url())), 1, &["nothing found at"]);
     refused(step("ftp://x/y"), 2, &["--state"]);
 }

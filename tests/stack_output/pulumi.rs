@@ -117,7 +117,7 @@ fn stores_of_every_known_version_are_read_and_others_refused() {
     refused(store("meta-future", &["a", "-s", "dev"]), 2, &["its version is 999"]);
     refused(store("meta-empty", &["a", "-s", "dev"]), 2, &["no `version`"]);
     refused(store("project", &["a", "-s", "dev"]), 2, &["no Pulumi store"]);
-    refused(store("file-v1", &["a", "-s", "dev"]), 2, &["which project's stack `dev`", "--cwd"]);
+    refused(store("file-v1", &["a", "-s", "dev"]), 2, &["the project of the stack `dev`", "--cwd"]);
 }
 
 #[test]

@@ -110,9 +110,9 @@ fn a_file_of_ten_gigabytes_is_refused_before_it_is_read() {
 fn a_packed_file_that_was_cut_off_or_altered_is_refused() {
     let pack = format!("printf '%s' '{HEAD}{}\"]}}' | gzip -1 >whole.gz;", "x".repeat(100_000));
     for (change, words) in [
-        ("head -c -8 whole.gz >state.gz", "its gzip packing is cut off"),
-        ("cat whole.gz - <<<garbage-that-follows >state.gz", "its gzip packing is broken"),
-        ("{ head -c -8 whole.gz; printf '12345678'; } >state.gz", "its gzip packing is broken"),
+        ("head -c -8 whole.gz >state.gz", "its gzip compression is cut off"),
+        ("cat whole.gz - <<<garbage-that-follows >state.gz", "its gzip compression is broken"),
+        ("{ head -c -8 whole.gz; printf '12345678'; } >state.gz", "its gzip compression is broken"),
     ] {
         refused(Step::script(&format!("{pack} {change}; stack-output ip --state state.gz")), 2, &["state.gz", words]);
     }

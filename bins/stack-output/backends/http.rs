@@ -20,7 +20,7 @@ pub(crate) async fn of_address(url: &str, shown: &str, session: Session<'_>) -> 
 }
 
 /// The state that the backend holds. It knows one workspace only.
-pub(crate) async fn of_backend(
+pub(crate) async fn from_backend(
     backend: &Backend,
     workspace: &str,
     name: &str,

@@ -7,9 +7,9 @@ pub(crate) mod s3_gcs;
 pub(crate) mod stores;
 
 use fault::{Fault, Result};
-use stack::pulumi::address::Place;
+use stack::pulumi::store_url::StoreUrl;
 use stack::terraform::pointer::Backend;
-use stack::{Dialect, Document, Outputs, Secrets, source};
+use stack::{Decryption, Dialect, Document, Outputs, source};
 
 use crate::loaded::Stack;
 use crate::sign_in::{Session, Support};
@@ -25,8 +25,8 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
         "gcs" => Support::Native(s3_gcs::gcs(backend, workspace, session).await?),
         "azurerm" => azurerm::open(backend, workspace, session).await?,
         "http" => {
-            let document = http::of_backend(backend, workspace, &name, session).await?;
-            let document = document.unwrap_or_else(nothing).of_backend(&name)?;
+            let document = http::from_backend(backend, workspace, &name, session).await?;
+            let document = document.unwrap_or_else(nothing).from_backend(&name)?;
             return Stack::of_document(name, document, session).await.map(Support::Native);
         }
         _ => return hcp::stack(backend, workspace, session).await.map(Support::Native),
@@ -39,7 +39,7 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
         Some(object) => source::answer(object.answer, &name, session.secrets()).await?,
         None => None,
     };
-    let document = document.unwrap_or_else(nothing).of_backend(&name)?;
+    let document = document.unwrap_or_else(nothing).from_backend(&name)?;
     Stack::of_document(name, document, session).await.map(Support::Native)
 }
 
@@ -78,10 +78,10 @@ fn without_program(fault: Fault) -> Fault {
 pub(crate) async fn address(
     url: &str,
     shown: &str,
-    secrets: Secrets,
+    secrets: Decryption,
     session: Session<'_>,
 ) -> Result<Option<Document>> {
-    if let Some(place) = Place::of_url(url) {
+    if let Some(place) = StoreUrl::parse(url) {
         let place = place?;
         return match stores::object(&place.bucket, place.prefix.trim_end_matches('/'), session).await? {
             Some(object) => source::answer(object.answer, shown, secrets).await,

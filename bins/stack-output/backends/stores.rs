@@ -5,28 +5,28 @@ use clouds::aws::s3;
 use clouds::google::storage::{self, Reader};
 use clouds::{Object, Store, azure as az, google as gc};
 use fault::{Fault, Result};
-use stack::pulumi::address::{Azure, Bucket, Google, S3};
+use stack::pulumi::store_url::{AzureContainer, BucketUrl, GcsBucket, S3Bucket};
 
 use crate::sign_in::{Session, Support, aws, azure, google};
 
 /// Opens a bucket.
-pub(crate) async fn open(bucket: &Bucket, session: Session<'_>) -> Result<Support<Store>> {
+pub(crate) async fn open(bucket: &BucketUrl, session: Session<'_>) -> Result<Support<Store>> {
     match bucket {
-        Bucket::S3(bucket) => of_aws(bucket, session).await,
-        Bucket::Google(bucket) => of_google(bucket, session).await.map(Support::Native),
-        Bucket::Azure(container) => of_azure(container, session).await,
+        BucketUrl::S3(bucket) => of_aws(bucket, session).await,
+        BucketUrl::Google(bucket) => of_google(bucket, session).await.map(Support::Native),
+        BucketUrl::Azure(container) => of_azure(container, session).await,
     }
 }
 
 /// An object of a bucket whose name an address gives in full.
-pub(crate) async fn object(bucket: &Bucket, key: &str, session: Session<'_>) -> Result<Option<Object>> {
+pub(crate) async fn object(bucket: &BucketUrl, key: &str, session: Session<'_>) -> Result<Option<Object>> {
     match open(bucket, session).await? {
         Support::Native(store) => store.get(key).await,
         Support::NeedsProgram(fault) => Err(fault),
     }
 }
 
-async fn of_aws(bucket: &S3, session: Session<'_>) -> Result<Support<Store>> {
+async fn of_aws(bucket: &S3Bucket, session: Session<'_>) -> Result<Support<Store>> {
     let role = bucket.role.clone().map(|arn| clouds::aws::sts::Role { arn, ..Default::default() });
     let (region, profile) = (bucket.region.clone(), bucket.profile.clone());
     let wanted = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
@@ -65,7 +65,7 @@ fn placed(mut address: s3::Address, place: aws::Endpoints, session: Session<'_>)
     address
 }
 
-async fn of_google(bucket: &Google, session: Session<'_>) -> Result<Store> {
+async fn of_google(bucket: &GcsBucket, session: Session<'_>) -> Result<Store> {
     let (base, emulator) = google_base(None, session)?;
     let reader = if bucket.anonymous || emulator == Emulator::Yes {
         Reader::Anonymous
@@ -109,7 +109,7 @@ fn origin(url: &str) -> &str {
     url[start..].find('/').map_or(url, |at| &url[..start + at])
 }
 
-async fn of_azure(container: &Azure, session: Session<'_>) -> Result<Support<Store>> {
+async fn of_azure(container: &AzureContainer, session: Session<'_>) -> Result<Support<Store>> {
     let account = container.account.as_deref().or_else(|| session.variable("AZURE_STORAGE_ACCOUNT"));
     let way = match azure::access(account, session).await? {
         Support::Native(way) => way,
@@ -128,7 +128,7 @@ async fn of_azure(container: &Azure, session: Session<'_>) -> Result<Support<Sto
 }
 
 /// Where an account's blobs are, put together as Pulumi's library does.
-fn azure_base(account: &str, container: &Azure, session: Session<'_>) -> Result<String> {
+fn azure_base(account: &str, container: &AzureContainer, session: Session<'_>) -> Result<String> {
     let is_account = (3..=24).contains(&account.len())
         && account.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !is_account {
@@ -154,7 +154,7 @@ fn azure_base(account: &str, container: &Azure, session: Session<'_>) -> Result<
 
 /// An address, which may stand in a file of the repository, is not trusted with a signature or a token for another domain than
 /// Azure's own; variables are.
-fn check_domain(domain: &str, container: &Azure, session: Session<'_>) -> Result<()> {
+fn check_domain(domain: &str, container: &AzureContainer, session: Session<'_>) -> Result<()> {
     let host = domain.split(':').next().unwrap_or_default();
     let is_known = az::Cloud::ALL.iter().any(|cloud| host == cloud.blobs())
         || matches!(host, "127.0.0.1" | "localhost")

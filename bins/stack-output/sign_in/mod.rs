@@ -15,7 +15,7 @@ use redact::Plan;
 use runner::Environment;
 use runner::oidc::IdTokenRequest;
 use secrecy::{ExposeSecret as _, SecretString};
-use stack::Secrets;
+use stack::Decryption;
 
 use crate::args::Args;
 
@@ -49,8 +49,8 @@ impl<'a> Session<'a> {
     }
 
     /// Whether secrets are going to be decrypted.
-    pub(crate) fn secrets(self) -> Secrets {
-        if self.args.selection.show_secrets { Secrets::Wanted } else { Secrets::Closed }
+    pub(crate) fn secrets(self) -> Decryption {
+        if self.args.selection.show_secrets { Decryption::Wanted } else { Decryption::NotNeeded }
     }
 
     /// All variables.

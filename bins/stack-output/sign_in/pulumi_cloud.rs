@@ -7,10 +7,10 @@ use fault::{Fault, Result};
 use runner::Environment;
 use runner::oidc::IdTokenRequest;
 use secrecy::SecretString;
-use stack::pulumi::account::{Account, PUBLIC};
-use stack::pulumi::cloud::{Cloud, Name};
-use stack::pulumi::oidc::{self, Owner};
-use stack::pulumi::project::Reference;
+use stack::pulumi::oidc::{self, TokenOwner};
+use stack::pulumi::project::StackReference;
+use stack::pulumi::pulumi_cloud::{PulumiCloud, StackName};
+use stack::pulumi::saved_logins::{PUBLIC, SavedLogins};
 
 use crate::sign_in::Session;
 
@@ -23,9 +23,9 @@ pub(crate) fn home(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The logins that `pulumi login` stored.
-pub(crate) fn account(environment: &Environment) -> Account {
+pub(crate) fn account(environment: &Environment) -> SavedLogins {
     let folder = environment.get("PULUMI_CREDENTIALS_PATH").map(PathBuf::from).or_else(|| home(environment));
-    Account::read(folder.as_deref())
+    SavedLogins::read(folder.as_deref())
 }
 
 /// The service's address if neither the arguments, the project nor `pulumi login` name one.
@@ -34,10 +34,10 @@ pub(crate) fn address(environment: &Environment) -> String {
 }
 
 /// Signs in to the service at `url`, for a stack of `organization` if that is known.
-pub(crate) async fn sign_in(url: &str, organization: Option<&str>, session: Session<'_>) -> Result<Cloud> {
+pub(crate) async fn sign_in(url: &str, organization: Option<&str>, session: Session<'_>) -> Result<PulumiCloud> {
     let base: Base = url.parse()?;
     let token = session.issued(token(url, organization, session).await?);
-    Cloud::new(base, token, session.deadline)
+    PulumiCloud::new(base, token, session.deadline)
 }
 
 /// The variable, then the login that `pulumi login` stored for that address, then Doppler, then a token exchanged for this job's
@@ -84,29 +84,29 @@ async fn exchanged(
             .help("set PULUMI_BACKEND_URL to it if it is yours"));
     }
     let owner = match (&source.oidc_team, &source.oidc_user) {
-        (Some(team), _) => Owner::Team(team.clone()),
-        (None, Some(user)) => Owner::User(user.clone()),
-        (None, None) => Owner::Organization,
+        (Some(team), _) => TokenOwner::Team(team.clone()),
+        (None, Some(user)) => TokenOwner::User(user.clone()),
+        (None, None) => TokenOwner::Organization,
     };
     let identity = session.identity_token(request).await?;
     oidc::exchange(url.parse()?, organization, &owner, &identity, session.deadline).await
 }
 
 /// The organization of a stack: named with it, in a variable or in Pulumi's configuration.
-pub(crate) fn organization(reference: &Reference, url: &str, environment: &Environment) -> Option<String> {
+pub(crate) fn organization(reference: &StackReference, url: &str, environment: &Environment) -> Option<String> {
     let given = reference.organization.as_deref().or_else(|| environment.get("PULUMI_DEFAULT_ORGANIZATION"));
     given.map(str::to_owned).or_else(|| account(environment).organization(url).map(str::to_owned))
 }
 
 /// A stack's full name; without an organization it belongs to the token's owner.
 pub(crate) async fn name(
-    reference: &Reference,
+    reference: &StackReference,
     project: Option<&str>,
     organization: Option<String>,
-    cloud: &Cloud,
-) -> Result<Name> {
+    cloud: &PulumiCloud,
+) -> Result<StackName> {
     let project = reference.project.as_deref().or(project).ok_or_else(|| {
-        Fault::usage(format!("which project's stack `{}` is meant is not known", reference.stack))
+        Fault::usage(format!("the project of the stack `{}` is not known", reference.stack))
             .cause("there is no Pulumi.yaml here or above")
             .help("add --cwd, or write the stack as organization/project/stack")
     })?;
@@ -114,7 +114,7 @@ pub(crate) async fn name(
         Some(organization) => organization,
         None => cloud.user().await?,
     };
-    Name::new(&organization, project, &reference.stack)
+    StackName::new(&organization, project, &reference.stack)
 }
 
 /// The address to ask to decrypt secrets that the service at `encrypted_by` encrypted, as the state claims. A state could name any
