@@ -12,3 +12,4 @@ mod ssh_deploy;
 mod stack_output;
 mod step;
 mod support;
+mod tutorial;
