@@ -12,15 +12,15 @@ use crate::name::{Rename, Transform};
 
 const AFTER_HELP: &str = "\
 Environment:
-  DOPPLER_TOKEN        the token, unless --token-file reads it from a file
+  DOPPLER_TOKEN        the token, unless --token-file names a file with it
   DOPPLER_PROJECT, DOPPLER_CONFIG
-                       project and config, unless --project and --config say; a service token
-                       needs neither
-  DOPPLER_IDENTITY_ID  signs in with the job's OIDC identity where there is no token, for one read
+                       project and config, unless --project and --config are given; a service
+                       token needs neither
+  DOPPLER_IDENTITY_ID  without a token, sign in with the job's OIDC token as this identity
   DOPPLER_API_HOST     another address of Doppler's API (https, or http to loopback)
   DOPPLER_PASSPHRASE   the key of --fallback
   Then what `doppler setup` stored (~/.doppler/.doppler.yaml), then the repository's doppler.yaml.
-  --explain shows the outcome.
+  --explain prints which of them is used.
 
 Exit codes:
   0 done · 1 a secret is missing, or there are none · 2 wrong usage
@@ -33,11 +33,13 @@ Examples:
   secrets-env --only API_KEY,DB_URL --format json | jq -r .DB_URL
   secrets-env --to env --only NPM_TOKEN";
 
-/// Run a command with a Doppler config's secrets, or hand them to a pipe or to later steps
+/// Run a command with a Doppler config's secrets, print them, or export them to later steps
 ///
-/// Reads the secrets of a Doppler config in one request. With COMMAND, it runs with them in its environment, without
-/// `DOPPLER_TOKEN`; otherwise they are printed in --format or exported with --to. Nothing readable is written to disk. Without COMMAND,
-/// --format and --to, only names are shown.
+/// Reads the secrets of a Doppler config in one request. With COMMAND, runs it with them in its environment, without
+/// `DOPPLER_TOKEN`; otherwise prints them in --format or exports them with --to. Nothing readable is written to disk. Without
+/// COMMAND, --format and --to, only names are shown.
+///
+/// Your shell expands variables before COMMAND gets them: write `secrets-env -- sh -c 'echo $X'`, not `secrets-env -- echo $X`.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
@@ -72,15 +74,15 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct Source {
-    /// The Doppler project
+    /// Doppler project
     #[arg(short, long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
 
-    /// The Doppler config; of several, the later ones win
+    /// Doppler config, or PROJECT/CONFIG (repeatable; later ones win)
     #[arg(short, long, value_name = "CONFIG")]
     pub(crate) config: Vec<String>,
 
-    /// Secrets that two configs both have are an error
+    /// Fail if two configs have a secret of the same name
     #[arg(long, hide_short_help = true)]
     pub(crate) strict: bool,
 
@@ -92,69 +94,69 @@ pub(crate) struct Source {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// Sign in as this Doppler identity with the job's OIDC token, and revoke the token after one read
+    /// Sign in as this Doppler identity with the job's OIDC token, and sign out after reading
     #[arg(long, value_name = "ID", hide_short_help = true, conflicts_with = "token_file")]
     pub(crate) identity: Option<String>,
 
-    /// The audience of the OIDC token, if Doppler's identity wants another than the repository owner's URL
+    /// Audience of the OIDC token, if the identity expects another than the repository owner's URL
     #[arg(long, value_name = "AUDIENCE", hide_short_help = true)]
     pub(crate) audience: Option<String>,
 
-    /// Issue leases for dynamic secrets, which cost, and include their values
+    /// Include dynamic secrets (issues billable leases)
     #[arg(long, hide_short_help = true)]
     pub(crate) dynamic_secrets: bool,
 
-    /// Time (`60`, `5m`) until everything must have been read, retries included
+    /// Time limit for reading the secrets, retries included (`30`, `30s`, `5m`)
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = cli::time, hide_short_help = true)]
     pub(crate) deadline: Duration,
 
-    /// Show where project, config and token come from, and do nothing else
+    /// Print where project, config and token come from, and exit
     #[arg(long, hide_short_help = true, conflicts_with_all = ["command", "from"])]
     pub(crate) explain: bool,
 }
 
-/// What stands in while Doppler is away.
+/// What is used while Doppler is unreachable.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Outages")]
 pub(crate) struct Outage {
-    /// Keep an encrypted copy in this file, and use it while Doppler is away (key: `DOPPLER_PASSPHRASE`)
+    /// Keep an encrypted copy in this file, and use it while Doppler is unreachable
     #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with = "from")]
     pub(crate) fallback: Option<PathBuf>,
 
-    /// The oldest copy to use (`90m`, `24h`)
+    /// Maximum age of the copy (`90m`, `24h`)
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = cli::time, hide_short_help = true)]
     pub(crate) fallback_max_age: Duration,
 }
 
-/// Which secrets, and in what shape.
+/// Which secrets, and under which names.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct Selection {
-    /// Only these secrets; each must exist
+    /// Use only these secrets; each must exist
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
 
-    /// All but these secrets
+    /// Leave out these secrets
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) except: Vec<String>,
 
-    /// Fail unless these exist and are neither empty nor a placeholder
+    /// Fail unless these exist and are neither empty nor placeholders
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) require: Vec<String>,
 
-    /// Put PREFIX in front of every name
+    /// Add PREFIX to every name
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, hide_short_help = true)]
     pub(crate) prefix: String,
 
-    /// Hand the secret OLD on as NEW
+    /// Use the name NEW for the secret OLD
     #[arg(long, value_name = "OLD=NEW", hide_short_help = true)]
     pub(crate) rename: Vec<Rename>,
 
-    /// Write every name as Doppler's name transformer of that name does
+    /// Change every name as Doppler's name transformer of that name does
     #[arg(long, value_enum, value_name = "STYLE", hide_short_help = true)]
     pub(crate) transform: Option<Transform>,
 
-    /// Go on when the config holds no secret
+    /// Continue if the config has no secrets
     #[arg(long, hide_short_help = true)]
     pub(crate) allow_empty: bool,
 }
@@ -164,24 +166,24 @@ pub(crate) struct Selection {
 #[command(next_help_heading = "Running")]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Running {
-    /// Hand this secret over as a file, whose path its variable holds
+    /// Pass these secrets as files: the variable holds the path
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "command")]
     pub(crate) file: Vec<String>,
 
-    /// Hide the secrets in what the command prints (the default inside Actions)
-    #[arg(long, overrides_with = "no_redact")]
+    /// Hide secrets in the output of the command (default in Actions)
+    #[arg(long, overrides_with = "no_redact", requires = "command")]
     pub(crate) redact: bool,
 
-    /// Let the command's output through unread, and leave no process of ours behind
-    #[arg(long, hide_short_help = true)]
+    /// Do not redact; exec the command directly
+    #[arg(long, hide_short_help = true, requires = "command")]
     pub(crate) no_redact: bool,
 
-    /// Give the command the secrets and PATH, and nothing else of the environment
-    #[arg(long, hide_short_help = true)]
+    /// Start with an empty environment: only PATH and the secrets
+    #[arg(long, hide_short_help = true, requires = "command")]
     pub(crate) pristine: bool,
 
-    /// Leave `DOPPLER_TOKEN` and the OIDC request variables in the command's environment
-    #[arg(long, hide_short_help = true)]
+    /// Keep `DOPPLER_TOKEN` and the OIDC request variables in the environment
+    #[arg(long, hide_short_help = true, requires = "command")]
     pub(crate) keep_token: bool,
 }
 
@@ -189,12 +191,12 @@ pub(crate) struct Running {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// How to print the secrets; `text` shows no value
+    /// Output format; `text` shows no values
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true, conflicts_with = "command",
         long_help = Format::LONG_HELP)]
     pub(crate) format: Format,
 
-    /// Export to later steps instead: `env`, `output`
+    /// Export to later steps: `env`, `output`
     #[arg(long, value_enum, default_value_t = Destination::Stdout, value_name = "WHERE", hide_possible_values = true, conflicts_with = "command")]
     pub(crate) to: Destination,
 }
@@ -204,8 +206,8 @@ impl Tool for Args {
         &self.shared
     }
 
-    /// Never: what `--format json` prints are the secrets, and a pipe that takes them (`wrangler secret bulk`) must not take an
-    /// error for two of them.
+    /// Never: `--format json` prints the secrets, and a program that reads them from a pipe (`wrangler secret bulk`) must not
+    /// mistake an error document for secrets.
     fn prints_json(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! `--check`: whether a config has the names that are required. Names only: no value leaves Doppler.
+//! Checks that a config has the required names, without reading any value.
 
 use cli::{Console, Exit};
 use fault::{Fault, Result};
@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::format::Format;
 use crate::gather;
 
-/// Checks the names and tells the outcome, as text or as records for `preflight-report`.
+/// Checks the names and prints the result, as text or as records for `preflight-report`.
 pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if !matches!(args.output.format, Format::Text | Format::Jsonl) {
         return Err(Fault::usage("--check prints no secrets").help("use --format text or --format jsonl").into());
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     Ok(if report.result() == Verdict::Passed { Exit::Success } else { Exit::No })
 }
 
-/// One check a name.
+/// Records one check per name.
 fn record(recorder: &mut Recorder, required: &[&str], names: &[String], place: &str) {
     let id = |name: &str| format!("secrets/{name}");
     recorder.record(Event::RunStarted {

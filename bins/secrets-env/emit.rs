@@ -1,4 +1,4 @@
-//! Masks, prints and exports: where values leave this program, in that order.
+//! Masks, prints and exports: the places where values leave this program.
 
 use cli::{Console, Exit};
 use doppler::MANAGED;
@@ -9,12 +9,12 @@ use secrecy::ExposeSecret as _;
 use secrets::Visibility;
 
 use crate::args::Args;
+use crate::chosen::Chosen;
 use crate::format::{self, Format};
-use crate::gate;
-use crate::select::Chosen;
 use crate::settings::Settings;
+use crate::validate;
 
-/// Tells the runner what to mask, and says by name what is not masked. Everything that hands out values comes after this.
+/// Registers the masks with the runner and names the secrets that are not masked. Call this before any value is handed out.
 pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
     let mut plan = Plan::new();
     let mut spared = Vec::new();
@@ -46,7 +46,7 @@ fn reason(reason: Reason) -> &'static str {
     }
 }
 
-/// Prints where the settings come from.
+/// Prints where each setting came from (--explain).
 pub(crate) fn explain(settings: &Settings, console: &Console) -> anyhow::Result<Exit> {
     console.print(settings.explain())?;
     Ok(Exit::Success)
@@ -58,9 +58,9 @@ pub(crate) fn print(secrets: &[Chosen], format: Format, console: &Console) -> Re
     console.print(text)
 }
 
-/// Hands the secrets to later steps: everything is checked, then there is one append.
+/// Exports the secrets to later steps: checks everything, then appends once.
 pub(crate) fn export(secrets: &[Chosen], to: StepFile, console: &Console) -> Result<()> {
-    gate::check_export(secrets, to)?;
+    validate::check_export(secrets, to)?;
     let pairs: Vec<(String, String)> = secrets
         .iter()
         // Exposed to hand them to later steps, which is what was asked for.

@@ -1,9 +1,11 @@
-//! The copy that stands in while Doppler is away: encrypted, written from good answers only, two generations, never older than allowed.
+//! The encrypted copy of the secrets that is used while Doppler is unreachable.
 //!
-//! It cannot be poisoned (only a response that was an object of strings is written), is not deleted by a refusal, is not read for one
-//! (a token that may not read the config must not get an old copy of it), and is not tied to a token that changes.
+//! It is written only from a response that was an object of strings, so an error page cannot replace it. It is used for outages only: a
+//! token that may no longer read the config gets no old copy. Its key does not depend on a token, because tokens change. There are two
+//! generations, and neither is used after --fallback-max-age.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,13 +13,17 @@ use std::time::Duration;
 use fault::{Fault, Result};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use secrets::{Secret, Visibility};
+use secrets::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::seal::{self, PassphraseKey};
+use crate::stored::{Entry, write_atomically};
 
-/// Marks our own files; the rest of the text is sealed as the Doppler CLI's v4 is.
+/// The beginning of our own files; the rest is encrypted as in version 4 of the Doppler CLI.
 const MARK: &str = "secrets-env/1 ";
+
+/// The beginning of files of the Doppler CLI, version 4.
+const CLI_MARK: &str = "4:base64:";
 
 #[derive(Serialize, Deserialize)]
 struct Copy {
@@ -27,80 +33,48 @@ struct Copy {
     secrets: Vec<Entry>,
 }
 
-/// A secret at rest.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    name: String,
-    value: Option<String>,
-    visibility: u8,
-}
-
-impl Entry {
-    /// Whether this is the same name and value.
-    pub(crate) fn is_of(&self, secret: &Secret) -> bool {
-        // Exposed to compare.
-        self.name == secret.name
-            && self.value.as_deref() == secret.value.as_ref().map(secrecy::ExposeSecret::expose_secret)
-    }
-}
-
-impl From<&Secret> for Entry {
-    fn from(secret: &Secret) -> Self {
-        let visibility = match secret.visibility {
-            Visibility::Masked => 0,
-            Visibility::Unmasked => 1,
-            Visibility::Restricted => 2,
-        };
-        // Exposed to be encrypted.
-        let value = secret.value.as_ref().map(|value| value.expose_secret().to_owned());
-        Self { name: secret.name.clone(), value, visibility }
-    }
-}
-
-impl From<Entry> for Secret {
-    fn from(entry: Entry) -> Self {
-        let visibility = match entry.visibility {
-            1 => Visibility::Unmasked,
-            2 => Visibility::Restricted,
-            _ => Visibility::Masked,
-        };
-        Self { name: entry.name, value: entry.value.map(Into::into), visibility }
-    }
-}
-
-/// The fallback that the arguments name.
+/// The fallback file and its key.
 pub(crate) struct Fallback {
     file: PathBuf,
     max_age: Duration,
     passphrase: SecretString,
-    /// The key for the next copy, derived while Doppler answers.
+    /// Derived while Doppler answers.
     key: JoinHandle<Option<PassphraseKey>>,
 }
 
-/// What a copy holds, and how old it is.
+/// A usable copy, and how old it is.
 pub(crate) struct Found {
     pub(crate) secrets: Vec<Secret>,
     pub(crate) age: Duration,
 }
 
 impl Fallback {
-    /// Prepares `file`; the passphrase is the key's source.
+    /// Prepares `file`, whose key comes from the passphrase.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Permission`] without a passphrase. [`fault::Kind::Usage`] if `file`, or the older copy beside it, is something that
+    /// we did not write: it would be overwritten.
     pub(crate) fn new(file: &Path, max_age: Duration, passphrase: Option<&str>) -> Result<Self> {
         let passphrase = passphrase.ok_or_else(|| {
             Fault::permission("--fallback has no key: DOPPLER_PASSPHRASE is missing")
                 .help("set DOPPLER_PASSPHRASE to a long random text that outlives the token")
         })?;
+        // Through a link, so that its target is replaced and not the link.
+        let file = if file.is_symlink() { std::fs::canonicalize(file) } else { Ok(file.to_owned()) }
+            .map_err(|error| refused(file, &error.to_string()))?;
+        check_is_ours(&file)?;
+        check_is_ours(&older(&file))?;
         let owned = SecretString::from(passphrase);
         let derived = owned.clone();
         let key = std::thread::spawn(move || PassphraseKey::derive(derived.expose_secret()));
-        Ok(Self { file: file.to_owned(), max_age, passphrase: owned, key })
+        Ok(Self { file, max_age, passphrase: owned, key })
     }
 
-    /// Keeps `secrets` of `place`, the copy before as a second generation.
+    /// Stores `secrets` of `place`, and keeps the copy before as the older one.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] when the file cannot be written.
-    pub(crate) fn keep(self, secrets: &[Secret], place: &str, now: Timestamp) -> Result<()> {
+    /// [`fault::Kind::Usage`] if the file cannot be written.
+    pub(crate) fn store(self, secrets: &[Secret], place: &str, now: Timestamp) -> Result<()> {
         let about =
             |cause: String| Fault::usage(format!("cannot write the fallback {}", self.file.display())).cause(cause);
         let copy = Copy {
@@ -111,51 +85,48 @@ impl Fallback {
         let plain = serde_json::to_vec(&copy).map_err(|error| about(error.to_string()))?;
         let key = self.key.join().ok().flatten().ok_or_else(|| about("no key could be derived".to_owned()))?;
         let sealed = key.seal(&plain).ok_or_else(|| about("it could not be encrypted".to_owned()))?;
+        // Again, as the files may have changed while Doppler answered.
+        check_is_ours(&self.file)?;
+        check_is_ours(&older(&self.file))?;
         let write = || {
-            if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder)?;
-            }
-            let next = beside(&self.file, &format!("{}.new", std::process::id()));
-            write_private(&next, format!("{MARK}{sealed}\n").as_bytes())?;
-            if self.file.exists() {
-                std::fs::rename(&self.file, beside(&self.file, "old"))?;
-            }
-            std::fs::rename(&next, &self.file)
+            let previous = std::fs::read(&self.file).ok().filter(|previous| !previous.is_empty());
+            write_atomically(&self.file, format!("{MARK}{sealed}\n").as_bytes())?;
+            previous.map_or(Ok(()), |previous| write_atomically(&older(&self.file), &previous))
         };
         write().map_err(|error| about(error.to_string()))
     }
 
-    /// The newest copy of `place` that opens and is young enough.
+    /// Finds the newest copy of `place` that can be decrypted and is young enough.
     ///
     /// # Errors
-    /// [`fault::Kind::Temporary`] when there is none, saying what was wrong with those there are.
+    /// [`fault::Kind::Temporary`] if there is none, with the reason for each file.
     pub(crate) fn find(&self, place: &str, now: Timestamp) -> Result<Found> {
-        let mut wrong = Vec::new();
-        for file in [self.file.clone(), beside(&self.file, "old")] {
+        let mut reasons = Vec::new();
+        for file in [self.file.clone(), older(&self.file)] {
             match self.open(&file, place, now) {
                 Ok(found) => return Ok(found),
-                Err(why) => wrong.push(format!("{}: {why}", file.display())),
+                Err(reason) => reasons.push(format!("{}: {reason}", file.display())),
             }
         }
-        let mut fault = Fault::temporary("no fallback can stand in");
-        fault.causes = wrong;
+        let mut fault = Fault::temporary("no fallback can be used");
+        fault.causes = reasons;
         Err(fault)
     }
 
     fn open(&self, file: &Path, place: &str, now: Timestamp) -> Result<Found, String> {
         let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-        let closed = || "it does not open with DOPPLER_PASSPHRASE, or was changed".to_owned();
+        let undecryptable = || "it cannot be decrypted with DOPPLER_PASSPHRASE, or was changed".to_owned();
         let (written_at, secrets) = if let Some(sealed) = text.strip_prefix(MARK) {
-            let plain = seal::open(self.passphrase.expose_secret(), sealed).ok_or_else(closed)?;
-            // Nothing of the text may stand in an error.
-            let copy: Copy = serde_json::from_slice(&plain).ok().ok_or("it holds something else")?;
+            let plain = seal::open(self.passphrase.expose_secret(), sealed).ok_or_else(undecryptable)?;
+            // The text is secret and must not appear in an error.
+            let copy: Copy = serde_json::from_slice(&plain).ok().ok_or("it does not hold secrets")?;
             if copy.place != place {
-                return Err(format!("it is of {}", copy.place));
+                return Err(format!("it holds {}", copy.place));
             }
-            let written_at = copy.written_at.parse().ok().ok_or("it holds no time")?;
+            let written_at = copy.written_at.parse().ok().ok_or("its time cannot be read")?;
             (written_at, copy.secrets.into_iter().map(Secret::from).collect())
         } else {
-            let plain = seal::open(self.passphrase.expose_secret(), &text).ok_or_else(closed)?;
+            let plain = seal::open(self.passphrase.expose_secret(), &text).ok_or_else(undecryptable)?;
             of_the_cli(file, &plain)?
         };
         let age = Duration::try_from(written_at.until(now).map_err(|error| error.to_string())?).unwrap_or_default();
@@ -166,35 +137,49 @@ impl Fallback {
     }
 }
 
-/// A file of the Doppler CLI: an object of strings, as old as the file.
+/// Reads the content of a file of the Doppler CLI: an object of strings, whose age is that of the file.
 fn of_the_cli(file: &Path, plain: &[u8]) -> Result<(Timestamp, Vec<Secret>), String> {
     let values: std::collections::BTreeMap<String, String> =
-        serde_json::from_slice(plain).ok().ok_or("it holds something else than an object of strings")?;
+        serde_json::from_slice(plain).ok().ok_or("it does not hold an object of strings")?;
     let changed =
         std::fs::metadata(file).and_then(|metadata| metadata.modified()).map_err(|error| error.to_string())?;
     let at = Timestamp::try_from(changed).map_err(|error| error.to_string())?;
     Ok((at, values.into_iter().map(|(name, value)| Secret::masked(name, value)).collect()))
 }
 
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+/// The file of the copy before.
+fn older(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
+    name.push(".old");
     PathBuf::from(name)
 }
 
-/// Writes a new file that only its owner can read.
-pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// Refuses anything but a regular file that is empty or begins like one of ours or of the Doppler CLI. A path that does not exist is fine.
+fn check_is_ours(file: &Path) -> Result<()> {
+    let found = match std::fs::metadata(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound && !file.is_symlink() => return Ok(()),
+        found => found.map_err(|error| refused(file, &error.to_string()))?,
+    };
+    // Before it is opened: a FIFO would wait for a writer.
+    if !found.is_file() {
+        return Err(refused(file, if found.is_dir() { "it is a directory" } else { "it is not a regular file" }));
+    }
+    let mut start = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(MARK.len() as u64).read_to_end(&mut start));
+    read.map_err(|error| refused(file, &error.to_string()))?;
+    if start.is_empty() || [MARK, CLI_MARK].iter().any(|mark| start.starts_with(mark.as_bytes())) {
+        return Ok(());
+    }
+    Err(refused(file, "it was not written by secrets-env or the Doppler CLI, and would be overwritten"))
 }
 
-/// A span for people: `40 s`, `12 min`, `3.5 h`.
+fn refused(file: &Path, cause: &str) -> Fault {
+    Fault::usage(format!("{} cannot be used as the fallback", file.display()))
+        .cause(cause)
+        .help("name a file that does not exist yet, or a fallback written earlier: --fallback FILE")
+}
+
+/// Formats an age for people: `40 s`, `12 min`, `3.5 h`.
 pub(crate) fn shown(span: Duration) -> String {
     let seconds = span.as_secs_f64();
     match seconds {
@@ -213,7 +198,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
     use secrets::{Secret, Visibility};
 
-    use super::{Fallback, shown};
+    use super::{Fallback, MARK, shown};
 
     const PLACE: &str = "project `shop`, config `prd`";
 
@@ -233,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_unreadable_private_and_gives_back_what_was_kept() {
+    fn a_copy_is_encrypted_private_and_returns_what_was_stored() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deep/fallback");
-        fallback(&file).keep(&secrets("hunter2"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
+        fallback(&file).store(&secrets("hunter2"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
         assert!(!std::fs::read_to_string(&file).unwrap().contains("hunter2"));
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions()) & 0o777, 0o600);
@@ -248,10 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_is_too_old_or_of_another_config_does_not_stand_in() {
+    fn a_copy_that_is_too_old_or_of_another_config_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("fallback");
-        fallback(&file).keep(&secrets("x"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
+        fallback(&file).store(&secrets("x"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
         let fault = fallback(&file).find(PLACE, at("2026-11-21T06:01:00Z")).err().unwrap();
         assert_eq!(fault.kind, Kind::Temporary);
         assert!(fault.causes[0].contains("61 min old, and --fallback-max-age allows 60 min"), "{fault:?}");
@@ -259,14 +244,65 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_copy_gives_way_to_the_one_before() {
+    fn a_broken_copy_is_replaced_by_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("fallback");
-        fallback(&file).keep(&secrets("first"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
-        fallback(&file).keep(&secrets("second"), PLACE, at("2026-11-21T05:10:00Z")).unwrap();
-        std::fs::write(&file, "<html>").unwrap();
+        fallback(&file).store(&secrets("first"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
+        fallback(&file).store(&secrets("second"), PLACE, at("2026-11-21T05:10:00Z")).unwrap();
+        std::fs::write(&file, format!("{MARK}4:base64:torn")).unwrap();
         let found = fallback(&file).find(PLACE, at("2026-11-21T05:20:00Z")).unwrap();
         assert_eq!(found.secrets[0].value.as_ref().unwrap().expose_secret(), "first");
+    }
+
+    #[test]
+    fn what_is_not_a_fallback_of_ours_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("cache")).unwrap();
+        std::fs::write(at("package.json"), "{}").unwrap();
+        std::fs::write(at("x.old"), "mine").unwrap();
+        std::fs::write(at("version-3"), "3:base64:500000:AA-AA-AA").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
+        let names = [
+            "cache",
+            "package.json",
+            "x",
+            "version-3",
+            #[cfg(unix)]
+            "dangling",
+        ];
+        for name in names {
+            let fault = Fallback::new(&at(name), Duration::from_hours(1), Some("p")).err().unwrap();
+            assert!(fault.kind == Kind::Usage && fault.message.contains("cannot be used as the fallback"), "{name}");
+        }
+        assert!(at("cache").is_dir() && !at("cache.old").exists() && !at("x").exists());
+        assert_eq!(std::fs::read_to_string(at("package.json")).unwrap(), "{}");
+        std::fs::write(at("empty"), "").unwrap();
+        fallback(&at("empty")).store(&secrets("x"), PLACE, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(!at("empty.old").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_fallback_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        fallback(&link).store(&secrets("x"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
+        assert!(link.is_symlink() && std::fs::read_to_string(&file).unwrap().starts_with(MARK));
+    }
+
+    #[test]
+    fn a_failed_write_leaves_no_temporary_file_and_the_copy_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("fallback");
+        let stored = fallback(&file);
+        std::fs::create_dir(&file).unwrap();
+        assert!(stored.store(&secrets("x"), PLACE, at("2026-11-21T05:00:00Z")).is_err());
+        assert!(super::write_atomically(&file, b"x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

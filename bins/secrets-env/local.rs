@@ -1,4 +1,4 @@
-//! What the Doppler CLI stored on this machine, and what the repository says for it.
+//! Reads what the Doppler CLI stored on this machine, and the repository's `doppler.yaml`.
 //!
 //! `~/.doppler/.doppler.yaml` holds settings by directory; each setting comes from the longest scope above the working directory that
 //! has it, so a token may come from `/` and a config from the project's directory. `doppler.yaml` in a repository names project and
@@ -10,20 +10,27 @@ use runner::Environment;
 use secrecy::SecretString;
 use yaml::Yaml;
 
-use crate::settings::Said;
-
-/// What files say.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Local {
-    pub(crate) token: Option<Said<SecretString>>,
-    pub(crate) host: Option<Said<String>>,
-    pub(crate) project: Option<Said<String>>,
-    pub(crate) config: Option<Said<String>>,
-    pub(crate) repository_project: Option<Said<String>>,
-    pub(crate) repository_config: Option<Said<String>>,
+/// A setting and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Where it came from: `--project`, `DOPPLER_PROJECT`, a file.
+    pub(crate) source: String,
 }
 
-/// Reads what there is; a file that is missing or broken says nothing.
+/// The settings found in files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Local {
+    pub(crate) token: Option<Setting<SecretString>>,
+    pub(crate) host: Option<Setting<String>>,
+    pub(crate) project: Option<Setting<String>>,
+    pub(crate) config: Option<Setting<String>>,
+    pub(crate) repository_project: Option<Setting<String>>,
+    pub(crate) repository_config: Option<Setting<String>>,
+}
+
+/// Reads both files; one that is missing or broken is ignored.
 pub(crate) fn read(environment: &Environment) -> Local {
     let Ok(directory) = std::env::current_dir() else { return Local::default() };
     let home = environment.get("HOME").or_else(|| environment.get("USERPROFILE")).map(PathBuf::from);
@@ -45,27 +52,27 @@ pub(crate) fn read(environment: &Environment) -> Local {
     local
 }
 
-/// The settings in force in `directory`.
-fn stored(text: &str, directory: &Path, by: &str) -> Local {
+/// The stored settings that apply in `directory`.
+fn stored(text: &str, directory: &Path, source: &str) -> Local {
     let documents = yaml::documents(text).unwrap_or_default();
     let by_path = documents.first().and_then(|document| document.as_mapping_get("scoped")).and_then(Yaml::as_mapping);
     let mut scopes: Vec<(&Path, &Yaml<'_>)> = by_path
         .into_iter()
         .flatten()
         .filter_map(|(path, settings)| Some((path.as_str()?, settings)))
-        // `*` is an old spelling of everywhere.
+        // `*` is an old spelling of `/`.
         .map(|(path, settings)| (Path::new(if path == "*" { "/" } else { path }), settings))
-        // By components: `/pro` is not above `/project`.
+        // Compares whole components: `/pro` is not a parent of `/project`.
         .filter(|(path, _)| directory.starts_with(path))
         .collect();
     scopes.sort_by_key(|(path, _)| std::cmp::Reverse(path.components().count()));
     let setting = |key: &str| {
         scopes.iter().find_map(|(path, settings)| {
             let value = settings.as_mapping_get(key)?.as_str().filter(|value| !value.is_empty())?;
-            Some(Said { value: value.to_owned(), by: format!("{by}, scope {}", path.display()) })
+            Some(Setting { value: value.to_owned(), source: format!("{source}, scope {}", path.display()) })
         })
     };
-    let token = setting("token").map(|said| Said { value: said.value.into(), by: said.by });
+    let token = setting("token").map(|setting| Setting { value: setting.value.into(), source: setting.source });
     Local {
         token,
         host: setting("api-host"),
@@ -75,8 +82,8 @@ fn stored(text: &str, directory: &Path, by: &str) -> Local {
     }
 }
 
-/// Project and config that `doppler.yaml` gives for `directory`, relative to it: `setup` is one entry, or one a path.
-fn of_repository(text: &str, directory: &Path, by: &str) -> (Option<Said<String>>, Option<Said<String>>) {
+/// The project and config that `doppler.yaml` gives for `directory` (relative to the file): `setup` is one entry, or a list with one per path.
+fn of_repository(text: &str, directory: &Path, source: &str) -> (Option<Setting<String>>, Option<Setting<String>>) {
     let documents = yaml::documents(text).unwrap_or_default();
     let Some(setup) = documents.first().and_then(|document| document.as_mapping_get("setup")) else {
         return (None, None);
@@ -92,7 +99,7 @@ fn of_repository(text: &str, directory: &Path, by: &str) -> (Option<Said<String>
         .max_by_key(|entry| Path::new(&path_of(entry)).components().count());
     let setting = |key: &str| {
         let value = entry?.as_mapping_get(key)?.as_str().filter(|value| !value.is_empty())?;
-        Some(Said { value: value.to_owned(), by: by.to_owned() })
+        Some(Setting { value: value.to_owned(), source: source.to_owned() })
     };
     (setting("project"), setting("config"))
 }
@@ -110,22 +117,22 @@ mod tests {
         let local = stored(STORED, Path::new("/code/shop/web"), "f");
         assert_eq!(local.project.unwrap().value, "shop");
         assert_eq!(local.config.unwrap().value, "dev");
-        assert_eq!(local.token.unwrap().by, "f, scope /");
+        assert_eq!(local.token.unwrap().source, "f, scope /");
         assert_eq!(stored(STORED, Path::new("/code/shopping"), "f").project.unwrap().value, "other");
     }
 
     #[test]
-    fn a_broken_file_says_nothing() {
+    fn a_broken_file_is_ignored() {
         assert!(stored("scoped: [", Path::new("/"), "f").token.is_none());
         assert_eq!(of_repository("{", Path::new(""), "f"), (None, None));
-        // Somebody else's repository must not end this program by a signal.
+        // A malicious repository must not crash this program by exhausting its stack.
         let nested = format!("setup: {}", "[".repeat(100_000));
         assert_eq!(of_repository(&nested, Path::new(""), "f"), (None, None));
     }
 
     #[test]
-    fn the_repositorys_file_gives_one_entry_or_one_a_path() {
-        let config = |text: &str, path: &str| of_repository(text, Path::new(path), "f").1.map(|said| said.value);
+    fn the_repositorys_file_has_one_entry_or_one_per_path() {
+        let config = |text: &str, path: &str| of_repository(text, Path::new(path), "f").1.map(|setting| setting.value);
         assert_eq!(config("setup:\n  project: a\n  config: dev\n", "x/y").as_deref(), Some("dev"));
         let many = "setup:\n- project: a\n  config: root\n- project: b\n  config: web\n  path: ./web/\n";
         assert_eq!(config(many, "web/src").as_deref(), Some("web"));

@@ -1,16 +1,16 @@
-//! Runs a command with a Doppler config's secrets, or hands them to a pipe or to later steps.
+//! Runs a command with the secrets of a Doppler config, prints them, or exports them to later steps.
 //!
-//! Gather ([`gather`]: settings, sign-in, one read), decide ([`select`], [`gate`], [`mod@format`]: pure), act ([`emit`], [`run`]).
-//! No value is printed, exported or handed to a process before its masks have been told to the runner.
+//! Gather ([`gather`]: settings, sign-in, reads), decide ([`select`], [`validate`], [`mod@format`]: pure), act ([`emit`], [`run`]).
+//! No value is printed, exported or handed to a process before the runner has its masks.
 
 mod args;
 mod cache;
 mod check;
+mod chosen;
 mod emit;
 mod fallback;
 mod format;
 mod from;
-mod gate;
 mod gather;
 mod local;
 mod name;
@@ -18,6 +18,8 @@ mod run;
 mod seal;
 mod select;
 mod settings;
+mod stored;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,7 @@ use fault::Fault;
 use format::Format;
 
 fn main() -> ExitCode {
-    if let Some(code) = run::launched() {
+    if let Some(code) = run::reexec_entry() {
         return code;
     }
     cli::main(|args, console| act(&args, console))
@@ -41,7 +43,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         return check::run(args, console);
     }
     if args.output.to != Destination::Stdout && args.output.format != Format::Text {
-        // What later steps get are names and values, whatever a format makes of them.
+        // Later steps get names and values; a format would have no effect.
         return Err(Fault::usage("--to env and --to output take no --format").help("leave one of them out").into());
     }
     let secrets = select::apply(gather::secrets(args, console)?, &args.selection)?;

@@ -16,12 +16,12 @@ const ROUNDS: NonZeroU32 = match NonZeroU32::new(500_000) {
     None => NonZeroU32::MIN,
 };
 
-/// More would only make a broken file slow to refuse.
+/// An upper limit, so that a broken file is refused quickly.
 const MOST_ROUNDS: u32 = 10_000_000;
 
 const KEY: usize = 32;
 
-/// A key derived from a passphrase with a salt of its own, which takes a tenth of a second of CPU.
+/// A key derived from a passphrase with its own salt; this takes 0.1 s of CPU.
 pub(crate) struct PassphraseKey {
     salt: [u8; 16],
     key: LessSafeKey,
@@ -42,7 +42,7 @@ impl PassphraseKey {
     }
 }
 
-/// What `text` holds; `None` for another passphrase, a changed file, or something else entirely.
+/// Decrypts `text`; `None` for another passphrase, a changed file, or another format.
 pub(crate) fn open(passphrase: &str, text: &str) -> Option<Vec<u8>> {
     let [rounds, data] = text.trim().strip_prefix("4:base64:")?.split(':').collect::<Vec<_>>().try_into().ok()?;
     let rounds = NonZeroU32::new(rounds.parse().ok()?).filter(|rounds| rounds.get() <= MOST_ROUNDS)?;
@@ -51,7 +51,7 @@ pub(crate) fn open(passphrase: &str, text: &str) -> Option<Vec<u8>> {
     unseal(&passphrase_key(passphrase, &salt, rounds)?, &nonce, sealed)
 }
 
-/// A key for files that live as long as a job, from its token: random already, so one round of hashing is enough.
+/// A key for files that last as long as a job, derived from its token. A token is random, so one round of hashing is enough.
 pub(crate) struct TokenKey(LessSafeKey);
 
 impl TokenKey {
@@ -69,7 +69,7 @@ impl TokenKey {
         Some([&nonce[..], &sealed].concat())
     }
 
-    /// What `bytes` hold; `None` for another token or changed bytes.
+    /// Decrypts `bytes`; `None` for another token or changed bytes.
     pub(crate) fn open(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         unseal(&self.0, nonce, sealed.to_vec())

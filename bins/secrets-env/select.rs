@@ -1,31 +1,19 @@
-//! Which of the secrets, and under which names: pure, every problem found before anything is handed on.
+//! Selects, renames and checks the secrets: pure, and every problem is found before anything is handed on.
 
 use std::collections::BTreeMap;
 
 use doppler::MANAGED;
 use fault::{Fault, Result};
-use secrecy::{ExposeSecret as _, SecretString};
-use secrets::{Secret, Visibility};
+use secrecy::ExposeSecret as _;
+use secrets::Secret;
 
 use crate::args::Selection;
+use crate::chosen::Chosen;
 
-/// A secret whose value is known.
-#[derive(Clone, Debug)]
-pub(crate) struct Chosen {
-    /// The name it has where it comes from.
-    pub(crate) origin: String,
-    /// The name it is handed on under.
-    pub(crate) name: String,
-    /// The value.
-    pub(crate) value: SecretString,
-    /// Who may see it.
-    pub(crate) visibility: Visibility,
-}
-
-/// The secrets of several configs as one: of a name that two have, the later one's.
+/// Merges the secrets of several configs; if two have the same name, the later one wins.
 ///
 /// # Errors
-/// When collisions are to be errors: [`fault::Kind::Usage`] with the names.
+/// [`fault::Kind::Usage`] with the names if `strict` and two configs share a name.
 pub(crate) fn merge(configs: Vec<Vec<Secret>>, strict: bool) -> Result<Vec<Secret>> {
     let mut merged: BTreeMap<String, Secret> = BTreeMap::new();
     let mut collisions = Vec::new();
@@ -44,11 +32,11 @@ pub(crate) fn merge(configs: Vec<Vec<Secret>>, strict: bool) -> Result<Vec<Secre
     Ok(merged.into_values().collect())
 }
 
-/// The secrets that `selection` leaves, in the shape it gives them, sorted by their new names.
+/// Applies `selection`: which secrets, under which names, sorted by their new names.
 ///
 /// # Errors
-/// A name that is asked for and absent ([`fault::Kind::No`]), a value that is withheld ([`fault::Kind::Permission`]), two secrets under one
-/// name ([`fault::Kind::Usage`]).
+/// A requested name that does not exist ([`fault::Kind::No`]), a value that Doppler withholds ([`fault::Kind::Permission`]), two secrets
+/// with the same new name ([`fault::Kind::Usage`]).
 pub(crate) fn apply(secrets: Vec<Secret>, selection: &Selection) -> Result<Vec<Chosen>> {
     let given = |list: &[String]| list.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>();
     let (only, except, require) = (given(&selection.only), given(&selection.except), given(&selection.require));
@@ -68,7 +56,7 @@ pub(crate) fn apply(secrets: Vec<Secret>, selection: &Selection) -> Result<Vec<C
     by_name(chosen)
 }
 
-/// That each of `names` has a value that somebody has filled in.
+/// Checks that each of `names` has a value that has been filled in.
 fn required(secrets: &[Secret], names: &[String]) -> Result<()> {
     let problem = |name: &String| {
         let Some(secret) = secrets.iter().find(|secret| secret.name == *name) else {
@@ -89,7 +77,7 @@ fn required(secrets: &[Secret], names: &[String]) -> Result<()> {
     Err(Fault::no(format!("not all required secrets are there: {}", problems.join(", "))).help("set them in Doppler"))
 }
 
-/// What people put where a value has to go later.
+/// Whether `value` is a placeholder that was meant to be replaced.
 fn is_placeholder(value: &str) -> bool {
     let letters: String = value.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     let words = [
@@ -137,7 +125,7 @@ fn chosen(secret: Secret, selection: &Selection) -> Result<Chosen> {
     Ok(Chosen { origin, name, value, visibility })
 }
 
-/// Sorted, and one secret a name.
+/// Sorts by name and refuses two secrets with the same name.
 fn by_name(mut chosen: Vec<Chosen>) -> Result<Vec<Chosen>> {
     chosen.sort_by(|left, right| left.name.cmp(&right.name));
     for pair in chosen.windows(2) {

@@ -1,4 +1,4 @@
-//! Which project, config and token, and who said so: option, variable, what `doppler setup` stored, the repository's `doppler.yaml`.
+//! Decides on project, config and token, in this order: option, variable, what `doppler setup` stored, the repository's `doppler.yaml`.
 
 use std::fmt::Write as _;
 
@@ -9,25 +9,16 @@ use runner::Environment;
 use secrecy::SecretString;
 
 use crate::args::Source;
-use crate::local::Local;
-
-/// A setting and who said it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said<T> {
-    /// What.
-    pub(crate) value: T,
-    /// By whom: `--project`, `DOPPLER_PROJECT`, a file.
-    pub(crate) by: String,
-}
+use crate::local::{Local, Setting};
 
 /// How to sign in.
 #[derive(Clone, Debug)]
 pub(crate) enum Login {
-    /// With a token of the user's.
+    /// With a token.
     Token(Token),
     /// With the job's OIDC token, as this identity.
-    Identity(Said<String>),
-    /// Not at all: nothing was given.
+    Identity(Setting<String>),
+    /// Neither a token nor an identity was given.
     Nothing,
 }
 
@@ -35,12 +26,12 @@ pub(crate) enum Login {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) login: Login,
-    pub(crate) host: Said<Base>,
-    pub(crate) project: Option<Said<String>>,
-    pub(crate) configs: Vec<Said<String>>,
+    pub(crate) host: Setting<Base>,
+    pub(crate) project: Option<Setting<String>>,
+    pub(crate) configs: Vec<Setting<String>>,
 }
 
-/// The settings; `token` is what --token-file holds.
+/// Resolves the settings; `token` is the content of --token-file.
 pub(crate) fn resolve(
     source: &Source,
     token: Option<String>,
@@ -48,24 +39,24 @@ pub(crate) fn resolve(
     local: &Local,
 ) -> Result<Settings> {
     let variable =
-        |name: &str| environment.get(name).map(|value| Said { value: value.to_owned(), by: name.to_owned() });
-    let option = |value: &Option<String>, by: &str| {
+        |name: &str| environment.get(name).map(|value| Setting { value: value.to_owned(), source: name.to_owned() });
+    let option = |value: &Option<String>, source: &str| {
         let value = value.as_deref().map(str::trim).filter(|value| !value.is_empty());
-        value.map(|value| Said { value: value.to_owned(), by: by.to_owned() })
+        value.map(|value| Setting { value: value.to_owned(), source: source.to_owned() })
     };
     let login = match (token, option(&source.identity, "--identity")) {
         (Some(token), _) => Login::Token(Token::new(token.trim().into(), "--token-file")),
         (None, Some(identity)) => Login::Identity(identity),
         (None, None) => match (variable("DOPPLER_TOKEN"), variable("DOPPLER_IDENTITY_ID"), &local.token) {
-            (Some(token), ..) => Login::Token(Token::new(token.value.into(), token.by)),
+            (Some(token), ..) => Login::Token(Token::new(token.value.into(), token.source)),
             (None, Some(identity), _) => Login::Identity(identity),
             (None, None, Some(token)) => Login::Token(stored(token)?),
             (None, None, None) => Login::Nothing,
         },
     };
-    // A service token knows its config: what the repository says of the developers' must not send it elsewhere.
-    let knows_place = matches!(&login, Login::Token(token) if !token.needs_place());
-    let repository = |said: &Option<Said<String>>| said.clone().filter(|_| !knows_place);
+    // A service token is bound to one config, so ignore the project and config from `doppler.yaml`.
+    let is_bound = matches!(&login, Login::Token(token) if !token.needs_place());
+    let repository = |setting: &Option<Setting<String>>| setting.clone().filter(|_| !is_bound);
     let project = option(&source.project, "--project")
         .or_else(|| variable("DOPPLER_PROJECT"))
         .or_else(|| local.project.clone())
@@ -79,26 +70,29 @@ pub(crate) fn resolve(
         configs.extend(config);
     }
     let host = variable("DOPPLER_API_HOST").or_else(|| local.host.clone());
-    let host = host.unwrap_or_else(|| Said { value: doppler::API_HOST.to_owned(), by: "default".to_owned() });
-    let base = host.value.parse().map_err(|fault: Fault| fault.context(format!("{} cannot be used", host.by)))?;
-    Ok(Settings { login, host: Said { value: base, by: host.by }, project, configs })
+    let host = host.unwrap_or_else(|| Setting { value: doppler::API_HOST.to_owned(), source: "default".to_owned() });
+    let base = host.value.parse().map_err(|fault: Fault| fault.context(format!("{} cannot be used", host.source)))?;
+    Ok(Settings { login, host: Setting { value: base, source: host.source }, project, configs })
 }
 
-/// The token `doppler login` stored, unless it is only a reference into the system's keyring.
-fn stored(token: &Said<SecretString>) -> Result<Token> {
+/// Returns the token that `doppler login` stored, or an error if the file only refers to the system keyring.
+fn stored(token: &Setting<SecretString>) -> Result<Token> {
     use secrecy::ExposeSecret as _;
-    // Exposed to see what it is: `secret-<uuid>` is no token but the name of one.
+    // Exposed to recognise `secret-<uuid>`, which is not a token but the name of one in the keyring.
     if token.value.expose_secret().starts_with("secret-") {
-        return Err(Fault::permission(format!("the Doppler token of {} is in the system's keyring", token.by))
-            .help("set DOPPLER_TOKEN=\"$(doppler configure get token --plain)\""));
+        return Err(Fault::permission(format!(
+            "the Doppler token of {} is stored in the system keyring",
+            token.source
+        ))
+        .help("set DOPPLER_TOKEN=\"$(doppler configure get token --plain)\""));
     }
-    Ok(Token::new(token.value.clone(), token.by.clone()))
+    Ok(Token::new(token.value.clone(), token.source.clone()))
 }
 
 impl Settings {
-    /// The configs to read, in order; one that says nothing where nothing is said.
+    /// The configs to read, in order; one that says nothing where nothing is setting.
     pub(crate) fn places(&self) -> Vec<Place> {
-        let project = self.project.as_ref().map(|said| said.value.clone());
+        let project = self.project.as_ref().map(|setting| setting.value.clone());
         let place = |config: Option<String>| Place { project: project.clone(), config };
         if self.configs.is_empty() {
             return vec![place(None)];
@@ -106,31 +100,31 @@ impl Settings {
         self.configs.iter().map(|config| place(Some(config.value.clone()))).collect()
     }
 
-    /// What --explain prints: never the token.
+    /// Returns the text of --explain, which never contains the token.
     pub(crate) fn explain(&self) -> String {
         let mut text = String::new();
-        let mut line = |what: &str, value: &str, by: &str| {
+        let mut line = |what: &str, value: &str, source: &str| {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{what:8} {value}  ({by})");
+            let _ = writeln!(text, "{what:8} {value}  ({source})");
         };
         match &self.login {
             Login::Token(token) => line("token", kind(token), &token.origin),
-            Login::Identity(identity) => line("identity", &identity.value, &identity.by),
+            Login::Identity(identity) => line("identity", &identity.value, &identity.source),
             Login::Nothing => {
                 line("token", "none", "no --token-file, DOPPLER_TOKEN, DOPPLER_IDENTITY_ID or `doppler login`");
             }
         }
         match &self.project {
-            Some(project) => line("project", &project.value, &project.by),
-            None => line("project", "the token's own", "nothing says another"),
+            Some(project) => line("project", &project.value, &project.source),
+            None => line("project", "the token's own", "default"),
         }
         for config in &self.configs {
-            line("config", &config.value, &config.by);
+            line("config", &config.value, &config.source);
         }
         if self.configs.is_empty() {
-            line("config", "the token's own", "nothing says another");
+            line("config", "the token's own", "default");
         }
-        line("host", &self.host.value.to_string(), &self.host.by);
+        line("host", &self.host.value.to_string(), &self.host.source);
         text
     }
 }
@@ -142,32 +136,35 @@ fn kind(token: &Token) -> &'static str {
     let kinds = [
         ("dp.st.", "a service token"),
         ("dp.sa.", "a service account token"),
-        ("dp.said.", "a service account identity token"),
+        ("dp.setting.", "a service account identity token"),
         ("dp.pt.", "a personal token"),
         ("dp.ct.", "a CLI token"),
         ("dp.scim.", "a SCIM token, which sees no secrets"),
         ("dp.audit.", "an audit token, which sees no secrets"),
     ];
-    kinds.iter().find(|(prefix, _)| text.starts_with(prefix)).map_or("of no kind that Doppler has", |(_, kind)| kind)
+    kinds
+        .iter()
+        .find(|(prefix, _)| text.starts_with(prefix))
+        .map_or("not a kind of token that Doppler issues", |(_, kind)| kind)
 }
 
 #[cfg(test)]
 mod tests {
     use runner::Environment;
 
-    use super::{Login, Said, resolve};
+    use super::{Login, resolve};
     use crate::args::Source;
-    use crate::local::Local;
+    use crate::local::{Local, Setting};
 
-    fn said(value: &str, by: &str) -> Said<String> {
-        Said { value: value.to_owned(), by: by.to_owned() }
+    fn setting(value: &str, source: &str) -> Setting<String> {
+        Setting { value: value.to_owned(), source: source.to_owned() }
     }
 
     fn local() -> Local {
         Local {
-            project: Some(said("stored", "file")),
-            repository_project: Some(said("repository", "doppler.yaml")),
-            repository_config: Some(said("dev", "doppler.yaml")),
+            project: Some(setting("stored", "file")),
+            repository_project: Some(setting("repository", "doppler.yaml")),
+            repository_config: Some(setting("dev", "doppler.yaml")),
             ..Local::default()
         }
     }
@@ -177,13 +174,13 @@ mod tests {
         let source = Source { config: vec!["prd".to_owned()], ..Source::default() };
         let environment = Environment::from([("DOPPLER_TOKEN", "dp.pt.x"), ("DOPPLER_CONFIG", "stg")]);
         let settings = resolve(&source, None, &environment, &local()).unwrap();
-        assert_eq!(settings.project, Some(said("stored", "file")));
-        assert_eq!(settings.configs, [said("prd", "--config")]);
+        assert_eq!(settings.project, Some(setting("stored", "file")));
+        assert_eq!(settings.configs, [setting("prd", "--config")]);
         let settings = resolve(&Source::default(), None, &environment, &local()).unwrap();
-        assert_eq!(settings.configs, [said("stg", "DOPPLER_CONFIG")]);
+        assert_eq!(settings.configs, [setting("stg", "DOPPLER_CONFIG")]);
         let settings =
             resolve(&Source::default(), None, &Environment::from([("DOPPLER_TOKEN", "dp.pt.x")]), &local()).unwrap();
-        assert_eq!(settings.configs, [said("dev", "doppler.yaml")]);
+        assert_eq!(settings.configs, [setting("dev", "doppler.yaml")]);
     }
 
     #[test]
@@ -203,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_into_the_keyring_is_told_with_what_to_do() {
-        let token = Some(Said { value: "secret-1b9d6bcd".into(), by: "~/.doppler/.doppler.yaml".to_owned() });
+    fn a_token_in_the_keyring_is_an_error_that_names_the_command_to_run() {
+        let token = Some(Setting { value: "secret-1b9d6bcd".into(), source: "~/.doppler/.doppler.yaml".to_owned() });
         let fault = resolve(&Source::default(), None, &Environment::default(), &Local { token, ..Local::default() })
             .unwrap_err();
         assert!(fault.help.unwrap().contains("doppler configure get token --plain"));

@@ -1,4 +1,4 @@
-//! Doppler away, wrong or slow: the fallback and the job's memory. The eight failures of the Doppler CLI's fallback each have a test.
+//! Doppler unreachable, wrong or slow, and the fallback. Each of the eight known failures of the Doppler CLI's fallback has a test.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ fn kept(doppler: &Doppler) -> tempfile::TempDir {
 }
 
 #[test]
-fn an_outage_is_bridged_and_its_age_is_told() {
+fn an_outage_is_bridged_and_the_age_of_the_copy_is_printed() {
     let doppler = doppler();
     let folder = kept(&doppler);
     for fault in
@@ -36,7 +36,7 @@ fn an_outage_is_bridged_and_its_age_is_told() {
         doppler.fail("/v3/configs*", fault);
         let seen = with_fallback(&doppler, folder.path(), &[]).run().exits(0);
         assert_eq!(seen.stdout, API_KEY);
-        assert!(seen.stderr.contains("Doppler is away; the secrets are those of "), "{}", seen.stderr);
+        assert!(seen.stderr.contains("Doppler is unreachable; using the encrypted copy from "), "{}", seen.stderr);
         doppler.recover();
     }
 }
@@ -139,6 +139,41 @@ fn f8_a_fallback_older_than_allowed_is_not_used() {
 }
 
 #[test]
+fn what_is_not_a_fallback_is_refused_before_doppler_is_asked_and_stays_as_it_is() {
+    let doppler = doppler();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fallback");
+    let refused = |words: &[&str]| {
+        for _ in 0..2 {
+            refused(with_fallback(&doppler, folder.path(), &[]), 2, words);
+        }
+        assert!(doppler.requests().is_empty());
+    };
+    std::fs::create_dir(&file).unwrap();
+    std::fs::write(file.join("mine"), "mine").unwrap();
+    refused(&["cannot be used as the fallback", "it is a directory"]);
+    assert_eq!(std::fs::read_to_string(file.join("mine")).unwrap(), "mine");
+    std::fs::remove_dir_all(&file).unwrap();
+    std::fs::write(&file, "{ \"name\": \"shop\" }").unwrap();
+    refused(&["it was not written by secrets-env"]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{ \"name\": \"shop\" }");
+    std::fs::remove_file(&file).unwrap();
+    // The older copy would replace this one.
+    std::fs::write(folder.path().join("fallback.old"), "mine").unwrap();
+    refused(&["fallback.old cannot be used"]);
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    refused(&["it is not a regular file"]);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(folder.path().join("fallback.old")).unwrap();
+    std::fs::write(&file, "").unwrap();
+    with_fallback(&doppler, folder.path(), &[]).run().exits(0);
+    with_fallback(&doppler, folder.path(), &[]).run().exits(0);
+    let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["fallback", "fallback.old"]);
+}
+
+#[test]
 fn a_fallback_needs_its_passphrase() {
     let doppler = doppler();
     let folder = kept(&doppler);
@@ -150,7 +185,7 @@ fn a_fallback_needs_its_passphrase() {
     doppler.fail("/v3/configs*", Fault::status(503));
     let step =
         with_fallback(&doppler, folder.path(), &[]).workflow_secret("DOPPLER_PASSPHRASE", "another passphrase 0815");
-    refused(step, 75, &["does not open with DOPPLER_PASSPHRASE"]);
+    refused(step, 75, &["cannot be decrypted with DOPPLER_PASSPHRASE"]);
 }
 
 #[test]

@@ -48,6 +48,19 @@ fn the_commands_end_is_ours() {
 }
 
 #[test]
+fn a_separator_without_a_command_is_wrong_usage_and_so_are_options_that_need_one() {
+    let doppler = doppler();
+    refused(step(&doppler, &["--"]), 2, &["nothing follows `--`"]);
+    refused(step(&doppler, &["-c", "dev", "--only", "API_KEY", "--"]), 2, &["nothing follows `--`"]);
+    for option in ["--redact", "--no-redact", "--pristine", "--keep-token"] {
+        refused(step(&doppler, &[option]), 2, &["COMMAND"]);
+    }
+    assert!(doppler.requests().is_empty());
+    assert_eq!(step(&doppler, &["echo", "--"]).run().exits(0).stdout, "--\n");
+    refused(step(&doppler, &["--", ""]), 127, &["cannot run ``"]);
+}
+
+#[test]
 fn a_command_that_cannot_be_started_is_125() {
     // Each variable fits, all of them do not: the system refuses the start.
     let doppler = doppler();

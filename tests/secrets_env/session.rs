@@ -66,7 +66,7 @@ fn an_unknown_config_is_wrong_usage() {
     refused(step(&["-p", "app", "-c", "prod"]), 2, &["project `app`, config `prod`", "did you mean --config prd?"]);
     refused(step(&["-p", "app", "-c", "elsewhere"]), 2, &["config `elsewhere`", "check --project and --config"]);
     refused(step(&["-p", "ap", "-c", "dev"]), 2, &["project `ap`, config `dev`", "check --project"]);
-    refused(step(&["-c", "dev"]), 2, &["the token from DOPPLER_TOKEN sees many configs", "--project"]);
+    refused(step(&["-c", "dev"]), 2, &["the token from DOPPLER_TOKEN can read many configs", "--project"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use secrets::Visibility;
 
 use super::{Format, render};
-use crate::select::Chosen;
+use crate::chosen::Chosen;
 
 /// Values that have broken some reader: every quote, expansion, comment, blank and line end, in any order.
 fn hostile() -> impl Strategy<Value = String> {

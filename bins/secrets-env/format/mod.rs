@@ -1,7 +1,7 @@
-//! Prints secrets so that the format's consumer reads back exactly the values: a format in each file, all pure.
+//! Prints secrets so that the format's consumer reads back exactly the values: one format per file, all pure.
 //!
-//! Where a format cannot hold a value, or its consumers disagree about it, the answer is an error that names the secret and a format
-//! that can, never a guess.
+//! If a format cannot hold a value, or its consumers disagree about it, the result is an error that names the secret and a format that
+//! can hold it.
 
 #[cfg(test)]
 mod consumers;
@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use fault::{Fault, Result};
 use secrecy::ExposeSecret as _;
 
-use crate::select::Chosen;
+use crate::chosen::Chosen;
 
 /// How secrets are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,9 +39,9 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What `--help` says about them.
+    /// The formats, as listed in `--help`.
     pub(crate) const LONG_HELP: &str = "\
-How to print the secrets:
+Output format:
   text        names, visibility and size, no value
   json        one object of strings
   dotenv      what node --env-file, python-dotenv and POSIX shells read alike
@@ -51,7 +51,7 @@ How to print the secrets:
   powershell  `$env:` lines: secrets-env --format powershell | Out-String | Invoke-Expression
   docker      for docker run --env-file
   tfvars      for terraform -var-file
-  names       the names, one a line
+  names       the names, one per line
   raw         the value alone, of exactly one secret
   jsonl       records, with --check";
 
@@ -60,10 +60,10 @@ How to print the secrets:
     }
 }
 
-/// The secrets in `format`, ready to print.
+/// Renders the secrets in `format`.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`] when the format cannot hold a name or a value, naming the secret and a format that can.
+/// [`fault::Kind::Usage`] when the format cannot hold a name or a value, naming the secret and a format that can hold it.
 pub(crate) fn render(secrets: &[Chosen], format: Format) -> Result<String> {
     match format {
         Format::Text => Ok(table::render(secrets)),
@@ -91,14 +91,14 @@ fn unfit(why: &'static str, instead: &'static str) -> Result<String, Unfit> {
     Err(Unfit { why, instead })
 }
 
-/// One line, or a few, a secret. All formats but YAML are of variables, whose names are restricted alike.
+/// Renders one entry per secret. All formats but YAML are of variables, so their names must be variable names.
 fn lines(secrets: &[Chosen], line: impl Fn(&str, &str) -> Result<String, Unfit>, format: Format) -> Result<String> {
     let mut text = String::new();
     for secret in secrets {
         let (name, shown) = (&secret.name, format.name());
         if format != Format::Yaml && !runner::handoff::is_name(name) {
             return Err(Fault::usage(format!("--format {shown} cannot hold the name `{}`", name.escape_debug()))
-                .cause("a name is letters, digits and underscores there, and begins with no digit")
+                .cause("there, a name has letters, digits and underscores, and does not begin with a digit")
                 .help("use --format json, or give it another name with --rename or --transform"));
         }
         // Exposed to print it, which is what was asked for; so below.

@@ -1,12 +1,12 @@
-//! What a terminal sees: names, visibility and length, no value.
+//! A table of names, visibilities and lengths, without values.
 
 use std::fmt::Write as _;
 
 use secrecy::ExposeSecret as _;
 
-use crate::select::Chosen;
+use crate::chosen::Chosen;
 
-/// One line a secret under a heading.
+/// Renders a heading and one line per secret.
 pub(super) fn render(secrets: &[Chosen]) -> String {
     let width = secrets.iter().map(|secret| secret.name.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!("{:width$}  {:10}  {:>6}\n", "NAME", "VISIBILITY", "BYTES");

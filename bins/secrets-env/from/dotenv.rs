@@ -5,7 +5,7 @@ use fault::{Fault, Result};
 
 use super::Pair;
 
-/// Whether a line begins like `NAME=` or `export NAME=`.
+/// Whether a line begins with `NAME=` or `export NAME=`.
 pub(super) fn is_assignment(line: &str) -> bool {
     split(line).is_some()
 }
@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Pair>> {
     Ok(pairs)
 }
 
-/// The name, and where the value begins.
+/// Returns the name, and the offset of the value.
 fn split(line: &str) -> Option<(&str, usize)> {
     let at = line.find('=')?;
     let name = line[..at].trim();
@@ -45,7 +45,7 @@ fn split(line: &str) -> Option<(&str, usize)> {
     is_name.then_some((name, at + 1))
 }
 
-/// The value that `text` begins with, and how long it is there, to the end of its line.
+/// Parses the value at the start of `text`; returns it and its length up to the end of its line.
 fn value(text: &str) -> Option<(String, usize)> {
     let start = text.len() - text.trim_start_matches([' ', '\t']).len();
     if let Some(quote @ (b'\'' | b'"' | b'`')) = text.as_bytes().get(start) {
@@ -59,7 +59,7 @@ fn value(text: &str) -> Option<(String, usize)> {
     Some((line[..comment].trim().to_owned(), line.len()))
 }
 
-/// The text up to the closing quote, and how long it is with it.
+/// Parses up to the closing quote; returns the text and its length including the quote.
 fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

@@ -1,4 +1,4 @@
-//! Secrets from a file or a pipe instead of Doppler: dotenv, JSON or YAML, told apart by their text.
+//! Reads secrets from a file or a pipe instead of Doppler: dotenv, JSON or YAML, detected from the text.
 //!
 //! Every scalar is taken as it is written (`1.10` stays `1.10`); a document deeper than names and values is refused by name.
 
@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 /// A name and its value; `None` for a null.
 type Pair = (String, Option<String>);
 
-/// The secrets in `file`; `-` is stdin.
+/// Reads the secrets in `file`; `-` is stdin.
 ///
 /// # Errors
 /// [`fault::Kind::Usage`] when the file cannot be read or understood; no value is quoted.
@@ -33,12 +33,12 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Secret>> {
         .map_err(|error| about(Fault::usage(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))))?;
     let pairs = pairs(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(about)?;
     let secret = |(name, value): Pair| Secret { name, value: value.map(Into::into), visibility: Visibility::Masked };
-    // Of a name that stands twice, the later value.
+    // If a name occurs twice, the later value is used.
     let secrets: BTreeMap<String, Secret> = pairs.into_iter().map(|pair| (pair.0.clone(), secret(pair))).collect();
     Ok(secrets.into_values().collect())
 }
 
-/// What `file` is called in messages.
+/// Names `file` in messages.
 pub(crate) fn shown(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
@@ -53,7 +53,7 @@ fn pairs(text: &str) -> Result<Vec<Pair>> {
 
 fn json(text: &str) -> Result<Vec<Pair>> {
     let object: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|error| {
-        // Where, not what: serde_json's full text can quote a value.
+        // The position only: serde_json's full text can quote a value.
         Fault::usage(format!("not an object of JSON at line {} column {}", error.line(), error.column()))
     })?;
     object.into_iter().map(|(name, value)| json_scalar(&name, value.get()).map(|value| (name, value))).collect()

@@ -1,7 +1,7 @@
-//! Reads the secrets: from a file, or from Doppler with as few requests as there are configs; from the fallback while Doppler is away.
+//! Reads the secrets: from a file, or from Doppler with one request per config, or from the fallback while Doppler is unreachable.
 
+mod cached;
 mod nearest;
-mod remembered;
 
 use std::io::ErrorKind;
 
@@ -15,13 +15,13 @@ use runner::oidc::IdTokenRequest;
 use secrets::Secret;
 
 use crate::args::Args;
-use crate::cache::Slot;
+use crate::cache::CacheEntry;
 use crate::fallback::{Fallback, shown};
 use crate::format::Format;
 use crate::settings::{Login, Settings};
 use crate::{from, local, select, settings};
 
-/// The longest list of names that goes into a URL; longer ones are chosen from after the read.
+/// The longest list of names to put into a URL; with a longer one, the whole config is read.
 const NAMES_LIMIT: usize = 4_000;
 
 /// The secrets that the arguments ask for, before selection.
@@ -39,7 +39,7 @@ pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secr
         (Ok(configs), None) => configs,
         (Ok(configs), Some(fallback)) => {
             let secrets = select::merge(configs, args.source.strict)?;
-            if let Err(fault) = fallback.keep(&secrets, &place, Timestamp::now()) {
+            if let Err(fault) = fallback.store(&secrets, &place, Timestamp::now()) {
                 console.warn(&format!("{fault}: {}", fault.causes.join(": ")));
             }
             vec![secrets]
@@ -50,7 +50,7 @@ pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secr
     Ok(select::merge(configs, args.source.strict)?)
 }
 
-/// The names alone, and where they are; no value is asked for.
+/// Reads the names only, and describes where they are. No value is requested.
 pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, Vec<String>)> {
     if let Some(file) = &args.source.from {
         let names = from::read(file)?.into_iter().map(|secret| secret.name).collect();
@@ -80,13 +80,13 @@ fn shown_place(settings: &Settings) -> String {
     settings.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
-/// Who reads what, and who said so.
+/// Resolves the settings from arguments, environment and files.
 pub(crate) fn settings(args: &Args, console: &Console) -> Result<Settings> {
     let token = args.source.token_file.as_ref().map(|file| {
         std::fs::read_to_string(file).map_err(|error| {
             let kind = match error.kind() {
                 ErrorKind::NotFound | ErrorKind::PermissionDenied => Kind::Permission,
-                // A directory, or bytes that are no text.
+                // A directory, or bytes that are not UTF-8.
                 _ => Kind::Usage,
             };
             Fault::new(kind, format!("cannot read the token in {}", file.display())).cause(error.to_string())
@@ -98,7 +98,7 @@ pub(crate) fn settings(args: &Args, console: &Console) -> Result<Settings> {
 fn stand_in(failure: Failure, fallback: &Fallback, place: &str, console: &Console) -> Result<Vec<Secret>> {
     match fallback.find(place, Timestamp::now()) {
         Ok(found) => {
-            console.warn(&format!("Doppler is away; the secrets are those of {} ago", shown(found.age)));
+            console.warn(&format!("Doppler is unreachable; using the encrypted copy from {} ago", shown(found.age)));
             Ok(found.secrets)
         }
         Err(missing) => {
@@ -115,8 +115,8 @@ async fn fetch(args: &Args, settings: &Settings, whole: bool, console: &Console)
     let session = sign_in(args, settings, deadline, console).await?;
     let mut configs = Vec::new();
     for place in settings.places() {
-        let secrets = match slot(args, settings, &session, &place, console) {
-            Some(slot) => remembered::read(session.doppler(), &place, &slot, deadline).await,
+        let secrets = match cache_entry(args, settings, &session, &place, console) {
+            Some(entry) => cached::read(session.doppler(), &place, &entry, deadline).await,
             None => read(args, session.doppler(), &place, whole, console).await,
         };
         match secrets {
@@ -139,18 +139,18 @@ async fn sign_in(args: &Args, settings: &Settings, deadline: Deadline, console: 
             Some(request) => Session::trade(&request, &identity.value, settings.host.value.clone(), deadline).await,
             None => {
                 Err(Fault::permission(format!("this job cannot identify itself to Doppler as `{}`", identity.value))
-                    .cause("GitHub offers no OIDC token to this step")
+                    .cause("this step may not request an OIDC token")
                     .help("give the job `permissions: id-token: write`, or set DOPPLER_TOKEN"))
             }
         },
-        Login::Nothing => Err(Fault::permission("nothing to sign in to Doppler with: DOPPLER_TOKEN is missing")
-            .cause("no --token-file, no DOPPLER_IDENTITY_ID, and no token stored by `doppler login` either")
+        Login::Nothing => Err(Fault::permission("cannot sign in to Doppler: DOPPLER_TOKEN is missing")
+            .cause("there is no --token-file, no DOPPLER_IDENTITY_ID and no token stored by `doppler login`")
             .help("set DOPPLER_TOKEN (in Actions: `env:` with `${{ secrets.DOPPLER_TOKEN }}`)")),
     };
     let session = signed_in.map_err(|fault| Failure { is_outage: fault.kind == Kind::Temporary, fault })?;
     let token = session.doppler().token();
     if token.needs_place() && (settings.project.is_none() || settings.configs.is_empty()) {
-        let fault = Fault::usage(format!("the token from {} sees many configs: say which", token.origin))
+        let fault = Fault::usage(format!("the token from {} can read many configs, and none was chosen", token.origin))
             .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)");
         sign_out(session, console).await;
         return Err(Failure { fault, is_outage: false });
@@ -164,7 +164,7 @@ async fn sign_out(session: Session, console: &Console) {
     }
 }
 
-/// One config, as much of it as is asked for.
+/// Reads one config, or the requested part of it.
 async fn read(
     args: &Args,
     doppler: &Doppler,
@@ -180,36 +180,41 @@ async fn read(
     }
 }
 
-/// Where this job remembers the config.
-fn slot(args: &Args, settings: &Settings, session: &Session, place: &Place, console: &Console) -> Option<Slot> {
-    // A lease is not to be shared between steps.
+/// The job's cache entry for the config.
+fn cache_entry(
+    args: &Args,
+    settings: &Settings,
+    session: &Session,
+    place: &Place,
+    console: &Console,
+) -> Option<CacheEntry> {
+    // A lease must not be shared between steps.
     if args.source.dynamic_secrets {
         return None;
     }
     let base = session.doppler().base();
-    let (key, question) = match &settings.login {
-        // Its short-lived token opens nothing twice; what that was traded for lasts as long as the job.
+    let (key, request) = match &settings.login {
+        // The short-lived token differs in each step; the credential that it was exchanged for lasts as long as the job.
         Login::Identity(identity) => {
-            let request = IdTokenRequest::of(console.environment(), None)?;
-            (request.bearer.into(), format!("{base}|{place}|{}", identity.value))
+            let id_token = IdTokenRequest::of(console.environment(), None)?;
+            (id_token.bearer.into(), format!("{base}|{place}|{}", identity.value))
         }
         Login::Token(_) | Login::Nothing => (session.doppler().token().value.clone(), format!("{base}|{place}")),
     };
-    Slot::of(console.environment(), &key, &question)
+    CacheEntry::of(console.environment(), &key, &request)
 }
 
 fn unconditional(fetched: Fetched) -> Result<Vec<Secret>, Failure> {
     match fetched {
         Fetched::New { secrets, .. } => Ok(secrets),
         Fetched::Unchanged => {
-            let fault =
-                Fault::temporary("Doppler says that nothing has changed, to a question that names nothing known");
+            let fault = Fault::temporary("Doppler answered 304 to a request without If-None-Match");
             Err(Failure { fault, is_outage: false })
         }
     }
 }
 
-/// The names to ask Doppler for; all when empty. A fallback keeps the whole config, and several configs share the names out.
+/// The names to request; empty for all. A fallback needs the whole config, and so does a list too long for a URL.
 fn asked_for(args: &Args, whole: bool) -> Vec<String> {
     let mut names = args.selection.only.clone();
     let short = names.iter().map(|name| name.len() + 3).sum::<usize>() < NAMES_LIMIT;
@@ -223,7 +228,7 @@ fn asked_for(args: &Args, whole: bool) -> Vec<String> {
     names
 }
 
-/// Only the list call tells which values are secrets. It is needed wherever something is masked, redacted or described.
+/// Only the list request returns visibilities. They are needed if anything is masked, redacted or described.
 fn needs_visibility(args: &Args, console: &Console) -> bool {
     let describes = args.command.is_empty() && args.output.format == Format::Text;
     console.context().in_actions || args.running.redact || describes || args.output.to != Destination::Stdout

@@ -1,9 +1,9 @@
-//! An unknown config is told with the name that comes nearest.
+//! Suggests the nearest name for an unknown config.
 
 use doppler::{Doppler, Failure, Place};
 use fault::{Kind, nearest};
 
-/// The failure, with the nearest config as its advice where the token may list them.
+/// Adds the nearest config name to the failure, if the token may list configs.
 pub(super) async fn named(mut failure: Failure, doppler: &Doppler, place: &Place) -> Failure {
     if let (Kind::Usage, Some(config)) = (failure.fault.kind, &place.config)
         && let Ok(configs) = doppler.configs(place).await

@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::file::Handed;
 use crate::args::Args;
-use crate::gate::KEPT;
-use crate::select::Chosen;
+use crate::chosen::Chosen;
+use crate::validate::KEPT;
 
 /// Whoever has these can read every secret again, or identify as this job.
 const WITHHELD: [&str; 4] =

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use fault::{Fault, Result};
 use secrecy::ExposeSecret as _;
 
-use crate::select::Chosen;
+use crate::chosen::Chosen;
 
 /// A secret as a file, there until this is dropped.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) fn hand_over(names: &[String], secrets: &mut Vec<Chosen>) -> Result<V
                 .help("check --file against `secrets-env --format names`"));
         };
         let secret = secrets.remove(at);
-        crate::gate::check_name(&secret)?;
+        crate::validate::check_name(&secret)?;
         // Exposed to the command, which is given the file.
         let file = make(&secret.name, secret.value.expose_secret().as_bytes());
         handed.push(file.map_err(|error| {

@@ -5,7 +5,7 @@ mod environment;
 mod file;
 mod find;
 #[cfg(target_os = "linux")]
-mod launch;
+mod reexec;
 #[cfg(target_os = "linux")]
 mod session;
 #[cfg(unix)]
@@ -24,18 +24,18 @@ use redact::Plan;
 use runner::command::{Annotation, Level};
 
 use crate::args::Args;
-use crate::gate;
-use crate::select::Chosen;
+use crate::chosen::Chosen;
+use crate::validate;
 use environment::Changes;
 use supervise::Outcome;
 
 /// What a second start of this program is for, if this is one.
 #[cfg(target_os = "linux")]
-pub(crate) use launch::launched;
+pub(crate) use reexec::reexec_entry;
 
 /// Only Linux needs a second start.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn launched() -> Option<std::process::ExitCode> {
+pub(crate) fn reexec_entry() -> Option<std::process::ExitCode> {
     None
 }
 
@@ -47,7 +47,7 @@ const NOT_FOUND: u8 = 127;
 /// Runs the command of `args` with `secrets` in its environment.
 pub(crate) fn command(args: &Args, mut secrets: Vec<Chosen>, plan: &Plan, console: &Console) -> anyhow::Result<Exit> {
     let files = file::hand_over(&args.running.file, &mut secrets)?;
-    gate::check_command(&secrets)?;
+    validate::check_command(&secrets)?;
     let name = &args.command[0];
     let program = match find::program(name, console.environment().get("PATH")) {
         Ok(program) => program,

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, getpid, ioctl_tiocsctty, kill_process, kill_p
 use rustix::stdio::stdin;
 use rustix::termios::tcsetpgrp;
 
-use super::launch::{self, Start};
+use super::reexec::{self, Start};
 use super::signals::{Change, Signals, Target, changes, pass_on};
 
 /// Leads a session on the terminal that is standard input until the command has ended; how it ended.
@@ -27,7 +27,7 @@ pub(super) fn lead(program: &Path, words: &[OsString]) -> io::Result<Exit> {
 async fn run(program: &Path, words: &[OsString]) -> io::Result<Exit> {
     let mut signals = Signals::listen()?;
     // It waits, stopped, to be put into the foreground: it must not read the terminal before.
-    let child = launch::command(Start::Wait, program, words)?.process_group(0).spawn()?;
+    let child = reexec::command(Start::Wait, program, words)?.process_group(0).spawn()?;
     let command = Pid::from_child(&child);
     let mut changes = changes(command);
     let mut is_started = false;

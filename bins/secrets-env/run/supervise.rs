@@ -46,9 +46,9 @@ pub(super) fn run(
 
 #[cfg(target_os = "linux")]
 fn second_start(program: &Path, words: &[OsString], terminal: Option<&Terminal>) -> io::Result<Command> {
-    use super::launch::{self, Start};
+    use super::reexec::{self, Start};
     let start = if terminal.is_some_and(Terminal::has_session) { Start::Lead } else { Start::Become };
-    launch::command(start, program, words)
+    reexec::command(start, program, words)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -14,7 +14,7 @@ mod time;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgMatches, Command};
 pub use console::Console;
 pub use destination::{Destination, stdout_or_output};
 pub use exit::Exit;
@@ -86,12 +86,27 @@ enum Parsed<T> {
 }
 
 fn parse<T: Tool>(command: Command, words: impl Iterator<Item = OsString>) -> Result<Parsed<T>, clap::Error> {
-    let mut matches = command.try_get_matches_from(words)?;
+    let words: Vec<OsString> = words.collect();
+    let mut matches = command.clone().try_get_matches_from(&words)?;
     // Before the tool's own arguments, which may be required otherwise.
     if let Some(kind) = matches.get_one::<Generate>("generate") {
         return Ok(Parsed::Generate(*kind));
     }
+    refuse_empty_tail(command, &words, &matches)?;
     T::from_arg_matches_mut(&mut matches).map(Parsed::Tool).map_err(|error| error.format(&mut T::command()))
+}
+
+/// Refuses `--` with nothing after it. In a script it comes from an empty variable (`-- $CMD`), and the tool would do something
+/// else than the caller meant, or nothing, and succeed.
+fn refuse_empty_tail(mut command: Command, words: &[OsString], matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((last, before)) = words.split_last().filter(|(last, _)| *last == "--") else { return Ok(()) };
+    // A command of the user's may end in `--` too: then it counts as an argument, and its absence changes the outcome.
+    let changes_nothing = command.try_get_matches_from_mut(before).is_ok_and(|without| without == *matches);
+    if !changes_nothing {
+        return Ok(());
+    }
+    let text = format!("nothing follows `{}`; is a variable there empty?", last.display());
+    Err(command.error(clap::error::ErrorKind::WrongNumberOfValues, text))
 }
 
 /// An empty expression in a workflow arrives as an empty variable: an argument must not take it for a value. Nor may help
@@ -137,6 +152,14 @@ mod tests {
     fn parsed(environment: &Environment, words: &[&str]) -> Parsed<Arguments> {
         let command = without_blank_variables(Arguments::command(), environment);
         parse(command, words.iter().map(Into::into)).unwrap()
+    }
+
+    #[test]
+    fn a_separator_with_nothing_after_it_is_refused_and_one_of_a_command_is_not() {
+        let outcome = |words: &[&str]| parse::<Arguments>(Arguments::command(), words.iter().map(Into::into));
+        assert!(outcome(&["tool", "a", "--"]).is_err());
+        assert!(outcome(&["tool", "a", "--", "b"]).is_ok());
+        assert!(outcome(&["tool", "a", "--", "sh", "--"]).is_ok());
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Checks whether secrets can be variables: of a command, or of a job's later steps. Pure, and all at once: nothing is handed over when
-//! anything is refused.
+//! Checks that names and values can be environment variables, of a command or of a job's later steps. Pure; everything is checked
+//! before anything is handed over.
 
 use fault::{Fault, Result};
 use runner::handoff::{self, Refused, StepFile, VARIABLE_LIMIT};
 use secrecy::ExposeSecret as _;
 
-use crate::select::Chosen;
+use crate::chosen::Chosen;
 
-/// Names whose value in the command's environment stays its own, as `doppler run` has it.
+/// Variables that secrets never override, as in `doppler run`.
 pub(crate) const KEPT: [&str; 3] = ["PATH", "HOME", "PS1"];
 
-/// Whether every secret can be an environment variable of a command.
+/// Checks that every secret can be an environment variable of a command.
 pub(crate) fn check_command(secrets: &[Chosen]) -> Result<()> {
     for secret in secrets {
         check_name(secret)?;
@@ -27,7 +27,7 @@ pub(crate) fn check_command(secrets: &[Chosen]) -> Result<()> {
     Ok(())
 }
 
-/// Whether every secret may be exported to later steps.
+/// Checks that every secret may be exported to later steps.
 pub(crate) fn check_export(secrets: &[Chosen], to: StepFile) -> Result<()> {
     for secret in secrets {
         let outcome = handoff::check(&secret.name, secret.value.expose_secret(), to);
@@ -36,7 +36,7 @@ pub(crate) fn check_export(secrets: &[Chosen], to: StepFile) -> Result<()> {
     Ok(())
 }
 
-/// Whether the secret's name can be a variable's.
+/// Checks that the secret's name can name a variable.
 pub(crate) fn check_name(secret: &Chosen) -> Result<()> {
     if handoff::is_name(&secret.name) { Ok(()) } else { Err(refused(secret, Refused::Name, StepFile::Env)) }
 }
@@ -64,7 +64,7 @@ mod tests {
     use secrets::Visibility;
 
     use super::{check_command, check_export};
-    use crate::select::Chosen;
+    use crate::chosen::Chosen;
 
     fn chosen(name: &str, value: &str) -> Chosen {
         Chosen { origin: name.to_owned(), name: name.to_owned(), value: value.into(), visibility: Visibility::Masked }
@@ -80,7 +80,7 @@ mod tests {
     proptest! {
         /// The stand-in's port of the runner's parser is the oracle.
         #[test]
-        fn what_passes_the_gate_arrives_in_later_steps_as_it_was(
+        fn what_passes_the_checks_arrives_in_later_steps_as_it_was(
             pairs in prop::collection::btree_map("[A-Za-z_=<a-]{0,6}", "[ -~\n\r=<é\x00]{0,40}|ghadelimiter_.{0,9}", 1..6),
         ) {
             let secrets: Vec<Chosen> = pairs.iter().map(|(name, value)| chosen(name, value)).collect();

@@ -46,7 +46,7 @@ pub(super) fn command(start: Start, program: &Path, words: &[OsString]) -> io::R
 }
 
 /// Does what this start is for when it is not the user's; returns only when that failed or is over.
-pub(crate) fn launched() -> Option<ExitCode> {
+pub(crate) fn reexec_entry() -> Option<ExitCode> {
     let mut words = std::env::args_os();
     let name = words.next()?;
     let (start, _) = NAMES.iter().find(|(_, own)| name == *own)?;
