@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use cli::{Destination, Shared, Tool};
-
-use crate::shard::Shard;
+use cli::{Deadline, Destination, Shard, Shared, Tool};
 
 const AFTER_HELP: &str = "\
 What it does:
@@ -94,8 +92,8 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "GLOB", requires = "changed_since", hide_short_help = true)]
     pub(crate) watch: Vec<String>,
 
-    /// Take one part of the sites, 2/8 for example
-    #[arg(long, value_name = "PART", hide_short_help = true)]
+    /// Deploy only part I of N of the sites, for a matrix of jobs: `2/8`
+    #[arg(long, value_name = "I/N", hide_short_help = true)]
     pub(crate) shard: Option<Shard>,
 
     /// Print the sites and do nothing; `--format matrix` is for strategy.matrix
@@ -181,13 +179,13 @@ pub(crate) struct Running {
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub(crate) probe_path: Vec<String>,
 
-    /// How many seconds uploads, and then deployments, may take
+    /// Time limit for all uploads, and again for all deployments
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = cli::time, hide_short_help = true)]
     pub(crate) timeout: Duration,
 
-    /// How many seconds the whole run may take, builds included [default: no end]
-    #[arg(long, value_name = "TIME", value_parser = cli::time, hide_short_help = true)]
-    pub(crate) deadline: Option<Duration>,
+    /// Time limit for the whole run, builds included [default: none]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// How the result is printed.

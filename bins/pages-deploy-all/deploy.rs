@@ -42,7 +42,7 @@ pub(crate) fn sites(args: &Args, console: &Console) -> Result<(Vec<Site>, Vec<Si
     let named = discover::named(args.selection.sites.as_deref())?;
     let folders = discover::select(discover::sites(&args.dir, output)?, &args.selection, named.as_deref())?;
     let sites = configure::sites(folders, &args.building, &args.target, |message| console.warn(message))?;
-    let sites = args.selection.shard.map_or(sites.clone(), |shard| shard.of(sites));
+    let sites = args.selection.shard.map_or(sites.clone(), |shard| shard.select(sites));
     let changed = match &args.selection.changed_since {
         Some(reference) => changed::since(reference, &args.selection.watch, &args.dir)?,
         None => Changed::All,

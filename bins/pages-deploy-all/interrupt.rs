@@ -1,8 +1,6 @@
 //! SIGINT, SIGTERM and the deadline, noticed once and seen by everybody who waits.
 
-use std::time::Duration;
-
-use cli::Exit;
+use cli::{Deadline, Exit};
 use fault::{Fault, Result};
 use tokio::sync::watch;
 
@@ -12,7 +10,7 @@ pub(crate) struct Interrupt(watch::Receiver<Option<Exit>>);
 
 impl Interrupt {
     /// Begins to watch, for the deadline's end too. From now on the signals do not end the process by themselves.
-    pub(crate) fn watch(deadline: Option<Duration>) -> Result<Self> {
+    pub(crate) fn watch(deadline: Option<Deadline>) -> Result<Self> {
         let (send, receive) = watch::channel(None);
         let signals =
             Signals::new().map_err(|error| Fault::temporary("cannot watch for signals").cause(error.to_string()))?;
@@ -56,9 +54,9 @@ pub(crate) fn why(exit: Exit) -> &'static str {
     }
 }
 
-async fn over(deadline: Option<Duration>) {
+async fn over(deadline: Option<Deadline>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep(deadline).await,
+        Some(deadline) => deadline.passed().await,
         None => std::future::pending().await,
     }
 }

@@ -3,12 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
-use cli::Console;
+use cli::{Console, Shard};
 use report::{Event, Recorder, Report};
 
 use crate::args::Format;
 use crate::progress::Progress;
-use crate::shard::Shard;
 
 /// The run's records and the streams they are told on.
 pub(crate) struct Journal<'a> {

@@ -22,7 +22,6 @@ mod prepare;
 mod progress;
 mod publish;
 mod rollback;
-mod shard;
 mod sign_in;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use cli::{Destination, Shared, Tool};
+use cli::{Deadline, Destination, Shared, Tool};
 
 use crate::format::Format;
 use crate::name::{Rename, Transform};
@@ -71,7 +71,7 @@ pub(crate) struct Args {
 }
 
 /// Where the secrets come from.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct Source {
     /// Doppler project
@@ -106,9 +106,9 @@ pub(crate) struct Source {
     #[arg(long, hide_short_help = true)]
     pub(crate) dynamic_secrets: bool,
 
-    /// Time limit for reading the secrets, retries included (`30`, `30s`, `5m`)
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = cli::time, hide_short_help = true)]
-    pub(crate) deadline: Duration,
+    /// Time limit for reading the secrets, retries included
+    #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true)]
+    pub(crate) deadline: Deadline,
 
     /// Print where project, config and token come from, and exit
     #[arg(long, hide_short_help = true, conflicts_with_all = ["command", "from"])]

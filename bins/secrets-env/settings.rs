@@ -150,6 +150,7 @@ fn kind(token: &Token) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
     use runner::Environment;
 
     use super::{Login, resolve};
@@ -158,6 +159,11 @@ mod tests {
 
     fn setting(value: &str, source: &str) -> Setting<String> {
         Setting { value: value.to_owned(), source: source.to_owned() }
+    }
+
+    /// The options of a command line that gives none.
+    fn unset() -> Source {
+        crate::args::Args::parse_from(["secrets-env"]).source
     }
 
     fn local() -> Local {
@@ -171,22 +177,20 @@ mod tests {
 
     #[test]
     fn options_beat_variables_beat_the_stored_setup_beat_the_repository() {
-        let source = Source { config: vec!["prd".to_owned()], ..Source::default() };
+        let source = Source { config: vec!["prd".to_owned()], ..unset() };
         let environment = Environment::from([("DOPPLER_TOKEN", "dp.pt.x"), ("DOPPLER_CONFIG", "stg")]);
         let settings = resolve(&source, None, &environment, &local()).unwrap();
         assert_eq!(settings.project, Some(setting("stored", "file")));
         assert_eq!(settings.configs, [setting("prd", "--config")]);
-        let settings = resolve(&Source::default(), None, &environment, &local()).unwrap();
+        let settings = resolve(&unset(), None, &environment, &local()).unwrap();
         assert_eq!(settings.configs, [setting("stg", "DOPPLER_CONFIG")]);
-        let settings =
-            resolve(&Source::default(), None, &Environment::from([("DOPPLER_TOKEN", "dp.pt.x")]), &local()).unwrap();
+        let settings = resolve(&unset(), None, &Environment::from([("DOPPLER_TOKEN", "dp.pt.x")]), &local()).unwrap();
         assert_eq!(settings.configs, [setting("dev", "doppler.yaml")]);
     }
 
     #[test]
     fn a_service_token_is_not_sent_where_the_repository_points() {
-        let settings =
-            resolve(&Source::default(), None, &Environment::from([("DOPPLER_TOKEN", "dp.st.x")]), &local()).unwrap();
+        let settings = resolve(&unset(), None, &Environment::from([("DOPPLER_TOKEN", "dp.st.x")]), &local()).unwrap();
         assert!(settings.configs.is_empty());
     }
 
@@ -194,23 +198,22 @@ mod tests {
     fn a_token_beats_an_identity_unless_the_identity_is_an_option() {
         let environment = Environment::from([("DOPPLER_TOKEN", "dp.st.x"), ("DOPPLER_IDENTITY_ID", "id")]);
         let login = |source: &Source| resolve(source, None, &environment, &Local::default()).unwrap().login;
-        assert!(matches!(login(&Source::default()), Login::Token(_)));
-        let source = Source { identity: Some("id".to_owned()), ..Source::default() };
+        assert!(matches!(login(&unset()), Login::Token(_)));
+        let source = Source { identity: Some("id".to_owned()), ..unset() };
         assert!(matches!(login(&source), Login::Identity(_)));
     }
 
     #[test]
     fn a_token_in_the_keyring_is_an_error_that_names_the_command_to_run() {
         let token = Some(Setting { value: "secret-1b9d6bcd".into(), source: "~/.doppler/.doppler.yaml".to_owned() });
-        let fault = resolve(&Source::default(), None, &Environment::default(), &Local { token, ..Local::default() })
-            .unwrap_err();
+        let fault = resolve(&unset(), None, &Environment::default(), &Local { token, ..Local::default() }).unwrap_err();
         assert!(fault.help.unwrap().contains("doppler configure get token --plain"));
     }
 
     #[test]
     fn an_explanation_shows_no_token() {
         let environment = Environment::from([("DOPPLER_TOKEN", "dp.st.dev.hunter2SECRET")]);
-        let text = resolve(&Source::default(), None, &environment, &local()).unwrap().explain();
+        let text = resolve(&unset(), None, &environment, &local()).unwrap().explain();
         assert!(text.contains("a service token  (DOPPLER_TOKEN)") && !text.contains("hunter2"), "{text}");
     }
 }

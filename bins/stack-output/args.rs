@@ -1,11 +1,10 @@
 //! The command line.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
-use cli::{Destination, Shared, Tool};
+use cli::{Deadline, Destination, Shared, Tool};
 use fault::{Fault, Result};
 use stack::value_type::ValueType;
 
@@ -64,7 +63,7 @@ pub(crate) struct Args {
 }
 
 /// Where the stack is.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct Source {
     /// The stack or workspace, else the selected one
@@ -106,9 +105,9 @@ pub(crate) struct Source {
     )]
     pub(crate) oidc_user: Option<String>,
 
-    /// Time (`60`, `5m`) until everything must have been read, retries included
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = cli::time, hide_short_help = true)]
-    pub(crate) deadline: Duration,
+    /// Time limit for reading everything, retries included
+    #[arg(long, value_name = "TIME", default_value = "60s", hide_short_help = true)]
+    pub(crate) deadline: Deadline,
 }
 
 /// What may be printed, and what instead.

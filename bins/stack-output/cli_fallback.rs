@@ -89,11 +89,8 @@ async fn run(
         };
         let shown = format!("{program} {}", arguments.join(" "));
         session.console.status(&format!("{}; running `{shown}`", reason.fault.message));
-        let Ok(ended) = tokio::time::timeout(session.deadline.remaining(), output(&mut child)).await else {
-            return Err(Fault::temporary(format!(
-                "`{shown}` did not end before the deadline of {:?}",
-                session.args.source.deadline
-            )));
+        let Ok(ended) = session.deadline.limit(output(&mut child)).await else {
+            return Err(Fault::temporary(format!("`{shown}` did not end before the deadline of {}", session.deadline)));
         };
         let output =
             ended.map_err(|error| Fault::usage(format!("cannot read from {program}")).cause(error.to_string()))?;

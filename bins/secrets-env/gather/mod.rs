@@ -58,7 +58,7 @@ pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, V
     }
     let settings = settings(args, console)?;
     let names = cli::block_on(async {
-        let session = sign_in(args, &settings, Deadline::after(args.source.deadline), console).await?;
+        let session = sign_in(args, &settings, args.source.deadline, console).await?;
         let mut names = Vec::new();
         for place in settings.places() {
             match session.doppler().names(&place).await {
@@ -111,7 +111,7 @@ fn stand_in(failure: Failure, fallback: &Fallback, place: &str, console: &Consol
 
 /// The secrets of each config, in order.
 async fn fetch(args: &Args, settings: &Settings, whole: bool, console: &Console) -> Result<Vec<Vec<Secret>>, Failure> {
-    let deadline = Deadline::after(args.source.deadline);
+    let deadline = args.source.deadline;
     let session = sign_in(args, settings, deadline, console).await?;
     let mut configs = Vec::new();
     for place in settings.places() {

@@ -45,7 +45,7 @@ impl<'a> Session<'a> {
     /// Starts the run's clock. Called once: a second session would have a deadline of its own.
     pub(crate) fn new(args: &'a Args, console: &'a Console) -> Self {
         let folder = args.source.cwd.as_deref().unwrap_or(Path::new(""));
-        Self { args, console, folder, deadline: Deadline::after(args.source.deadline) }
+        Self { args, console, folder, deadline: args.source.deadline }
     }
 
     /// Whether secrets are going to be decrypted.

@@ -14,10 +14,12 @@ mod retry;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use answer::{Answer, Incoming};
 pub use base::Base;
+/// The instant by which everything must have been answered, retries included.
+pub use deadline::Deadline;
 pub use error::{Error, Refusal, ServiceError};
 pub use failed::Advice;
 use fault::{Fault, Result};
@@ -31,24 +33,6 @@ use secrecy::SecretString;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The moment by which everything must have been answered, retries included.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(Instant);
-
-impl Deadline {
-    /// The deadline that is `span` away.
-    #[must_use]
-    pub fn after(span: Duration) -> Self {
-        Self(Instant::now() + span)
-    }
-
-    /// What is left; zero when it has passed.
-    #[must_use]
-    pub fn remaining(&self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-}
 
 /// One service's API. Clones share their connections.
 #[derive(Clone, Debug)]

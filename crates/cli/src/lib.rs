@@ -9,19 +9,21 @@ mod destination;
 mod exit;
 mod failure;
 mod generate;
-mod time;
+mod shard;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
 pub use console::Console;
+/// The type of `--deadline`, the parser of every option that takes a time, and how a time is shown.
+pub use deadline::{Deadline, shown, time};
 pub use destination::{Destination, stdout_or_output};
 pub use exit::Exit;
 pub use failure::{error_document, fault_of};
 pub use generate::Generate;
 use runner::Environment;
-pub use time::time;
+pub use shard::Shard;
 
 /// Options that every tool has; flatten them into the tool's own.
 #[derive(Clone, Debug, Default, clap::Args)]
