@@ -1,6 +1,8 @@
 //! Terraform and OpenTofu: the contents of their state, and where it is stored.
 
+pub mod configuration;
 pub mod encrypted;
+mod hcl;
 pub mod http;
 pub mod local;
 pub mod pointer;

@@ -38,6 +38,31 @@ impl Backend {
         Ok(Some(Self { kind: kind.to_owned(), config: backend.get("config").cloned() }))
     }
 
+    /// A backend with these attributes.
+    pub(crate) fn new(kind: String, config: Json) -> Self {
+        Self { kind, config: Some(config) }
+    }
+
+    /// Its attributes, by name.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, &Json)> {
+        let map = match &self.config {
+            Some(Json::Map(map)) => Some(map),
+            _ => None,
+        };
+        map.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// An attribute.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Json> {
+        self.config.as_ref()?.get(name)
+    }
+
+    /// An attribute that is a string, which may be empty.
+    #[must_use]
+    pub fn string(&self, name: &str) -> Option<&str> {
+        self.config.as_ref()?.text_of(name)
+    }
+
     /// An attribute that is a string and not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {

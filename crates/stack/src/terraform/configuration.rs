@@ -1,0 +1,414 @@
+//! The configuration of a Terraform or OpenTofu project, as far as it decides where the state is and how it is encrypted.
+//!
+//! Source: hashicorp/terraform and opentofu/opentofu, `internal/configs/{parser_config_dir,module}.go`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fault::{Fault, Result};
+
+use super::hcl::{Block, Body, Expression, Syntax};
+use super::pointer::Backend;
+use crate::json::Json;
+
+/// The largest file of a configuration that is read.
+const FILE_LIMIT: u64 = 16 << 20;
+
+/// The files of a project's root module.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    directory: PathBuf,
+    files: Vec<File>,
+}
+
+/// A file of the configuration. The derived order is the order in which the files count: overrides last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct File {
+    is_override: bool,
+    name: String,
+}
+
+/// The block of the configuration that names where the state is stored: `backend "s3" { … }` or `cloud { … }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendBlock {
+    /// The backend with the attributes that are literals; its kind is `cloud` for the second form.
+    pub backend: Backend,
+    /// The attributes whose values would have to be evaluated first.
+    pub unevaluated: Vec<String>,
+    /// The name of the file it is in.
+    pub file: String,
+}
+
+impl Configuration {
+    /// The configuration in `directory`; `None` if it has no such file.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a folder that cannot be listed.
+    pub fn find(directory: &Path) -> Result<Option<Self>> {
+        let about = |error: std::io::Error| {
+            Fault::usage(format!("cannot list the folder {}", directory.display())).cause(error.to_string())
+        };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(about)? {
+            let entry = entry.map_err(about)?;
+            if let Ok(name) = entry.file_name().into_string()
+                && !is_ignored(&name)
+                && suffix(&name).is_some()
+                && std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file())
+            {
+                names.push(name);
+            }
+        }
+        let files = in_order(&names);
+        Ok((!files.is_empty()).then(|| Self { directory: directory.to_owned(), files }))
+    }
+
+    /// Whether the project is one of OpenTofu's: it has a file that only OpenTofu reads, or its providers are locked to OpenTofu's
+    /// registry.
+    #[must_use]
+    pub fn is_opentofu(&self) -> bool {
+        self.files.iter().any(|file| file.name.ends_with(".tofu") || file.name.ends_with(".tofu.json"))
+            || std::fs::read_to_string(self.directory.join(".terraform.lock.hcl"))
+                .is_ok_and(|lock| lock.contains("registry.opentofu.org"))
+    }
+
+    /// The backend that the configuration names.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a file that cannot be read, and for several backends.
+    pub fn backend(&self) -> Result<Option<BackendBlock>> {
+        let (mut found, mut is_of_override): (Option<BackendBlock>, _) = (None, false);
+        for (file, body) in self.bodies(&[&["terraform"], &["backend", "cloud"]])? {
+            for block in body.blocks("terraform").flat_map(|block| &block.body.blocks) {
+                let Some(read) = BackendBlock::of(block, &file.name) else { continue };
+                // An override replaces the whole block of the files before it.
+                if let Some(before) = &found
+                    && file.is_override == is_of_override
+                {
+                    return Err(Fault::usage("the configuration names several backends")
+                        .cause(format!("one in {}, another in {}", before.file, file.name))
+                        .help("keep one `backend` or `cloud` block"));
+                }
+                (found, is_of_override) = (Some(read), file.is_override);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The contents of the files, overrides last. Only a file that holds one word of each of `words` is parsed: neither name of a
+    /// block can be written in another way, but in JSON.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a file that cannot be read.
+    fn bodies(&self, words: &[&[&str]]) -> Result<Vec<(&File, Body)>> {
+        let mut bodies = Vec::new();
+        for file in &self.files {
+            let path = self.directory.join(&file.name);
+            let about = |cause: String| Fault::usage(format!("cannot read {}", path.display())).cause(cause);
+            if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > FILE_LIMIT) {
+                return Err(about(format!("it is larger than {} MiB", FILE_LIMIT >> 20)));
+            }
+            let text = std::fs::read(&path).map_err(|error| about(error.to_string()))?;
+            let syntax = if file.name.ends_with(".json") { Syntax::Json } else { Syntax::Native };
+            let holds = |word: &str| text.windows(word.len()).any(|window| window == word.as_bytes());
+            if syntax == Syntax::Json || words.iter().all(|any| any.iter().any(|word| holds(word))) {
+                let body = Body::parse(&text, syntax, "")
+                    .map_err(|fault| about(fault.message).help("correct it, or name the state itself with --state"))?;
+                bodies.push((file, body));
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// The contents of the `encryption` blocks, to be merged in this order.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a file that cannot be read.
+    #[expect(dead_code, reason = "the evaluation of encryption blocks reads it")]
+    pub(crate) fn encryption(&self) -> Result<Vec<Body>> {
+        let bodies = self.bodies(&[&["terraform"], &["encryption"]])?;
+        let blocks = bodies.iter().flat_map(|(_, body)| body.blocks("terraform"));
+        Ok(blocks.flat_map(|block| block.body.blocks("encryption")).map(|block| block.body.clone()).collect())
+    }
+
+    /// The default values of the variables, by name.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a file that cannot be read.
+    #[expect(dead_code, reason = "the evaluation of encryption blocks reads it")]
+    pub(crate) fn variables(&self) -> Result<BTreeMap<String, Option<Expression>>> {
+        let mut variables = BTreeMap::new();
+        for (_, body) in self.bodies(&[&["variable"]])? {
+            for block in body.blocks("variable") {
+                let default = block.body.attributes.get("default").cloned();
+                if let Some(name) = block.labels.first() {
+                    let known = variables.entry(name.clone()).or_insert(None);
+                    *known = default.or(known.take());
+                }
+            }
+        }
+        Ok(variables)
+    }
+
+    /// The expressions of the `locals` blocks, by name.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for a file that cannot be read.
+    #[expect(dead_code, reason = "the evaluation of encryption blocks reads it")]
+    pub(crate) fn locals(&self) -> Result<BTreeMap<String, Expression>> {
+        let bodies = self.bodies(&[&["locals"]])?;
+        let blocks = bodies.into_iter().flat_map(|(_, body)| body.blocks);
+        Ok(blocks.filter(|block| block.kind == "locals").flat_map(|block| block.body.attributes).collect())
+    }
+}
+
+impl BackendBlock {
+    fn of(block: &Block, file: &str) -> Option<Self> {
+        let kind = match (block.kind.as_str(), block.labels.first()) {
+            ("backend", Some(kind)) => kind.clone(),
+            ("cloud", _) => "cloud".to_owned(),
+            _ => return None,
+        };
+        let (mut config, mut unevaluated) = (BTreeMap::new(), Vec::new());
+        read_literals(&block.body, "", &mut config, &mut unevaluated);
+        Some(Self { backend: Backend::new(kind, Json::Map(config)), unevaluated, file: file.to_owned() })
+    }
+
+    /// In what the backend that `terraform init` stored differs from this block; `None` if it may have come from it. Attributes
+    /// that the block leaves out may come from `-backend-config`.
+    #[must_use]
+    pub fn difference(&self, initialised: &Backend) -> Option<String> {
+        let (block, stored) = (&self.backend, initialised);
+        if block.kind != stored.kind {
+            return Some(format!(
+                "it was initialised for the backend `{}`, and {} names `{}`",
+                stored.kind, self.file, block.kind
+            ));
+        }
+        let differs = block.attributes().find(|(name, value)| !agrees(value, stored.attribute(name)));
+        differs.map(|(name, _)| format!("`{name}` of the backend `{}` was changed in {} since", block.kind, self.file))
+    }
+}
+
+fn read_literals(body: &Body, before: &str, config: &mut BTreeMap<String, Json>, unevaluated: &mut Vec<String>) {
+    for (name, value) in &body.attributes {
+        match value.literal() {
+            Some(value) => {
+                config.insert(name.clone(), value);
+            }
+            None => unevaluated.push(format!("{before}{name}")),
+        }
+    }
+    for block in &body.blocks {
+        let mut inner = BTreeMap::new();
+        read_literals(&block.body, &format!("{before}{}.", block.kind), &mut inner, unevaluated);
+        config.insert(block.kind.clone(), Json::Map(inner));
+    }
+}
+
+/// Whether a literal of the configuration and what was stored for it are the same. A block may be stored in a list of one, a set in
+/// another order, and a number or a bool as a string.
+fn agrees(literal: &Json, stored: Option<&Json>) -> bool {
+    match (literal, stored.unwrap_or(&Json::Null)) {
+        (Json::Null, _) => true,
+        (Json::Map(map), Json::List(list)) if list.len() == 1 => {
+            map.iter().all(|(name, value)| agrees(value, list[0].get(name)))
+        }
+        (Json::Map(map), stored @ Json::Map(_)) => map.iter().all(|(name, value)| agrees(value, stored.get(name))),
+        (Json::Map(map), Json::Null) => map.is_empty(),
+        (Json::List(list), Json::List(stored)) => {
+            list.len() == stored.len() && list.iter().all(|item| stored.iter().any(|stored| agrees(item, Some(stored))))
+        }
+        (literal, stored) => scalar(literal).is_some_and(|literal| scalar(stored) == Some(literal)),
+    }
+}
+
+fn scalar(json: &Json) -> Option<String> {
+    match json {
+        Json::Bool(value) => Some(value.to_string()),
+        Json::Number(text) | Json::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The suffixes of configuration files, those that only OpenTofu reads first.
+const SUFFIXES: [&str; 4] = [".tofu.json", ".tofu", ".tf.json", ".tf"];
+
+fn suffix(name: &str) -> Option<&'static str> {
+    SUFFIXES.into_iter().find(|suffix| name.ends_with(suffix))
+}
+
+/// Files that editors leave.
+fn is_ignored(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'))
+}
+
+/// The files that are read, in order. `x.tofu` hides `x.tf`, and `x.tofu.json` hides `x.tf.json`.
+fn in_order(names: &[String]) -> Vec<File> {
+    let is_hidden = |name: &String| {
+        let of_opentofu = match suffix(name) {
+            Some(".tf") => format!("{}.tofu", name.trim_end_matches(".tf")),
+            Some(".tf.json") => format!("{}.tofu.json", name.trim_end_matches(".tf.json")),
+            _ => return false,
+        };
+        names.contains(&of_opentofu)
+    };
+    let file = |name: &String| {
+        let stem = name.strip_suffix(suffix(name)?)?;
+        Some(File { is_override: stem == "override" || stem.ends_with("_override"), name: name.clone() })
+    };
+    let mut files: Vec<File> = names.iter().filter(|name| !is_hidden(name)).filter_map(file).collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BackendBlock, Configuration};
+
+    fn configured(files: &[(&str, &str)]) -> (tempfile::TempDir, Configuration) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let configuration = Configuration::find(folder.path()).unwrap().unwrap();
+        (folder, configuration)
+    }
+
+    fn backend(files: &[(&str, &str)]) -> Option<BackendBlock> {
+        let (_folder, configuration) = configured(files);
+        configuration.backend().unwrap()
+    }
+
+    const S3: &str = "terraform {\n backend \"s3\" { bucket = \"b\" }\n}";
+
+    #[test]
+    fn a_backend_is_found_in_every_kind_of_file() {
+        for name in ["main.tf", "backend.tofu", "z_override.tf", "override.tf"] {
+            let block = backend(&[("a.tf", "locals {}"), (name, S3)]).unwrap();
+            assert_eq!((block.backend.kind.as_str(), block.backend.text("bucket")), ("s3", Some("b")), "{name}");
+            assert_eq!(block.file, name);
+        }
+        for name in ["main.tf.json", "backend.tofu.json"] {
+            let block = backend(&[(name, r#"{"terraform":{"backend":{"s3":{"bucket":"b"}}}}"#)]).unwrap();
+            assert_eq!((block.backend.kind.as_str(), block.backend.text("bucket")), ("s3", Some("b")), "{name}");
+        }
+        let cloud = r#"terraform {
+            cloud {
+              organization = "acme"
+              workspaces { name = "shop" }
+            }
+        }"#;
+        let block = backend(&[("main.tf", cloud)]).unwrap();
+        assert_eq!(block.backend.kind, "cloud");
+        assert_eq!(block.backend.nested("workspaces", "name"), Some("shop"));
+    }
+
+    #[test]
+    fn what_terraform_does_not_read_names_no_backend() {
+        for name in [".main.tf", "main.tf~", "#main.tf#", "main.tf.bak", "README.md"] {
+            assert_eq!(backend(&[("a.tf", "locals {}"), (name, S3)]), None, "{name}");
+        }
+        let (comment, output) = ("# terraform { backend \"s3\" {} }", "output \"terraform\" { value = \"backend\" }");
+        assert_eq!(backend(&[("a.tf", comment), ("b.tf", output)]), None);
+        assert!(Configuration::find(tempfile::tempdir().unwrap().path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_tofu_file_hides_the_tf_file_of_its_name() {
+        let gcs = "terraform {\n backend \"gcs\" {}\n}";
+        assert_eq!(backend(&[("main.tf", S3), ("main.tofu", gcs)]).unwrap().backend.kind, "gcs");
+        assert_eq!(backend(&[("main.tf", S3), ("main.tofu", "")]), None);
+        let json = r#"{"terraform":{"backend":{"s3":{}}}}"#;
+        assert_eq!(backend(&[("main.tf.json", json), ("main.tofu.json", "{}")]), None);
+        // Another spelling hides nothing.
+        assert_eq!(backend(&[("main.tf.json", json), ("main.tofu", "")]).unwrap().backend.kind, "s3");
+    }
+
+    #[test]
+    fn an_override_replaces_the_block_whole() {
+        let cloud = "terraform {\n cloud { organization = \"acme\" }\n}";
+        let local = "terraform {\n backend \"local\" { path = \"x\" }\n}";
+        let block = backend(&[("a_override.tf", local), ("main.tf", S3)]).unwrap();
+        assert_eq!((block.backend.kind.as_str(), block.backend.text("bucket")), ("local", None));
+        assert_eq!(
+            backend(&[("main.tf", S3), ("override.tf.json", r#"{"terraform":{"cloud":{}}}"#)]).unwrap().backend.kind,
+            "cloud"
+        );
+        for files in [[("a.tf", S3), ("b.tf", cloud)], [("a.tf", S3), ("b.tf", S3)]] {
+            let (_folder, configuration) = configured(&files);
+            let fault = configuration.backend().unwrap_err();
+            assert!(fault.causes[0].contains("a.tf") && fault.causes[0].contains("b.tf"), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_that_have_to_be_evaluated_are_named() {
+        let block = backend(&[(
+            "main.tofu",
+            r#"terraform {
+              backend "s3" {
+                bucket = var.bucket
+                key    = "a/${local.stage}"
+                region = "eu-west-1"
+                assume_role = { role_arn = upper("x") }
+                endpoints { s3 = var.url }
+              }
+            }"#,
+        )]);
+        let block = block.unwrap();
+        assert_eq!(block.unevaluated, ["assume_role", "bucket", "key", "endpoints.s3"]);
+        assert_eq!(block.backend.text("region"), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn a_stored_backend_may_add_to_the_block_but_not_differ_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = r#"{"version":3,"backend":{"type":"s3","config":{
+            "bucket":"b","key":"k","encrypt":true,"max_retries":5,"assume_role":[{"role_arn":"arn","duration":null}],
+            "allowed_account_ids":["2","1"],"region":null}}}"#;
+        std::fs::write(folder.path().join("terraform.tfstate"), stored).unwrap();
+        let stored = super::Backend::read(folder.path()).unwrap().unwrap();
+        let difference = |attributes: &str| {
+            let text = format!("terraform {{\n backend \"s3\" {{\n{attributes}\n}}\n}}");
+            backend(&[("main.tf", &text)]).unwrap().difference(&stored)
+        };
+        for same in [
+            "",
+            "bucket = \"b\"",
+            "encrypt = true\nmax_retries = 5\nkey = var.key",
+            "max_retries = \"5\"\nregion = null",
+            "assume_role {\nrole_arn = \"arn\"\n}",
+            "assume_role = { role_arn = \"arn\" }",
+            "allowed_account_ids = [\"1\", \"2\"]",
+        ] {
+            assert_eq!(difference(same), None, "{same}");
+        }
+        for other in
+            ["bucket = \"c\"", "region = \"eu-west-1\"", "encrypt = false", "assume_role = { role_arn = \"x\" }"]
+        {
+            assert!(difference(other).unwrap().contains(other.split(' ').next().unwrap()), "{other}");
+        }
+        assert!(
+            backend(&[("a.tf", "terraform {\n cloud {}\n}")]).unwrap().difference(&stored).unwrap().contains("`cloud`")
+        );
+    }
+
+    #[test]
+    fn a_project_of_opentofu_is_recognised() {
+        assert!(configured(&[("main.tofu", "")]).1.is_opentofu());
+        assert!(!configured(&[("main.tf", "")]).1.is_opentofu());
+        let lock = "provider \"registry.opentofu.org/hashicorp/null\" {}";
+        let (_folder, configuration) = configured(&[("main.tf", ""), (".terraform.lock.hcl", lock)]);
+        assert!(configuration.is_opentofu());
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line() {
+        let (_folder, configuration) = configured(&[("main.tf", "terraform {\n  backend \"s3\" {\n")]);
+        let fault = configuration.backend().unwrap_err();
+        assert!(fault.message.contains("main.tf") && fault.causes[0].contains("line "), "{fault:?}");
+        // One that cannot hold the block is not parsed.
+        assert_eq!(backend(&[("main.tf", "resource {{{ \"terraform\"")]), None);
+    }
+}
