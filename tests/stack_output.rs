@@ -11,6 +11,7 @@ mod encrypted;
 mod generated;
 mod google;
 mod hcp;
+mod home;
 mod identity;
 mod key_services;
 mod programs;

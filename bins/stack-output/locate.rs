@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
-use runner::Environment;
+use runner::{Environment, HomeRule};
 use stack::pulumi::project::{PulumiProject, StackReference};
 use stack::pulumi::store::DiskStore;
 use stack::pulumi::store_url;
@@ -219,11 +219,13 @@ fn pulumi(
     let stack = named.clone();
     let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<StackReference>();
     let project = project.map(|project| project.name.clone());
-    let home = environment.get("HOME").map(Path::new);
+    let home = environment.home(HomeRule::PasswdFirst);
     match url.split_once("://") {
-        Some(("file", rest)) => {
-            Ok(StateLocation::Store { store: DiskStore::from_url(rest, home, base), reference: reference()?, project })
-        }
+        Some(("file", rest)) => Ok(StateLocation::Store {
+            store: DiskStore::from_url(rest, home.as_deref(), base),
+            reference: reference()?,
+            project,
+        }),
         Some(("https" | "http", _)) => {
             Ok(StateLocation::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }

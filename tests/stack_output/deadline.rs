@@ -38,7 +38,7 @@ fn a_deadline_ends_what_sends_nothing() {
     ] {
         refused(Step::script(&format!("mkfifo never; {call}")), 75, &["before the deadline of 1s", "--deadline"]);
     }
-    let passphrase = "mkfifo never; PULUMI_CONFIG_PASSPHRASE_FILE=never exec stack-output --show-secrets --deadline 1 password --state ";
+    let passphrase = "mkfifo never; PULUMI_CONFIG_PASSPHRASE_FILE=never exec stack-output --show-secrets --deadline 1 db_password --state ";
     let step = Step::script(&format!("{passphrase} '{}'", super::state("prod")));
     refused(step, 77, &["PULUMI_CONFIG_PASSPHRASE_FILE", "before the deadline"]);
 }

@@ -13,8 +13,8 @@ use cli::Console;
 use credentials::{Credentials, Found, Source};
 use fault::{Fault, Result};
 use redact::Plan;
-use runner::Environment;
 use runner::oidc::IdTokenRequest;
+use runner::{Environment, HomeRule};
 use secrecy::{ExposeSecret as _, SecretString};
 use stack::Decryption;
 
@@ -194,9 +194,9 @@ impl<'a> Session<'a> {
         below_home.unwrap_or_else(|| self.folder.join(text))
     }
 
-    /// A path below the home folder.
+    /// A path below the home folder, by the rule that Terraform and the clouds' own tools share.
     pub(crate) fn home(self, below: impl AsRef<Path>) -> Option<PathBuf> {
-        Some(PathBuf::from(self.variable("HOME")?).join(below))
+        Some(self.environment().home(HomeRule::VariableFirst)?.join(below))
     }
 
     fn credentials(self) -> Credentials {
