@@ -122,7 +122,7 @@ fn no_host_is_changed_when_another_cannot_be_reached() {
 }
 
 #[test]
-fn a_rehearsal_changes_nothing_and_passes() {
+fn a_dry_run_changes_nothing_and_passes() {
     let Some(sshd) = Sshd::start() else { return };
     let step = step(&sshd);
     let mark = step.folder().join("changed");
@@ -143,7 +143,7 @@ fn what_a_host_prints_starts_no_workflow_command() {
 }
 
 #[test]
-fn a_value_reaches_the_command_and_stands_nowhere_else() {
+fn a_value_reaches_the_command_and_is_nowhere_else() {
     let Some(sshd) = Sshd::start() else { return };
     // Step looks for the value in both streams, the summary, the files and every argument list.
     let secret = "it's a \"quoted\" t0psecret";
@@ -206,10 +206,10 @@ fn a_time_limit_ends_the_command_on_the_host() {
 }
 
 #[test]
-fn a_daemon_that_keeps_the_output_does_not_hold_the_deploy() {
+fn a_daemon_that_keeps_the_output_does_not_hold_the_deploy_and_is_warned_about() {
     let Some(sshd) = Sshd::start() else { return };
     let seen = command(&sshd, "sleep 5 & echo started").run().exits(0);
-    assert!(seen.messages("warning")[0].contains("still holds its output"), "{}", seen.stderr);
+    assert!(seen.messages("warning")[0].contains("still run"), "{}", seen.stderr);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn batches_stop_at_the_first_failure() {
     };
     let reasons =
         |seen: &Seen| [0, 1].map(|index| seen.json()["hosts"][index]["reason"]["code"].as_str().unwrap().to_owned());
-    assert_eq!(reasons(&run(&["--batch", "1"])), ["exit_code", "spared"]);
+    assert_eq!(reasons(&run(&["--batch", "1"])), ["exit_code", "not_reached"]);
     assert_eq!(reasons(&run(&[])), ["exit_code", "exit_code"]);
 }
 
@@ -246,7 +246,7 @@ fn a_list_that_holds_no_hosts_is_2_and_says_why() {
 }
 
 #[test]
-fn an_error_stands_in_the_json_document_too() {
+fn an_error_is_in_the_json_document_too() {
     let seen = Step::new("ssh-deploy").args(["--format", "json", "--", "true"]).stdin("[secret]").run().exits(2);
     assert!(seen.json()["error"]["message"].as_str().unwrap().contains("line 1 is no host"), "{}", seen.stdout);
 }
@@ -295,7 +295,7 @@ fn a_host_whose_checks_pass_is_done() {
 }
 
 #[test]
-fn a_part_without_hosts_is_done_and_a_name_that_nobody_has_is_not() {
+fn a_part_without_hosts_succeeds_and_a_name_that_no_host_has_does_not() {
     let list = r#"[{"host":"10.0.0.1","name":"web1"}]"#;
     let run = |arguments: [&str; 2]| {
         Step::new("ssh-deploy").args(arguments).args(["--format", "json", "--", "true"]).stdin(list).run()

@@ -4,25 +4,25 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use cli::{Shared, Tool};
-use ssh::User;
+use cli::{Shard, Shared, Tool};
+use ssh::{Space, User};
 
 use crate::batches::{Batches, Share};
-use crate::deploy::{Wait, pause};
-use crate::select::{Only, Shard};
+use crate::plan::{Wait, pause};
+use crate::select::Only;
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
-  [user@]host[:port] [HOST-KEY], one a line; IPv6 in brackets where a port follows; or JSON: a text,
-  a list of texts or of objects {host, user, port, host_key, name, labels}, or an object of names to
+  [user@]host[:port] [HOST-KEY], one per line; IPv6 in brackets if a port follows; or JSON: a string,
+  a list of strings or of objects {host, user, port, host_key, name, labels}, or an object of names to
   these. HOST-KEY and host_key are a public key (`ssh-ed25519 AAAA…`) or its fingerprint
   (`SHA256:…`).
 
 What is changed:
-  Nothing, on any host, unless every host is reached, known, logged in to and ready. Then COMMAND
-  runs on all of them under `bash -euo pipefail` (`sh -eu` where there is no bash), its stdin
-  /dev/null. When this program ends, however it ends, so does what it runs. Nothing is left on the
-  hosts; here, only a folder without secrets in the temporary folder, and only after SIGKILL.
+  Nothing on any host, unless every host is reached, known, logged in to and holds its script. Then
+  COMMAND runs on all of them under `bash -eo pipefail` (`sh -e` if there is no bash), its stdin
+  /dev/null. It ends when this program ends, however that ends. Nothing is left on the hosts; here,
+  only a folder without secrets in the temporary folder, and only after SIGKILL.
 
 Environment:
   SSH_PRIVATE_KEY      the key, else a secret of that name in Doppler, else your own agent and files
@@ -33,8 +33,8 @@ Environment:
 
 Exit codes:
   0 done on every host · 1 it failed on a host · 2 wrong usage
-  75 a host cannot be reached, try again later
-  77 a host key is unknown or changed, or the key is refused
+  75 a host cannot be reached or has no room; try again later; nothing was changed
+  77 a host key is unknown or changed, or the login is refused; nothing was changed
   130, 143 interrupted, after the hosts were told to stop
 
 Examples:
@@ -44,20 +44,20 @@ Examples:
 
 /// Run a deploy on servers over SSH, safely
 ///
-/// Every host is checked before the first is changed, host keys are strict, the private key never touches a disk, and a deploy that
-/// is interrupted leaves nothing running.
+/// Every host is checked before the first is changed, host keys are strict, the private key never touches a disk, and an interrupted
+/// deploy leaves nothing running.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// Where to deploy; without any, or with `-`, the hosts are read from stdin
+    /// Where to deploy; with `-` or without any, hosts are read from stdin
     #[arg(value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
 
-    /// What to run: one text for the shell, or a program and its arguments
+    /// What to run: one string for the shell, or a program and its arguments
     #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate"])]
     pub(crate) command: Vec<String>,
 
-    /// The login of hosts that name none
+    /// Login user of hosts that name none
     #[arg(short, long, value_name = "USER", help_heading = "Hosts")]
     pub(crate) user: Option<User>,
 
@@ -65,7 +65,7 @@ pub(crate) struct Args {
     #[arg(hide_short_help = true, long, help_heading = "Hosts")]
     pub(crate) allow_empty: bool,
 
-    /// Only the hosts of this name or address, or with this label
+    /// Only hosts with this name, address or label
     #[arg(
         hide_short_help = true,
         long,
@@ -75,7 +75,7 @@ pub(crate) struct Args {
     )]
     pub(crate) only: Vec<Only>,
 
-    /// Only this part of the hosts, for a matrix of jobs: `2/8`
+    /// Only this part of the hosts, for a matrix of jobs (`2/8`)
     #[arg(hide_short_help = true, long, value_name = "I/N", help_heading = "Hosts")]
     pub(crate) shard: Option<Shard>,
 
@@ -91,15 +91,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) checks: Checks,
 
-    /// Check every host and change none
+    /// Check every host, stage everything, change nothing
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
 
-    /// Time (`90`, `5m`, `1h`) until a host's command is ended
-    #[arg(long, value_name = "TIME", value_parser = cli::time, help_heading = "Running")]
-    pub(crate) timeout: Option<Duration>,
-
-    /// The form of the result
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
@@ -111,24 +107,24 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// The known hosts, in place of your own file
+    /// Known hosts, in place of your own file
     #[arg(hide_short_help = true, long, value_name = "FILE")]
     pub(crate) known_hosts: Option<PathBuf>,
 
-    /// Accept host keys that nobody knows, and say which; a changed one is refused all the same
+    /// Accept and print unknown host keys; changed keys are still rejected
     #[arg(hide_short_help = true, long)]
     pub(crate) accept_new: bool,
 
-    /// The variable or Doppler secret that holds the private key, in place of `SSH_PRIVATE_KEY`
+    /// Variable or Doppler secret with the private key, in place of `SSH_PRIVATE_KEY`
     #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) key_env: Option<String>,
 
-    /// A variable that ssh itself needs, for a `ProxyCommand`
+    /// Variable that ssh itself needs, for a `ProxyCommand`
     #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) ssh_env: Vec<String>,
 
     /// How long to try to connect to a host
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "15")]
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "15s")]
     pub(crate) connect_timeout: Duration,
 
     /// How long to wait for hosts that are booting
@@ -140,32 +136,44 @@ pub(crate) struct Connection {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Running")]
 pub(crate) struct Running {
-    /// Run this file, under the program of its `#!` line if it has one
+    /// Run this file, under its `#!` line if it has one
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(crate) script: Option<PathBuf>,
 
-    /// Give the command this variable, from here or Doppler, unseen by other users
+    /// Variables for the command, from here or Doppler, invisible to other users
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) env: Vec<String>,
 
-    /// Hosts that run the command at the same time
-    #[arg(hide_short_help = true, short, long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) jobs: u16,
+    /// Kill a host's command after this long; 0 never does
+    #[arg(long, value_name = "TIME", value_parser = cli::time, default_value = "30m")]
+    pub(crate) timeout: Duration,
+
+    /// Run the command, checks and rollback as this user, through `sudo -n`
+    #[arg(hide_short_help = true, long, value_name = "USER", num_args = 0..=1, require_equals = true, default_missing_value = "root", value_parser = account)]
+    pub(crate) sudo: Option<String>,
+
+    /// Space that must be free on every host, at a path if one is given (`2G:/var`)
+    #[arg(hide_short_help = true, long, value_name = "SIZE[:PATH]", value_parser = floor)]
+    pub(crate) min_free: Vec<Floor>,
+
+    /// Run the command on this many hosts at the same time [default: all]
+    #[arg(hide_short_help = true, short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
 }
 
 /// In what order hosts are changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Rollout")]
 pub(crate) struct Rollout {
-    /// Change so many hosts at a time (`2`, `25%`, or a list: `1,10%,100%`), each batch after the one before it
+    /// Deploy in batches of this size (`2`, `25%`), or a list of sizes (`1,10%,100%`)
     #[arg(hide_short_help = true, long, value_name = "SHARE,…", value_delimiter = ',')]
     pub(crate) batch: Vec<Share>,
 
-    /// How long to wait between two batches
+    /// Pause between two batches
     #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, requires = "batch")]
     pub(crate) pause: Option<Duration>,
 
-    /// Begin no further batch once so many hosts have failed (`3`, `10%`); after the first batch, one is enough
+    /// Stop starting batches after this many failed hosts (`3`, `10%`); any failure in the first batch stops the rollout
     #[arg(hide_short_help = true, long, value_name = "SHARE", requires = "batch")]
     pub(crate) max_failures: Option<Share>,
 }
@@ -174,23 +182,23 @@ pub(crate) struct Rollout {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Checks")]
 pub(crate) struct Checks {
-    /// A command on the host that must succeed after the deploy, and once more a moment later; tried until it does
+    /// Command that must succeed on the host after the deploy, and again a moment later; retried until then
     #[arg(hide_short_help = true, long, value_name = "NAME=COMMAND", value_parser = named)]
     pub(crate) check: Vec<(String, String)>,
 
-    /// How long a check has to pass
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "60")]
+    /// Time for a check to pass
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "60s")]
     pub(crate) check_timeout: Duration,
 
     /// Time between two tries of a check
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "2")]
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "2s")]
     pub(crate) check_interval: Duration,
 
-    /// A command on a host that has failed, for the log and the report
+    /// Command that runs on a failed host, for the log and the report
     #[arg(hide_short_help = true, long, value_name = "NAME=COMMAND", value_parser = named)]
     pub(crate) diagnose: Vec<(String, String)>,
 
-    /// A command on a host that was changed and has failed, to get its old state back
+    /// Command that restores a host that was changed and failed
     #[arg(hide_short_help = true, long, value_name = "COMMAND")]
     pub(crate) rollback: Option<String>,
 }
@@ -198,19 +206,15 @@ pub(crate) struct Checks {
 /// How the result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A line a host
+    /// One line per host
     Text,
     /// One document
     Json,
-    /// Records, one JSON a line, while it runs
+    /// Records, one JSON object per line, while it runs
     Jsonl,
 }
 
 impl Args {
-    pub(crate) fn jobs(&self) -> usize {
-        usize::from(self.running.jobs)
-    }
-
     pub(crate) fn batches(&self, hosts: usize) -> Batches {
         Batches::new(&self.rollout.batch, self.rollout.max_failures, self.rollout.pause.unwrap_or_default(), hosts)
     }
@@ -230,6 +234,34 @@ impl Tool for Args {
     }
 }
 
+/// `SIZE[:PATH]`: what must be free, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Floor(pub(crate) Space);
+
+fn floor(text: &str) -> Result<Floor, String> {
+    let (size, path) = text.split_once(':').unwrap_or((text, ""));
+    let digits = size.trim_end_matches(|one: char| one.is_ascii_alphabetic());
+    let factor: u64 = match size[digits.len()..].to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return Err("expected SIZE[:PATH]: 500M or 2G:/var".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_invalid| "expected SIZE[:PATH]: 500M or 2G:/var".to_owned())?;
+    let bytes = number.checked_mul(factor).ok_or_else(|| "too large".to_owned())?;
+    if path.chars().any(char::is_control) {
+        return Err("a path has no control characters".to_owned());
+    }
+    Ok(Floor(Space { path: path.to_owned(), bytes }))
+}
+
+/// The name of an account, for sudo.
+fn account(text: &str) -> Result<String, String> {
+    text.parse::<User>().map(|user| user.as_str().to_owned()).map_err(|fault| fault.message)
+}
+
 /// `NAME=COMMAND`.
 fn named(text: &str) -> Result<(String, String), String> {
     let (name, command) = text.split_once('=').ok_or_else(|| "not NAME=COMMAND".to_owned())?;
@@ -244,7 +276,7 @@ fn named(text: &str) -> Result<(String, String), String> {
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Args, named};
+    use super::{Args, floor, named};
 
     #[test]
     fn the_command_line_is_consistent_and_short_help_fits_a_screen() {
@@ -262,6 +294,17 @@ mod tests {
         );
         assert!(Args::try_parse_from(["ssh-deploy", "a"]).is_err());
         assert!(Args::try_parse_from(["ssh-deploy", "a", "--script", "x", "--", "ls"]).is_err());
+    }
+
+    #[test]
+    fn a_size_has_a_unit_and_may_have_a_path() {
+        let parts = |text: &str| floor(text).map(|floor| (floor.0.bytes, floor.0.path)).unwrap();
+        assert_eq!(parts("500M"), (500 << 20, String::new()));
+        assert_eq!(parts("2GiB:/var"), (2 << 30, "/var".to_owned()));
+        assert_eq!(parts("7"), (7, String::new()));
+        for text in ["", "G", "2X", "-1", "99999999T"] {
+            assert!(floor(text).is_err(), "{text}");
+        }
     }
 
     #[test]

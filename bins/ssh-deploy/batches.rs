@@ -1,7 +1,7 @@
-//! Which hosts change together, and after how many failures no further batch begins.
+//! Which hosts change together, and how many failures stop the rollout.
 //!
-//! A percentage is of all hosts, rounded down, at least one. The limit is *reached*, not exceeded: with 3, the third failure
-//! stops. Any failure in the first of several batches stops, whatever the limit: that is what a canary is for.
+//! A percentage is of all hosts, rounded down, at least one. Reaching the limit stops: with 3, the third failure does. Any failure
+//! in the first of several batches stops, whatever the limit: that is what a canary is for.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use std::time::Duration;
 /// A number of hosts, or a part of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// So many hosts.
+    /// A number of hosts.
     Hosts(usize),
-    /// So many of a hundred.
+    /// A percentage of all hosts.
     Percent(usize),
 }
 
@@ -42,7 +42,7 @@ impl FromStr for Share {
 pub(crate) struct Batches {
     /// How many hosts each batch has; all of them together are all hosts.
     pub(crate) sizes: Vec<usize>,
-    /// How long between two batches.
+    /// The pause between two batches.
     pub(crate) pause: Duration,
     /// The failures at which no further batch begins.
     limit: usize,
@@ -64,7 +64,7 @@ impl Batches {
         Self { sizes, pause, limit: limit.map_or(1, |limit| limit.of(hosts)) }
     }
 
-    /// Whether a further batch may begin after `done` batches with so many failures.
+    /// Whether a further batch may begin after `done` batches with `failures` failed hosts.
     pub(crate) fn go_on(&self, done: usize, failures: usize) -> bool {
         if done <= 1 { failures == 0 } else { failures < self.limit }
     }

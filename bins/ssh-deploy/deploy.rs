@@ -1,103 +1,73 @@
-//! The order of a deploy: every host is checked, then all are changed, or none.
+//! The order of a deploy: every host is made ready, then all are changed, or none.
 //!
-//! A host that is reached stays connected and waits, so the check is of the very connection that the deploy uses. A host is never
-//! cut off because another failed; only a signal or the time limit ends a command, and then the host ends it itself.
+//! A host that is ready stays connected and waits, so that the very connection that was checked is used. A host is never cut off
+//! because another failed; only a signal or the time limit ends a command, and then the host itself ends it.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use ssh::{Ending, Line, Program, Ready, Refusal, Session as _, Target, Transport, Verdict};
+use ssh::{Ending, Output, Ready, Refusal, Session, Transport, Unready, Verdict};
 use tokio::sync::Semaphore;
 
-use crate::aftercare::{Aftercare, Side, Unhealthy, Ward, cut_off};
-use crate::batches::Batches;
-use crate::stop::{Stop, Told};
-
-/// What to do, decided before anything is done.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    /// The hosts, in the order they were given.
-    pub(crate) targets: Vec<Target>,
-    /// What runs on each.
-    pub(crate) program: Program,
-    /// How many hosts run it at once.
-    pub(crate) jobs: usize,
-    /// How long it may take on a host.
-    pub(crate) timeout: Option<Duration>,
-    /// How long hosts that are not there yet are waited for.
-    pub(crate) wait: Option<Wait>,
-    /// Which hosts change together.
-    pub(crate) batches: Batches,
-    /// What follows on each host.
-    pub(crate) aftercare: Aftercare,
-    /// Whether to change nothing.
-    pub(crate) rehearsal: bool,
-}
-
-/// Patience with hosts that are booting.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    /// How long in all.
-    pub(crate) limit: Duration,
-    /// How long after the n-th try, from 0.
-    pub(crate) pause: fn(u32) -> Duration,
-}
-
-/// 1, 2, 4, then 5 s.
-pub(crate) fn pause(tries: u32) -> Duration {
-    Duration::from_secs(1 << tries.min(3)).min(Duration::from_secs(5))
-}
+use crate::host_runner::{HostRunner, StepResult, Unhealthy};
+use crate::plan::Plan;
+use crate::stop::{Stop, StopReason, StopSignal};
 
 /// What became of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It cannot be deployed to; nothing was changed on it.
+    /// It cannot be reached or logged in to; nothing was changed on it.
     Refused(Refusal),
+    /// It can be reached, but not deployed to; nothing was changed on it.
+    Unready(Unready),
     /// It is ready, but not all hosts are; nothing was changed on it.
     HeldBack,
-    /// We were told to stop before its command began; nothing was changed on it.
-    NotBegun(Told),
+    /// A signal arrived before its command began; nothing was changed on it.
+    NotBegun(StopSignal),
     /// It is ready, but too many hosts of the batches before have failed; nothing was changed on it.
-    Spared,
-    /// It is ready, and this is a rehearsal.
-    Rehearsed,
+    NotReached,
+    /// It is ready, and nothing was to be changed.
+    DryRun,
     /// The command ran.
-    Ran(Ending, Option<Cut>),
+    Ran(Ending, Option<StopReason>),
     /// The command succeeded, and a check did not.
     Unhealthy(Unhealthy),
-    /// The command succeeded, and we were told to stop before its checks had passed.
-    Unchecked(Told),
-    /// It failed, and the way back was gone.
-    RolledBack(Box<Self>, Side),
+    /// The command succeeded, and a signal arrived before its checks had passed.
+    Unchecked(StopSignal),
+    /// It failed, and the rollback was run; the result is the rollback's.
+    RolledBack(Box<Self>, StepResult),
 }
 
 impl Outcome {
-    /// Whether the command ran and did what it should.
+    /// Whether the command ran and succeeded.
     fn is_success(&self) -> bool {
         matches!(self, Self::Ran(Ending { verdict: Verdict::Exited(0), .. }, None))
     }
 
-    /// Whether the command failed by itself: it may have changed the host, and nobody has told us to stop.
+    /// Whether the host may have been changed.
+    pub(crate) fn has_changed(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::Unready(_)
+            | Self::HeldBack
+            | Self::NotBegun(_)
+            | Self::NotReached
+            | Self::DryRun => false,
+            Self::Ran(ending, _) => !matches!(ending.verdict, Verdict::NotStarted(_)),
+            Self::Unhealthy(_) | Self::Unchecked(_) | Self::RolledBack(..) => true,
+        }
+    }
+
+    /// Whether the command or a check failed by itself: the host may have been changed, and no signal has ended the run.
     fn is_failure(&self) -> bool {
-        let stopped = matches!(self, Self::Ran(_, Some(Cut::Told(_))));
-        let untouched = matches!(self, Self::Ran(Ending { verdict: Verdict::NotStarted(_), .. }, _));
-        matches!(self, Self::Ran(..) | Self::Unhealthy(_)) && !self.is_success() && !stopped && !untouched
+        let stopped = matches!(self, Self::Ran(_, Some(StopReason::Signal(_))) | Self::Unchecked(_));
+        self.has_changed() && !self.is_success() && !stopped
     }
 }
 
-/// Why a command was told to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// The time limit.
-    Timeout,
-    /// A signal.
-    Told(Told),
-}
-
-/// Sees what happens, while it happens. Hosts are known by their place in the plan.
+/// Sees what happens while it happens. Hosts are known by their place in the plan.
 pub(crate) trait Observer {
-    /// A host is not there yet; told once.
+    /// A host cannot be reached yet; reported once.
     fn waiting(&self, host: usize, refusal: &Refusal);
     /// A host is ready.
     fn ready(&self, host: usize, ready: &Ready);
@@ -105,9 +75,9 @@ pub(crate) trait Observer {
     fn begun(&self, host: usize);
     /// Something that follows the command begins.
     fn follows(&self, host: usize, what: &str);
-    /// A host's command wrote a line.
-    fn line(&self, host: usize, line: &Line<'_>);
-    /// A host is done with, one way or another, `elapsed` after work on it began.
+    /// A step on a host wrote something.
+    fn output(&self, host: usize, output: Output<'_>);
+    /// Work on a host is over, `elapsed` after it began.
     fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration);
 }
 
@@ -119,52 +89,80 @@ pub(crate) struct Deploy<'a, T, O> {
     pub(crate) transport: &'a T,
     /// Whether to stop.
     pub(crate) stop: &'a Stop,
-    /// Who watches.
+    /// What watches.
     pub(crate) observer: &'a O,
 }
 
+/// A host that is ready, with its connection.
+struct Waiting<S> {
+    host: usize,
+    session: S,
+}
+
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
-    /// Carries the plan out. Every host's end is told to the observer, exactly once.
+    /// Carries the plan out. The end of every host is reported to the observer exactly once.
     pub(crate) async fn carry_out(&self) {
-        let sessions = join_all((0..self.plan.targets.len()).map(|host| self.check(host))).await;
-        let all_ready = sessions.iter().all(Option::is_some);
-        let waiting = sessions.into_iter().enumerate().filter_map(|(host, session)| Some((host, session?)));
-        if all_ready && !self.plan.rehearsal {
-            return self.roll_out(waiting).await;
+        let ready = join_all((0..self.plan.targets.len()).map(|host| self.make_ready(host))).await;
+        let all_ready = ready.iter().all(Option::is_some);
+        let mut waiting: Vec<Waiting<T::Session>> = ready.into_iter().flatten().collect();
+        if all_ready && !self.plan.dry_run {
+            self.roll_out(&mut waiting).await;
+        } else {
+            for one in &waiting {
+                let outcome = match self.stop.signal() {
+                    Some(signal) => Outcome::NotBegun(signal),
+                    None if all_ready => Outcome::DryRun,
+                    None => Outcome::HeldBack,
+                };
+                self.observer.ended(one.host, &outcome, Duration::ZERO);
+            }
         }
-        for (host, _session) in waiting {
-            let outcome = match self.stop.told() {
-                Some(told) => Outcome::NotBegun(told),
-                None if all_ready => Outcome::Rehearsed,
-                None => Outcome::HeldBack,
-            };
-            self.observer.ended(host, &outcome, Duration::ZERO);
-        }
+        join_all(waiting.into_iter().map(|one| one.session.close())).await;
     }
 
-    /// Gets a host ready; tells of its end if that fails.
-    async fn check(&self, host: usize) -> Option<T::Session> {
+    /// Gets a host ready; reports its end if that fails.
+    async fn make_ready(&self, host: usize) -> Option<Waiting<T::Session>> {
         let begun = Instant::now();
         let outcome = tokio::select! {
-            session = self.reach(host) => match session {
+            session = self.prepare(host) => match session {
                 Ok(session) => {
                     self.observer.ready(host, session.ready());
-                    return Some(session);
+                    return Some(Waiting { host, session });
                 }
-                Err(refusal) => Outcome::Refused(refusal),
+                Err(outcome) => outcome,
             },
-            () = self.stop.requested() => Outcome::NotBegun(self.stop.told().unwrap_or(Told::Terminate)),
+            signal = self.stop.requested() => Outcome::NotBegun(signal),
         };
         self.observer.ended(host, &outcome, begun.elapsed());
         None
     }
 
-    /// Connects; again where the failure may pass and there is time to wait.
+    /// Connects, hands over the values, stages every step and looks whether the host can take the deploy.
+    async fn prepare(&self, host: usize) -> Result<T::Session, Outcome> {
+        let mut session = self.reach(host).await.map_err(Outcome::Refused)?;
+        match self.stage(&mut session).await {
+            Ok(()) => Ok(session),
+            Err(unready) => {
+                session.close().await;
+                Err(Outcome::Unready(unready))
+            }
+        }
+    }
+
+    async fn stage(&self, session: &mut T::Session) -> Result<(), Unready> {
+        session.values(&self.plan.values).await?;
+        for step in self.plan.steps() {
+            session.stage(step).await?;
+        }
+        self.plan.preflight.look(session, self.plan.steps()).await
+    }
+
+    /// Connects; again if the failure may pass and there is time to wait.
     async fn reach(&self, host: usize) -> Result<T::Session, Refusal> {
         let begun = Instant::now();
         let mut tries = 0;
         loop {
-            let refusal = match self.transport.connect(&self.plan.targets[host], &self.plan.program).await {
+            let refusal = match self.transport.connect(&self.plan.targets[host]).await {
                 Ok(session) => return Ok(session),
                 Err(refusal) => refusal,
             };
@@ -182,76 +180,66 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     }
 
     /// Changes the hosts, batch after batch.
-    async fn roll_out(&self, mut waiting: impl Iterator<Item = (usize, T::Session)>) {
-        let slots = Semaphore::new(self.plan.jobs);
+    async fn roll_out(&self, waiting: &mut [Waiting<T::Session>]) {
+        let slots = Semaphore::new(self.plan.jobs.unwrap_or(Semaphore::MAX_PERMITS));
         let batches = &self.plan.batches;
         let mut failures = 0;
+        let mut rest = waiting;
         for (done, size) in batches.sizes.iter().enumerate() {
             if done > 0 {
-                tokio::select! { () = tokio::time::sleep(batches.pause) => {}, () = self.stop.requested() => {} }
+                self.stop.pause(batches.pause).await;
             }
-            let batch = waiting.by_ref().take(*size).map(|(host, session)| self.change(session, host, &slots));
-            failures += join_all(batch).await.iter().filter(|outcome| !outcome.is_success()).count();
+            let (batch, after) = rest.split_at_mut((*size).min(rest.len()));
+            rest = after;
+            let outcomes = join_all(batch.iter_mut().map(|one| self.change(one, &slots))).await;
+            failures += outcomes.iter().filter(|outcome| !outcome.is_success()).count();
             if !batches.go_on(done + 1, failures) {
                 break;
             }
         }
-        for (host, _session) in waiting {
-            self.observer.ended(host, &self.stop.told().map_or(Outcome::Spared, Outcome::NotBegun), Duration::ZERO);
+        for one in rest.iter() {
+            let outcome = self.stop.signal().map_or(Outcome::NotReached, Outcome::NotBegun);
+            self.observer.ended(one.host, &outcome, Duration::ZERO);
         }
     }
 
     /// Deploys to a host that is ready, in its turn.
-    async fn change(&self, session: T::Session, host: usize, slots: &Semaphore) -> Outcome {
+    async fn change(&self, one: &mut Waiting<T::Session>, slots: &Semaphore) -> Outcome {
         let _slot = slots.acquire().await;
         let begun = Instant::now();
-        let outcome = match self.stop.told() {
-            Some(told) => Outcome::NotBegun(told),
-            None => self.follow_up(self.run(session, host).await, host).await,
+        let outcome = match self.stop.signal() {
+            Some(signal) => Outcome::NotBegun(signal),
+            None => self.run(one).await,
         };
-        self.observer.ended(host, &outcome, begun.elapsed());
+        self.observer.ended(one.host, &outcome, begun.elapsed());
         outcome
     }
 
-    async fn run(&self, session: T::Session, host: usize) -> Outcome {
+    /// Runs the command and what follows it: checks; diagnostics and rollback if it or a check has failed.
+    async fn run(&self, one: &mut Waiting<T::Session>) -> Outcome {
+        let (host, post) = (one.host, &self.plan.post_deploy);
         self.observer.begun(host);
-        let cut = Cell::new(None);
-        let told_to_end = async { cut.set(Some(cut_off(self.stop, self.plan.timeout).await)) };
-        let ending = session.run(&self.plan.program, told_to_end, |line| self.observer.line(host, &line)).await;
-        Outcome::Ran(ending, cut.get())
-    }
-
-    /// Checks a host that has been changed; where it has failed, looks into it and goes back.
-    async fn follow_up(&self, ran: Outcome, host: usize) -> Outcome {
-        let care = &self.plan.aftercare;
-        let ward = Ward { target: &self.plan.targets[host], transport: self.transport, stop: self.stop };
-        let outcome = match &ran {
-            ran if ran.is_success() => ward.recovers(care).await.map_or_else(Outcome::Unhealthy, |()| ran.clone()),
-            _ => ran,
-        };
-        match (&outcome, self.stop.told()) {
-            (Outcome::Unhealthy(_), Some(told)) => return Outcome::Unchecked(told),
-            (_, Some(_)) => return outcome,
-            (_, None) if !outcome.is_failure() => return outcome,
-            (_, None) => {}
+        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let sink = |output: Output<'_>| self.observer.output(host, output);
+        let (ending, reason) = runner.run(&self.plan.command, self.plan.timeout, sink).await;
+        let mut outcome = Outcome::Ran(ending, reason);
+        if outcome.is_success()
+            && let Err(unhealthy) = runner.check(post).await
+        {
+            outcome = self.stop.signal().map_or(Outcome::Unhealthy(unhealthy), Outcome::Unchecked);
         }
-        for diagnosis in &care.diagnoses {
+        if !outcome.is_failure() || self.stop.signal().is_some() {
+            return outcome;
+        }
+        for diagnosis in &post.diagnoses {
             self.observer.follows(host, &format!("diagnosis {}", diagnosis.name));
-            // What it says is in the log and the report; how it ends changes nothing.
-            let _side = ward.run(&diagnosis.program, Some(care.patience), |line| self.observer.line(host, &line)).await;
+            // Its output is in the log and the report; how it ends changes nothing.
+            let _result = runner.run_aside(&diagnosis.step, Some(post.check_timeout), sink).await;
         }
-        let Some(rollback) = &care.rollback else { return outcome };
+        let Some(rollback) = &post.rollback else { return outcome };
         self.observer.follows(host, "rollback");
-        let side = ward.run(rollback, self.plan.timeout, |line| self.observer.line(host, &line)).await;
-        Outcome::RolledBack(Box::new(outcome), side)
-    }
-}
-
-/// Ends after `timeout`; never without one.
-pub(crate) async fn expired(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
-        None => std::future::pending().await,
+        let result = runner.run_aside(rollback, self.plan.timeout, sink).await;
+        Outcome::RolledBack(Box::new(outcome), result)
     }
 }
 

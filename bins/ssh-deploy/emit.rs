@@ -8,14 +8,20 @@ use ssh::Target;
 
 use crate::args::{Args, Format};
 use crate::log::{Host, Log, hosts, seconds};
-use crate::stop::Told;
+use crate::stop::StopSignal;
 
-/// Tells the result in every form that was asked for.
-pub(crate) fn finish(log: Log<'_>, targets: &[Target], told: Option<Told>, args: &Args, console: &Console) -> Exit {
+/// Reports the result in every form that was asked for.
+pub(crate) fn finish(
+    log: Log<'_>,
+    targets: &[Target],
+    signal: Option<StopSignal>,
+    args: &Args,
+    console: &Console,
+) -> Exit {
     let (ends, report) = log.finish();
-    let exit = match told {
-        Some(told) => told.exit(),
-        None => Exit::worst(ends.iter().filter_map(|host| host.end.as_ref()).map(|(judgement, _)| judgement.exit)),
+    let exit = match signal {
+        Some(signal) => signal.exit(),
+        None => exit_of(&ends),
     };
     let text = match args.format {
         Format::Text => text(targets, &ends),
@@ -30,16 +36,23 @@ pub(crate) fn finish(log: Log<'_>, targets: &[Target], told: Option<Told>, args:
     exit
 }
 
-/// A line a host, then the count.
+/// The exit code without a signal. 75 and 77 promise that nothing was changed: once a host was, every failure is 1.
+fn exit_of(ends: &[Host]) -> Exit {
+    let worst = Exit::worst(ends.iter().filter_map(|host| host.end.as_ref()).map(|(result, _)| result.exit));
+    let changed = ends.iter().any(|host| host.changed);
+    if changed && matches!(worst, Exit::Temporary | Exit::Permission) { Exit::No } else { worst }
+}
+
+/// One line per host, then the count.
 fn text(targets: &[Target], ends: &[Host]) -> String {
     let width = targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0);
     let line = |(target, host): (&Target, &Host)| {
-        let (judgement, elapsed) = host.end.as_ref()?;
-        let why = judgement
+        let (result, elapsed) = host.end.as_ref()?;
+        let why = result
             .reason
             .as_ref()
             .map_or_else(|| format!("in {:.1} s", elapsed.as_secs_f64()), |reason| reason.text.clone());
-        Some(format!("{:width$}  {:9}  {why}\n", target.name, judgement.status.name()))
+        Some(format!("{:width$}  {:9}  {why}\n", target.name, result.status.name()))
     };
     let lines: String = targets.iter().zip(ends).filter_map(line).collect();
     let count = |status: Status| {
@@ -57,17 +70,17 @@ fn text(targets: &[Target], ends: &[Host]) -> String {
 
 fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value {
     let host = |(target, host): (&Target, &Host)| {
-        let (judgement, elapsed) = host.end.as_ref()?;
+        let (result, elapsed) = host.end.as_ref()?;
         let check = report.checks().map(|(_, check)| check).find(|check| check.name == target.name);
         let mut value = json!(check.map(|check| check.data.clone()).unwrap_or_default());
         value["host"] = json!(target.address.host.as_str());
         value["port"] = json!(target.address.port);
         value["name"] = json!(target.name);
-        value["status"] = json!(judgement.status);
-        value["reason"] = json!(judgement.reason);
-        value["causes"] = json!(judgement.causes);
-        value["help"] = json!(judgement.help);
-        value["exit_code"] = json!(judgement.exit_code);
+        value["status"] = json!(result.status);
+        value["reason"] = json!(result.reason);
+        value["causes"] = json!(result.causes);
+        value["help"] = json!(result.help);
+        value["exit_code"] = json!(result.exit_code);
         value["duration_seconds"] = json!(seconds(*elapsed));
         Some(value)
     };
@@ -81,14 +94,14 @@ fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value
     })
 }
 
-/// One error a host that failed.
+/// One error per host that failed.
 fn annotate(targets: &[Target], ends: &[Host], console: &Console) {
     let failures = targets.iter().zip(ends).filter_map(|(target, host)| {
-        let (judgement, _) = host.end.as_ref().filter(|(judgement, _)| judgement.status == Status::Failed)?;
-        let why = judgement.reason.as_ref().map_or("failed", |reason| &reason.text);
+        let (result, _) = host.end.as_ref().filter(|(result, _)| result.status == Status::Failed)?;
+        let why = result.reason.as_ref().map_or("failed", |reason| &reason.text);
         let mut lines = vec![format!("{}: {why}", target.name)];
-        lines.extend(judgement.causes.iter().map(|cause| format!("  caused by: {cause}")));
-        lines.extend(judgement.help.iter().map(|help| format!("  help: {help}")));
+        lines.extend(result.causes.iter().map(|cause| format!("  caused by: {cause}")));
+        lines.extend(result.help.iter().map(|help| format!("  help: {help}")));
         Some(lines.join("\n"))
     });
     let failures: Vec<String> = failures.collect();

@@ -5,18 +5,16 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use api::Deadline;
-use cli::Console;
+use cli::{Console, Deadline};
 use credentials::Credentials;
 use fault::{Fault, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
-use ssh::{PrivateKey, Program, Settings, Target, UnknownHosts, inventory};
+use ssh::{Preflight, PrivateKey, Settings, Step, Target, UnknownHosts, inventory};
 
-use crate::aftercare::{Aftercare, Named};
 use crate::args::Args;
-use crate::deploy::Plan;
-use crate::select::meant;
+use crate::plan::{NamedCommand, Plan, PostDeploy};
+use crate::select::selected;
 
 const KEY: &str = "SSH_PRIVATE_KEY";
 const PASSPHRASE: &str = "SSH_KEY_PASSPHRASE";
@@ -41,12 +39,12 @@ pub(crate) fn targets(args: &Args, console: &Console) -> Result<Vec<Target>> {
     if targets.is_empty() && args.allow_empty {
         return Ok(targets);
     }
-    meant(inventory::complete(targets, args.user.as_ref())?, &args.only, args.shard)
+    selected(inventory::complete(targets, args.user.as_ref())?, &args.only, args.shard)
 }
 
 fn standard_input(console: &Console) -> Result<String> {
     if console.stdin_is_terminal() {
-        return Err(Fault::usage("no host is given").help("give hosts as arguments, or one a line on stdin"));
+        return Err(Fault::usage("no host is given").help("give hosts as arguments, or one per line on stdin"));
     }
     let mut bytes = Vec::new();
     // One byte more than allowed tells a list that fits from one that was cut.
@@ -64,11 +62,11 @@ pub(crate) struct Found(BTreeMap<String, SecretString>);
 /// The key, its passphrase, the known hosts and the values of `--env`: from the environment, else from Doppler, in one request.
 ///
 /// # Errors
-/// Those of Doppler; a permission fault for a name that was asked for and is nowhere.
+/// Those of Doppler; a permission fault for a name that was asked for and not found.
 pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found> {
     let key = args.connection.key_env.as_deref().unwrap_or(KEY);
     let mut names = vec![key, PASSPHRASE];
-    // Public, so it is not masked where that can be helped.
+    // Public, so it is not masked if that can be avoided.
     let public = console.environment().get(KNOWN_HOSTS);
     if args.connection.known_hosts.is_none() && public.is_none() {
         names.push(KNOWN_HOSTS);
@@ -91,56 +89,74 @@ pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found>
 /// A usage fault for a script that cannot be read, and for a value that cannot be handed over.
 pub(crate) fn plan(args: &Args, found: &Found, targets: Vec<Target>) -> Result<Plan> {
     Ok(Plan {
-        program: program(args, found)?,
-        jobs: args.jobs(),
-        timeout: args.timeout,
+        command: command(args)?,
+        values: values(args, found)?,
+        jobs: args.running.jobs.map(usize::from),
+        timeout: Some(args.running.timeout).filter(|timeout| !timeout.is_zero()),
         wait: args.wait(),
         batches: args.batches(targets.len()),
-        aftercare: aftercare(args, found)?,
-        rehearsal: args.dry_run,
+        post_deploy: post_deploy(args),
+        preflight: Preflight {
+            min_free: args.running.min_free.iter().map(|floor| floor.0.clone()).collect(),
+            writes: Vec::new(),
+            sudo: args.running.sudo.clone(),
+        },
+        dry_run: args.dry_run,
         targets,
     })
 }
 
-fn program(args: &Args, found: &Found) -> Result<Program> {
-    let program = match &args.running.script {
-        Some(path) => Program::new(script(path)?),
-        // An empty expression in a workflow arrives so: a deploy of nothing must not be green.
+fn command(args: &Args) -> Result<Step> {
+    let step = match &args.running.script {
+        Some(path) => Step::new("command", script(path)?),
+        // An empty expression in a workflow arrives so: a deploy of nothing must not succeed.
         None if args.command.iter().all(|word| word.trim().is_empty()) => {
             return Err(Fault::usage("the command is empty").help("give it after `--`, or a file with --script"));
         }
-        None => Program::command(&args.command),
+        None => Step::command("command", &args.command),
     };
-    with_values(program, args, found)
+    Ok(Step { sudo: args.running.sudo.clone(), ..step })
 }
 
-/// What follows the command; it is given the same values.
-fn aftercare(args: &Args, found: &Found) -> Result<Aftercare> {
-    let command = |text: &String| with_values(Program::command(std::slice::from_ref(text)), args, found);
-    let named = |(name, text): &(String, String)| Ok(Named { name: name.clone(), program: command(text)? });
-    Ok(Aftercare {
-        checks: args.checks.check.iter().map(named).collect::<Result<_>>()?,
-        patience: args.checks.check_timeout,
-        interval: args.checks.check_interval,
-        diagnoses: args.checks.diagnose.iter().map(named).collect::<Result<_>>()?,
-        rollback: args.checks.rollback.as_ref().map(command).transpose()?,
-    })
-}
-
-fn with_values(program: Program, args: &Args, found: &Found) -> Result<Program> {
-    args.running.env.iter().try_fold(program, |program, name| match found.0.get(name) {
-        Some(value) => program.with_value(name, value.clone()),
-        None => Ok(program),
-    })
-}
-
-/// What hides the values that the hosts are given, where they are given any.
-pub(crate) fn hidden(program: &Program) -> Option<redact::Plan> {
-    let mut plan = redact::Plan::new();
-    for (name, value) in &program.values {
-        plan.add(name, value.expose_secret());
+/// What follows the command on each host.
+fn post_deploy(args: &Args) -> PostDeploy {
+    let sudo = &args.running.sudo;
+    let step = |name: &str, text: &str, sudo: &Option<String>| Step {
+        sudo: sudo.clone(),
+        ..Step::command(name, &[text.to_owned()])
+    };
+    let named = |kind: &str, commands: &[(String, String)], sudo: &Option<String>| -> Vec<NamedCommand> {
+        let numbered = commands.iter().enumerate();
+        numbered
+            .map(|(number, (name, text))| NamedCommand {
+                name: name.clone(),
+                step: step(&format!("{kind}{number}"), text, sudo),
+            })
+            .collect()
+    };
+    PostDeploy {
+        checks: named("check", &args.checks.check, sudo),
+        check_timeout: args.checks.check_timeout,
+        check_interval: args.checks.check_interval,
+        diagnoses: named("diagnosis", &args.checks.diagnose, &None),
+        rollback: args.checks.rollback.as_ref().map(|text| step("rollback", text, sudo)),
     }
-    (!program.values.is_empty()).then_some(plan)
+}
+
+fn values(args: &Args, found: &Found) -> Result<SecretString> {
+    let named = args.running.env.iter().filter_map(|name| Some((name.clone(), found.0.get(name)?.clone())));
+    ssh::exports(&named.collect::<Vec<_>>())
+}
+
+/// What hides the values that the hosts are given, if there are any.
+pub(crate) fn hidden(args: &Args, found: &Found) -> Option<redact::Plan> {
+    let mut plan = redact::Plan::new();
+    for name in &args.running.env {
+        if let Some(value) = found.0.get(name) {
+            plan.add(name, value.expose_secret());
+        }
+    }
+    (!args.running.env.is_empty()).then_some(plan)
 }
 
 fn script(path: &Path) -> Result<Vec<u8>> {
@@ -150,6 +166,10 @@ fn script(path: &Path) -> Result<Vec<u8>> {
     let script = std::fs::read(path).map_err(failed)?;
     if script.iter().all(u8::is_ascii_whitespace) {
         return Err(Fault::usage(format!("the script {} is empty", path.display())));
+    }
+    if script.windows(2).any(|two| two == b"\r\n") {
+        return Err(Fault::usage(format!("the script {} has Windows line ends (CRLF)", path.display()))
+            .help("convert it: `sed -i 's/\\r$//'`, and keep it so with `* text=auto eol=lf` in .gitattributes"));
     }
     Ok(script)
 }
@@ -169,9 +189,17 @@ pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usi
         key: key.map(|key| (key, found.0.get(PASSPHRASE).cloned())),
         unknown_hosts: if args.connection.accept_new { UnknownHosts::Accept } else { UnknownHosts::Refuse },
         connect_timeout: args.connection.connect_timeout,
-        // More only makes each slower, and looks like an attack to a bastion.
-        handshakes: cores * 4,
+        // More only makes each slower.
+        handshakes: cores * 8,
+        name: folder_name(console),
     })
+}
+
+/// How the private folders on the hosts begin: whoever finds one sees which run has left it.
+fn folder_name(console: &Console) -> String {
+    let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
+    let plain = |one: char| if one.is_ascii_alphanumeric() || "._-".contains(one) { one } else { '_' };
+    format!(".ssh-deploy.{}", run.chars().map(plain).collect::<String>())
 }
 
 fn known_hosts(args: &Args, found: &Found) -> Result<Option<String>> {
@@ -184,8 +212,8 @@ fn known_hosts(args: &Args, found: &Found) -> Result<Option<String>> {
     })
 }
 
-/// What ssh needs of our environment, and nothing else: it may run a `ProxyCommand` of anybody's. `LANG` and `LC_*` stay here,
-/// because many systems' `ssh_config` sends them on to the host.
+/// The part of our environment that ssh needs, and nothing else: it may run a `ProxyCommand`. `LANG` and `LC_*` are left out, because
+/// many systems' `ssh_config` sends them on to the host.
 fn environment(args: &Args, console: &Console) -> Vec<(String, String)> {
     const NEEDED: [&str; 14] = [
         "PATH",
@@ -208,7 +236,7 @@ fn environment(args: &Args, console: &Console) -> Vec<(String, String)> {
     environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Raises the limit of open files to `needed`, where the system allows it.
+/// Raises the limit of open files to `needed`, if the system allows it.
 fn allow_files(needed: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
@@ -216,7 +244,7 @@ fn allow_files(needed: u64) -> Result<()> {
     }
     let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).map_err(|error| {
-        Fault::usage(format!("so many hosts need {needed} open files"))
+        Fault::usage(format!("this many hosts need {needed} open files"))
             .cause(error.to_string())
             .help("raise the limit: ulimit -n")
     })

@@ -1,4 +1,4 @@
-//! What is told while it happens: hosts' lines on stderr, records, and what the end will need.
+//! What is reported while it happens: hosts' lines on stderr, records, and what the end of the run will need.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use cli::Console;
 use redact::Redactor;
 use report::{Event, Recorder, Status};
+use runner::foreign::Lines;
 use serde_json::{Map, Value, json};
-use ssh::{Line, Ready, Refusal, Source, Target};
+use ssh::{Group, Output, Ready, Refusal, Source, Target};
 
 use crate::args::{Args, Format};
+use crate::classify::{HostResult, classify};
 use crate::deploy::{Observer, Outcome};
-use crate::judge::{Judgement, judge};
 
 /// How many of a host's last lines a report shows.
 const TAIL: usize = 50;
@@ -35,21 +36,26 @@ struct State {
     recorder: Recorder,
     hosts: Vec<Host>,
     begun: Instant,
+    /// Whether a command has begun anywhere.
+    begins: bool,
 }
 
 /// What is known of a host.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Host {
     gutter: String,
+    streams: [Stream; 2],
     ready: Option<Ready>,
     reached: Option<Duration>,
     tail: VecDeque<String>,
+    /// Whether it may have been changed.
+    pub(crate) changed: bool,
     /// How it ended, and after how long.
-    pub(crate) end: Option<(Judgement, Duration)>,
+    pub(crate) end: Option<(HostResult, Duration)>,
 }
 
 impl<'a> Log<'a> {
-    /// A log at the start of a run. `redact` makes what hides the values that are handed to the hosts.
+    /// A log at the start of a run. `redact` makes the filter that hides the values which the hosts are given.
     pub(crate) fn new(
         targets: &'a [Target],
         args: &Args,
@@ -63,6 +69,7 @@ impl<'a> Log<'a> {
             recorder: Recorder::new(run, args.shard.map(|shard| shard.to_string()), jiff::Timestamp::now),
             hosts: targets.iter().map(host).collect(),
             begun: Instant::now(),
+            begins: false,
         };
         let log = Self {
             targets,
@@ -93,38 +100,49 @@ impl<'a> Log<'a> {
 
     /// Records the run's end; the hosts and the report.
     pub(crate) fn finish(self) -> (Vec<Host>, report::Report) {
-        let result = {
+        let verdict = {
             let state = self.state.borrow();
-            let failed =
-                |host: &Host| host.end.as_ref().is_some_and(|(judgement, _)| judgement.status == Status::Failed);
+            let failed = |host: &Host| host.end.as_ref().is_some_and(|(result, _)| result.status == Status::Failed);
             let unfinished =
-                |host: &Host| host.end.as_ref().is_none_or(|(judgement, _)| judgement.status == Status::Cancelled);
+                |host: &Host| host.end.as_ref().is_none_or(|(result, _)| result.status == Status::Cancelled);
             match (state.hosts.iter().any(failed), state.hosts.iter().any(unfinished)) {
                 (true, _) => report::Verdict::Failed,
                 (false, true) => report::Verdict::Incomplete,
                 (false, false) => report::Verdict::Passed,
             }
         };
-        self.record(Event::RunFinished { result, duration_seconds: Some(seconds(self.elapsed())) });
+        self.record(Event::RunFinished { result: verdict, duration_seconds: Some(seconds(self.elapsed())) });
         let state = self.state.into_inner();
         let report = state.recorder.report();
         (state.hosts, report)
     }
 
+    /// Shows lines of a host, and keeps the last for the report.
+    fn show(&self, host: &mut Host, source: Source, lines: &[Vec<u8>]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.console.foreign_lines(&host.gutter, lines);
+        let stream = if source == Source::Stderr { "! " } else { "" };
+        for bytes in &lines[lines.len().saturating_sub(TAIL)..] {
+            host.keep(format!("{stream}{}", String::from_utf8_lossy(&bytes[..bytes.len().min(TAIL_LINE)])));
+        }
+    }
+
     /// A host's end, for the log: what failed, the evidence, what to do.
-    fn tell(&self, target: &Target, judgement: &Judgement, elapsed: Duration) {
+    fn report(&self, target: &Target, result: &HostResult, elapsed: Duration) {
         let time = format!("{:.1} s", elapsed.as_secs_f64());
         let name = &target.name;
-        let why = judgement.reason.as_ref().map_or("", |reason| reason.text.as_str());
-        self.console.status(&match judgement.status {
+        let why = result.reason.as_ref().map_or("", |reason| reason.text.as_str());
+        self.console.status(&match result.status {
             Status::Passed => format!("{name}: done in {time}"),
             Status::Failed => format!("error: {name}: failed after {time}: {why}"),
             _ => format!("{name}: {why}"),
         });
-        for cause in &judgement.causes {
+        for cause in &result.causes {
             self.console.status(&format!("  caused by: {cause}"));
         }
-        if let Some(help) = &judgement.help {
+        if let Some(help) = &result.help {
             self.console.status(&format!("  help: {help}"));
         }
     }
@@ -132,7 +150,7 @@ impl<'a> Log<'a> {
 
 impl Observer for Log<'_> {
     fn waiting(&self, host: usize, refusal: &Refusal) {
-        self.console.status(&format!("{}: not there yet ({})", self.targets[host].name, refusal.text));
+        self.console.status(&format!("{}: not reachable yet ({})", self.targets[host].name, refusal.text));
     }
 
     fn ready(&self, host: usize, ready: &Ready) {
@@ -140,7 +158,7 @@ impl Observer for Log<'_> {
             let target = &self.targets[host];
             let fingerprint = key.split(' ').next_back().unwrap_or(key);
             self.console.warn(&format!(
-                "{}: its host key {key} was accepted unseen; from now on give the host as `{} {fingerprint}`",
+                "{}: its host key {key} was accepted without being known; from now on give the host as `{} {fingerprint}`",
                 target.name, target.address
             ));
         }
@@ -149,20 +167,19 @@ impl Observer for Log<'_> {
         state.hosts[host].ready = Some(ready.clone());
     }
 
-    fn begun(&self, host: usize) {
-        let state = self.state.borrow();
-        let all = state.hosts.iter().filter_map(|host| host.ready.as_ref()).map(|ready| ready.interpreter.as_str());
-        let mut interpreters: Vec<&str> = all.collect();
-        interpreters.sort_unstable();
-        interpreters.dedup();
-        if host == 0 {
-            let time = state.begun.elapsed().as_secs_f64();
-            self.console.status(&format!(
-                "{} ready in {time:.1} s: {}",
-                hosts(state.hosts.len()),
-                interpreters.join(" and ")
-            ));
+    fn begun(&self, _host: usize) {
+        let mut state = self.state.borrow_mut();
+        if std::mem::replace(&mut state.begins, true) {
+            return;
         }
+        let without_bash =
+            state.hosts.iter().filter_map(|host| host.ready.as_ref()).filter(|ready| !ready.bash).count();
+        let note = match without_bash {
+            0 => String::new(),
+            count => format!("; no bash on {}: `sh -e` runs the command there", hosts(count)),
+        };
+        let time = state.begun.elapsed().as_secs_f64();
+        self.console.status(&format!("{} ready in {time:.1} s{note}", hosts(state.hosts.len())));
     }
 
     fn follows(&self, host: usize, what: &str) {
@@ -170,54 +187,103 @@ impl Observer for Log<'_> {
         self.state.borrow_mut().hosts[host].keep(format!("-- {what}"));
     }
 
-    fn line(&self, host: usize, line: &Line<'_>) {
-        let redacted = (self.redact)().map(|mut redactor| {
-            let mut safe = redactor.push(line.bytes);
-            safe.extend(redactor.finish());
-            safe
-        });
-        let mut bytes = redacted.unwrap_or_else(|| line.bytes.to_vec());
-        if line.open {
-            bytes.extend_from_slice(" …".as_bytes());
-        }
+    fn output(&self, host: usize, output: Output<'_>) {
         let mut state = self.state.borrow_mut();
         let host = &mut state.hosts[host];
-        self.console.foreign(&host.gutter, &bytes);
-        let stream = if line.source == Source::Stderr { "! " } else { "" };
-        host.keep(format!("{stream}{}", String::from_utf8_lossy(&bytes[..bytes.len().min(TAIL_LINE)])));
+        match output {
+            Output::Bytes(source, bytes) => {
+                let lines = host.streams[index(source)].push(bytes, &self.redact);
+                self.show(host, source, &lines);
+            }
+            Output::Pause | Output::End => {
+                for source in [Source::Stdout, Source::Stderr] {
+                    let stream = &mut host.streams[index(source)];
+                    let lines = if matches!(output, Output::End) { stream.finish() } else { stream.pause() };
+                    self.show(host, source, &lines);
+                }
+            }
+        }
     }
 
     fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration) {
         let target = &self.targets[host];
-        let judgement = judge(target, outcome);
-        self.tell(target, &judgement, elapsed);
-        if let Outcome::Ran(ending, _) = outcome
-            && ending.output_held
-        {
-            self.console.warn(&format!(
-                "{}: something that the command started still holds its output; start it with >FILE 2>&1",
-                target.name
-            ));
+        let result = classify(target, outcome);
+        self.report(target, &result, elapsed);
+        if let Outcome::Ran(ending, None) = outcome {
+            if ending.group == Group::Alive {
+                let text = "processes that the command started still run; nothing of ours ends them";
+                self.console.warn(&format!("{}: {text}", target.name));
+            }
+            if !ending.complete {
+                self.console.warn(&format!("{}: some of the command's output may be missing", target.name));
+            }
         }
         let (data, output) = {
             let mut state = self.state.borrow_mut();
             let host = &mut state.hosts[host];
-            host.end = Some((judgement.clone(), elapsed));
+            host.end = Some((result.clone(), elapsed));
+            host.changed = outcome.has_changed();
             (data(target, host), host.tail.iter().cloned().collect::<Vec<_>>().join("\n"))
         };
-        if judgement.status == Status::Failed && !output.is_empty() {
+        if result.status == Status::Failed && !output.is_empty() {
             self.record(Event::Output { check: id(target), stream: None, text: output });
         }
         self.record(Event::CheckFinished {
             check: id(target),
-            status: judgement.status,
+            status: result.status,
             duration_seconds: Some(seconds(elapsed)),
-            reason: judgement.reason,
+            reason: result.reason,
             url: None,
-            exit_code: judgement.exit_code.map(i64::from),
+            exit_code: result.exit_code.map(i64::from),
             data,
         });
     }
+}
+
+/// One stream of a host on its way to the log: secrets are hidden before it is split into lines.
+#[derive(Default)]
+struct Stream {
+    redactor: Option<Redactor>,
+    lines: Lines,
+}
+
+impl Stream {
+    /// Takes bytes; returns the lines they complete.
+    fn push(&mut self, bytes: &[u8], redactor: &dyn Fn() -> Option<Redactor>) -> Vec<Vec<u8>> {
+        if self.redactor.is_none() {
+            self.redactor = redactor();
+        }
+        match &mut self.redactor {
+            Some(redactor) => {
+                let safe = redactor.push(bytes);
+                self.lines.push(&safe)
+            }
+            None => self.lines.push(bytes),
+        }
+    }
+
+    /// The stream pauses: shows a line that is still open, with a mark, unless it may be the beginning of a secret.
+    fn pause(&mut self) -> Vec<Vec<u8>> {
+        let safe = self.redactor.as_mut().map(Redactor::release).unwrap_or_default();
+        let mut lines = self.lines.push(&safe);
+        lines.extend(self.lines.flush().map(|mut open| {
+            open.extend_from_slice(" …".as_bytes());
+            open
+        }));
+        lines
+    }
+
+    /// The step has ended: shows the rest.
+    fn finish(&mut self) -> Vec<Vec<u8>> {
+        let safe = self.redactor.take().map(Redactor::finish).unwrap_or_default();
+        let mut lines = self.lines.push(&safe);
+        lines.extend(self.lines.flush());
+        lines
+    }
+}
+
+fn index(source: Source) -> usize {
+    usize::from(source == Source::Stderr)
 }
 
 impl Host {
@@ -235,9 +301,9 @@ fn data(target: &Target, host: &Host) -> Map<String, Value> {
         ("address", Some(json!(target.address.to_string()))),
         ("user", target.address.user.as_ref().map(|user| json!(user.as_str()))),
         ("host_key", ready.and_then(|ready| ready.host_key.as_deref()).map(Value::from)),
-        ("interpreter", ready.map(|ready| json!(ready.interpreter))),
+        ("group", host.end.as_ref().and_then(|(result, _)| result.group).map(Value::from)),
         ("reached_seconds", host.reached.map(|time| json!(seconds(time)))),
-        ("rolled_back", host.end.as_ref().and_then(|(judgement, _)| judgement.rolled_back).map(Value::from)),
+        ("rolled_back", host.end.as_ref().and_then(|(result, _)| result.rolled_back).map(Value::from)),
         ("labels", (!target.labels.is_empty()).then(|| json!(target.labels))),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

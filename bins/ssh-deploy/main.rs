@@ -1,17 +1,18 @@
 //! Runs a deploy on servers over SSH, safely.
 //!
-//! Gather ([`gather`]: hosts, key, script), decide ([`judge`]: what an ending means; `ssh`: everything about the connection), act
-//! ([`deploy`]: check every host, then change them), report ([`log`] while it runs, [`emit`] at the end). A host is changed only
-//! when all of them can be.
+//! Gather ([`gather`]: hosts, key, script), decide ([`classify`]: what an ending means; `ssh`: everything about the connection), act
+//! ([`deploy`]: make every host ready, then change them), report ([`log`] while it runs, [`emit`] at the end). A host is changed
+//! only if all of them can be.
 
-mod aftercare;
 mod args;
 mod batches;
+mod classify;
 mod deploy;
 mod emit;
 mod gather;
-mod judge;
+mod host_runner;
 mod log;
+mod plan;
 mod select;
 mod stop;
 
@@ -35,12 +36,12 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         let found = gather::credentials(args, console).await?;
         let plan = gather::plan(args, &found, targets)?;
         let settings = gather::settings(args, console, &found, plan.targets.len())?;
-        let values = gather::hidden(&plan.program);
+        let values = gather::hidden(args, &found);
         let stop = stop::on_signals()?;
         let transport = ssh::OpenSsh::prepare(settings).await?;
         let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
         deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
         transport.close().await;
-        Ok(emit::finish(log, &plan.targets, stop.told(), args, console))
+        Ok(emit::finish(log, &plan.targets, stop.signal(), args, console))
     })?
 }

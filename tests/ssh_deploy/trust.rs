@@ -1,4 +1,4 @@
-//! Whom a deploy trusts, and who trusts it: host keys and logins.
+//! Host keys and logins.
 
 use emulators::{Doppler, Sshd};
 
@@ -33,11 +33,11 @@ fn a_changed_host_key_is_77_even_with_accept_new() {
         .run()
         .exits(77);
     assert_eq!(reason(&seen), "host_key_changed");
-    assert!(seen.stderr.contains("it shows ssh-ed25519 SHA256:"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("its key is ssh-ed25519 SHA256:"), "{}", seen.stderr);
 }
 
 #[test]
-fn a_revoked_host_key_is_77_also_where_it_is_pinned() {
+fn a_revoked_host_key_is_77_even_if_it_is_pinned() {
     let Some(sshd) = Sshd::start() else { return };
     let revoked = format!("{0}\n@revoked * {1}", sshd.known_hosts_line(), sshd.host_key());
     for host in [host(&sshd), format!("{} {}", host(&sshd), sshd.host_key())] {
@@ -72,7 +72,7 @@ fn accept_new_takes_an_unknown_key_and_warns_with_its_fingerprint() {
     let Some(sshd) = Sshd::start() else { return };
     let step = Step::new("ssh-deploy").ssh_key(&sshd).env("SSH_KNOWN_HOSTS", "# none");
     let seen = step.args([&host(&sshd), "--accept-new", "--", "true"]).run().exits(0);
-    assert!(seen.messages("warning")[0].contains("was accepted unseen"), "{}", seen.stderr);
+    assert!(seen.messages("warning")[0].contains("was accepted without being known"), "{}", seen.stderr);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_key_that_the_server_does_not_know_is_77_and_says_what_was_offered() {
 }
 
 #[test]
-fn a_key_with_spaces_for_line_ends_and_one_with_a_passphrase_open_the_door() {
+fn a_key_with_spaces_for_line_ends_and_one_with_a_passphrase_log_in() {
     let Some(sshd) = Sshd::start() else { return };
     let spaced = sshd.user_key().trim_end().replace('\n', " ");
     step(&sshd).workflow_secret("SSH_PRIVATE_KEY", &spaced).args([&host(&sshd), "--", "true"]).run().exits(0);

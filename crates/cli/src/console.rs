@@ -109,6 +109,14 @@ impl Console {
         to_stderr(&foreign::line(gutter, line));
     }
 
+    /// Lines of another program's output, each behind `gutter`, in one write.
+    pub fn foreign_lines(&self, gutter: &str, lines: &[Vec<u8>]) {
+        if !lines.is_empty() {
+            let lines: Vec<String> = lines.iter().map(|line| foreign::line(gutter, line)).collect();
+            to_stderr(&lines.join("\n"));
+        }
+    }
+
     /// Registers masks, before anything that could show the values; outside Actions nobody masks, so nothing is written.
     pub fn mask(&self, values: &[String]) {
         if self.context.in_actions {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::PrivateKey;
-use crate::openssh::missing;
+use crate::program::missing;
 
 /// The agent removes its socket when it ends.
 const UNTIL_THE_PIPE_ENDS: &str = r#"echo; cat >/dev/null; kill "$SSH_AGENT_PID"

@@ -1,20 +1,158 @@
-# The remote side: runs one script in a process group of its own, and ends that group when our stdin ends.
-# Set before this text: sd_nonce, sd_script_bytes, sd_values_bytes, sd_grace_tenths, sd_interpreter (a function).
-# Comments, indentation and blank lines are taken out before it is sent. POSIX sh; no local, no arrays, no bashisms.
+# The remote side of a deploy: reads steps from stdin, one after the other, and answers each with its records on stderr.
+# Set before this text: sd_nonce (of the first record), sd_name (of the private folder), sd_grace (tenths of a second).
+# Set by the texts that the client sends: sd_target of a file; sd_script, sd_user, sd_feed and sd_receiver of a step.
+# Comments, indentation and blank lines are removed before it is sent. POSIX sh; no local, no arrays, no bashisms.
 
-# fd 3: our stdin, the lifeline. fd 4: the real stderr; what this text's own commands complain about goes nowhere.
-exec 3<&0 </dev/null 4>&2 2>/dev/null
+# 3: the client's lines. 4 and 7: the real stderr and stdout. 5 and 6: the relays. 8: the lock. 9: the file being received.
+exec 3<&0 4>&2 7>&1 </dev/null >/dev/null 2>&1
 trap '' HUP PIPE
+set -f
 sd_umask=$(umask)
 umask 077
+# Messages of kill and df are read in English, and ${#text} counts bytes. A step gets the login's own locale back.
+sd_locale=${LC_ALL-}
+sd_localized=${LC_ALL+yes}
+LC_ALL=C
+export LC_ALL
+sd_newline='
+'
+sd_values=
+sd_exact=
+sd_lease=
+sd_beats=0
+sd_watcher=
+sd_reader=
 
-# A record on a line of its own, also after a line that the script left open.
-sd_say() {
-  printf '\n%s %s\n' "$sd_nonce" "$*" >&4
+# Only builtins see a nonce: an argument list is public. mksh has no printf of its own.
+case $(command -v printf) in
+  printf) sd_put() { printf '%s' "$1"; } ;;
+  *) sd_put() { print -rn -- "$1"; } ;;
+esac
+
+# A line of the client has arrived: resets the watchdog, and shows those who wait for a lease that its holder lives.
+sd_pulse() {
+  kill -USR1 "$sd_watcher"
+  [ -z "$sd_lease" ] || { sd_beats=$((sd_beats + 1)); echo "$sd_name.$1.$sd_beats" >"$sd_lease/beat"; }
 }
 
+# A record on a line of its own, also after a line that a script left open. If a step has killed its relay, directly.
+sd_say() {
+  sd_put "$sd_newline$sd_nonce $*$sd_newline" >&6 || sd_put "$sd_newline$sd_nonce $*$sd_newline" >&4
+}
+
+# Ends the loop: the lock is released with our last descriptor of it. A daemon of a step may still write to the relays.
+sd_leave() {
+  [ -z "$sd_watcher" ] || kill -KILL "$sd_watcher"
+  [ -z "$sd_reader" ] || kill -KILL "$sd_reader"
+  sd_clean
+  exit 0
+}
+
+# Removes what is ours: the folder, the staged files named in it, and a lease.
+sd_clean() {
+  while IFS= read -r sd_path; do
+    case $sd_path in /*) rm -rf "$sd_path" ;; esac
+  done <"$sd_folder/remove"
+  [ -z "$sd_lease" ] || [ ! -e "$sd_lease/$sd_name" ] || rm -rf "$sd_lease"
+  rm -rf "$sd_folder"
+}
+
+# Sends a signal to the step's process group. EPERM means that it runs under sudo, never that it is gone.
+sd_signal() {
+  sd_words=$(kill "-$1" "-$sd_pid" 2>&1 || kill "-$1" "$sd_pid" 2>&1) && return 0
+  case $sd_words in
+    *ermitted*) sudo -n kill "-$1" -- "-$sd_pid" ;;
+    *) return 1 ;;
+  esac
+}
+
+# What is known of the step's process group: group_gone, group_alive, unknown.
+sd_group() {
+  if sd_words=$(kill -0 "-$sd_pid" 2>&1); then
+    sd_runs && echo group_alive || echo group_gone
+    return
+  fi
+  case $sd_words in
+    *ermitted*) sudo -n kill -0 -- "-$sd_pid" && { sd_runs && echo group_alive || echo group_gone; } || echo unknown ;;
+    *) echo group_gone ;;
+  esac
+}
+
+# Whether a process of the group is more than a zombie, which the first process of a container may never collect. BusyBox' ps
+# lists all processes and knows no -A. Without ps, every process counts.
+sd_runs() {
+  sd_all=$(ps -A -o pgid= -o stat= || ps -o pgid,stat) || return 0
+  sd_all=$(echo "$sd_all" | while read -r sd_one sd_state; do
+    case $sd_one.$sd_state in "$sd_pid".Z*) ;; "$sd_pid".*) echo alive; break ;; esac
+  done)
+  [ -n "$sd_all" ]
+}
+
+# Ends the running step: TERM, and KILL when sd_grace has passed. The first reason is the one that is reported.
+sd_end() {
+  read -r sd_pid <"$sd_folder/end"
+  [ "$sd_pid" != ended ] || echo "$1" 1<>"$sd_folder/end"
+  sd_waited=0
+  while [ "$sd_waited" -lt 50 ]; do
+    read -r sd_pid <"$sd_folder/pid"
+    [ "$sd_pid" = waiting ] || break
+    sleep 0.1 || { sleep 1; sd_waited=$((sd_waited + 9)); }
+    sd_waited=$((sd_waited + 1))
+  done
+  case $sd_pid in '' | *[!0-9]*) return ;; esac
+  sd_signal TERM
+  sd_waited=0
+  while [ "$(sd_group)" != group_gone ]; do
+    [ "$sd_waited" -lt "$sd_grace" ] || { sd_signal KILL; return; }
+    sleep 0.1 || { sleep 1; sd_waited=$((sd_waited + 9)); }
+    sd_waited=$((sd_waited + 1))
+  done
+}
+
+# The watchdog: every line of the client resets it by USR1. It counts sleeps, because a clock can jump.
+sd_watch() {
+  trap 'sd_silent=0' USR1
+  sd_silent=0
+  sd_put "$sd_newline$sd_nonce ready $sd_shell $sd_folder$sd_newline" >&4
+  exec 3<&- 4>&- 5>&- 6>&- 7>&- 8>&-
+  while :; do
+    sleep 1
+    sd_silent=$((sd_silent + 1))
+    kill -0 $$ || exit
+    [ "$sd_silent" -ge 20 ] || continue
+    sd_limit=20
+    [ ! -s "$sd_folder/patience" ] || read -r sd_limit <"$sd_folder/patience"
+    [ "$sd_silent" -ge "$sd_limit" ] || continue
+    true >"$sd_folder/gone"
+    sd_end pulse_lost
+    # The loop leaves by itself after a step. Between two steps it waits in a read that only a signal ends.
+    sleep 1
+    [ ! -d "$sd_folder" ] || sd_clean
+    kill -KILL $$
+    exit
+  done
+}
+
+# While a step runs, owns the client's lines; ends at the line that says that its record has arrived.
+sd_listen() {
+  exec 4>&- 5>&- 6>&- 7>&- 8>&-
+  while IFS= read -r sd_line <&3; do
+    sd_pulse running
+    case $sd_line in
+      "next $sd_nonce") exit ;;
+      stop) sd_end stopped ;;
+    esac
+  done
+  true >"$sd_folder/gone"
+  # A rollback goes on without us, until the watchdog's patience ends.
+  [ -s "$sd_folder/patience" ] || sd_end client_gone
+}
+
+# Starts "$@" in a process group whose number it writes over the old one (on a full disk nothing new can be written).
 # setsid(1) is missing on macOS and the BSDs.
 sd_lead() {
+  # shellcheck disable=SC2016
+  set -- sh -c 'echo "$$" 1<>"$1"; shift; exec "$@"' ssh-deploy "$sd_folder/pid" "$@"
   if command -v setsid >/dev/null; then
     exec setsid "$@"
   elif command -v perl >/dev/null; then
@@ -23,64 +161,153 @@ sd_lead() {
   exec "$@"
 }
 
-sd_signal() {
-  kill "-$1" "-$sd_pid" || kill "-$1" "$sd_pid"
-}
-
-sd_folder=$(mktemp -d "${TMPDIR:-/tmp}/.ssh-deploy.XXXXXX") || sd_folder=$(mktemp -d "$HOME/.ssh-deploy.XXXXXX") || {
-  sd_say unusable "cannot make a private folder in ${TMPDIR:-/tmp} or $HOME"
-  exit 97
-}
-sd_interpreter
-sd_say ready "$*"
-
-# dd reads byte by byte, so that not one byte of what follows is lost in a buffer; head may read ahead, for nothing follows.
-sd_values=
-if [ "$sd_values_bytes" -gt 0 ]; then
-  sd_values=$(dd bs=1 count="$sd_values_bytes" <&3)
-fi
-head -c "$sd_script_bytes" <&3 >"$sd_folder/script"
-if [ "$(wc -c <"$sd_folder/script")" -ne "$sd_script_bytes" ]; then
-  rm -rf "$sd_folder"
-  sd_say truncated
-  exit 98
-fi
-sd_say started
-
-# Waits for the end of our stdin, then ends the script's process group.
-(
-  exec 4>&- >/dev/null
-  cat <&3
-  : >"$sd_folder/stop"
-  read -r sd_pid <"$sd_folder/pid" || exit
-  sd_signal TERM
-  sd_waited=0
-  while sd_signal 0 && [ "$sd_waited" -lt "$sd_grace_tenths" ]; do
+# Runs the step in sd_text, which sets "$@". In the foreground: what a shell starts in the background ignores SIGINT.
+sd_step() {
+  [ -z "$sd_lease" ] || [ -e "$sd_lease/$sd_name" ] || { sd_say refused the lease was taken over by another run; sd_leave; }
+  echo 'waiting ' 1<>"$sd_folder/pid"
+  echo 'ended      ' 1<>"$sd_folder/end"
+  [ "$sd_patience" -eq 0 ] || echo "$sd_patience" >"$sd_folder/patience"
+  sd_say started
+  sd_listen &
+  sd_reader=$!
+  (
+    trap - HUP PIPE
+    exec >&5 2>&6 3<&- 4>&- 5>&- 6>&- 7>&- 8>&-
+    umask "$sd_umask"
+    if [ -n "$sd_localized" ]; then LC_ALL=$sd_locale; else unset LC_ALL; fi
+    sd_user=
+    eval "$sd_text"
+    set +f
+    if [ -n "$sd_user" ]; then
+      # Values, then the script, through a pipe: another user cannot read our folder, and sudo passes no variables on.
+      { sd_put "$sd_feed$sd_values"; cat "$sd_script"; } | sd_lead sudo -n -u "$sd_user" sh -c "$sd_receiver" "$@"
+      exit
+    fi
+    eval "$sd_values"
+    unset sd_values sd_text
+    sd_lead "$@" "$sd_script"
+  )
+  sd_code=$?
+  read -r sd_pid <"$sd_folder/pid"
+  echo 'done ' 1<>"$sd_folder/pid"
+  case $sd_pid in '' | *[!0-9]*) sd_state=group_gone ;; *) sd_state=$(sd_group) ;; esac
+  read -r sd_why <"$sd_folder/end"
+  # The script may end before the rest of its group, which has as long as it had.
+  sd_waited=-5
+  while [ "$sd_why" != ended ] && [ "$sd_state" != group_gone ] && [ "$sd_waited" -lt "$sd_grace" ]; do
     sleep 0.1 || { sleep 1; sd_waited=$((sd_waited + 9)); }
     sd_waited=$((sd_waited + 1))
+    sd_state=$(sd_group)
   done
-  sd_signal KILL
+  # shellcheck disable=SC1090
+  [ ! -s "$sd_folder/$sd_step.after" ] || . "$sd_folder/$sd_step.after"
+  [ ! -s "$sd_folder/line" ] || { IFS= read -r sd_line <"$sd_folder/line"; sd_say line "$sd_line"; true >"$sd_folder/line"; }
+  # The mark behind the step's last byte on stdout, then the record behind its last byte on stderr.
+  sd_mark=marked
+  sd_put "$sd_newline$sd_nonce mark$sd_newline" >&5 || sd_mark=unmarked
+  sd_say "exit $sd_code $sd_state $sd_why $sd_mark"
+  [ ! -e "$sd_folder/gone" ] || sd_leave
+  wait "$sd_reader"
+  sd_reader=
+  [ "$sd_patience" -eq 0 ] || rm -f "$sd_folder/patience"
+  [ ! -e "$sd_folder/gone" ] || sd_leave
+}
+
+# Reads $1 lines into sd_text. Half a text runs nothing: the loop ends with its input.
+sd_lines() {
+  sd_text=
+  sd_left=$1
+  while [ "$sd_left" -gt 0 ]; do
+    IFS= read -r sd_row <&3 || sd_leave
+    sd_text=$sd_text$sd_row$sd_newline
+    sd_left=$((sd_left - 1))
+  done
+}
+
+# Finds a program that copies so many bytes of a pipe and leaves the next one in it. BusyBox' head reads ahead.
+sd_find_exact() {
+  if [ "$(echo ab | { head -c 1 >/dev/null; IFS= read -r sd_rest; echo "$sd_rest"; })" = b ]; then
+    sd_exact='head'
+  elif [ "$(echo ab | { dd bs=1 count=1 iflag=fullblock >/dev/null; IFS= read -r sd_rest; echo "$sd_rest"; })" = b ]; then
+    sd_exact=full
+  else
+    sd_exact='dd'
+  fi
+}
+
+# Copies $1 bytes of stdin to descriptor 9.
+sd_take() {
+  sd_left=$1
+  case $sd_exact in
+    head) head -c "$sd_left" <&3 >&9 ; return ;;
+    full) dd bs="$sd_left" count=1 iflag=fullblock <&3 >&9; return ;;
+  esac
+  while [ "$sd_left" -gt 0 ]; do
+    sd_size=$sd_left
+    [ "$sd_size" -le 65536 ] || sd_size=65536
+    # A read of a pipe may be short; how short is in dd's last line.
+    sd_words=$({ dd bs="$sd_size" count=1 <&3 >&9; } 2>&1) || return 1
+    sd_words=${sd_words##*records out"$sd_newline"}
+    sd_words=${sd_words%% *}
+    case $sd_words in '' | 0 | *[!0-9]*) return 1 ;; esac
+    sd_left=$((sd_left - sd_words))
+  done
+}
+
+# Receives a file: chunks of announced length with pulses between them. After a failed write what follows is not understood.
+sd_receive() {
+  [ -n "$sd_exact" ] || sd_find_exact
+  while IFS= read -r sd_line <&3; do
+    sd_pulse receiving
+    case $sd_line in
+      "data "*) sd_take "${sd_line#data }" || { sd_say failed write; sd_leave; } ;;
+      end) sd_say "done 0"; return ;;
+    esac
+  done
+  sd_leave
+}
+
+sd_folder=
+for sd_base in "${XDG_RUNTIME_DIR-}" "${TMPDIR-}" /tmp "${HOME-}"; do
+  case $sd_base in /*) ;; *) continue ;; esac
+  sd_folder=$sd_base/$sd_name
+  # Written to, because a full disk still takes an empty file. The number of the process group has its place from the start.
+  mkdir "$sd_folder" && mkfifo "$sd_folder/out" "$sd_folder/err" && echo 'done       ' >"$sd_folder/pid" && echo 'ended      ' >"$sd_folder/end" && break
   rm -rf "$sd_folder"
-) &
+  sd_folder=
+done
+if [ -z "$sd_folder" ]; then
+  sd_put "$sd_newline$sd_nonce unusable cannot make a private folder in XDG_RUNTIME_DIR, ${TMPDIR:-TMPDIR}, /tmp or $HOME$sd_newline" >&4
+  exit 97
+fi
+true >"$sd_folder/remove"
+sd_shell='sh'
+! command -v bash >/dev/null || sd_shell=bash
+
+# The relays: with SIGPIPE ignored and a second output, tee goes on reading when the client is gone, and a daemon lives.
+(exec 3<&- 4>&-; exec tee /dev/null) <"$sd_folder/out" >&7 &
+(exec 3<&- 7>&-; exec tee /dev/null) <"$sd_folder/err" >&4 &
+exec 5>"$sd_folder/out" 6>"$sd_folder/err"
+sd_watch &
 sd_watcher=$!
 
-# In the foreground, because a shell lets what it starts in the background ignore SIGINT. Its stdin is /dev/null.
-(
-  sh -c 'echo "$PPID"' >"$sd_folder/pid"
-  trap - HUP PIPE
-  exec 2>&4 3<&- 4>&-
-  umask "$sd_umask"
-  eval "$sd_values"
-  unset sd_values
-  sd_lead "$@" "$sd_folder/script"
-)
-sd_code=$?
-# Told to stop: what the script started goes too, before we say that it has ended.
-if [ -e "$sd_folder/stop" ]; then
-  wait "$sd_watcher"
-else
-  kill -KILL "$sd_watcher"
-fi
-rm -rf "$sd_folder"
-sd_say exit "$sd_code"
-exit "$sd_code"
+while IFS= read -r sd_line <&3; do
+  sd_pulse idle
+  # shellcheck disable=SC2086
+  set -- $sd_line
+  case ${1-} in
+    beat) continue ;;
+    bye) sd_leave ;;
+  esac
+  sd_nonce=${2-}
+  case ${1-} in
+    # Names of files in the folder are ours: letters and digits.
+    write) sd_lines "$3"; sd_put "$sd_text" >"$sd_folder/$4"; sd_say "done $?" ;;
+    values) sd_lines "$3"; sd_values=$sd_text; sd_say "done 0 ${#sd_values}" ;;
+    eval) sd_lines "$3"; eval "$sd_text"; sd_say "done $?" ;;
+    step) sd_lines "$3"; sd_patience=$4; sd_step=$5; sd_step ;;
+    # A file named by sd_target, which an eval has set.
+    put) if true >"$sd_target" && exec 9>"$sd_target"; then sd_receive; exec 9>&-; else sd_say failed open; sd_leave; fi ;;
+  esac
+done
+sd_leave

@@ -44,7 +44,7 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
     format!(
         "Host *\n\
          BatchMode yes\nStrictHostKeyChecking {strict}\nUpdateHostKeys no\nVisualHostKey no\nLogLevel ERROR\n\
-         ConnectTimeout {}\nServerAliveInterval 15\nServerAliveCountMax 3\n\
+         ConnectTimeout {}\nServerAliveInterval 5\nServerAliveCountMax 4\n\
          ForwardAgent no\nForwardX11 no\nClearAllForwardings yes\n\
          PermitLocalCommand no\nRemoteCommand none\nRequestTTY no\nEscapeChar none\n\
          ControlMaster no\nControlPath none\n\

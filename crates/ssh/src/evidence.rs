@@ -3,6 +3,8 @@
 //! OpenSSH does not translate its messages, but words some of them anew now and then: a text that is not known here counts as
 //! "unreachable" and is shown as it is.
 
+use std::path::Path;
+
 use fault::Kind;
 
 use crate::Target;
@@ -159,6 +161,11 @@ pub(crate) fn refusal(log: &str, said: &str) -> Refusal {
 /// What the client said when a connection ended in the middle.
 pub(crate) fn ending(log: &str) -> String {
     messages(log).last().map_or_else(|| "ssh ended without a word".to_owned(), str::to_owned)
+}
+
+/// The client's own messages so far; empty if there are none yet.
+pub(crate) fn read_log(path: &Path) -> String {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 /// The type and fingerprint of the key that the server showed.

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use fault::{Fault, Result};
 
-use crate::target::quoted;
+use crate::text::quoted;
 
 /// What a server's key must be.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fault::{Fault, Result};
 use serde_json::{Map, Value};
 
-use crate::target::{port, quoted};
+use crate::target::port;
+use crate::text::quoted;
 use crate::{Address, HostKey, Target, User};
 
 /// The servers of a text: JSON where it begins like JSON, else lines of `[user@]host[:port] [HOST-KEY]`, with `#` comments.

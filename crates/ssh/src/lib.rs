@@ -1,6 +1,6 @@
 //! SSH as deploys need it: targets, host keys, private keys, and sessions through the system's OpenSSH.
 //!
-//! OpenSSH does the work because only it decides right on host keys in every case (revoked keys, authorities, several keys of
+//! OpenSSH does the work because only it decides correctly on host keys in every case (revoked keys, authorities, several keys of
 //! one host), and because users' own configuration, bastions, certificates and hardware keys then work. Everything that is
 //! decided here (what a list of hosts means, the argument vector, the remote program, the cause of a failure) is a pure function.
 
@@ -8,18 +8,30 @@ mod agent;
 mod bootstrap;
 mod client;
 mod evidence;
+mod fragment;
 mod host_key;
 pub mod inventory;
+pub mod lock;
 mod openssh;
+mod preflight;
 mod private_key;
+mod program;
+mod pulse;
+mod shell;
+mod step;
 mod target;
+mod text;
 mod transport;
+mod wire;
 
-pub use bootstrap::{Interpreter, Program};
 pub use client::UnknownHosts;
 pub use evidence::{Cause, Refusal};
 pub use host_key::HostKey;
+pub use lock::{Holder, Lock, Locking};
 pub use openssh::{OpenSsh, Settings};
+pub use preflight::{Preflight, Space, Unready};
 pub use private_key::PrivateKey;
+pub use shell::quote;
+pub use step::{Interpreter, Step, Terminal, exports};
 pub use target::{Address, Host, Target, User};
-pub use transport::{Ending, Line, Ready, Session, Source, Transport, Verdict};
+pub use transport::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Transport, Verdict};

@@ -1,11 +1,11 @@
-//! The transport that drives the system's `ssh`: one client, one connection a host.
+//! The transport that drives the system's `ssh`: one client and one connection per host.
 //!
-//! A connection waits inside the remote program until the script is sent, so that every host can be checked before the first is
-//! changed, over the same connection. Our end of the client's stdin is the lifeline: however we end, the remote side notices.
+//! Everything that happens on a host goes through that connection. Our end of the client's stdin is the lifeline: however we
+//! end, the remote loop notices.
 
-mod conversation;
+mod session;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,26 +18,32 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
 use crate::agent::Agent;
+use crate::bootstrap::{command_line, program};
 use crate::client::{FINGERPRINTS, Files, Policy, UnknownHosts, arguments, configuration, pins};
-use crate::evidence::{host_key, newly_known, refusal};
-use crate::{Cause, HostKey, PrivateKey, Program, Ready, Refusal, Target, Transport};
-use conversation::Conversation;
+use crate::evidence::{host_key, newly_known, read_log, refusal};
+use crate::program::{is_installed, missing};
+use crate::pulse::Pulse;
+use crate::wire::nonce;
+use crate::{Cause, HostKey, PrivateKey, Ready, Refusal, Target, Transport};
+use session::{OpenSession, Prologue};
 
 /// What all connections of a run share.
 #[derive(Debug)]
 pub struct Settings {
     /// The environment of `ssh`, `ssh-agent` and `ssh-add`: all of it.
     pub environment: Vec<(String, String)>,
-    /// The text of the only known-hosts file beside the system's; the user's own where it is `None`.
+    /// The text of the only known-hosts file beside the system's; the user's own file if `None`.
     pub known_hosts: Option<String>,
-    /// The only key to offer, with its passphrase; the user's own agent and files where it is `None`.
+    /// The only key to offer, with its passphrase; the user's own agent and files if `None`.
     pub key: Option<(PrivateKey, Option<SecretString>)>,
-    /// What becomes of a server whose key nobody knows.
+    /// What becomes of a server whose key is not known.
     pub unknown_hosts: UnknownHosts,
     /// How long reaching a server may take.
     pub connect_timeout: Duration,
-    /// How many servers are shaken hands with at once.
+    /// How many handshakes run at the same time.
     pub handshakes: usize,
+    /// How the private folders on the servers begin: `.ssh-deploy.LOCK.RUN`, without characters that a shell could take for more.
+    pub name: String,
 }
 
 /// OpenSSH's client, ready to be called.
@@ -50,19 +56,25 @@ pub struct OpenSsh {
     connect_timeout: Duration,
     handshakes: Semaphore,
     connections: AtomicU64,
+    pulse: Pulse,
+    name: String,
 }
 
-/// How often a server that drops the connection before the login is tried: it may be at its limit of unfinished logins.
-const ATTEMPTS: u32 = 3;
+/// How long to wait after each time that a server drops the connection before the login: it may be at its limit of unfinished
+/// logins, and from OpenSSH 9.8 on it locks out an address for a while that comes back too soon.
+const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(3), Duration::from_secs(16)];
 
-/// How long a server may take until the next one's handshake begins beside it.
+/// How long a step's processes have between TERM and KILL.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a handshake keeps others waiting.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 
 impl OpenSsh {
-    /// Writes what the client reads, and starts the agent where there is a key.
+    /// Writes the files that the client reads, and starts the agent if there is a key.
     ///
     /// # Errors
-    /// A usage fault where the key cannot be loaded or OpenSSH is not installed.
+    /// A usage fault if the key cannot be loaded or OpenSSH is not installed.
     pub async fn prepare(settings: Settings) -> Result<Self> {
         let failed = |error: std::io::Error| {
             Fault::usage("cannot write ssh's configuration to a temporary folder").cause(error.to_string())
@@ -95,7 +107,14 @@ impl OpenSsh {
             connect_timeout: settings.connect_timeout,
             handshakes: Semaphore::new(settings.handshakes.max(1)),
             connections: AtomicU64::new(0),
+            pulse: Pulse::start().map_err(|error| Fault::usage("cannot start a thread").cause(error.to_string()))?,
+            name: settings.name,
         })
+    }
+
+    /// Halves the handshakes at a time: a server, or a bastion before it, has had too many.
+    fn slow_down(&self) {
+        let _halved = self.handshakes.forget_permits(self.handshakes.available_permits() / 2);
     }
 
     /// Ends the agent and removes the folder.
@@ -105,15 +124,10 @@ impl OpenSsh {
         }
     }
 
-    /// One attempt, in its turn. Who takes long is silent and does not compute: it no longer keeps the others waiting.
-    async fn shake_hands(
-        &self,
-        target: &Target,
-        program: &Program,
-        unwanted: &[String],
-    ) -> Result<Conversation, Refusal> {
+    /// One attempt, in its turn. A server that takes long is silent and does not compute: others need not wait for it.
+    async fn shake_hands(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
         let permit = self.handshakes.acquire().await;
-        let mut attempt = pin!(self.attempt(target, program, unwanted));
+        let mut attempt = pin!(self.attempt(target, unwanted));
         if let Ok(result) = tokio::time::timeout(HANDSHAKE, &mut attempt).await {
             return result;
         }
@@ -121,31 +135,32 @@ impl OpenSsh {
         attempt.await
     }
 
-    async fn attempt(&self, target: &Target, program: &Program, unwanted: &[String]) -> Result<Conversation, Refusal> {
+    async fn attempt(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let log = self.folder.path().join(format!("log-{number}"));
         let nonce = nonce();
-        let stage = program.stage(&nonce);
-        let child = self.spawn(target, &Program::command_line(&stage, &nonce), &log, (number, unwanted))?;
-        let Some(mut conversation) = Conversation::new(child, nonce) else {
+        let program = program(&nonce, &format!("{}.{}", self.name, &nonce[..12]), tenths(GRACE));
+        let mut child = self.spawn(target, &command_line(&program), &log, (number, unwanted))?;
+        let writer =
+            child.stdin.take().and_then(|stdin| stdin.into_owned_fd().ok()).map(|pipe| self.pulse.attach(pipe));
+        let Some(mut session) = writer.and_then(|writer| OpenSession::new(child, writer, &nonce, GRACE)) else {
             return Err(unreachable("ssh has no pipes"));
         };
         // ssh's own limit covers each address of a name; this one covers the login too.
-        let patience = self.connect_timeout * 2;
-        let begun = tokio::time::timeout(patience, conversation.begin(&stage)).await;
+        let limit = self.connect_timeout * 2;
+        let begun = tokio::time::timeout(limit, session.begin(program)).await;
         let text = read_log(&log);
         match begun {
-            Ok(Ok(interpreter)) => {
-                conversation.ready = Ready { interpreter, host_key: host_key(&text), newly_known: newly_known(&text) };
-                conversation.log = log;
-                Ok(conversation)
+            Ok(Ok(ready)) => {
+                session.ready = Ready { host_key: host_key(&text), newly_known: newly_known(&text), ..ready };
+                session.log = log;
+                Ok(session)
             }
-            Ok(Err(Some(unusable))) => Err(Refusal { cause: Cause::Unusable, text: unusable, ..refusal(&text, "") }),
-            Ok(Err(None)) => Err(refusal(&text, &conversation.said()).of(target)),
-            Err(_elapsed) => {
-                let words = format!("no login within {} s", patience.as_secs());
-                Err(Refusal { cause: Cause::TimedOut, text: words, ..refusal(&text, "") })
+            Ok(Err(Prologue { unusable: Some(text_of_host), .. })) => {
+                Err(Refusal { cause: Cause::Unusable, text: text_of_host, ..refusal(&text, "") })
             }
+            Ok(Err(prologue)) => Err(refusal(&text, &prologue.text).of(target)),
+            Err(_elapsed) => Err(no_answer(&text, limit)),
         }
     }
 
@@ -181,20 +196,22 @@ impl OpenSsh {
 }
 
 impl Transport for OpenSsh {
-    type Session = Conversation;
+    type Session = OpenSession;
 
-    async fn connect(&self, target: &Target, program: &Program) -> Result<Conversation, Refusal> {
-        let mut attempt = 1;
+    async fn connect(&self, target: &Target) -> Result<OpenSession, Refusal> {
+        let mut pauses = PAUSES.into_iter();
         let mut unwanted = Vec::new();
         let mut first_key: Option<Refusal> = None;
         loop {
-            let refusal = match self.shake_hands(target, program, &unwanted).await {
-                Ok(conversation) => return Ok(conversation),
+            let refusal = match self.shake_hands(target, &unwanted).await {
+                Ok(session) => return Ok(session),
                 Err(refusal) => refusal,
             };
-            if refusal.cause == Cause::Dropped && attempt < ATTEMPTS {
-                tokio::time::sleep(Duration::from_millis(500) * attempt).await;
-                attempt += 1;
+            if refusal.cause == Cause::Dropped
+                && let Some(pause) = pauses.next()
+            {
+                self.slow_down();
+                tokio::time::sleep(pause).await;
             } else if let Some(kind) = other_kind(target, &refusal, &unwanted) {
                 unwanted.push(kind);
                 first_key.get_or_insert(refusal);
@@ -205,8 +222,8 @@ impl Transport for OpenSsh {
     }
 }
 
-/// The type of key that the server showed, where the given fingerprint may be that of its key of another type: a fingerprint
-/// does not tell which type to ask for, so each is asked for in turn.
+/// The type of key that the server showed, if the given fingerprint may be that of its key of another type. A fingerprint does not
+/// include the type, so each type is asked for in turn.
 fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option<String> {
     let only_fingerprints = target.host_keys.iter().all(|key| matches!(key, HostKey::Fingerprint(_)));
     let (kind, _) = refusal.host_key.as_deref()?.split_once(' ')?;
@@ -214,34 +231,17 @@ fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option
     (asked && !unwanted.iter().any(|one| one == kind)).then(|| kind.to_owned())
 }
 
+fn tenths(time: Duration) -> u32 {
+    u32::try_from(time.as_millis() / 100).unwrap_or(u32::MAX)
+}
+
+/// A server that let us in and whose login shell never started our program, or one that never let us in.
+fn no_answer(log: &str, limit: Duration) -> Refusal {
+    let cause = if log.contains("Authenticated to ") { Cause::NoShell } else { Cause::TimedOut };
+    let what = if cause == Cause::NoShell { "the login shell did not start our program" } else { "no login" };
+    Refusal { cause, text: format!("{what} within {} s", limit.as_secs()), ..refusal(log, "") }
+}
+
 fn unreachable(text: &str) -> Refusal {
     Refusal { cause: Cause::Unreachable, text: text.to_owned(), host_key: None, offered: Vec::new() }
-}
-
-async fn is_installed(environment: &[(String, String)]) -> Result<()> {
-    let mut command = Command::new("ssh");
-    command.arg("-V").env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().await.map(drop).map_err(|error| missing("ssh", &error))
-}
-
-/// The fault of a program that cannot be started.
-pub(crate) fn missing(program: &str, error: &std::io::Error) -> Fault {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Fault::usage(format!("{program} is not installed"))
-            .help("install the OpenSSH client: apt-get install openssh-client, apk add openssh-client, dnf install openssh-clients");
-    }
-    Fault::usage(format!("{program} cannot be started: {error}"))
-}
-
-/// 128 random bits: only who reads our stdin can say them.
-fn nonce() -> String {
-    let mut bytes = [0; 16];
-    // Without a source of random bits ssh itself does not work either.
-    let _seeded = getrandom::fill(&mut bytes);
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-fn read_log(path: &PathBuf) -> String {
-    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use fault::{Fault, Result};
 
 use crate::HostKey;
+use crate::text::quoted;
 
 /// One server and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,13 +158,6 @@ fn placeholder(text: &str) -> Option<&'static str> {
         "null" | "undefined" | "None" | "(known after apply)" => Some("the mark of a missing value"),
         _ => None,
     }
-}
-
-/// `text` in quotes, short and on one line, for a message.
-pub(crate) fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
-    format!("`{}{more}`", short.escape_debug())
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 mod compression;
 mod document;
-mod fields;
 mod json;
 pub mod outputs;
 pub mod print;

@@ -1,0 +1,166 @@
+//! Post-deploy steps on one host: health checks, diagnostics on failure, rollback, all over the connection of its deploy.
+//!
+//! A check that passes must pass once more a moment later, because what has just started may be about to fail.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use runner::foreign::Lines;
+use ssh::{Ending, Output, Session, Source, Step, Verdict};
+
+use crate::plan::{NamedCommand, PostDeploy};
+use crate::stop::{Stop, StopReason, StopSignal};
+
+/// A check that did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unhealthy {
+    /// The check.
+    pub(crate) check: String,
+    /// Its last line of output.
+    pub(crate) text: String,
+    /// Whether it had passed before.
+    pub(crate) relapsed: bool,
+}
+
+/// How a step beside the command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StepResult {
+    /// It ended by itself, as far as is known.
+    Ended(Verdict),
+    /// It took too long.
+    TimedOut,
+    /// A signal arrived first.
+    Stopped(StopSignal),
+}
+
+/// One host with its connection.
+pub(crate) struct HostRunner<'a, S> {
+    pub(crate) session: &'a mut S,
+    pub(crate) stop: &'a Stop,
+}
+
+impl<S: Session> HostRunner<'_, S> {
+    /// Runs `step`; ends it at a signal and after `limit`.
+    pub(crate) async fn run(
+        &mut self,
+        step: &Step,
+        limit: Option<Duration>,
+        sink: impl FnMut(Output<'_>),
+    ) -> (Ending, Option<StopReason>) {
+        let reason = Cell::new(None);
+        let stop = async { reason.set(Some(self.stop.reason(limit).await)) };
+        let ending = self.session.run(step, stop, sink).await;
+        (ending, reason.get())
+    }
+
+    /// Runs a step beside the command.
+    pub(crate) async fn run_aside(
+        &mut self,
+        step: &Step,
+        limit: Option<Duration>,
+        sink: impl FnMut(Output<'_>),
+    ) -> StepResult {
+        match self.run(step, limit, sink).await {
+            (ending, None) => StepResult::Ended(ending.verdict),
+            (_, Some(StopReason::Timeout)) => StepResult::TimedOut,
+            (_, Some(StopReason::Signal(signal))) => StepResult::Stopped(signal),
+        }
+    }
+
+    /// Waits until every check passes, and passes once more.
+    pub(crate) async fn check(&mut self, post: &PostDeploy) -> Result<(), Unhealthy> {
+        for check in &post.checks {
+            self.wait_for(check, post).await?;
+        }
+        if post.checks.is_empty() {
+            return Ok(());
+        }
+        self.stop.pause(post.check_interval).await;
+        for check in &post.checks {
+            let (result, text) = self.try_once(check, post.check_timeout).await;
+            if !result.is_success() {
+                return Err(Unhealthy { check: check.name.clone(), text, relapsed: true });
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_for(&mut self, check: &NamedCommand, post: &PostDeploy) -> Result<(), Unhealthy> {
+        let begun = Instant::now();
+        let mut earlier = None;
+        loop {
+            let left = post.check_timeout.saturating_sub(begun.elapsed());
+            let (result, text) = self.try_once(check, left).await;
+            if result.is_success() {
+                return Ok(());
+            }
+            // The last try has what time is left, often too little: the output of an earlier one is the better evidence.
+            let text = earlier.filter(|_| result == StepResult::TimedOut).unwrap_or(text);
+            if result.is_final() || begun.elapsed() + post.check_interval >= post.check_timeout {
+                return Err(Unhealthy { check: check.name.clone(), text, relapsed: false });
+            }
+            earlier = Some(text);
+            self.stop.pause(post.check_interval).await;
+        }
+    }
+
+    /// How a check ends, and its last line.
+    async fn try_once(&mut self, check: &NamedCommand, limit: Duration) -> (StepResult, String) {
+        let last = RefCell::new(LastLine::default());
+        let result = self.run_aside(&check.step, Some(limit), |output| last.borrow_mut().take(output)).await;
+        let last = last.into_inner().finish();
+        let text = if last.is_empty() { result.text() } else { last };
+        (result, text)
+    }
+}
+
+/// The last line of a step that is not blank.
+#[derive(Default)]
+struct LastLine {
+    streams: [Lines; 2],
+    last: String,
+}
+
+impl LastLine {
+    fn take(&mut self, output: Output<'_>) {
+        if let Output::Bytes(source, bytes) = output {
+            let lines = self.streams[usize::from(source == Source::Stderr)].push(bytes);
+            self.keep(lines);
+        }
+    }
+
+    fn keep(&mut self, lines: impl IntoIterator<Item = Vec<u8>>) {
+        if let Some(line) = lines.into_iter().filter(|line| !line.trim_ascii().is_empty()).last() {
+            self.last = String::from_utf8_lossy(&line).into_owned();
+        }
+    }
+
+    fn finish(mut self) -> String {
+        let open: Vec<Vec<u8>> = self.streams.iter_mut().filter_map(Lines::flush).collect();
+        self.keep(open);
+        self.last
+    }
+}
+
+impl StepResult {
+    /// Whether the step succeeded.
+    pub(crate) fn is_success(&self) -> bool {
+        *self == Self::Ended(Verdict::Exited(0))
+    }
+
+    /// Whether another try makes no sense.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Stopped(_) | Self::Ended(Verdict::NotStarted(_) | Verdict::Lost(_)))
+    }
+
+    /// The result for messages.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Ended(Verdict::Exited(code)) => format!("exit code {code}"),
+            Self::Ended(Verdict::NotStarted(text)) => format!("the connection was lost before it began: {text}"),
+            Self::Ended(Verdict::Lost(text)) => format!("the connection was lost while it ran: {text}"),
+            Self::TimedOut => "it did not finish in time".to_owned(),
+            Self::Stopped(signal) => format!("{} arrived first", signal.name()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a run does, decided before anything is done.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use ssh::{Step, Target};
+
+use crate::batches::Batches;
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The hosts, in the order they were given.
+    pub(crate) targets: Vec<Target>,
+    /// The command that deploys.
+    pub(crate) command: Step,
+    /// Environment variables for every step, as lines of shell.
+    pub(crate) values: SecretString,
+    /// How many hosts run the command at the same time; no limit if `None`.
+    pub(crate) jobs: Option<usize>,
+    /// How long the command may take on a host.
+    pub(crate) timeout: Option<Duration>,
+    /// How long to wait for hosts that are booting.
+    pub(crate) wait: Option<Wait>,
+    /// Which hosts change together.
+    pub(crate) batches: Batches,
+    /// What follows the command on each host.
+    pub(crate) post_deploy: PostDeploy,
+    /// What has to hold on every host before the first is changed.
+    pub(crate) preflight: ssh::Preflight,
+    /// Whether to change nothing.
+    pub(crate) dry_run: bool,
+}
+
+/// How long to wait for hosts that are booting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    /// How long in all.
+    pub(crate) limit: Duration,
+    /// How long after the n-th try, from 0.
+    pub(crate) pause: fn(u32) -> Duration,
+}
+
+/// 1, 2, 4, then 5 s.
+pub(crate) fn pause(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.min(3)).min(Duration::from_secs(5))
+}
+
+/// The steps that follow the command on each host: health checks, diagnostics on failure, rollback.
+#[derive(Debug, Default)]
+pub(crate) struct PostDeploy {
+    /// What must succeed, in this order.
+    pub(crate) checks: Vec<NamedCommand>,
+    /// How long a check may take to pass.
+    pub(crate) check_timeout: Duration,
+    /// How long between two tries.
+    pub(crate) check_interval: Duration,
+    /// What runs for the report when the command or a check has failed.
+    pub(crate) diagnoses: Vec<NamedCommand>,
+    /// What runs then to restore the previous state.
+    pub(crate) rollback: Option<Step>,
+}
+
+/// A command with a name.
+#[derive(Debug)]
+pub(crate) struct NamedCommand {
+    /// Its name in messages and records.
+    pub(crate) name: String,
+    /// What runs.
+    pub(crate) step: Step,
+}
+
+impl Plan {
+    /// Every step of the run: all are staged before the first host is changed.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        let post = &self.post_deploy;
+        let named = post.checks.iter().chain(&post.diagnoses).map(|command| &command.step);
+        std::iter::once(&self.command).chain(named).chain(&post.rollback)
+    }
+}
