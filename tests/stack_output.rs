@@ -4,11 +4,14 @@ mod amazon;
 mod azure;
 mod backends;
 mod cloud;
+mod configured;
+mod deadline;
 mod docs;
 mod encrypted;
 mod generated;
 mod google;
 mod hcp;
+mod home;
 mod identity;
 mod key_services;
 mod programs;
@@ -96,7 +99,7 @@ fn a_list_is_printed_one_item_a_line() {
 #[test]
 fn a_missing_output_exits_1_and_names_the_nearest() {
     refused(prod(&["django_server_pi"]), 1, &["no output `django_server_pi`", "`django_server_ip`"]);
-    refused(prod(&["nested.b.x"]), 1, &["nothing at `nested.b.x`", "`nested.b` has no `x`"]);
+    refused(prod(&["nested.b.x"]), 1, &["nothing found at `nested.b.x`", "`nested.b` has no `x`"]);
     refused(prod(&["list[2]"]), 1, &["`list` has 2 items"]);
     refused(prod(&["port.x"]), 1, &["`port` is a number"]);
 }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runner::Environment;
+use runner::{Environment, HomeRule};
 use secrecy::SecretString;
 use yaml::Yaml;
 
@@ -33,7 +33,7 @@ pub(crate) struct Local {
 /// Reads both files; one that is missing or broken is ignored.
 pub(crate) fn read(environment: &Environment) -> Local {
     let Ok(directory) = std::env::current_dir() else { return Local::default() };
-    let home = environment.get("HOME").or_else(|| environment.get("USERPROFILE")).map(PathBuf::from);
+    let home = environment.home(HomeRule::VariableFirst);
     let folder = environment.get("DOPPLER_CONFIG_DIR").map(PathBuf::from).or_else(|| Some(home?.join(".doppler")));
     let mut local = Local::default();
     if let Some(file) = folder.map(|folder| folder.join(".doppler.yaml"))

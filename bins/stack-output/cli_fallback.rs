@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 
 use cli::Console;
 use fault::{Fault, Result};
+use stack::terraform::configuration::Configuration;
 use stack::value::{SecretValue, Value};
 use stack::{Decryption, Document, Outputs, source};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -44,7 +45,10 @@ pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, session: Ses
 /// The outputs as `terraform output -json` prints them, or `tofu` if terraform is not installed.
 pub(crate) async fn terraform(reason: Reason<'_>, workspace: &str, session: Session<'_>) -> Result<Outputs> {
     let variables = [("TF_WORKSPACE", workspace), ("CHECKPOINT_DISABLE", "1")];
-    let printed = run(&["terraform", "tofu"], &["output", "-json", "-no-color"], &variables, reason, session).await?;
+    // Terraform cannot read a state that OpenTofu encrypted, nor a project whose files or providers are OpenTofu's.
+    let is_opentofu = Configuration::find(reason.directory)?.is_some_and(|configuration| configuration.is_opentofu());
+    let programs: &[&str] = if is_opentofu { &["tofu"] } else { &["terraform", "tofu"] };
+    let printed = run(programs, &["output", "-json", "-no-color"], &variables, reason, session).await?;
     outputs(&printed, "terraform output -json")
 }
 

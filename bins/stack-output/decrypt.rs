@@ -134,11 +134,8 @@ async fn passphrase(session: Session<'_>) -> Result<Passphrase> {
     if environment.get(NAME).is_none()
         && let Some(file) = environment.get(FILE)
     {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Fault::permission(format!("cannot read the passphrase from {file}")).cause(error.to_string())
-        })?;
         return Ok(Passphrase {
-            text: session.masked(text.trim()),
+            text: session.file(file, FILE)?,
             advice: format!("put this stack's passphrase into the file that {FILE} names"),
         });
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use fault::{Fault, Result};
 use stack::pulumi::project::StackReference;
 use stack::pulumi::{bucket, store_url};
-use stack::{Decryption, Dialect, Document, Outputs, source};
+use stack::{Dialect, Document, Outputs, source};
 
 use crate::backends::{self, stores};
 use crate::cli_fallback::{self, Reason};
@@ -17,8 +17,8 @@ use crate::sign_in::{Session, Support, pulumi_cloud};
 pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Result<Stack> {
     let secrets = session.secrets();
     let (name, document) = match location {
-        StateLocation::Stdin => ("the document on stdin".to_owned(), stdin(session, secrets)?),
-        StateLocation::File(file) => (format!("the state {}", file.display()), source::file(file, secrets)?),
+        StateLocation::Stdin => ("the document on stdin".to_owned(), stdin(session).await?),
+        StateLocation::File(path) => (format!("the state {}", path.display()), file(path, session).await?),
         StateLocation::Url(url) => {
             let shown = url.split(['?', '#']).next().unwrap_or_default();
             let document = backends::address(url, shown, secrets, session).await?;
@@ -26,8 +26,8 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
             (format!("the state {shown}"), document)
         }
         StateLocation::Store { store, reference, project } => {
-            let file = store.state(reference, project.as_deref())?;
-            let document = source::file(&file, secrets)?.from_backend(&file.display().to_string())?;
+            let path = store.state(reference, project.as_deref())?;
+            let document = file(&path, session).await?.from_backend(&path.display().to_string())?;
             (format!("the stack `{}`", reference.stack), document)
         }
         StateLocation::Cloud { url, reference, project } => {
@@ -59,7 +59,7 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
             return Ok(Stack::of_outputs("the stack".to_owned(), outputs));
         }
         StateLocation::Terraform { file, workspace } => {
-            (format!("the workspace `{workspace}`"), terraform(file, workspace, secrets)?)
+            (format!("the workspace `{workspace}`"), terraform(file, workspace, session).await?)
         }
     };
     Stack::of_document(name, document, session).await
@@ -99,13 +99,24 @@ async fn of_cloud(url: &str, reference: &StackReference, project: Option<&str>, 
     Ok(Stack { name: format!("the stack `{name}`"), outputs, origin: Origin::Cloud(url.to_owned(), name) })
 }
 
-fn stdin(session: Session<'_>, secrets: Decryption) -> Result<Document> {
+/// The document in the file at `path`, which may also be a pipe.
+async fn file(path: &Path, session: Session<'_>) -> Result<Document> {
+    let (decryption, owned) = (session.secrets(), path.to_owned());
+    // Only what is not a regular file can make the reader wait.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return session.read(&path.display().to_string(), move || source::file(&owned, decryption)).await;
+    }
+    source::file(path, decryption)
+}
+
+async fn stdin(session: Session<'_>) -> Result<Document> {
     if session.console.stdin_is_terminal() {
         return Err(
             Fault::usage("stdin is a terminal").help("pipe a state or outputs into stack-output, or name a file")
         );
     }
-    match source::stream(std::io::stdin().lock(), "stdin", secrets) {
+    let decryption = session.secrets();
+    match session.read("stdin", move || source::stream(std::io::stdin().lock(), "stdin", decryption)).await {
         Err(fault)
             if session.args.source.state.is_none() && fault.causes.iter().any(|cause| cause == "it is empty") =>
         {
@@ -116,17 +127,17 @@ fn stdin(session: Session<'_>, secrets: Decryption) -> Result<Document> {
 }
 
 /// Terraform reads a missing or an empty file as a state in which nothing was applied; here both are errors.
-fn terraform(file: &Path, workspace: &str, secrets: Decryption) -> Result<Document> {
-    let size = std::fs::metadata(file).map(|metadata| metadata.len());
+async fn terraform(path: &Path, workspace: &str, session: Session<'_>) -> Result<Document> {
+    let size = std::fs::metadata(path).map(|metadata| metadata.len());
     match size {
-        Ok(0) => {
+        Ok(0) if path.is_file() => {
             Ok(Document::Outputs(Outputs::nothing(Dialect::Terraform, "its state file is empty: nothing was applied")))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Fault::no(format!("the workspace `{workspace}` has no state"))
-                .cause(format!("there is no {}", file.display()))
+                .cause(format!("there is no {}", path.display()))
                 .help("run `terraform apply` first, or check --cwd and --stack"))
         }
-        _ => source::file(file, secrets)?.from_backend(&file.display().to_string()),
+        _ => file(path, session).await?.from_backend(&path.display().to_string()),
     }
 }

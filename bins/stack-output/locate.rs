@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
-use runner::Environment;
+use runner::{Environment, HomeRule};
 use stack::pulumi::project::{PulumiProject, StackReference};
 use stack::pulumi::store::DiskStore;
 use stack::pulumi::store_url;
+use stack::terraform::configuration::{BackendBlock, Configuration};
 use stack::terraform::local;
 use stack::terraform::pointer::Backend;
 
@@ -113,7 +114,7 @@ fn terraform(source: &Source, environment: &Environment, directory: &Path, data_
     if workspace.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(Fault::usage(format!("`{}` cannot be a workspace", workspace.escape_debug())));
     }
-    Ok(match Backend::read(data_dir)? {
+    Ok(match backend(directory, data_dir, environment)? {
         None => StateLocation::Terraform { file: local::state(directory, &workspace), workspace },
         Some(backend) if backend.kind == "local" => {
             let file =
@@ -128,6 +129,77 @@ fn terraform(source: &Source, environment: &Environment, directory: &Path, data_
         }
         Some(backend) => StateLocation::Backend { backend, workspace, directory: directory.to_owned() },
     })
+}
+
+/// The backend that holds the project's state; `None` for the local default.
+///
+/// The configuration decides. A checkout in CI has no `.terraform`, and a local state file beside a remote backend is left over from
+/// before the move: printing its values would deploy to a server that may be gone.
+fn backend(directory: &Path, data_dir: &Path, environment: &Environment) -> Result<Option<Backend>> {
+    let initialised = Backend::read(data_dir)?;
+    let Some(configuration) = Configuration::find(directory)? else { return Ok(initialised) };
+    let program = if configuration.is_opentofu() { "tofu" } else { "terraform" };
+    let (block, initialised) = match (configuration.backend()?, initialised) {
+        (None, None) => return Ok(None),
+        (None, Some(stored)) => {
+            let cause =
+                format!("it was initialised for the backend `{}`, and its configuration names none", stored.kind);
+            return Err(outdated(program, &stored.kind).cause(cause));
+        }
+        (Some(block), stored) => (block, stored),
+    };
+    let Some(stored) = initialised else {
+        return match unusable(&block, environment) {
+            None => Ok(Some(block.backend)),
+            Some(cause) => Err(Fault::usage(format!("the backend `{}` is not initialised", block.backend.kind))
+                .cause(cause)
+                .help(initialise(program, &block.backend.kind))),
+        };
+    };
+    match block.difference(&stored) {
+        None => Ok(Some(stored)),
+        Some(cause) => Err(outdated(program, &block.backend.kind).cause(cause)),
+    }
+}
+
+fn outdated(program: &str, kind: &str) -> Fault {
+    Fault::usage(format!("this project's backend was changed since `{program} init`")).help(initialise(program, kind))
+}
+
+fn initialise(program: &str, kind: &str) -> String {
+    let state = match kind {
+        "s3" => "s3://BUCKET/KEY",
+        "gcs" => "gs://BUCKET/OBJECT",
+        "azurerm" => "azblob://CONTAINER/BLOB?storage_account=NAME",
+        "http" => "https://…",
+        "local" => "FILE",
+        _ => {
+            return format!(
+                "run `{program} init`, or pipe the outputs: {program} output -json | stack-output --state - NAME"
+            );
+        }
+    };
+    format!("run `{program} init`, or name the state itself: --state {state}")
+}
+
+/// Why a block does not name its state without `init`, which may be given further attributes.
+fn unusable(block: &BackendBlock, environment: &Environment) -> Option<String> {
+    let (file, backend) = (&block.file, &block.backend);
+    if let Some(name) = block.unevaluated.first() {
+        return Some(format!("`{name}` in {file} is not a literal"));
+    }
+    let required: &[(&str, Option<&str>)] = match backend.kind.as_str() {
+        "s3" => &[("bucket", None), ("key", None)],
+        "gcs" => &[("bucket", None)],
+        "azurerm" => &[("storage_account_name", None), ("container_name", None), ("key", None)],
+        "http" => &[("address", Some("TF_HTTP_ADDRESS"))],
+        "remote" | "cloud" => &[("organization", Some("TF_CLOUD_ORGANIZATION"))],
+        _ => &[],
+    };
+    let is_missing = |(name, variable): &&(&str, Option<&str>)| {
+        backend.text(name).is_none() && variable.is_none_or(|variable| environment.get(variable).is_none())
+    };
+    required.iter().find(is_missing).map(|(name, _)| format!("the block in {file} has no `{name}`"))
 }
 
 fn pulumi(
@@ -147,11 +219,13 @@ fn pulumi(
     let stack = named.clone();
     let reference = || named.or_else(selected).ok_or_else(no_stack)?.parse::<StackReference>();
     let project = project.map(|project| project.name.clone());
-    let home = environment.get("HOME").map(Path::new);
+    let home = environment.home(HomeRule::PasswdFirst);
     match url.split_once("://") {
-        Some(("file", rest)) => {
-            Ok(StateLocation::Store { store: DiskStore::from_url(rest, home, base), reference: reference()?, project })
-        }
+        Some(("file", rest)) => Ok(StateLocation::Store {
+            store: DiskStore::from_url(rest, home.as_deref(), base),
+            reference: reference()?,
+            project,
+        }),
         Some(("https" | "http", _)) => {
             Ok(StateLocation::Cloud { url: url.trim_end_matches('/').to_owned(), reference: reference()?, project })
         }

@@ -27,9 +27,10 @@ async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     args.check()?;
     let session = Session::new(args, console);
     let location = locate::location(session)?;
-    let mut stack = gather::stack(&location, session).await?;
+    let mut stack = session.watched("reading the stack", gather::stack(&location, session)).await?;
     let request = choose::request(&stack, args)?;
-    decrypt::secrets(&mut stack, &request, &location, session).await?;
+    let decrypted = decrypt::secrets(&mut stack, &request, &location, session);
+    session.watched("decrypting secrets", decrypted).await?;
     let chosen = choose::chosen(&stack, &request, args)?;
     emit::withheld(&request, args, console);
     emit::mask(&chosen, console);

@@ -225,7 +225,7 @@ fn an_azurerm_backend_is_read_by_workspace_as_an_identity() {
     let secret = |arguments: &[&str]| step(arguments).workflow_secret("ARM_CLIENT_SECRET", entra.secret());
     assert_eq!(secret(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
     assert_eq!(secret(&["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
-    refused(secret(&["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
+    refused(secret(&["ip", "--stack", "nope"]), 1, &["the workspace `nope` does not exist"]);
     let federated = step(&["ip"]).env("ARM_USE_OIDC", "true");
     assert_eq!(federated.identity(&github).run().exits(0).stdout, "203.0.113.9\n");
     let (good, other) = (token("api://AzureADTokenExchange", FAR), token("sts.amazonaws.com", FAR));

@@ -38,7 +38,7 @@ impl Service for Files {
     }
 }
 
-fn files(authorization: &str, files: &[(&str, Vec<u8>)]) -> Server {
+pub(super) fn files(authorization: &str, files: &[(&str, Vec<u8>)]) -> Server {
     let files = files.iter().map(|(path, body)| ((*path).to_owned(), body.clone())).collect();
     let authorization = authorization.to_owned();
     Server::start(|_| Files { files, authorization })
@@ -49,16 +49,22 @@ pub(super) fn alone(step: Step) -> Step {
     step.env("PATH", "/nowhere")
 }
 
-/// With a program on `PATH` that notes its arguments in `asked` and does what `script` says.
+/// With a program on `PATH` that notes its arguments in `asked` and runs `script`, and no other.
 pub(super) fn with_program(step: Step, name: &str, script: &str) -> Step {
+    let step = program(step, name, script);
+    let bin = step.folder().join("bin").display().to_string();
+    step.env("PATH", bin)
+}
+
+/// Writes that program into the folder `bin`.
+pub(super) fn program(step: Step, name: &str, script: &str) -> Step {
     use std::os::unix::fs::PermissionsExt as _;
 
     let path = format!("bin/{name}");
     let step = step.file(&path, format!("#!/bin/bash\necho \"$0 $*\" >> asked\n{script}\n"));
     let file = step.folder().join(path);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let bin = step.folder().join("bin").display().to_string();
-    step.env("PATH", bin)
+    step
 }
 
 /// A step in a folder that `terraform init` prepared for this backend.
@@ -68,7 +74,7 @@ pub(super) fn initialised(kind: &str, config: &serde_json::Value, arguments: &[&
     Step::new("stack-output").args(arguments).file(".terraform/terraform.tfstate", pointer.to_string())
 }
 
-fn with_aws(step: Step) -> Step {
+pub(super) fn with_aws(step: Step) -> Step {
     step.workflow_secret("AWS_SECRET_ACCESS_KEY", "aws-secret-key-value").env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 }
 
@@ -112,7 +118,7 @@ fn an_s3_backend_is_read_by_workspace() {
     let step = |arguments: &[&str]| with_aws(initialised("s3", &config, arguments));
     assert_eq!(step(&["ip"]).run().exits(0).stdout, "203.0.113.9\n");
     assert_eq!(step(&["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
-    refused(step(&["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
+    refused(step(&["ip", "--stack", "nope"]), 1, &["the workspace `nope` does not exist"]);
     assert!(server.requests()[0].header("authorization").unwrap().contains("/eu-west-1/s3/aws4_request"));
     refused(initialised("s3", &config, &["ip"]), 77, &["AWS_ACCESS_KEY_ID is missing"]);
     let config = json!({"bucket": "bucket", "key": "k", "assume_role": {"role_arn": "arn", "tags": {"a": "b"}}});

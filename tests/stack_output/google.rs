@@ -185,7 +185,7 @@ fn a_gcs_backend_is_read_by_workspace() {
     };
     assert_eq!(signed_in(&config, &["ip"]).run().exits(0).stdout, "203.0.113.9\n");
     assert_eq!(signed_in(&config, &["ip", "--stack", "qa"]).run().exits(0).stdout, "198.51.100.1\n");
-    refused(signed_in(&config, &["ip", "--stack", "nope"]), 1, &["nothing was applied"]);
+    refused(signed_in(&config, &["ip", "--stack", "nope"]), 1, &["the workspace `nope` does not exist"]);
     let endpoint = json!({"bucket": "states", "prefix": "app", "storage_custom_endpoint": format!("{}/storage/v1/", google.url())});
     assert_eq!(signed_in(&endpoint, &["ip"]).without("HTTPS_PROXY").run().exits(0).stdout, "203.0.113.9\n");
     let path = json!({"bucket": "states", "prefix": "app", "credentials": "keys/user.json"});

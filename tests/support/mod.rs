@@ -72,6 +72,7 @@ impl Step {
         let (home, temp) = (step.root.path().join("home"), step.root.path().join("temp"));
         let programs = program_path("secrets-env").parent().unwrap().display().to_string();
         step.env("PATH", format!("{programs}:/usr/local/bin:/usr/bin:/bin"))
+            .env("PULUMI_HOME", home.join(".pulumi"))
             .env("HOME", home)
             .env("RUNNER_TEMP", &temp)
             .env("TMPDIR", &temp)

@@ -37,7 +37,13 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
     };
     let document = match store.get(&key).await? {
         Some(object) => source::answer(object.answer, &name, session.secrets()).await?,
-        None => None,
+        None if workspace == "default" => None,
+        // Every other workspace exists only by its state: --default must not hide a mistyped name.
+        None => {
+            return Err(Fault::no(format!("the workspace `{workspace}` does not exist"))
+                .cause(format!("the backend `{}` has nothing at `{key}`", backend.kind))
+                .help("check --stack and TF_WORKSPACE"));
+        }
     };
     let document = document.unwrap_or_else(nothing).from_backend(&name)?;
     Stack::of_document(name, document, session).await.map(Support::Native)

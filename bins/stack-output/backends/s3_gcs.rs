@@ -38,7 +38,7 @@ const UNSUPPORTED_OF_ROLE: [&str; 4] = ["policy_arns", "tags", "transitive_tag_k
 pub(crate) fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
     backend.text(name).ok_or_else(|| {
         Fault::usage(format!("Terraform's backend `{}` has no `{name}`", backend.kind))
-            .help("run `terraform init` again")
+            .help("run `terraform init` again, or name the state itself with --state")
     })
 }
 
@@ -53,7 +53,8 @@ pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>)
     let key = if workspace == "default" {
         key.to_owned()
     } else {
-        format!("{}/{workspace}/{key}", backend.text("workspace_key_prefix").unwrap_or("env:"))
+        // An empty prefix is not the default one.
+        joined(&[backend.string("workspace_key_prefix").unwrap_or("env:"), workspace, key])
     };
     let text = |name: &str| backend.text(name).map(str::to_owned);
     let endpoint = backend.nested("endpoints", "s3").or_else(|| backend.text("endpoint"));
@@ -128,6 +129,21 @@ fn web_role(backend: &Backend, session: Session<'_>) -> Result<Option<(Role, Opt
     Ok(Some((role, token)))
 }
 
+/// The parts joined by single slashes, as Go's `path.Join` does.
+fn joined(parts: &[&str]) -> String {
+    let mut path: Vec<&str> = Vec::new();
+    for part in parts.iter().flat_map(|part| part.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                path.pop();
+            }
+            part => path.push(part),
+        }
+    }
+    path.join("/")
+}
+
 /// Go's `1h30m` in seconds.
 fn seconds(duration: &str) -> Option<String> {
     let (mut total, mut rest) = (0_u64, duration);
@@ -185,7 +201,14 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
 
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{joined, seconds};
+
+    #[test]
+    fn a_workspaces_key_has_single_slashes() {
+        assert_eq!(joined(&["env:", "prod", "app/terraform.tfstate"]), "env:/prod/app/terraform.tfstate");
+        assert_eq!(joined(&["", "prod", "terraform.tfstate"]), "prod/terraform.tfstate");
+        assert_eq!(joined(&["a//b/", "prod", "./k"]), "a/b/prod/k");
+    }
 
     #[test]
     fn a_roles_duration_is_written_in_seconds() {

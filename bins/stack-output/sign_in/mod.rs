@@ -6,14 +6,15 @@ pub(crate) mod google;
 pub(crate) mod pulumi_cloud;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use api::Deadline;
 use cli::Console;
 use credentials::{Credentials, Found, Source};
 use fault::{Fault, Result};
 use redact::Plan;
-use runner::Environment;
 use runner::oidc::IdTokenRequest;
+use runner::{Environment, HomeRule};
 use secrecy::{ExposeSecret as _, SecretString};
 use stack::Decryption;
 
@@ -27,6 +28,9 @@ pub(crate) enum Support<T> {
     /// What is not supported here: the error to report if that program is not installed.
     NeedsProgram(Fault),
 }
+
+/// How long the run waits in silence.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One run: its arguments, its streams, and the one deadline that every wait in it shares.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +46,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Starts the run's clock. Called once: a second session would have a deadline of its own.
+    /// The session of this run.
     pub(crate) fn new(args: &'a Args, console: &'a Console) -> Self {
         let folder = args.source.cwd.as_deref().unwrap_or(Path::new(""));
         Self { args, console, folder, deadline: args.source.deadline }
@@ -51,6 +55,40 @@ impl<'a> Session<'a> {
     /// Whether secrets are going to be decrypted.
     pub(crate) fn secrets(self) -> Decryption {
         if self.args.selection.show_secrets { Decryption::Wanted } else { Decryption::NotNeeded }
+    }
+
+    /// Runs `work` to its end. After five seconds a status line says what takes so long: `what` is as in "still reading stdin".
+    pub(crate) async fn watched<T>(self, what: &str, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        let waited = cli::shown(PATIENCE);
+        self.console.status(&format!("still {what} after {waited}; the deadline is {} after the start", self.deadline));
+        work.await
+    }
+
+    /// Reads from `source`, which may never send anything, until the deadline. The thread that reads cannot be stopped; it ends
+    /// with the process.
+    pub(crate) async fn read<T: Send + 'static>(
+        self,
+        source: &str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (send, receive) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            // The receiver is gone if the deadline has passed; that is not an error.
+            let _ = send.send(work());
+        });
+        match self.deadline.limit(receive).await {
+            Ok(Ok(read)) => read,
+            _ => Err(Fault::temporary(format!(
+                "{source} was not sent to its end before the deadline of {}",
+                self.deadline
+            ))
+            .help("check the program that writes into it, or raise --deadline")),
+        }
     }
 
     /// All variables.
@@ -137,7 +175,14 @@ impl<'a> Session<'a> {
 
     /// The text of a file that is not secret, trimmed.
     pub(crate) fn text(self, path: &str, named: &str) -> Result<String> {
-        let text = std::fs::read_to_string(self.path(path)).map_err(|error| {
+        let file = self.path(path);
+        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it sent nothing before the deadline");
+        let text = if std::fs::metadata(&file).is_ok_and(|metadata| metadata.is_file()) {
+            std::fs::read_to_string(file)
+        } else {
+            self.deadline.limit_blocking(|| std::fs::read_to_string(file)).unwrap_or_else(|_elapsed| Err(late()))
+        };
+        let text = text.map_err(|error| {
             Fault::permission(format!("cannot read {path}, which {named} names")).cause(error.to_string())
         })?;
         Ok(text.trim().to_owned())
@@ -149,9 +194,9 @@ impl<'a> Session<'a> {
         below_home.unwrap_or_else(|| self.folder.join(text))
     }
 
-    /// A path below the home folder.
+    /// A path below the home folder, by the rule that Terraform and the clouds' own tools share.
     pub(crate) fn home(self, below: impl AsRef<Path>) -> Option<PathBuf> {
-        Some(PathBuf::from(self.variable("HOME")?).join(below))
+        Some(self.environment().home(HomeRule::VariableFirst)?.join(below))
     }
 
     fn credentials(self) -> Credentials {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use api::Base;
 use fault::{Fault, Result};
-use runner::Environment;
 use runner::oidc::IdTokenRequest;
+use runner::{Environment, HomeRule};
 use secrecy::SecretString;
 use stack::pulumi::oidc::{self, TokenOwner};
 use stack::pulumi::project::StackReference;
@@ -18,7 +18,7 @@ const TOKEN: &str = "PULUMI_ACCESS_TOKEN";
 
 /// `PULUMI_HOME`, else `~/.pulumi`.
 pub(crate) fn home(environment: &Environment) -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(environment.get("HOME")?).join(".pulumi"));
+    let home = || Some(environment.home(HomeRule::PasswdFirst)?.join(".pulumi"));
     environment.get("PULUMI_HOME").map(PathBuf::from).or_else(home)
 }
 

@@ -2,7 +2,7 @@
 
 use runner::command;
 
-use crate::words::{cut, one_line};
+use crate::format::{cut, one_line};
 use crate::{Check, Finding, Level, Report, Stage, Status};
 
 /// The runner cuts a message at 4,096 characters.

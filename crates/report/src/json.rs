@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::record::time;
-use crate::{Check, Report, Source, Stage, Status, Verdict, words};
+use crate::{Check, Report, Source, Stage, Status, Verdict, format};
 
 /// How many lines of a check's output the document carries.
 const OUTPUT: usize = 100;
@@ -70,7 +70,7 @@ fn check(check: &Check) -> Value {
     let lines = check.output.lines().count();
     let output = (lines > 0).then(|| {
         json!({
-            "tail": words::tail(&check.output, OUTPUT).join("\n"),
+            "tail": format::tail(&check.output, OUTPUT).join("\n"),
             "lines_total": lines,
             "bytes_total": check.output.len(),
             "truncated": lines > OUTPUT,

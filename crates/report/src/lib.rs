@@ -12,22 +12,26 @@
 //! ```
 
 mod annotations;
+mod evidence;
+mod format;
 mod json;
 pub mod markdown;
 mod merge;
 mod model;
-mod part;
 mod record;
 mod recorder;
+mod shard;
 mod style;
 mod text;
-mod words;
+pub mod verdict;
 
 pub use annotations::{Annotation, annotations};
+pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
 pub use json::json;
 pub use markdown::markdown;
-pub use model::{Check, Counts, Finding, Producer, Report, Shard, Source, Stage, Verdict};
+pub use model::{Check, Counts, Finding, Producer, Report, Shard, Source, Stage};
 pub use record::{Event, Level, Reason, Record, Status, neutral};
 pub use recorder::Recorder;
 pub use style::{Charset, Colour, Screen, Style};
 pub use text::text;
+pub use verdict::{FailOn, Flaky, Judgement, Pattern, Policy, Verdict};

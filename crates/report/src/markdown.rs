@@ -10,7 +10,7 @@ mod timeline;
 
 pub use escape::{cell, code, fence};
 
-use crate::words::{self, outcome, seconds};
+use crate::format::{self, outcome, seconds};
 use crate::{Check, Report, Stage, Status, Verdict};
 
 /// How much is shown.
@@ -73,7 +73,7 @@ fn heading(report: &Report) -> String {
         Verdict::Failed => "❌",
         Verdict::Incomplete => "⚠️",
     };
-    format!("## {mark} {} {}", cell(&words::title(&report.title)), outcome(report.result(), report.is_validation()))
+    format!("## {mark} {} {}", cell(&format::title(&report.title)), outcome(report.result(), report.is_validation()))
 }
 
 fn overview(report: &Report) -> String {
@@ -115,10 +115,10 @@ fn troubles(report: &Report, limits: &Limits) -> Option<String> {
         let (why, place) = match check.findings.first() {
             Some(finding) => {
                 let rule = finding.rule.as_deref().map(|rule| format!("{} ", code(rule))).unwrap_or_default();
-                let why = format!("{rule}{}", cell(&words::cut(&finding.message, 300)));
+                let why = format!("{rule}{}", cell(&format::cut(&finding.message, 300)));
                 (why, place::link(&report.source, finding).unwrap_or_default())
             }
-            None => (cell(&words::cut(&check.why(), 300)), String::new()),
+            None => (cell(&format::cut(&check.why(), 300)), String::new()),
         };
         rows.push(format!(
             "| {} | **{}** › {} | {why} | {place} |",
@@ -149,7 +149,7 @@ fn log(stage: &Stage, check: &Check, limits: &Limits) -> Option<String> {
         }));
     }
     if !check.output.trim().is_empty() {
-        text.extend(words::tail(&check.output, limits.lines));
+        text.extend(format::tail(&check.output, limits.lines));
     }
     if text.is_empty() || limits.lines == 0 {
         return None;
@@ -211,7 +211,7 @@ fn tally(checks: &[Check]) -> String {
 
 /// Whether its checks made something that can be visited or counted: those get a table of their own.
 fn has_results(stage: &Stage) -> bool {
-    stage.checks.iter().any(|check| check.url.is_some() || !words::details(&check.data).is_empty())
+    stage.checks.iter().any(|check| check.url.is_some() || !format::details(&check.data).is_empty())
 }
 
 fn results(stage: &Stage, limits: &Limits) -> Option<String> {
@@ -220,7 +220,7 @@ fn results(stage: &Stage, limits: &Limits) -> Option<String> {
     for check in stage.checks.iter().take(limits.items) {
         let time = check.duration_seconds.map(seconds).unwrap_or_default();
         let url = check.url.as_deref().map(place::address).unwrap_or_default();
-        let note = check.note.clone().into_iter().chain(words::details(&check.data)).chain(shown_reason(check));
+        let note = check.note.clone().into_iter().chain(format::details(&check.data)).chain(shown_reason(check));
         let details = note.map(|detail| cell(&detail)).collect::<Vec<_>>().join(", ");
         rows.push(format!("| {} | {} | {time} | {url} | {details} |", mark(check.status), cell(&check.name)));
     }
@@ -232,7 +232,7 @@ fn results(stage: &Stage, limits: &Limits) -> Option<String> {
 }
 
 fn shown_reason(check: &Check) -> Option<String> {
-    (check.status != Status::Passed).then(|| words::cut(&check.why(), 120))
+    (check.status != Status::Passed).then(|| format::cut(&check.why(), 120))
 }
 
 fn footer(report: &Report, limits: &Limits) -> String {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::part::{Part, PartCheck, earliest, longest};
 use crate::record::Record;
+use crate::shard::{Part, PartCheck, earliest, longest};
 use crate::{Check, Event, Report, Shard, Source, Stage, Status, Verdict};
 
 /// Adds the records up.

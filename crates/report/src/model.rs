@@ -3,44 +3,10 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Level, Reason, Record, Status};
-
-/// The answer to "may this be deployed?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Everything that was promised was done and holds.
-    Passed,
-    /// No check failed, but the run proves nothing: something promised did not report, or nothing ran.
-    Incomplete,
-    /// A check failed.
-    Failed,
-}
-
-impl Verdict {
-    /// The verdict as documents write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Incomplete => "incomplete",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The row of the exit-code table.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Passed => 0,
-            Self::Failed => 1,
-            Self::Incomplete => 3,
-        }
-    }
-}
+use crate::{Level, Reason, Record, Status, Verdict};
 
 /// The program that wrote a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -243,7 +209,7 @@ impl Report {
     pub fn result(&self) -> Verdict {
         if self.claimed_failure || self.stages.iter().any(|stage| stage.status == Status::Failed) {
             Verdict::Failed
-        } else if self.gaps.is_empty() && self.checks().all(|(_, check)| check.status <= Status::Skipped) {
+        } else if self.gaps.is_empty() && !self.checks().any(|(_, check)| check.is_trouble()) {
             Verdict::Passed
         } else {
             Verdict::Incomplete
@@ -270,7 +236,7 @@ impl Report {
     /// The checks that keep the report from passing, the worst first.
     #[must_use]
     pub fn troubles(&self) -> Vec<(&Stage, &Check)> {
-        let mut troubles: Vec<_> = self.checks().filter(|(_, check)| check.status > Status::Skipped).collect();
+        let mut troubles: Vec<_> = self.checks().filter(|(_, check)| check.is_trouble()).collect();
         troubles.sort_by_key(|(_, check)| std::cmp::Reverse(check.status));
         troubles
     }
@@ -307,6 +273,12 @@ impl Report {
 }
 
 impl Check {
+    /// Whether it keeps the report from passing.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        crate::verdict::is_trouble(self.status, self.reason.as_ref())
+    }
+
     fn sentence(&self) -> String {
         match self.status {
             Status::Missing => format!("{} is missing: {}", self.id, self.why()),

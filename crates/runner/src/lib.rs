@@ -11,7 +11,9 @@ mod environment;
 pub mod file;
 pub mod foreign;
 pub mod handoff;
+mod home;
 pub mod oidc;
 
 pub use context::Context;
 pub use environment::Environment;
+pub use home::HomeRule;

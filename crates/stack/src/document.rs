@@ -5,12 +5,14 @@ use std::io::Read;
 
 use fault::{Fault, Result};
 
+use crate::fields::{Fields, Form, Version};
 use crate::json::{Json, parse};
 use crate::outputs::{Dialect, Output, Outputs, SourceKind};
 use crate::pulumi::secrets_provider::SecretsProvider;
 use crate::pulumi::signature;
-use crate::state::{Decryption, Extent, Fields, Rest, read};
+use crate::state::{Decryption, Extent, Rest, read};
 use crate::terraform;
+use crate::value::{SecretValue, Value};
 
 /// A document that was read from a stream.
 #[derive(Debug)]
@@ -64,37 +66,24 @@ pub(crate) fn document(
 ) -> Result<(Document, Extent)> {
     let about = |fault: Fault| fault.context(format!("cannot read {source}"));
     let (fields, extent) = read(input, decryption, rest).map_err(|broken| about(broken.into()))?;
-    if fields.is_encrypted && !fields.is_pulumi {
-        return match fields.text {
-            Some(text) => Ok((Document::Encrypted(text), extent)),
-            None => Err(about(Fault::usage("it is encrypted and larger than 16 MiB"))),
-        };
-    }
-    Ok((Document::Outputs(outputs(&fields).map_err(about)?), extent))
-}
-
-fn outputs(fields: &Fields) -> Result<Outputs> {
-    if fields.is_pulumi {
-        return pulumi_state(fields).map(|outputs| Outputs { source_kind: SourceKind::State, ..outputs });
-    }
-    if fields.is_show {
-        return terraform::outputs(fields.outputs.as_deref(), "it has no outputs");
-    }
-    if fields.is_terraform
-        && let Some(version) = &fields.version
-    {
-        terraform::check_version(version)?;
-        let none = "it has no outputs: nothing was applied, or all are null";
-        let outputs = terraform::outputs(fields.outputs.as_deref(), none)?;
-        return Ok(Outputs { source_kind: SourceKind::State, ..outputs });
-    }
-    if let (Some(outputs), Some(provider)) = (&fields.outputs, &fields.provider) {
-        return pulumi_outputs(outputs, Some(provider));
-    }
-    match &fields.text {
-        Some(text) => printed_outputs(text),
-        None => Err(Fault::usage("it is neither a state nor outputs, or too large to be outputs")),
-    }
+    let outputs = match fields.form() {
+        Form::Encrypted => {
+            return match fields.text {
+                Some(text) => Ok((Document::Encrypted(text), extent)),
+                None => Err(about(Fault::usage("it is encrypted and larger than 16 MiB"))),
+            };
+        }
+        Form::Pulumi => pulumi_state(&fields),
+        Form::Show => terraform::outputs(fields.outputs.as_deref(), "it has no outputs"),
+        Form::Terraform => terraform::state(&fields),
+        Form::CloudOutputs => pulumi_outputs(fields.outputs.as_deref().unwrap_or_default(), fields.provider.as_deref()),
+        Form::Printed => match &fields.text {
+            Some(text) => printed_outputs(text),
+            None => Err(Fault::usage("it is neither a state nor outputs, or too large to be outputs")),
+        },
+        Form::Foreign(format) => Err(Fault::usage(format!("it is neither a state nor outputs, but {format}"))),
+    };
+    Ok((Document::Outputs(outputs.map_err(about)?), extent))
 }
 
 fn pulumi_state(fields: &Fields) -> Result<Outputs> {
@@ -104,7 +93,10 @@ fn pulumi_state(fields: &Fields) -> Result<Outputs> {
             .help("repair the state with `pulumi state`"));
     }
     let mut outputs = match &fields.root_outputs {
-        Some(outputs) => pulumi_outputs(outputs, fields.provider.as_deref())?,
+        Some(outputs) => {
+            let outputs = pulumi_outputs(outputs, fields.provider.as_deref())?;
+            Outputs { source_kind: SourceKind::State, ..outputs }
+        }
         None => Outputs::nothing(Dialect::Pulumi, ""),
     };
     if outputs.named.is_empty() {
@@ -118,8 +110,13 @@ fn pulumi_state(fields: &Fields) -> Result<Outputs> {
 }
 
 fn check_pulumi_version(fields: &Fields) -> Result<()> {
-    let version = fields.version.as_deref().unwrap_or("0");
-    if !matches!(version, "0" | "1" | "2" | "3" | "4") {
+    let is_known = match &fields.version {
+        Some(Version::Number(version)) => matches!(version.as_str(), "0" | "1" | "2" | "3" | "4"),
+        Some(Version::Text(_) | Version::Other) => false,
+        None => true,
+    };
+    if !is_known {
+        let version = fields.version.as_ref().map_or_else(String::new, ToString::to_string);
         return Err(Fault::usage(format!("its version is {version}; versions 0 to 4 are known"))
             .help("update stack-output, or read this stack with the `pulumi` program"));
     }
@@ -165,9 +162,28 @@ fn printed_outputs(text: &[u8]) -> Result<Outputs> {
     }
     let mut named = BTreeMap::new();
     for (name, json) in map {
-        let value =
-            signature::printed(json).map_err(|fault| fault.context(format!("the output `{name}` is broken")))?;
+        let value = signature::printed(json)
+            .map(with_sensitive)
+            .map_err(|fault| fault.context(format!("the output `{name}` is broken")))?;
         named.insert(name, Output { value, constraint: None });
     }
     Ok(Outputs::new(Dialect::Pulumi, named))
+}
+
+/// Makes a secret of each object that Terraform could have marked as sensitive. Nothing says that such an object is not a part of
+/// a Terraform state that was taken apart, and its value must not be shown then.
+fn with_sensitive(value: Value) -> Value {
+    match value {
+        Value::Map(map) if may_be_sensitive(&map) => Value::Secret(SecretValue::Plain(Box::new(Value::Map(map)))),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, with_sensitive(item))).collect()),
+        Value::List(list) => Value::List(list.into_iter().map(with_sensitive).collect()),
+        other => other,
+    }
+}
+
+fn may_be_sensitive(map: &BTreeMap<String, Value>) -> bool {
+    let has_value = map.keys().any(|key| key.eq_ignore_ascii_case("value"));
+    let is_sensitive =
+        |(key, value): (&String, &Value)| key.eq_ignore_ascii_case("sensitive") && *value != Value::Bool(false);
+    has_value && map.iter().any(is_sensitive)
 }

@@ -6,6 +6,7 @@
 
 mod compression;
 mod document;
+mod fields;
 mod json;
 pub mod outputs;
 pub mod print;

@@ -6,6 +6,7 @@
 
 use std::io::Read;
 
+use crate::fields::{Fields, TOP, Version};
 use crate::json::{Broken, Json, Scanner, parse};
 use crate::pulumi::signature::may_hold_secret;
 
@@ -48,58 +49,8 @@ pub(crate) enum Extent {
     Part(usize),
 }
 
-/// What was found in the document. Byte strings hold JSON text.
-#[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one kind of key that a document has or not, in any combination"
-)]
-pub(crate) struct Fields {
-    /// `version`, a number.
-    pub(crate) version: Option<String>,
-    pub(crate) features: Option<Vec<u8>>,
-    /// It has a `checkpoint`, a `deployment` or, before there were versions, `latest`.
-    pub(crate) is_pulumi: bool,
-    /// It has `latest` at the top, as states had before there were versions.
-    pub(crate) is_unversioned: bool,
-    /// How many root stack resources there are.
-    pub(crate) roots: usize,
-    /// The outputs of the first root stack resource.
-    pub(crate) root_outputs: Option<Vec<u8>>,
-    root_has_secrets: bool,
-    /// It has a deployment, so the stack was updated at least once.
-    pub(crate) was_updated: bool,
-    pub(crate) provider: Option<Vec<u8>>,
-    /// It has `serial`, `lineage` or `terraform_version`.
-    pub(crate) is_terraform: bool,
-    /// It has `format_version`: `terraform show -json` printed it.
-    pub(crate) is_show: bool,
-    /// Top-level `outputs`, those of `values`, or those of the root module before Terraform 0.12.
-    pub(crate) outputs: Option<Vec<u8>>,
-    /// It has `encryption_version`: an encrypted OpenTofu state.
-    pub(crate) is_encrypted: bool,
-    /// The whole document, unless it is large or known to be a state.
-    pub(crate) text: Option<Vec<u8>>,
-}
-
 type Walk = Result<(), Broken>;
 
-const TOP: &[&str] = &[
-    "version",
-    "features",
-    "checkpoint",
-    "deployment",
-    "latest",
-    "outputs",
-    "modules",
-    "values",
-    "serial",
-    "lineage",
-    "terraform_version",
-    "format_version",
-    "encryption_version",
-    "secretsProviders",
-];
 const CHECKPOINT: &[&str] = &["stack", "latest"];
 const DEPLOYMENT: &[&str] = &["manifest", "secrets_providers", "resources"];
 const RESOURCE: &[&str] = &["type", "parent", "outputs"];
@@ -139,6 +90,11 @@ impl<R: Read> Reader<R> {
         self.open += 1;
         let mut first = true;
         while let Some(key) = self.scan.next_key(&mut first, TOP)? {
+            match key {
+                "" => self.fields.other_keys += 1,
+                key if self.fields.has(key) => {}
+                key => self.fields.keys.push(key),
+            }
             self.member(key)?;
             self.stop_if_known();
         }
@@ -147,10 +103,7 @@ impl<R: Read> Reader<R> {
 
     fn member(&mut self, key: &str) -> Walk {
         match (key, self.scan.peek()?) {
-            ("version", Some(b'0'..=b'9')) => {
-                let text = self.scan.capture(PART_LIMIT)?;
-                self.fields.version = Some(String::from_utf8_lossy(&text).into_owned());
-            }
+            ("version", first) => self.version(first)?,
             ("features", Some(b'[')) => self.fields.features = Some(self.scan.capture(PART_LIMIT)?),
             ("checkpoint", Some(b'{')) => self.checkpoint()?,
             ("deployment", Some(b'{')) => self.deployment()?,
@@ -158,13 +111,11 @@ impl<R: Read> Reader<R> {
                 self.deployment()?;
                 self.fields.is_unversioned = self.fields.is_pulumi;
             }
-            ("outputs", Some(b'{')) => self.fields.outputs = Some(self.scan.capture(OUTPUTS_LIMIT)?),
+            ("outputs", Some(first)) if first != b'n' => {
+                self.fields.outputs = Some(self.scan.capture(OUTPUTS_LIMIT)?);
+            }
             ("values", Some(b'{')) => self.show_values()?,
             ("modules", Some(b'[')) => self.modules()?,
-            ("serial", Some(b'0'..=b'9')) | ("lineage" | "terraform_version", Some(b'"')) => {
-                self.fields.is_terraform = true;
-                self.scan.skip()?;
-            }
             ("format_version", Some(b'"')) => {
                 self.fields.is_show = true;
                 self.scan.skip()?;
@@ -173,6 +124,21 @@ impl<R: Read> Reader<R> {
             ("secretsProviders", Some(b'{')) => self.fields.provider = Some(self.scan.capture(PART_LIMIT)?),
             _ => self.scan.skip()?,
         }
+        Ok(())
+    }
+
+    fn version(&mut self, first: Option<u8>) -> Walk {
+        self.fields.version = Some(match first {
+            Some(b'-' | b'0'..=b'9') => {
+                let text = self.scan.capture(PART_LIMIT)?;
+                Version::Number(String::from_utf8_lossy(&text).into_owned())
+            }
+            Some(b'"') => Version::Text(self.scan.string()?),
+            _ => {
+                self.scan.skip()?;
+                Version::Other
+            }
+        });
         Ok(())
     }
 
@@ -292,7 +258,11 @@ impl<R: Read> Reader<R> {
             }
         }
         if is_root {
-            self.fields.outputs = outputs.or(self.fields.outputs.take());
+            self.fields.module_outputs.extend(outputs);
+            let size: usize = self.fields.module_outputs.iter().map(Vec::len).sum();
+            if size > OUTPUTS_LIMIT {
+                return Err(Broken::TooLarge { what: "a value in the state", limit: OUTPUTS_LIMIT as u64 });
+            }
         }
         Ok(())
     }
@@ -310,33 +280,11 @@ impl<R: Read> Reader<R> {
     }
 
     fn stop_if_known(&mut self) {
-        if self.fields.is_terraform && self.fields.version.is_some() {
+        if self.fields.is_terraform() && self.fields.version.is_some() {
             self.scan.forget();
         }
         if self.rest == Rest::Left && self.fields.is_known(self.decryption) {
             self.scan.stop_after(CHECKED_REST);
         }
-    }
-}
-
-impl Fields {
-    /// Whether nothing that follows can change the result.
-    fn is_known(&self, decryption: Decryption) -> bool {
-        if self.is_pulumi {
-            return self.roots > 0 && self.is_version_known() && self.is_provider_known(decryption);
-        }
-        self.is_terraform && !self.is_show && self.version.is_some() && self.outputs.is_some()
-    }
-
-    fn is_version_known(&self) -> bool {
-        match self.version.as_deref() {
-            Some("4") => self.features.is_some(),
-            Some(_) => true,
-            None => self.is_unversioned,
-        }
-    }
-
-    fn is_provider_known(&self, decryption: Decryption) -> bool {
-        self.provider.is_some() || decryption == Decryption::NotNeeded || !self.root_has_secrets
     }
 }

@@ -3,7 +3,7 @@
 //! Only what is known is drawn: a check needs both its begin and its duration. Mermaid refuses diagrams of more than 50,000
 //! characters, so the bars are few and their names short.
 
-use crate::words::{cut, one_line, seconds};
+use crate::format::{cut, one_line, seconds};
 use crate::{Check, Report, Stage, Status};
 
 /// The most bars of one diagram.

@@ -1,0 +1,158 @@
+//! Reads the reports that test runners, linters, compilers and planners write, as evidence of one check.
+//!
+//! This crate knows no stage, no GitHub and no clock. It decides nothing: whether a check passes is [`report::verdict`]'s
+//! business. Reports are tallied while they are read; none is in memory as a whole, but for one JSON value at a time.
+//!
+//! ```text
+//! bytes ── source ──▶ lines, XML events, JSON values ── stream ──▶ Reader ── Sink ──▶ Tally ──▶ (Evidence, Vec<Kept>)
+//! ```
+//!
+//! - [`read`] finds the documents in an input, whatever is around them, and returns one [`Document`] with a [`Tally`] for each.
+//! - [`FORMATS`] is the one table of formats. Its order is the order in which they are tried.
+//! - `source` deals with everything that is wrong with real bytes. A reader gets clean, decoded [`Item`]s and sees neither
+//!   byte order marks nor escape sequences nor a text that is longer than 64 KiB.
+//!
+//! # How to add a format
+//! 1. Write a module with a type that implements [`Reader`]. It gets one kind of [`Item`]:
+//!    - XML: [`Item::Open`], [`Item::Text`] (a text may arrive in pieces), [`Item::Close`] (also after an empty element);
+//!    - one JSON document: a single [`Item::Json`], usually read with `json.read::<T>()` into types of the module that name
+//!      only what is needed, all of it optional unless the format cannot do without;
+//!    - JSON lines: an [`Item::Json`] for each value, and an [`Item::Line`] for each line between them;
+//!    - text: an [`Item::Line`] for each line.
+//! 2. Report with the [`Sink`]: [`Sink::test`] once for each test with its *final* outcome, [`Sink::finding`] for everything that
+//!    belongs to no test (a linter's finding, an error of the whole run: an error there fails the check), [`Sink::tool`] with the
+//!    name of the program if the report has it (it names the check), [`Sink::change`] for plans, [`Sink::claim`] for what the
+//!    report says about itself: its [`report::Nature`] if the row's is wrong for it, totals without tests, empty suites.
+//! 3. Add a row to [`FORMATS`], and a sample to `tests/samples/` whose name begins with the row's name: a test reads every row's
+//!    sample.
+//! 4. Return [`Unreadable`] only for what contradicts the format. What was reported until then counts as a minimum.
+//!
+//! A failed test gets a [`Diagnostic`] with the message, the detail (stack, output) and the places in the order of likelihood:
+//! [`places::in_text`] finds those in a stack or a message. Which one is shown is decided by whoever knows the repository.
+
+mod junit;
+pub mod places;
+mod sink;
+mod source;
+mod stream;
+mod tally;
+mod text;
+
+use report::Nature;
+pub use sink::{Action, Claim, Diagnostic, Location, Outcome, Sink, Test};
+pub use source::{Attributes, Json, without_lone_surrogates};
+pub use stream::{Document, Documents, EvidenceOnly, Prose, Reading, read};
+pub use tally::{KEPT, Kept, TEXT, Tally};
+
+/// One format: how it is recognised and who reads it.
+#[derive(Debug)]
+pub struct Format {
+    /// A stable word: the `from` of evidence, the name of a check whose tool is unknown.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// Programs that write it, with the option that makes them.
+    pub producers: &'static str,
+    /// What it is about.
+    pub nature: Nature,
+    /// How it is recognised.
+    pub sniff: Sniff,
+    /// Texts that only this format has near its beginning: a document with one that cannot be parsed is damaged, not noise.
+    pub marks: &'static [&'static str],
+    /// Makes a reader for one report.
+    pub open: fn() -> Box<dyn Reader>,
+}
+
+/// How a format is recognised, by content alone.
+#[derive(Clone, Copy, Debug)]
+pub enum Sniff {
+    /// An XML document with one of these root elements.
+    Xml(&'static [&'static str]),
+    /// One JSON document.
+    Json(fn(&Json<'_>) -> bool),
+    /// Many JSON values, one a line.
+    JsonLines(fn(&Json<'_>) -> bool),
+    /// Text, from the first line for which this holds.
+    Lines(fn(&str) -> bool),
+}
+
+/// Reads one report, piece by piece.
+pub trait Reader {
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// The report is damaged, or not of this format after all.
+    fn feed(&mut self, item: Item<'_>, sink: &mut dyn Sink) -> Result<(), Unreadable>;
+
+    /// Ends the report. It is called for one that was cut off too, so that what was read is reported.
+    ///
+    /// # Errors
+    /// As [`Reader::feed`].
+    fn end(&mut self, sink: &mut dyn Sink) -> Result<(), Unreadable> {
+        let _ = sink;
+        Ok(())
+    }
+}
+
+/// A piece of a report.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// An element begins: its name without a prefix, and its attributes.
+    Open(&'a str, &'a Attributes<'a>),
+    /// Text of an element, as it is after references are resolved; at most 64 KiB of it.
+    Text(&'a str),
+    /// An element ends.
+    Close(&'a str),
+    /// A JSON value.
+    Json(&'a Json<'a>),
+    /// A line without its end.
+    Line(&'a str),
+}
+
+/// Why a report cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// For people: `it is cut off: …`.
+    pub cause: String,
+}
+
+impl Unreadable {
+    /// With its cause.
+    pub fn new(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into() }
+    }
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Every format, in the order in which they are tried. The last row is the text of compilers and linters, which is what remains.
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: "junit",
+        title: "JUnit XML",
+        producers: "pytest --junitxml, jest-junit, vitest, gotestsum, Surefire, GoogleTest and most test runners",
+        nature: Nature::Tests,
+        sniff: Sniff::Xml(&["testsuites", "testsuite"]),
+        marks: &[],
+        open: || Box::new(junit::Junit::default()),
+    },
+    Format {
+        name: "text",
+        title: "text of compilers and linters",
+        producers: "tsc, gcc, clang, rustc, python, ruff, flake8, mypy, pylint, yamllint, shellcheck -f gcc, …",
+        nature: Nature::Linter,
+        sniff: Sniff::Lines(|_| false),
+        marks: &[],
+        open: || Box::new(text::Text::default()),
+    },
+];
+
+/// The names of the formats, for a message that says what was tried.
+#[must_use]
+pub fn tried() -> String {
+    FORMATS.iter().map(|format| format.title).collect::<Vec<_>>().join(", ")
+}

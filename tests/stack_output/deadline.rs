@@ -1,0 +1,67 @@
+//! `--deadline`: one instant for the whole run, which also covers what sends nothing.
+
+use emulators::Doppler;
+use emulators::http::Fault;
+use serde_json::json;
+
+use super::backends::{STATE, files, program};
+use super::refused;
+use crate::support::Step;
+
+#[test]
+fn a_deadline_is_not_restarted_by_the_next_service() {
+    // Both services ask for a pause of a second. Of two seconds that leaves time for one pause, so the second service is asked once.
+    let doppler = Doppler::start();
+    let busy = || Fault::status(503).header("retry-after", "1");
+    let encrypted = std::fs::read_to_string(super::fixtures().join("pulumi-vectors.json")).unwrap();
+    let encrypted: serde_json::Value = serde_json::from_str(&encrypted).unwrap();
+    let vector = encrypted["opentofu"].get(0).unwrap_or(&encrypted["opentofu"])["state"].clone();
+    let server = files("", &[("/state", vector.to_string().into())]);
+    server.fail("GET /state", busy().times(1));
+    doppler.fail("*", busy());
+    let url = format!("{}/state", server.url());
+    let step = Step::new("stack-output").args(["ip", "--state", &url, "--deadline", "2"]).doppler(&doppler);
+    refused(step, 75, &["secrets/download", "past the deadline"]);
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(doppler.requests().len(), 1);
+}
+
+#[test]
+fn a_deadline_ends_what_sends_nothing() {
+    // Opened for reading and writing, a FIFO has a writer that never writes.
+    for call in [
+        "stack-output ip --state - --deadline 1 <>never",
+        "stack-output ip --state never --deadline 1",
+        "exec 3<>never; stack-output ip --state never --deadline 1",
+        "exec 3<>never; stack-output ip --state /dev/fd/3 --deadline 1",
+        "exec 3<>never; echo '{\"version\":4,' >&3; stack-output ip --state - --deadline 1 <&3",
+    ] {
+        refused(Step::script(&format!("mkfifo never; {call}")), 75, &["before the deadline of 1s", "--deadline"]);
+    }
+    let passphrase = "mkfifo never; PULUMI_CONFIG_PASSPHRASE_FILE=never exec stack-output --show-secrets --deadline 1 db_password --state ";
+    let step = Step::script(&format!("{passphrase} '{}'", super::state("prod")));
+    refused(step, 77, &["PULUMI_CONFIG_PASSPHRASE_FILE", "before the deadline"]);
+}
+
+#[test]
+fn a_deadline_ends_a_server_that_sends_nothing() {
+    let server = files("", &[("/state", STATE.into())]);
+    server.fail("GET /state", Fault::hang());
+    let url = format!("{}/state", server.url());
+    refused(Step::new("stack-output").args(["ip", "--state", &url, "--deadline", "1"]), 75, &["/state"]);
+}
+
+#[test]
+fn what_takes_long_is_said_once() {
+    // The program that is asked ends as soon as the line is there.
+    let script = format!("until grep -q still said; do :; done; echo '{ANSWER}'");
+    let pointer = json!({"version": 3, "backend": {"type": "pg", "config": {}}});
+    let call = "PATH=$PWD/bin:$PATH stack-output ip 2>said; cat said >&2";
+    let step = Step::script(call).file(".terraform/terraform.tfstate", pointer.to_string()).file("said", "");
+    let seen = program(step, "terraform", &script).run().exits(0);
+    assert_eq!(seen.stdout, "10.0.0.1\n");
+    let said = "still reading the stack after 5s; the deadline is 1m after the start";
+    assert_eq!(seen.stderr.matches(said).count(), 1, "{}", seen.stderr);
+}
+
+const ANSWER: &str = r#"{"ip":{"sensitive":false,"type":"string","value":"10.0.0.1"}}"#;
