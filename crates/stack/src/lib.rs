@@ -7,6 +7,7 @@
 mod compression;
 mod document;
 mod fields;
+mod encoding;
 mod json;
 pub mod outputs;
 pub mod print;

@@ -67,9 +67,9 @@ fn missing(outputs: &Outputs, path: &ValuePath, stack: &str) -> Fault {
 }
 
 fn nothing_at(path: &ValuePath, nowhere: Nowhere<'_>) -> Fault {
-    let (step, before) = (&path.steps[nowhere.at], path.until(nowhere.at));
+    let before = nowhere.before;
     let fault = Fault::no(format!("nothing found at `{path}`"));
-    match (step, nowhere.value) {
+    match (&nowhere.step, nowhere.value) {
         // The keys of a secret object are part of the secret.
         (Step::Key(key), Value::Map(_)) if nowhere.is_secret => fault.cause(format!("`{before}` has no `{key}`")),
         (Step::Key(key), Value::Map(map)) => {
@@ -80,6 +80,7 @@ fn nothing_at(path: &ValuePath, nowhere: Nowhere<'_>) -> Fault {
             }
         }
         (Step::Index(_), Value::List(list)) => fault.cause(format!("`{before}` has {} items, from [0]", list.len())),
+        (Step::Each, value) => fault.cause(format!("`{before}` is {}, not a list", value.kind())),
         (_, value) => fault.cause(format!("`{before}` is {}", value.kind())),
     }
 }

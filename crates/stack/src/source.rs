@@ -15,6 +15,7 @@ use fault::{Fault, Result};
 
 use crate::compression::Compression;
 use crate::document::{Document, document};
+use crate::encoding::{self, Beginning};
 use crate::json::{Broken, is_closed};
 use crate::state::{Decryption, Extent, Rest, SIZE_LIMIT};
 
@@ -96,8 +97,14 @@ fn decompressed(
 ) -> Result<(Document, Extent)> {
     let about = |error: std::io::Error| Fault::usage(format!("cannot read {source}")).cause(error.to_string());
     let (compression, input) = Compression::detect(input).map_err(about)?;
-    let rest = if compression == Compression::None { rest } else { Rest::Read };
-    document(compression.reader(input, limit).map_err(about)?, source, decryption, rest)
+    let (beginning, text) = encoding::utf8(compression.reader(input, limit).map_err(about)?).map_err(about)?;
+    if beginning == Beginning::Wrapper {
+        return Err(Fault::usage(format!("cannot read {source}"))
+            .cause("before the outputs it has a line of the wrapper that hashicorp/setup-terraform installs")
+            .help("set `terraform_wrapper: false` (or `tofu_wrapper: false`) in the step that installs the program"));
+    }
+    let rest = if compression == Compression::None && beginning == Beginning::Utf8 { rest } else { Rest::Read };
+    document(text, source, decryption, rest)
 }
 
 #[cfg(test)]

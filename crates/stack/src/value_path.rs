@@ -1,4 +1,4 @@
-//! A path into an output's value: `servers[0].ip`, `db["host name"]`.
+//! A path into an output's value: `servers[0].ip`, `servers[*].ip`, `db["host name"]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,8 @@ pub enum Step {
     Key(String),
     /// An item of a list, from 0.
     Index(usize),
+    /// Every item of a list: the steps after it are taken from each, and the results are a list again.
+    Each,
 }
 
 /// An output's name and the steps into its value.
@@ -37,32 +39,8 @@ impl ValuePath {
     ///
     /// # Errors
     /// The first step that leads nowhere.
-    pub fn follow<'a>(&self, mut value: &'a Value) -> std::result::Result<Value, Nowhere<'a>> {
-        let mut is_secret = false;
-        for (at, step) in self.steps.iter().enumerate() {
-            while let Value::Secret(SecretValue::Plain(inner)) = value {
-                (value, is_secret) = (inner, true);
-            }
-            let next = match (step, value) {
-                (_, Value::Secret(_) | Value::Unknown) => break,
-                (Step::Key(key), Value::Map(map)) => map.get(key),
-                (Step::Index(index), Value::List(list)) => list.get(*index),
-                _ => None,
-            };
-            value = next.ok_or(Nowhere { at, value, is_secret })?;
-        }
-        let value = value.clone();
-        Ok(if is_secret { Value::Secret(SecretValue::Plain(Box::new(value))) } else { value })
-    }
-
-    /// The path up to, but without, its step number `at`.
-    #[must_use]
-    pub fn until(&self, at: usize) -> String {
-        let mut text = self.name.clone();
-        for step in &self.steps[..at] {
-            text.push_str(&step.to_string());
-        }
-        text
+    pub fn follow<'a>(&self, value: &'a Value) -> std::result::Result<Value, Nowhere<'a>> {
+        follow(&self.steps, value, self.name.clone())
     }
 
     /// A name for it that consists of letters, digits, `_` and `-`: `servers_0_ip`.
@@ -70,10 +48,10 @@ impl ValuePath {
     pub fn variable(&self) -> String {
         let mut name = self.name.clone();
         for step in &self.steps {
-            name.push('_');
             match step {
-                Step::Key(key) => name.push_str(key),
-                Step::Index(index) => name.push_str(&index.to_string()),
+                Step::Key(key) => name.extend(["_", key]),
+                Step::Index(index) => name.extend(["_", &index.to_string()]),
+                Step::Each => {}
             }
         }
         if self.steps.is_empty() { name } else { name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_") }
@@ -81,14 +59,48 @@ impl ValuePath {
 }
 
 /// Where a path ends early.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Nowhere<'a> {
-    /// The step that leads nowhere.
-    pub at: usize,
+    /// The path up to, but without, the step that leads nowhere.
+    pub before: String,
+    /// That step.
+    pub step: Step,
     /// The value it was to lead into.
     pub value: &'a Value,
     /// Whether that is part of a secret.
     pub is_secret: bool,
+}
+
+/// Takes `steps` from the value at the path `before`.
+fn follow<'a>(steps: &[Step], mut value: &'a Value, mut before: String) -> std::result::Result<Value, Nowhere<'a>> {
+    let mut is_secret = false;
+    let secret = |value: Value, is_secret| match is_secret {
+        true => Value::Secret(SecretValue::Plain(Box::new(value))),
+        false => value,
+    };
+    for (at, step) in steps.iter().enumerate() {
+        while let Value::Secret(SecretValue::Plain(inner)) = value {
+            (value, is_secret) = (inner, true);
+        }
+        let next = match (step, value) {
+            (_, Value::Secret(_) | Value::Unknown) => break,
+            (Step::Key(key), Value::Map(map)) => map.get(key),
+            (Step::Index(index), Value::List(list)) => list.get(*index),
+            (Step::Each, Value::List(list)) => {
+                let items = list.iter().enumerate();
+                let items = items.map(|(index, item)| follow(&steps[at + 1..], item, format!("{before}[{index}]")));
+                let items: std::result::Result<_, Nowhere<'_>> = items.collect();
+                let items =
+                    items.map_err(|nowhere| Nowhere { is_secret: nowhere.is_secret || is_secret, ..nowhere })?;
+                return Ok(secret(Value::List(items), is_secret));
+            }
+            _ => None,
+        };
+        let Some(next) = next else { return Err(Nowhere { before, step: step.clone(), value, is_secret }) };
+        before.push_str(&step.to_string());
+        value = next;
+    }
+    Ok(secret(value.clone(), is_secret))
 }
 
 impl fmt::Display for ValuePath {
@@ -101,6 +113,7 @@ impl fmt::Display for Step {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index(index) => write!(out, "[{index}]"),
+            Self::Each => out.write_str("[*]"),
             Self::Key(key) if is_plain(key) => write!(out, ".{key}"),
             Self::Key(key) => write!(out, "[{key:?}]"),
         }
@@ -121,7 +134,7 @@ impl FromStr for ValuePath {
             steps.push(step.map_err(|why| {
                 Fault::usage(format!("`{}` is not a path into an output", text.escape_debug()))
                     .cause(why)
-                    .help("write it as in servers[0].ip or db[\"host name\"]")
+                    .help("write it as in servers[0].ip, servers[*].ip or db[\"host name\"]")
             })?);
         }
         let mut steps = steps.into_iter();
@@ -172,13 +185,19 @@ fn bracket<'a>(inside: &'a str, rest: &mut &'a str) -> std::result::Result<Step,
     }
     let (index, after) = inside.split_once(']').ok_or("a closing `]` is missing")?;
     *rest = after;
-    let index = index.parse().map_err(|error| format!("`[{}]`: {error}", index.escape_debug()))?;
-    Ok(Step::Index(index))
+    if index == "*" {
+        return Ok(Step::Each);
+    }
+    // Without a sign, which `parse` would allow.
+    let index =
+        Some(index).filter(|index| index.bytes().all(|byte| byte.is_ascii_digit())).and_then(|it| it.parse().ok());
+    index.map(Step::Index).ok_or_else(|| "an item is chosen by its number from 0, or all by `*`".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Step, ValuePath};
+    use crate::value::{SecretValue, Value};
 
     fn steps(text: &str) -> (String, Vec<Step>) {
         let path: ValuePath = text.parse().unwrap();
@@ -196,13 +215,68 @@ mod tests {
         assert_eq!(steps(r#"db["host name"].x"#), ("db".to_owned(), vec![key("host name"), key("x")]));
         assert_eq!(steps(r#"["a.b"]["c\"]\u00e9"]"#), ("a.b".to_owned(), vec![key("c\"]é")]));
         assert_eq!(steps("dash-name"), ("dash-name".to_owned(), vec![]));
+        assert_eq!(steps("a[*].b"), ("a".to_owned(), vec![Step::Each, key("b")]));
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn server(ip: Value) -> Value {
+        Value::Map([("ip".to_owned(), ip)].into())
+    }
+
+    #[test]
+    fn each_item_of_a_list_is_followed() {
+        let servers = Value::List(vec![server(text("a")), server(Value::List(vec![text("b"), text("c")]))]);
+        let follow = |path: &str| path.parse::<ValuePath>().unwrap().follow(&servers).map_err(|nowhere| nowhere.before);
+        let all = Value::List(vec![text("a"), Value::List(vec![text("b"), text("c")])]);
+        assert_eq!(follow("s[*].ip"), Ok(all));
+        assert_eq!(follow("s[*]"), Ok(servers.clone()));
+        assert_eq!(follow("s[1].ip[*]"), Ok(Value::List(vec![text("b"), text("c")])));
+        assert_eq!(follow("s[*].ip[0]"), Err("s[0].ip".to_owned()));
+        assert_eq!(follow("s[*].name"), Err("s[0]".to_owned()));
+        assert_eq!(follow("s[0][*]"), Err("s[0]".to_owned()));
+        let none = Value::List(Vec::new());
+        assert_eq!("s[*].ip".parse::<ValuePath>().unwrap().follow(&none).ok(), Some(none.clone()));
+    }
+
+    #[test]
+    fn an_item_of_a_secret_is_a_secret_in_a_list_too() {
+        let secret = |value| Value::Secret(SecretValue::Plain(Box::new(value)));
+        let path: ValuePath = "s[*].ip".parse().unwrap();
+        let whole = secret(Value::List(vec![server(text("a"))]));
+        assert_eq!(path.follow(&whole).unwrap(), secret(Value::List(vec![text("a")])));
+        let one = Value::List(vec![server(text("a")), secret(server(text("b")))]);
+        assert_eq!(path.follow(&one).unwrap(), Value::List(vec![text("a"), secret(text("b"))]));
+        // One that is still encrypted stays whole, to be followed again when it is decrypted.
+        let encrypted = Value::Secret(SecretValue::Encrypted("v1".to_owned()));
+        assert_eq!(path.follow(&Value::List(vec![encrypted.clone()])).unwrap(), Value::List(vec![encrypted]));
     }
 
     #[test]
     fn an_invalid_path_is_refused() {
-        for text in
-            ["", ".a", "a.", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[0", "a[0]b", "a[\"b", "a[\"b\"", "[0]", "a.[0]"]
-        {
+        for text in [
+            "",
+            ".a",
+            "a.",
+            "a..b",
+            "a[",
+            "a[]",
+            "a[x]",
+            "a[-1]",
+            "a[0",
+            "a[0]b",
+            "a[\"b",
+            "a[\"b\"",
+            "[0]",
+            "a.[0]",
+            "a[+1]",
+            "a[ 1 ]",
+            "a[99999999999999999999]",
+            "a[**]",
+            "[*]",
+        ] {
             assert!(text.parse::<ValuePath>().is_err(), "{text}");
         }
     }
@@ -210,6 +284,7 @@ mod tests {
     #[test]
     fn a_path_makes_a_variables_name() {
         assert_eq!("servers[0].ip-v4".parse::<ValuePath>().unwrap().variable(), "servers_0_ip_v4");
+        assert_eq!("servers[*].ip".parse::<ValuePath>().unwrap().variable(), "servers_ip");
         assert_eq!("dash-name".parse::<ValuePath>().unwrap().variable(), "dash-name");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: google/go-cloud `aws/aws.go`, `blob/{blob,s3blob,gcsblob,azureblob}`, pulumi/pulumi `pkg/backend/diy/backend.go`.
 
+use std::net::Ipv4Addr;
+
 use clouds::aws::Network;
 use fault::{Fault, Result};
 use percent_encoding::percent_decode_str;
@@ -97,6 +99,15 @@ impl StoreUrl {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Fault::usage("it contains a user name"));
         }
+        let name = url.host_str().unwrap_or_default();
+        if name.is_empty() {
+            return Err(Fault::usage("it names no bucket"));
+        }
+        // A bucket has no port, and none is named like an IP address: it is a server's address, which would be asked of the cloud.
+        if url.port().is_some() || name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok() {
+            return Err(Fault::usage("it begins with the address of a server instead of a bucket's name")
+                .help(server_help(&url)));
+        }
         let (mut before, mut parameters) = (String::new(), Vec::new());
         for (name, value) in url.query_pairs() {
             match name.as_ref() {
@@ -107,7 +118,24 @@ impl StoreUrl {
         }
         let path = percent_decode_str(url.path().trim_matches('/')).decode_utf8_lossy().into_owned();
         let prefix = if path.is_empty() { before } else { format!("{before}{path}/") };
-        Ok(Self { bucket: read(url.host_str().unwrap_or_default(), &parameters)?, prefix })
+        Ok(Self { bucket: read(name, &parameters)?, prefix })
+    }
+}
+
+/// How to name the server that `url` begins with.
+fn server_help(url: &Url) -> String {
+    let server = match url.port() {
+        Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
+        None => url.host_str().unwrap_or_default().to_owned(),
+    };
+    let rest = match url.path().trim_start_matches('/') {
+        "" => "BUCKET",
+        path => path,
+    };
+    match url.scheme() {
+        "gs" => format!("set STORAGE_EMULATOR_HOST to {server}, and write gs://{rest}"),
+        "azblob" => format!("set AZURE_STORAGE_DOMAIN to {server}, and write azblob://{rest}"),
+        _ => format!("write s3://{rest}?endpoint=http://{server} (or https://)"),
     }
 }
 
@@ -226,12 +254,31 @@ mod tests {
             "gs://state?domain=x",
             "azblob://state?region=x",
             "azblob://state?cdn=2",
+            "s3:///key",
         ] {
             let fault = StoreUrl::parse(url).unwrap().unwrap_err();
             assert!(
                 fault.message.contains("cannot read the") && !format!("{fault:?}").contains("password"),
                 "{fault:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_servers_address_in_place_of_a_bucket_is_refused_with_the_right_way_to_write_it() {
+        for (url, help) in [
+            ("s3://127.0.0.1:8333/states/a/b", "write s3://states/a/b?endpoint=http://127.0.0.1:8333"),
+            ("s3://minio.example.com:9000/states", "write s3://states?endpoint=http://minio.example.com:9000"),
+            ("s3://127.0.0.1/states", "write s3://states?endpoint=http://127.0.0.1 "),
+            ("s3://[::1]:8333", "write s3://BUCKET?endpoint=http://[::1]:8333"),
+            ("gs://localhost:4443/states", "set STORAGE_EMULATOR_HOST to localhost:4443, and write gs://states"),
+            (
+                "azblob://127.0.0.1:10000/states",
+                "set AZURE_STORAGE_DOMAIN to 127.0.0.1:10000, and write azblob://states",
+            ),
+        ] {
+            let fault = StoreUrl::parse(url).unwrap().unwrap_err();
+            assert!(fault.help.as_deref().unwrap_or_default().starts_with(help), "{url}: {fault:?}");
         }
     }
 }
