@@ -6,8 +6,8 @@
 
 mod compression;
 mod document;
-mod fields;
 mod encoding;
+mod fields;
 mod json;
 pub mod outputs;
 pub mod print;
