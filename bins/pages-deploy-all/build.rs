@@ -1,18 +1,13 @@
 //! Builds a site: its command in its folder, its log kept, and nothing in its environment that it was not given by name.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
+use child::{Child, Output, Status, Tail};
 use fault::{Fault, Result};
 use runner::Environment;
-use runner::foreign::Lines;
-use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
 
 /// What every build gets: where programs and files are, how text is written. Nothing in it is a credential.
 const ALWAYS: [&str; 28] = [
@@ -62,9 +57,6 @@ const NEVER: [&str; 8] = [
 /// Lines of a failed build's log that are shown.
 const TAIL: usize = 30;
 
-/// How long streams are read after the build itself has ended.
-const LEFT_OPEN: Duration = Duration::from_secs(1);
-
 /// Variables for builds.
 pub(crate) type Variables = Vec<(String, String)>;
 
@@ -99,20 +91,19 @@ pub(crate) struct Failure {
 }
 
 /// The last lines that a program has written so far, foreign.
-#[derive(Debug, Default)]
-pub(crate) struct Log(RefCell<VecDeque<Vec<u8>>>);
+#[derive(Debug)]
+pub(crate) struct Log(RefCell<Tail>);
+
+impl Default for Log {
+    fn default() -> Self {
+        Self(RefCell::new(Tail::new(TAIL)))
+    }
+}
 
 impl Log {
     /// The lines.
     pub(crate) fn tail(&self) -> Vec<Vec<u8>> {
-        self.0.borrow().iter().cloned().collect()
-    }
-
-    fn push(&self, lines: Vec<Vec<u8>>) {
-        let mut tail = self.0.borrow_mut();
-        tail.extend(lines);
-        let surplus = tail.len().saturating_sub(TAIL);
-        tail.drain(..surplus);
+        self.0.borrow().lines()
     }
 }
 
@@ -124,54 +115,35 @@ pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables, log
     let status = supervise(&words, folder, variables, log)
         .await
         .map_err(|error| failed(format!("the build cannot be started: {error}")))?;
-    if status.success() {
+    if status.is_success() {
         return Ok(());
     }
     Err(Box::new(Failure {
-        fault: Fault::no(format!("the build {}", words_of(status)))
-            .cause(format!("`{command}` in `{}`", folder.display())),
+        fault: Fault::no(format!("the build {status}")).cause(format!("`{command}` in `{}`", folder.display())),
         tail: log.tail(),
         code: status.code(),
     }))
 }
 
-/// How a program failed.
-pub(crate) fn words_of(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("failed with exit code {code}"),
-        None => format!("was ended by a {status}"),
-    }
-}
-
 /// Runs a program and its arguments in `folder` with the variables of a build until it ends. Dropped before that, or if this process
-/// ends in any way, it is killed with everything it started.
+/// ends in any way, it is killed with everything it started. What it leaves running after its own end may be a daemon that serves the
+/// next build too.
 pub(crate) async fn supervise(
     words: &[OsString],
     folder: &Path,
     variables: &Variables,
     log: &Log,
-) -> std::io::Result<ExitStatus> {
-    // One pipe for both streams keeps their lines in the order they were written.
-    let (reader, writer) = std::io::pipe()?;
-    let (mut command, leash) = leashed(words)?;
-    command.current_dir(folder).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
-    command.env("PATH", path(folder, variables)).stdout(writer.try_clone()?).stderr(writer).kill_on_drop(true);
-    let mut child = command.spawn()?;
-    // What it holds of the pipes would keep them open.
-    drop(command);
-    let group = Group::of(&child, leash);
-    let reading = keep(chunks(reader), log);
-    tokio::pin!(reading);
-    let (status, is_read) = tokio::select! {
-        status = child.wait() => (status, false),
-        () = &mut reading => (child.wait().await, true),
-    };
-    if !is_read {
-        // What the build left running may hold its streams open for ever.
-        let _ = tokio::time::timeout(LEFT_OPEN, reading).await;
-    }
-    group.end();
-    status
+) -> std::io::Result<Status> {
+    let (program, arguments) = words.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
+    let path = path(folder, variables);
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.env_clear().envs(variables.iter().map(|(name, value)| (name, value))).env("PATH", path);
+    let build = Child::start(command, Output::Joined)?;
+    let ended = build.wait(std::future::pending(), |_, bytes| {
+        log.0.borrow_mut().push(bytes);
+    });
+    Ok(ended.await?.status)
 }
 
 /// The site's own wrangler, where its dependencies or the `PATH` have one.
@@ -179,39 +151,6 @@ pub(crate) fn wrangler(folder: &Path, variables: &Variables) -> Option<PathBuf> 
     let name = if cfg!(windows) { "wrangler.cmd" } else { "wrangler" };
     std::env::split_paths(&path(folder, variables)).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
-
-/// Starts the program in a group of its own, beside a watcher that ends the group when the pipe on its stdin is closed: the system
-/// closes it however this process ends, and then no build goes on with nobody to read it.
-#[cfg(unix)]
-const LEASH: &str = r#"exec 3<&0 </dev/null
-{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
-"$@" 3<&-
-code=$?
-kill "$!" 2>/dev/null
-exit "$code""#;
-
-/// The command that runs `words`, and what must be kept as long as it may run.
-#[cfg(unix)]
-fn leashed(words: &[OsString]) -> std::io::Result<(Command, Leash)> {
-    let (watched, leash) = std::io::pipe()?;
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", LEASH, "sh"]).args(words).stdin(watched).process_group(0);
-    Ok((command, leash))
-}
-
-#[cfg(unix)]
-type Leash = std::io::PipeWriter;
-
-#[cfg(not(unix))]
-fn leashed(words: &[OsString]) -> std::io::Result<(Command, Leash)> {
-    let (program, arguments) = words.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(std::process::Stdio::null());
-    Ok((command, ()))
-}
-
-#[cfg(not(unix))]
-type Leash = ();
 
 /// `PATH` with the programs of the site's dependencies in front, as package managers do.
 fn path(folder: &Path, variables: &Variables) -> OsString {
@@ -221,69 +160,6 @@ fn path(folder: &Path, variables: &Variables) -> OsString {
     let all: Vec<PathBuf> = own.chain(std::env::split_paths(given)).collect();
     // A folder with a colon in its name cannot be on a PATH at all.
     std::env::join_paths(all).unwrap_or_else(|_unusable| given.into())
-}
-
-/// What is read from the log, until its end. On a thread of its own, which nobody waits for: the log may never end.
-fn chunks(mut log: std::io::PipeReader) -> mpsc::Receiver<Vec<u8>> {
-    let (send, receive) = mpsc::channel(16);
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 16 * 1024];
-        // A log that cannot be read any more is at its end for us.
-        while let Ok(length @ 1..) = log.read(&mut buffer) {
-            if send.blocking_send(buffer[..length].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    receive
-}
-
-/// Keeps the last lines of what is read.
-async fn keep(mut chunks: mpsc::Receiver<Vec<u8>>, log: &Log) {
-    let mut lines = Lines::new();
-    while let Some(chunk) = chunks.recv().await {
-        log.push(lines.push(&chunk));
-    }
-    log.push(lines.finish().into_iter().collect());
-}
-
-/// The processes of one build. Killed when dropped.
-struct Group {
-    #[cfg(unix)]
-    leader: Option<rustix::process::Pid>,
-    _leash: Leash,
-}
-
-impl Group {
-    #[cfg(unix)]
-    fn of(child: &Child, leash: Leash) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self { leader: id.and_then(rustix::process::Pid::from_raw), _leash: leash }
-    }
-
-    #[cfg(not(unix))]
-    fn of(_: &Child, leash: Leash) -> Self {
-        Self { _leash: leash }
-    }
-
-    /// The build has ended by itself: what it left running may be a daemon that serves the next build too.
-    #[cfg_attr(not(unix), expect(clippy::unused_self, reason = "there is nothing to end without process groups"))]
-    fn end(mut self) {
-        #[cfg(unix)]
-        {
-            self.leader = None;
-        }
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.leader.take() {
-            // It may be gone already.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 #[cfg(test)]

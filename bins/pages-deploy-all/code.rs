@@ -65,9 +65,9 @@ async fn compiled(
         context.journal.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
         return Ok(None);
     }
-    if !status.success() {
+    if !status.is_success() {
         let fault = Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
-            .cause(format!("`wrangler pages functions build` {}", build::words_of(status)));
+            .cause(format!("`wrangler pages functions build` {status}"));
         return Err(SiteError { tail: log.tail(), exit_code: status.code(), ..invalid(fault) });
     }
     let bundle = std::fs::read(scratch.join("bundle")).map_err(failed)?;

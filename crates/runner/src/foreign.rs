@@ -121,6 +121,12 @@ impl Lines {
         complete
     }
 
+    /// A copy of what follows the last line end, if anything.
+    #[must_use]
+    pub fn partial(&self) -> Option<Vec<u8>> {
+        (!self.partial.is_empty()).then(|| self.partial.clone())
+    }
+
     /// What stands after the last line's end, if anything: for a stream that pauses or ends without one.
     pub fn flush(&mut self) -> Option<Vec<u8>> {
         (!self.partial.is_empty() || self.cut > 0).then(|| self.take())

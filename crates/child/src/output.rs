@@ -1,0 +1,94 @@
+//! What the program writes: one pipe for both streams or one for each, read on threads.
+//!
+//! Threads, and not the event loop, because a process that outlives the program may hold a pipe open for ever: such a thread is left
+//! behind and ends with us, and meanwhile the pipe never fills up and blocks that process.
+
+use std::io::{self, PipeReader, Read as _};
+use std::process::{Command, Stdio};
+
+use tokio::sync::mpsc;
+
+/// How many bytes are read at once.
+const CHUNK: usize = 16 * 1024;
+
+/// How many chunks may wait for the reader, before the program has to.
+const WAITING: usize = 16;
+
+/// Which of the program's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output; both streams if they are joined.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How the program's output is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Both streams through one pipe: their lines keep the order in which they were written.
+    Joined,
+    /// Each stream through its own pipe: only the order within a stream is known.
+    Separate,
+    /// Not at all: both streams are ours.
+    Inherited,
+}
+
+impl Output {
+    /// Gives the program its ends of the pipes.
+    pub(crate) fn attach(self, command: &mut Command) -> io::Result<Readers> {
+        match self {
+            Self::Joined => {
+                let (reader, writer) = io::pipe()?;
+                command.stdout(writer.try_clone()?).stderr(writer);
+                Ok(Readers(vec![(Stream::Stdout, reader)]))
+            }
+            Self::Separate => {
+                let ((stdout, out), (stderr, err)) = (io::pipe()?, io::pipe()?);
+                command.stdout(out).stderr(err);
+                Ok(Readers(vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)]))
+            }
+            Self::Inherited => {
+                command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+                Ok(Readers(Vec::new()))
+            }
+        }
+    }
+}
+
+/// Our ends of the pipes.
+pub(crate) struct Readers(Vec<(Stream, PipeReader)>);
+
+impl Readers {
+    /// Starts to read.
+    pub(crate) fn read(self) -> Chunks {
+        let (send, receive) = mpsc::channel(WAITING);
+        for (stream, mut reader) in self.0 {
+            let send = send.clone();
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; CHUNK];
+                loop {
+                    match reader.read(&mut buffer) {
+                        // Once there is no receiver, bytes are dropped, so that the writer is not blocked.
+                        Ok(length @ 1..) => {
+                            let _ = send.blocking_send((stream, buffer[..length].to_vec()));
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Ok(0) | Err(_) => return,
+                    }
+                }
+            });
+        }
+        Chunks(receive)
+    }
+}
+
+/// What has been read, in the order it came.
+pub(crate) struct Chunks(mpsc::Receiver<(Stream, Vec<u8>)>);
+
+impl Chunks {
+    /// The next bytes; `None` when every pipe is closed.
+    pub(crate) async fn next(&mut self) -> Option<(Stream, Vec<u8>)> {
+        self.0.recv().await
+    }
+}
