@@ -9,22 +9,21 @@ use cli::{Deadline, Destination, Shard, Shared, Tool};
 
 const AFTER_HELP: &str = "\
 What it does:
-  First, for all sites: build, hash, upload what Cloudflare does not have. No visitor sees anything
-  of that, and one failure ends it there. Then all deployments are created together, waited for, and
-  looked at over HTTP.
+  Phase 1 builds, hashes and uploads every site; nothing is visible yet, and any failure stops the
+  run. Phase 2 creates all deployments, waits until each is live, and requests a few of its paths.
 
 Environment:
-  CLOUDFLARE_API_TOKEN   with the permission \"Cloudflare Pages: Edit\"; else read from Doppler
-  CLOUDFLARE_ACCOUNT_ID  the account; else read from Doppler
-  DOPPLER_TOKEN          where the two are read from, by name
+  CLOUDFLARE_API_TOKEN   with the permission \"Cloudflare Pages: Edit\"; read from Doppler if unset
+  CLOUDFLARE_ACCOUNT_ID  the account; read from Doppler if unset
+  DOPPLER_TOKEN          reads the two from Doppler, by name
   CLOUDFLARE_API_BASE_URL
-                         another address of Cloudflare's API (https, or http to loopback)
+                         another base URL of Cloudflare's API (https, or http to loopback)
   WRANGLER_OUTPUT_FILE_PATH
-                         a file that gets wrangler's line `pages-deploy-detailed` for each site
+                         file to append wrangler's `pages-deploy-detailed` line to, for each site
 
 Exit codes:
   0 every site is live · 1 a site failed · 2 wrong usage, or a configuration not understood
-  3 a deployment or the run did not come to its end · 75 try again later · 77 not permitted
+  3 a deployment or the run did not finish in time · 75 try again later · 77 not permitted
   130, 143 interrupted
 
 Examples:
@@ -32,17 +31,17 @@ Examples:
   pages-deploy-all sites --only docs --dry-run
   pages-deploy-all sites --build 'pnpm build' --output dist --project-name 'acme-{site}'";
 
-/// Build and deploy every site of a folder to Cloudflare Pages, all of them or none
+/// Build and deploy every site in a directory to Cloudflare Pages, all of them or none
 ///
-/// Each folder in DIR with a package.json, a wrangler file or an output folder is a site; names that begin with `_` or `.` are
-/// not. A site is built by the `build` script of its package.json, with no token in its environment, and goes to the Pages
-/// project that its wrangler file names, or else to the one with its folder's name.
+/// Each subdirectory of DIR with a package.json, a wrangler file or an output directory is a site; names that begin with `_` or
+/// `.` are not. A site is built by the `build` script of its package.json, without any token in its environment, and deployed to
+/// the Pages project that its wrangler file names, or else to the project with the directory's name.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// The folder that holds the sites
+    /// Directories that hold the sites
     #[arg(value_name = "DIR", default_value = "sites")]
-    pub(crate) dir: PathBuf,
+    pub(crate) dirs: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) selection: Selection,
@@ -56,7 +55,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) running: Running,
 
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
@@ -72,7 +71,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Sites")]
 pub(crate) struct Selection {
-    /// Deploy these sites only
+    /// Deploy only these sites
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
 
@@ -80,15 +79,15 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) except: Vec<String>,
 
-    /// Deploy the sites named in FILE, one a line; `-` is stdin
+    /// Deploy the sites named in FILE, one per line; `-` is stdin
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) sites: Option<PathBuf>,
 
-    /// Deploy only what changed since this branch left COMMIT
+    /// Deploy only sites that changed since this branch left COMMIT
     #[arg(long, value_name = "COMMIT", hide_short_help = true)]
     pub(crate) changed_since: Option<String>,
 
-    /// Files that all sites share, seen from the repository's root
+    /// Glob of shared files (from the repository root): a match deploys every site
     #[arg(long, value_name = "GLOB", requires = "changed_since", hide_short_help = true)]
     pub(crate) watch: Vec<String>,
 
@@ -96,7 +95,15 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "I/N", hide_short_help = true)]
     pub(crate) shard: Option<Shard>,
 
-    /// Print the sites and do nothing; `--format matrix` is for strategy.matrix
+    /// Skip directories that hold a Worker instead of failing
+    #[arg(long, hide_short_help = true)]
+    pub(crate) skip_workers: bool,
+
+    /// Skip sites without an output directory instead of failing
+    #[arg(long, hide_short_help = true)]
+    pub(crate) allow_missing_output: bool,
+
+    /// Print the sites and stop; `--format matrix` is for strategy.matrix
     #[arg(long, hide_short_help = true)]
     pub(crate) list: bool,
 }
@@ -105,29 +112,33 @@ pub(crate) struct Selection {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Sites")]
 pub(crate) struct Building {
-    /// Run this in each site instead of its `build` script
+    /// Run this command in each site instead of its `build` script
     #[arg(long, value_name = "COMMAND", conflicts_with = "no_build")]
     pub(crate) build: Option<String>,
 
-    /// Deploy what is there
+    /// Deploy the output that exists, without a build
     #[arg(long, hide_short_help = true)]
     pub(crate) no_build: bool,
 
-    /// The folder that a build writes [default: the wrangler file's, else dist]
-    #[arg(long, value_name = "FOLDER")]
+    /// The directory that a build writes [default: the wrangler file's, else dist]
+    #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<String>,
 
-    /// Give builds these variables, beside PATH, HOME, locale and CI
+    /// Pass these variables to builds, besides PATH, HOME, locale and CI
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
     pub(crate) build_env: Vec<String>,
 
-    /// Builds at once [default: one a core]
+    /// Builds that run at once [default: one per core]
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
-    /// Publish what links lead to outside their site
+    /// Follow symlinks that leave the site directory
     #[arg(long, hide_short_help = true)]
     pub(crate) follow_outside: bool,
+
+    /// Publish these files although their names are usual for secrets, such as .env.example
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
+    pub(crate) allow_file: Vec<String>,
 }
 
 /// Where they go.
@@ -138,13 +149,17 @@ pub(crate) struct Target {
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) project_name: Option<String>,
 
-    /// What `{env}` stands for
+    /// The value of `{env}`
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub(crate) env: Option<String>,
 
-    /// The branch to deploy for [default: the workflow's, else git's]
+    /// The branch to deploy [default: the workflow's, else git's]
     #[arg(long, value_name = "BRANCH")]
     pub(crate) branch: Option<String>,
+
+    /// The commit message of the deployments [default: the commit's]
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
+    pub(crate) commit_message: Option<String>,
 
     /// Create projects that do not exist
     #[arg(long)]
@@ -159,23 +174,27 @@ pub(crate) struct Target {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct Running {
-    /// Say what would be uploaded, change nothing at Cloudflare
+    /// Print what would be uploaded, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Leave out sites whose content is live already; marks deployments for that
+    /// Skip sites whose content is live already; marks deployments for that
     #[arg(long, hide_short_help = true)]
     pub(crate) skip_unchanged: bool,
 
-    /// Where one site fails, put the others back
+    /// If one site fails, roll back the others
     #[arg(long, hide_short_help = true)]
     pub(crate) atomic: bool,
 
-    /// Look at this many paths of each deployed site
+    /// Delete the preview deployments of --branch instead of deploying; never production's
+    #[arg(long, requires = "branch", conflicts_with_all = ["list", "atomic", "create", "skip_unchanged"], hide_short_help = true)]
+    pub(crate) delete_previews: bool,
+
+    /// Request this many paths of each deployed site
     #[arg(long, value_name = "N", default_value_t = 2, hide_short_help = true)]
     pub(crate) probe: usize,
 
-    /// Look at this path of each deployed site too
+    /// Request this path of each deployed site too
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub(crate) probe_path: Vec<String>,
 
@@ -191,13 +210,13 @@ pub(crate) struct Running {
 /// How the result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A line a site, for people
+    /// One line per site, for people
     Text,
     /// One document
     Json,
-    /// A record a line, as it happens
+    /// One record per line, as it happens
     Jsonl,
-    /// What strategy.matrix takes, with --list
+    /// The value of strategy.matrix, with --list
     Matrix,
 }
 
@@ -208,5 +227,10 @@ impl Tool for Args {
 
     fn prints_json(&self) -> bool {
         self.format == Format::Json
+    }
+
+    /// No option has a use for an empty value, which is what an empty expression of a workflow leaves.
+    fn drops_blank(_option: &str) -> bool {
+        true
     }
 }

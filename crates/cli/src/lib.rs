@@ -44,6 +44,11 @@ pub trait Tool: clap::Parser {
 
     /// Whether stdout carries one JSON document, which then has to tell of an error too.
     fn prints_json(&self) -> bool;
+
+    /// Whether an empty value of the option `--OPTION` means that it is not given: `--only "${{ inputs.only }}"`.
+    fn drops_blank(_option: &str) -> bool {
+        false
+    }
 }
 
 /// Runs a tool: parses, hands over, turns the outcome into text and an exit code.
@@ -88,7 +93,7 @@ enum Parsed<T> {
 }
 
 fn parse<T: Tool>(command: Command, words: impl Iterator<Item = OsString>) -> Result<Parsed<T>, clap::Error> {
-    let words: Vec<OsString> = words.collect();
+    let words = without_blank_options(&command, words, T::drops_blank);
     let mut matches = command.clone().try_get_matches_from(&words)?;
     // Before the tool's own arguments, which may be required otherwise.
     if let Some(kind) = matches.get_one::<Generate>("generate") {
@@ -111,6 +116,41 @@ fn refuse_empty_tail(mut command: Command, words: &[OsString], matches: &ArgMatc
     Err(command.error(clap::error::ErrorKind::WrongNumberOfValues, text))
 }
 
+/// The words without the options that `drops` names and whose value is empty. What follows `--` is not ours.
+fn without_blank_options(
+    command: &Command,
+    words: impl Iterator<Item = OsString>,
+    drops: impl Fn(&str) -> bool,
+) -> Vec<OsString> {
+    let takes_value = |name: &str| {
+        let option = command.get_arguments().find(|argument| argument.get_long() == Some(name));
+        option.is_some_and(|option| option.get_action().takes_values()) && drops(name)
+    };
+    let (mut kept, mut words) = (Vec::new(), words.peekable());
+    while let Some(word) = words.next() {
+        if word == "--" {
+            kept.push(word);
+            kept.extend(words);
+            break;
+        }
+        let (name, value) = match word.to_str().and_then(|word| word.strip_prefix("--")) {
+            Some(option) => option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value))),
+            None => ("", None),
+        };
+        let is_blank = |value: &str| value.trim().is_empty();
+        if takes_value(name) {
+            if value.is_some_and(is_blank) {
+                continue;
+            }
+            if value.is_none() && words.next_if(|next| next.to_str().is_some_and(is_blank)).is_some() {
+                continue;
+            }
+        }
+        kept.push(word);
+    }
+    kept
+}
+
 /// An empty expression in a workflow arrives as an empty variable: an argument must not take it for a value. Nor may help
 /// texts show what a variable holds.
 fn without_blank_variables(command: Command, environment: &Environment) -> Command {
@@ -125,6 +165,8 @@ fn without_blank_variables(command: Command, environment: &Environment) -> Comma
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::{CommandFactory as _, Parser};
     use runner::Environment;
 
@@ -172,6 +214,15 @@ mod tests {
             panic!()
         };
         assert_eq!(tool.stack.as_deref(), Some("cli"));
+    }
+
+    #[test]
+    fn an_option_with_a_blank_value_is_not_given_where_the_tool_says_so() {
+        let words = ["tool", "--stack", "", "--stack=", "--stack= ", "--stack", "x", "--", "--stack", ""];
+        let words = || words.iter().map(OsString::from);
+        let kept = super::without_blank_options(&Arguments::command(), words(), |name| name == "stack");
+        assert_eq!(kept, ["tool", "--stack", "x", "--", "--stack", ""]);
+        assert_eq!(super::without_blank_options(&Arguments::command(), words(), |_| false).len(), words().len());
     }
 
     #[test]

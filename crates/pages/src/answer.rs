@@ -81,6 +81,16 @@ pub(crate) fn is_no_project(error: &Error) -> bool {
     matches!(error, Error::Refused(refusal) if refusal.status == 404 && is(refusal, "8000007"))
 }
 
+/// Whether the deployment does not exist.
+pub(crate) fn is_no_deployment(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusal) if refusal.status == 404 && is(refusal, "8000009"))
+}
+
+/// Whether the service took offence at the commit message.
+pub(crate) fn is_bad_message(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusal) if is(refusal, "8000111"))
+}
+
 /// Whether asking again can help: the service stumbled, or the way to it did.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
@@ -120,6 +130,15 @@ fn advice(refusal: &Refusal, project: &str) -> (Option<Kind>, Option<String>) {
                 "create the project `{project}` with --create, or correct its name in the site's wrangler file or --project-name"
             )),
         ),
+        (413, _) => (
+            Some(Kind::No),
+            Some(
+                "raise the request limit of the proxy on the way to 60 MB, or make the site's code smaller if it is the deployment \
+                 itself that is too large"
+                    .to_owned(),
+            ),
+        ),
+        (_, "8000111") => (Some(Kind::No), Some("give another message with --commit-message".to_owned())),
         (_, "7003") => (Some(Kind::No), Some("correct CLOUDFLARE_ACCOUNT_ID".to_owned())),
         (_, "8000119") => (Some(Kind::Permission), Some("the account is blocked: ask Cloudflare's support".to_owned())),
         (_, "9103" | "9106" | "10000" | "6003") | (401 | 403, _) => (

@@ -1,4 +1,4 @@
-//! The calls of one account, each paced with all others and repeated where that can help and do no harm.
+//! The API client of one account: every call keeps to the shared rate limit, and is repeated if that can help and does no harm.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,29 +15,34 @@ use crate::model::{Deployment, Project};
 use crate::rate_limit::RateLimit;
 use crate::token::UploadToken;
 
-/// Attempts at one call, those that a rate limit turned away not counted.
+/// Attempts at one call, not counting those that a rate limit rejected. A persistent client goes on until its deadline.
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The most deployments the API lists at once; asking for more is refused (8000024).
-const PAGE: &str = "25";
+/// The most deployments that the API lists at once; asking for more is refused (8000024).
+const PAGE: usize = 25;
 
-/// What one attempt at an upload or a form may take: 56 MB on a slow line.
+/// The most pages of a list that are read.
+const PAGES: usize = 400;
+
+/// How long one attempt at an upload or a form may take: 56 MB over a slow line.
 const LONG: Duration = Duration::from_mins(5);
 
-/// One account's Pages.
+/// The Pages API of one account.
 #[derive(Clone, Debug)]
 pub struct PagesClient {
     http: Client,
     id: String,
     rate_limit: Arc<RateLimit>,
+    attempts: u32,
 }
 
 /// Whether a call may be made again after an answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
     Harmless,
-    /// Only a rate limit is waited for: it turned the call away before it was acted on.
+    /// Only a rate limit is waited for: it rejects a call before anything is done.
     Harmful,
 }
 
@@ -45,25 +50,38 @@ impl PagesClient {
     /// The account `id`, through a client that carries its API token.
     #[must_use]
     pub fn new(client: Client, id: impl Into<String>, rate_limit: Arc<RateLimit>) -> Self {
-        Self { http: client.errors(answer::decode), id: id.into(), rate_limit }
+        Self { http: client.errors(answer::decode), id: id.into(), rate_limit, attempts: ATTEMPTS }
     }
 
-    /// The same account under another deadline.
+    /// The same client with another deadline.
     #[must_use]
     pub fn until(&self, deadline: Deadline) -> Self {
-        Self { http: self.http.clone().until(deadline), id: self.id.clone(), rate_limit: Arc::clone(&self.rate_limit) }
+        Self { http: self.http.clone().until(deadline), ..self.clone() }
     }
 
-    /// The client, for addresses that are not the API's.
+    /// The same client, which repeats calls that are safe to repeat until its deadline: for the time when a deployment exists
+    /// already, and giving up would leave it unknown whether it is live.
+    #[must_use]
+    pub fn persistent(&self) -> Self {
+        Self { attempts: u32::MAX, ..self.clone() }
+    }
+
+    /// How long the rate limit holds back every request from now on.
+    #[must_use]
+    pub fn held_back_for(&self) -> Duration {
+        self.rate_limit.stopped_for()
+    }
+
+    /// The HTTP client, for addresses outside the API.
     #[must_use]
     pub fn http(&self) -> &Client {
         &self.http
     }
 
-    /// The project `name`, or `None` where the service says that there is none.
+    /// The project `name`, or `None` if the service reports that it does not exist.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn project(&self, name: &str) -> Result<Option<Project>> {
         match self.call(Repeat::Harmless, || self.http.get(&self.path(name, ""))).await {
             Ok(project) => Ok(Some(project)),
@@ -75,7 +93,7 @@ impl PagesClient {
     /// Creates the project `name`.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn create_project(&self, name: &str, production_branch: &str) -> Result<Project> {
         let path = format!("/accounts/{}/pages/projects", self.id);
         let body = json!({"name": name, "production_branch": production_branch});
@@ -85,7 +103,7 @@ impl PagesClient {
     /// A token for the project's assets.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn upload_token(&self, project: &str) -> Result<UploadToken> {
         #[derive(Deserialize)]
         struct Answer {
@@ -97,7 +115,7 @@ impl PagesClient {
         Ok(UploadToken::new(answer.jwt.into()))
     }
 
-    /// Posts a deployment, once: the caller looks whether a lost one took.
+    /// Creates a deployment, once: after a lost answer the caller looks whether it was created.
     pub(crate) async fn post_deployment(&self, project: &str, form: &Form) -> Result<Deployment, Error> {
         let boundary = form.boundary();
         let (path, content_type) =
@@ -106,20 +124,61 @@ impl PagesClient {
         self.call(Repeat::Harmful, post).await
     }
 
-    /// The project's newest deployments, newest first, 25 at most.
+    /// The project's newest deployments, newest first, at most 25.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn newest_deployments(&self, project: &str) -> Result<Vec<Deployment>> {
         let path = self.path(project, "/deployments");
-        let get = || self.http.get(&path).query("page", "1").query("per_page", PAGE);
+        let get = || self.http.get(&path).query("page", "1").query("per_page", &PAGE.to_string());
         self.call(Repeat::Harmless, get).await.map_err(|error| advise(error, project))
     }
 
-    /// A deployment as it stands.
+    /// All preview deployments of `branch`, newest first.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable; or the list does not end.
+    pub async fn previews(&self, project: &str, branch: &str) -> Result<Vec<Deployment>> {
+        let path = self.path(project, "/deployments");
+        let mut previews = Vec::new();
+        for page in 1..=PAGES {
+            let get = || {
+                let list = self.http.get(&path).query("env", "preview");
+                list.query("page", &page.to_string()).query("per_page", &PAGE.to_string())
+            };
+            let listed: Vec<Deployment> =
+                self.call(Repeat::Harmless, get).await.map_err(|error| advise(error, project))?;
+            let is_last = listed.len() < PAGE;
+            // Never by the request's filter alone: what is deleted does not come back.
+            previews
+                .extend(listed.into_iter().filter(|one| one.environment == "preview" && one.commit().branch == branch));
+            if is_last {
+                return Ok(previews);
+            }
+        }
+        Err(Fault::no(format!("the project `{project}` has more than {} previews", PAGES * PAGE))
+            .help("delete older ones in the dashboard first"))
+    }
+
+    /// Deletes the deployment `id`, even if the branch's address leads to it. One that does not exist any more counts as deleted.
+    ///
+    /// # Errors
+    /// The service refuses, or is unreachable.
+    pub async fn delete_deployment(&self, project: &str, id: &str) -> Result<()> {
+        let path = self.path(project, &format!("/deployments/{id}"));
+        // Without `force` the service refuses the newest deployment of a branch (8000035).
+        let delete = || self.http.delete(&path).query("force", "true");
+        let done: Result<Ignored, Error> = self.call(Repeat::Harmless, delete).await;
+        match done {
+            Err(error) if answer::is_no_deployment(&error) => Ok(()),
+            done => done.map(|_| ()).map_err(|error| advise(error, project)),
+        }
+    }
+
+    /// The current state of a deployment.
+    ///
+    /// # Errors
+    /// The service refuses, or is unreachable.
     pub async fn deployment(&self, project: &str, id: &str) -> Result<Deployment> {
         let path = self.path(project, &format!("/deployments/{id}"));
         self.call(Repeat::Harmless, || self.http.get(&path)).await.map_err(|error| advise(error, project))
@@ -128,7 +187,7 @@ impl PagesClient {
     /// The last line of a deployment's log: why it failed. Foreign text.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn last_log_line(&self, project: &str, id: &str) -> Result<Option<String>> {
         #[derive(Deserialize)]
         struct Log {
@@ -150,10 +209,10 @@ impl PagesClient {
     /// Makes production serve the deployment `id` again.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn roll_back(&self, project: &str, id: &str) -> Result<()> {
         let path = self.path(project, &format!("/deployments/{id}/rollback"));
-        // The same twice: production serves that deployment.
+        // Done twice, production still serves that deployment.
         let done: Result<Ignored, Error> = self.call(Repeat::Harmless, || self.http.post(&path)).await;
         done.map(|_| ()).map_err(|error| advise(error, project))
     }
@@ -173,7 +232,7 @@ impl PagesClient {
             let outcome = make().once().receive::<Envelope<T>>().await;
             drop(turn);
             let error = match outcome {
-                // Where the caller wants nothing, `null` is a result.
+                // For a caller that ignores the result, `null` is one.
                 Ok(envelope) if envelope.success => {
                     self.rate_limit.answered();
                     return result(envelope.result).map_err(Error::Fault);
@@ -192,8 +251,8 @@ impl PagesClient {
                 continue;
             }
             attempt += 1;
-            let pause = FIRST_PAUSE.saturating_mul(1 << attempt);
-            let again = repeat == Repeat::Harmless && is_passing(&error) && attempt < ATTEMPTS;
+            let pause = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+            let again = repeat == Repeat::Harmless && is_passing(&error) && attempt < self.attempts;
             if !again || pause >= self.http.remaining() {
                 return Err(if attempt > 1 { gave_up(error, format!("tried {attempt} times")) } else { error });
             }
@@ -202,7 +261,7 @@ impl PagesClient {
     }
 
     pub(crate) fn asset_call(&self, path: &str, token: &UploadToken) -> Request {
-        // The account's token has no business there.
+        // This endpoint takes the upload token; the account's token must not be sent there.
         self.http.post(path).bearer(token.jwt()).timeout(LONG)
     }
 
@@ -213,7 +272,7 @@ impl PagesClient {
 
 fn result<T: DeserializeOwned>(result: Option<T>) -> Result<T> {
     let null = || serde_json::from_value(serde_json::Value::Null);
-    result.map_or_else(null, Ok).map_err(|_missing| Fault::temporary("Cloudflare answered a success without a result"))
+    result.map_or_else(null, Ok).map_err(|_missing| Fault::temporary("Cloudflare reported success without a result"))
 }
 
 fn too_long(wait: Duration) -> String {

@@ -1,7 +1,9 @@
 //! A site's own `wrangler.json`, `wrangler.jsonc` or `wrangler.toml`, as far as Pages reads it.
 //!
-//! As in wrangler, only a file with `pages_build_output_dir` is a Pages configuration. Unlike wrangler, which ignores a file it cannot
-//! read, a broken one is an error: a site would go to another project than its file says.
+//! As in wrangler, only a file with `pages_build_output_dir` is a Pages configuration, and `.wrangler/deploy/config.json`, which
+//! framework adapters write, names another file to read instead (workers-sdk, `workers-utils/src/config/config-helpers.ts`).
+//! Unlike wrangler, which ignores a file it cannot read, a broken one is an error: the site would go to another project than its
+//! file names.
 
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -10,8 +12,27 @@ use fault::{Fault, Result};
 use jsonc_parser::ParseOptions;
 use serde_json::Value;
 
-/// The names in wrangler's order: the first that exists is read.
+/// The file names in wrangler's order: the first that exists is read.
 pub const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+
+/// The file that leads wrangler to a generated configuration.
+pub const REDIRECT: &str = ".wrangler/deploy/config.json";
+
+/// Keys that only a Worker's configuration has (workers-sdk, `config/validation-pages.ts` refuses them for Pages).
+const OF_WORKERS: [&str; 12] = [
+    "main",
+    "assets",
+    "site",
+    "route",
+    "routes",
+    "workers_dev",
+    "preview_urls",
+    "triggers",
+    "migrations",
+    "containers",
+    "workflows",
+    "tail_consumers",
+];
 
 /// A Pages configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,15 +49,26 @@ pub struct Config {
     pub all: Value,
 }
 
-/// What a site's folder says about its configuration.
+/// What a site's folder holds of a configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// There is no file.
+    /// No wrangler file.
     Nothing,
-    /// There is one, but not for Pages.
+    /// A Worker's file: what it describes cannot be a Pages site.
+    Worker(PathBuf),
+    /// A file without `pages_build_output_dir`, and nothing in it that makes it a Worker's.
     NotForPages(PathBuf),
-    /// There is one.
+    /// A Pages configuration.
     Pages(Box<Config>),
+}
+
+/// Whether a redirect is followed. A build may still write or remove it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// As wrangler does.
+    Follow,
+    /// Only the site's own file is read.
+    Ignore,
 }
 
 /// What a deployment's form carries of the configuration.
@@ -56,40 +88,92 @@ impl Config {
     }
 }
 
-/// Reads the configuration in `site`.
+/// Reads the configuration in the folder `site`.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`]: the file cannot be read or understood, or means something else than Pages can do.
-pub fn read(site: &Path) -> Result<Found> {
-    let Some(path) = NAMES.iter().map(|name| site.join(name)).find(|path| path.is_file()) else {
-        return Ok(Found::Nothing);
+/// [`fault::Kind::Usage`]: a file cannot be read or understood, a redirect leads nowhere, or the file describes something that Pages
+/// cannot do.
+pub fn read(site: &Path, redirect: Redirect) -> Result<Found> {
+    let own = NAMES.iter().map(|name| site.join(name)).find(|path| path.is_file());
+    let redirected = match redirect {
+        Redirect::Follow => follow(&site.join(REDIRECT))?,
+        Redirect::Ignore => None,
     };
-    let broken = |why: String| Fault::usage(format!("cannot understand `{}`", path.display())).cause(why);
-    let bytes = std::fs::read(&path)
-        .map_err(|error| Fault::usage(format!("cannot read `{}`", path.display())).cause(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
-    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-    let all = if is_toml { of_toml(&text) } else { of_jsonc(&text) }.map_err(broken)?;
-    if !all.is_object() {
-        return Err(broken("it is not an object".to_owned()));
-    }
-    let Some(output) = all.get("pages_build_output_dir") else { return Ok(Found::NotForPages(path)) };
-    let output = output.as_str().ok_or_else(|| broken("`pages_build_output_dir` is not a text".to_owned()))?;
-    let output = normal(output).ok_or_else(|| {
-        broken(format!("`pages_build_output_dir` leads outside the site: `{output}`"))
+    let is_redirected = redirected.is_some();
+    let Some(path) = redirected.or(own) else { return Ok(Found::Nothing) };
+    let bytes = read_bytes(&path)?;
+    let all = parse(&path, &bytes)?;
+    let Some(output) = all.get("pages_build_output_dir") else {
+        return Ok(if is_worker(&all) { Found::Worker(path) } else { Found::NotForPages(path) });
+    };
+    check_keys(&path, &all, is_redirected)?;
+    let output = output.as_str().ok_or_else(|| broken(&path, "`pages_build_output_dir` is not a string"))?;
+    let folder = lexical(&path.parent().unwrap_or(Path::new("")).join(output));
+    let output = inside(site, &folder).ok_or_else(|| {
+        broken(&path, &format!("`pages_build_output_dir` leads outside the site: `{output}`"))
             .help("name a folder inside the site")
     })?;
-    if all.get("main").is_some() {
-        return Err(broken("it has both `pages_build_output_dir` and `main`, which is for Workers".to_owned())
-            .help("remove one of the two"));
-    }
     let name = match all.get("name") {
         None => None,
         Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
-        Some(_) => return Err(broken("`name` is not a text".to_owned())),
+        Some(_) => return Err(broken(&path, "`name` is not a string, or is empty")),
     };
-    let hash = hex(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref());
+    let hash = hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
     Ok(Found::Pages(Box::new(Config { path, name, output, hash, all })))
+}
+
+/// The configuration that the redirect at `path` names, if there is a redirect.
+fn follow(path: &Path) -> Result<Option<PathBuf>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let value = parse(path, &read_bytes(path)?)?;
+    let target = value.get("configPath").and_then(Value::as_str).filter(|target| !target.is_empty());
+    let target = target.ok_or_else(|| broken(path, "it has no `configPath`, which names the configuration to use"))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let target = lexical(&folder.join(target));
+    if target.is_file() {
+        return Ok(Some(target));
+    }
+    Err(broken(path, &format!("the configuration it names does not exist: `{}`", target.display()))
+        .help("build the site again, or delete the file if an earlier build left it behind"))
+}
+
+/// Whether the file has keys that only Workers have, for all environments or for one.
+fn is_worker(all: &Value) -> bool {
+    let has = |value: &Value| OF_WORKERS.iter().any(|key| value.get(key).is_some());
+    has(all) || all.get("env").and_then(Value::as_object).is_some_and(|all| all.values().any(has))
+}
+
+fn check_keys(path: &Path, all: &Value, is_redirected: bool) -> Result<()> {
+    if all.get("main").is_some() {
+        return Err(broken(path, "it has both `pages_build_output_dir` and `main`, which is for Workers")
+            .help("remove one of the two"));
+    }
+    // As in wrangler: the build has chosen the environment already.
+    let has_environments = all.get("env").and_then(Value::as_object).is_some_and(|env| !env.is_empty());
+    if is_redirected && has_environments {
+        return Err(broken(path, "a generated configuration cannot have environments (`env`)")
+            .help("report this to the tool that wrote it"));
+    }
+    Ok(())
+}
+
+fn broken(path: &Path, why: &str) -> Fault {
+    Fault::usage(format!("cannot understand `{}`", path.display())).cause(why)
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| Fault::usage(format!("cannot read `{}`", path.display())).cause(error.to_string()))
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Value> {
+    let text = std::str::from_utf8(bytes).map_err(|error| broken(path, &error.to_string()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    let all = if is_toml { of_toml(text) } else { of_jsonc(text) }.map_err(|why| broken(path, &why))?;
+    if all.is_object() { Ok(all) } else { Err(broken(path, "it is not an object")) }
 }
 
 fn of_toml(text: &str) -> Result<Value, String> {
@@ -111,25 +195,29 @@ const JSONC: ParseOptions = ParseOptions {
 };
 
 fn of_jsonc(text: &str) -> Result<Value, String> {
-    let text = text.trim_start_matches('\u{feff}');
     jsonc_parser::parse_to_serde_value(text, &JSONC).map_err(|error| error.to_string())
 }
 
-/// A relative path inside a folder, `./a/../dist/` as `dist`; `None` where it leads outside.
-fn normal(path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for component in Path::new(path).components() {
+/// The path of `folder` relative to `site`, with forward slashes; `None` if it leads outside. The site's own folder, which wrangler
+/// writes as `.`, is the empty path.
+fn inside(site: &Path, folder: &Path) -> Option<String> {
+    let relative = folder.strip_prefix(lexical(site)).ok()?;
+    let parts = relative.components().map(|part| part.as_os_str().to_str());
+    parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("/"))
+}
+
+/// The path without `.` and `..`, as Node's `path.resolve` computes it: links do not count.
+fn lexical(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut path, component| {
         match component {
             Component::CurDir => {}
-            Component::ParentDir => {
-                parts.pop()?;
+            Component::ParentDir if path.file_name().is_some() => {
+                path.pop();
             }
-            Component::Normal(part) => parts.push(part.to_str()?),
-            Component::RootDir | Component::Prefix(_) => return None,
+            component => path.push(component),
         }
-    }
-    // The site's folder itself is what wrangler writes as `.`, hence an empty relative path.
-    Some(parts.join("/"))
+        path
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -143,13 +231,14 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
-    use super::{Found, normal, of_jsonc, read};
+    use super::{Found, REDIRECT, Redirect, inside, lexical, of_jsonc, read};
 
     fn config(name: &str, text: &str) -> fault::Result<Found> {
         let site = tempfile::tempdir().unwrap();
         fs::write(site.path().join(name), text).unwrap();
-        read(site.path())
+        read(site.path(), Redirect::Follow)
     }
 
     fn pages(name: &str, text: &str) -> super::Config {
@@ -164,7 +253,8 @@ mod tests {
         let jsonc = "{ // the project\n \"name\": \"a//b\", /* x\n */ \"pages_build_output_dir\": \"./dist/\",\n}";
         assert_eq!(pages("wrangler.jsonc", jsonc).name.as_deref(), Some("a//b"));
         assert_eq!(pages("wrangler.jsonc", jsonc).output, "dist");
-        let toml = pages("wrangler.toml", "name = \"shop\"\npages_build_output_dir = \"public\"\n[vars]\nA = \"b\"\n");
+        let toml =
+            pages("wrangler.toml", "\u{feff}name = \"shop\"\npages_build_output_dir = \"public\"\n[vars]\nA = \"b\"\n");
         assert_eq!((toml.name.as_deref(), toml.output.as_str()), (Some("shop"), "public"));
         assert_eq!(toml.all["vars"]["A"], "b");
         // sha256sum of `{"pages_build_output_dir":"x"}`
@@ -173,11 +263,64 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_an_output_folder_is_not_for_pages() {
-        assert!(matches!(
-            config("wrangler.toml", "name = \"worker\"\nmain = \"index.js\"").unwrap(),
-            Found::NotForPages(_)
-        ));
+    fn a_workers_file_is_told_from_one_that_only_lacks_its_output_folder() {
+        for worker in [
+            r#"{"name": "api", "main": "index.js"}"#,
+            r#"{"name": "spa", "assets": {"directory": "dist"}}"#,
+            r#"{"name": "old", "site": {"bucket": "public"}}"#,
+            r#"{"name": "api", "routes": ["example.com/*"]}"#,
+            r#"{"name": "api", "env": {"production": {"main": "index.js"}}}"#,
+        ] {
+            assert!(matches!(config("wrangler.jsonc", worker).unwrap(), Found::Worker(_)), "{worker}");
+        }
+        let other = r#"{"name": "docs", "compatibility_date": "2026-01-01", "vars": {"main": "x"}}"#;
+        assert!(matches!(config("wrangler.jsonc", other).unwrap(), Found::NotForPages(_)));
+    }
+
+    /// A site with its own file, a redirect with `redirect` in it, and the file `generated` in `build/`.
+    fn redirected(redirect: &str, generated: &str) -> fault::Result<Found> {
+        let site = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = site.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("wrangler.toml", "name = \"own\"\npages_build_output_dir = \"dist\"\n");
+        write(REDIRECT, redirect);
+        write("build/wrangler.json", generated);
+        let found = read(site.path(), Redirect::Follow)?;
+        assert!(matches!(read(site.path(), Redirect::Ignore)?, Found::Pages(own) if own.output == "dist"));
+        Ok(found)
+    }
+
+    #[test]
+    fn a_redirect_replaces_the_sites_own_file_and_its_paths_begin_at_the_generated_one() {
+        let leads = r#"{"configPath": "../../build/wrangler.json"} // generated"#;
+        let found = redirected(leads, r#"{"name": "generated", "pages_build_output_dir": "./client"}"#).unwrap();
+        let Found::Pages(config) = found else { panic!("{found:?}") };
+        assert_eq!((config.name.as_deref(), config.output.as_str()), (Some("generated"), "build/client"));
+        let found = redirected(leads, r#"{"name": "generated", "pages_build_output_dir": ".."}"#).unwrap();
+        assert!(matches!(found, Found::Pages(config) if config.output.is_empty()));
+        let found = redirected(leads, r#"{"name": "api", "main": "index.js", "assets": {}}"#).unwrap();
+        assert!(matches!(found, Found::Worker(path) if path.ends_with(Path::new("build/wrangler.json"))));
+    }
+
+    #[test]
+    fn a_redirect_that_cannot_be_followed_is_an_error_that_names_it() {
+        let good = r#"{"pages_build_output_dir": "."}"#;
+        let with_env = r#"{"pages_build_output_dir": ".", "env": {"preview": {}}}"#;
+        for (redirect, generated, named) in [
+            ("{", good, "config.json"),
+            ("{}", good, "config.json"),
+            ("[]", good, "config.json"),
+            (r#"{"configPath": ""}"#, good, "config.json"),
+            (r#"{"configPath": "../../nowhere.json"}"#, good, "config.json"),
+            (r#"{"configPath": "../../build/wrangler.json"}"#, with_env, "wrangler.json"),
+        ] {
+            let fault = redirected(redirect, generated).unwrap_err();
+            assert_eq!(fault.kind, fault::Kind::Usage, "{redirect}");
+            assert!(fault.message.contains(named), "{fault:?}");
+        }
     }
 
     #[test]
@@ -185,6 +328,7 @@ mod tests {
         for (name, text) in [
             ("wrangler.toml", "name = "),
             ("wrangler.json", "{\"name\": "),
+            ("wrangler.json", ""),
             ("wrangler.json", r#"{"pages_build_output_dir": 5}"#),
             ("wrangler.json", r#"{"pages_build_output_dir": "../other"}"#),
             ("wrangler.json", r#"{"pages_build_output_dir": "/etc"}"#),
@@ -209,8 +353,12 @@ mod tests {
 
     #[test]
     fn paths_are_normalised_inside_the_site() {
-        assert_eq!(normal("./a/../dist/").as_deref(), Some("dist"));
-        assert_eq!(normal(".").as_deref(), Some(""));
-        assert_eq!(normal("a/../../b"), None);
+        let normal = |site: &str, path: &str| inside(Path::new(site), &lexical(&Path::new(site).join(path)));
+        for site in ["sites/a", "./sites/a", "../a", "/srv/a", "x/../a"] {
+            assert_eq!(normal(site, "./a/../dist/").as_deref(), Some("dist"), "{site}");
+            assert_eq!(normal(site, ".").as_deref(), Some(""), "{site}");
+            assert_eq!(normal(site, "a/../../b"), None, "{site}");
+            assert_eq!(normal(site, "/etc"), None, "{site}");
+        }
     }
 }

@@ -1,26 +1,26 @@
-//! A mark in the commit message that says what a deployment consists of: the API does not give manifests back.
+//! A mark in the commit message that identifies a deployment's content, because the API does not return manifests.
 //!
-//! Opt-in, because with it the message is not what git says.
+//! Opt-in: with it the message differs from git's.
 
 use crate::config::Configured;
-use crate::form::commit_message;
+use crate::form::commit_message_within;
 use crate::hash::AssetHash;
 use crate::manifest::Manifest;
 use crate::model::{Deployment, DeploymentState, Project};
-use crate::release::Rules;
+use crate::rules::Rules;
 use crate::worker::Code;
 
 const TRAILER: &str = "Site-Digest: ";
 
-/// What the message may have beside the mark, its line ends counted as two bytes.
-const ROOM: usize = 300;
+/// How many bytes the message may take beside the mark, as it is sent: the mark takes 49 with the blank line before it.
+const ROOM: usize = 330;
 
 /// The digest of everything that a visitor could notice, 32 hexadecimal digits.
 #[must_use]
 pub fn digest(manifest: &Manifest, rules: &Rules, configured: Option<&Configured>, code: Option<&Code>) -> String {
     let mut all = Vec::new();
     let mut add = |part: Option<&[u8]>| {
-        // With its length, so that no two lists of parts are one text.
+        // Each with its length, or two different lists of parts could be the same bytes.
         all.extend_from_slice(&part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
         all.extend_from_slice(part.unwrap_or_default());
     };
@@ -36,10 +36,15 @@ pub fn digest(manifest: &Manifest, rules: &Rules, configured: Option<&Configured
 /// The commit message with the mark as its last line, within what Pages keeps of a message.
 #[must_use]
 pub fn with_digest(message: &str, digest: &str) -> String {
-    let message = commit_message(message);
-    let message = message[..message.floor_char_boundary(ROOM)].trim_end();
+    let message = commit_message_within(message, ROOM).trim_end();
     let gap = if message.is_empty() { "" } else { "\n\n" };
     format!("{message}{gap}{TRAILER}{digest}")
+}
+
+/// The digest in the last line of a commit message, if that is the mark.
+#[must_use]
+pub(crate) fn digest_in(message: &str) -> Option<&str> {
+    message.lines().next_back()?.trim().strip_prefix(TRAILER).filter(|digest| !digest.is_empty())
 }
 
 impl Project {
@@ -50,9 +55,8 @@ impl Project {
         // The newest of a preview's branch is what its alias serves.
         let serving = if is_production { &self.canonical_deployment } else { &self.latest_deployment }.as_ref()?;
         let commit = serving.commit();
-        let is_marked = commit.commit_message.lines().next_back().map(str::trim) == Some(&format!("{TRAILER}{digest}"));
-        (is_marked && !digest.is_empty() && commit.branch == branch && serving.state() == DeploymentState::Live)
-            .then_some(serving)
+        let is_marked = digest_in(&commit.commit_message) == Some(digest);
+        (is_marked && commit.branch == branch && serving.state() == DeploymentState::Live).then_some(serving)
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
     use super::{digest, with_digest};
     use crate::manifest::Manifest;
     use crate::model::Project;
-    use crate::release::Rules;
+    use crate::rules::Rules;
 
     #[test]
     fn rules_are_a_part_of_what_a_site_is() {
@@ -80,7 +84,10 @@ mod tests {
     fn the_mark_survives_a_long_message() {
         let digest = "0".repeat(32);
         let message = with_digest(&"\u{e9}\n".repeat(500), &digest);
-        assert!(message.len() <= 360 && message.ends_with(&format!("\n\nSite-Digest: {digest}")), "{message}");
+        assert!(
+            message.replace('\n', "\r\n").len() <= 384 && message.ends_with(&format!("\n\nSite-Digest: {digest}")),
+            "{message}"
+        );
         assert_eq!(with_digest("", &digest), format!("Site-Digest: {digest}"));
     }
 

@@ -1,7 +1,8 @@
 //! The form that creates a deployment: wrangler's fields in wrangler's order, byte for byte (workers-sdk,
 //! `wrangler/src/api/pages/deploy.ts`; encoding of the WHATWG form data that undici sends).
 
-/// The most bytes of a commit message that Pages takes.
+/// The most bytes of a commit message that Pages accepts, with its line ends as CRLF. Pages cuts a longer one itself, perhaps inside
+/// a character, and then refuses it as invalid UTF-8 (8000111, workers-sdk issue 12679).
 const MESSAGE_LIMIT: usize = 384;
 
 /// The fields of a `multipart/form-data` body, in their order.
@@ -13,7 +14,7 @@ pub struct Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     name: String,
-    /// Of a file part; `None` for a plain field.
+    /// For a file part; `None` for a plain field.
     content_type: Option<String>,
     content: Vec<u8>,
 }
@@ -24,6 +25,16 @@ impl Form {
     pub fn text(mut self, name: &str, value: &str) -> Self {
         let content = crlf(value).into_bytes();
         self.parts.push(Part { name: name.to_owned(), content_type: None, content });
+        self
+    }
+
+    /// Replaces the plain field `name`, or adds it at the end.
+    #[must_use]
+    pub fn with_text(mut self, name: &str, value: &str) -> Self {
+        match self.parts.iter_mut().find(|part| part.name == name && part.content_type.is_none()) {
+            Some(part) => part.content = crlf(value).into_bytes(),
+            None => return self.text(name, value),
+        }
         self
     }
 
@@ -40,7 +51,7 @@ impl Form {
         self.parts.iter().any(|part| part.name == name)
     }
 
-    /// A boundary that stands in no part: derived from the parts, so that the same form has the same bytes.
+    /// A boundary that occurs in no part. It is derived from the parts, so the same form always has the same bytes.
     #[must_use]
     pub fn boundary(&self) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -50,7 +61,7 @@ impl Form {
                 .update(&(part.content.len() as u64).to_le_bytes())
                 .update(&part.content);
         }
-        // Nobody can write a part that holds its own hash.
+        // A part cannot contain its own hash.
         format!("----deploy-action-{}", &hasher.finalize().to_hex()[..32])
     }
 
@@ -83,15 +94,34 @@ fn crlf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
 }
 
-/// The commit message as far as Pages takes it: whole characters, 384 bytes at most.
+/// The commit message cut to what Pages accepts, whole characters: at most 384 bytes as it is sent, with each line end as CRLF.
 #[must_use]
 pub fn commit_message(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MESSAGE_LIMIT)]
+    commit_message_within(text, MESSAGE_LIMIT)
+}
+
+/// The longest start of `text` that takes at most `limit` bytes as it is sent.
+pub(crate) fn commit_message_within(text: &str, limit: usize) -> &str {
+    let mut sent = 0;
+    let mut before = None;
+    for (at, character) in text.char_indices() {
+        sent += match character {
+            // Sent as the two bytes CR LF, and so is the pair.
+            '\n' if before == Some('\r') => 0,
+            '\n' | '\r' => 2,
+            other => other.len_utf8(),
+        };
+        if sent > limit {
+            return &text[..at];
+        }
+        before = Some(character);
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, commit_message};
+    use super::{Form, commit_message, crlf};
 
     #[test]
     fn the_bytes_are_those_of_a_browsers_form() {
@@ -114,5 +144,18 @@ mod tests {
         assert_eq!(commit_message("short"), "short");
         assert_eq!(commit_message(&"é".repeat(300)).len(), 384);
         assert_eq!(commit_message(&format!("x{}", "é".repeat(300))).len(), 383);
+    }
+
+    #[test]
+    fn a_messages_length_is_counted_as_it_is_sent() {
+        for (line_end, sent) in [("\n", 2), ("\r\n", 2), ("\r", 2)] {
+            let message = format!("subject{line_end}{line_end}{}", "\u{65e5}".repeat(300));
+            let cut = commit_message(&message);
+            let on_the_wire = crlf(cut).len();
+            assert!(on_the_wire <= 384 && on_the_wire > 381, "{on_the_wire} bytes with {line_end:?}");
+            assert_eq!(cut.len(), on_the_wire - 2 * (sent - line_end.len()));
+        }
+        // The second byte of a line end that was counted already.
+        assert_eq!(commit_message(&format!("{}\r\n", "x".repeat(382))).len(), 384);
     }
 }

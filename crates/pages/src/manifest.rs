@@ -151,7 +151,7 @@ mod tests {
     use crate::tree::{Links, walk};
 
     fn manifest(root: &Path) -> Manifest {
-        Hasher::new(2).manifest(walk(root, Links::Anywhere).unwrap()).unwrap()
+        Hasher::new(2).manifest(walk(root, Links::Anywhere, &[]).unwrap().files).unwrap()
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         for name in ["a.html", "b.html", "c.html"] {
             fs::write(root.path().join(name), "hi\n").unwrap();
         }
-        let files = walk(root.path(), Links::Anywhere).unwrap();
+        let files = walk(root.path(), Links::Anywhere, &[]).unwrap().files;
         fs::remove_file(root.path().join("b.html")).unwrap();
         let fault = Hasher::new(3).manifest(files).unwrap_err();
         assert!(fault.message.contains("b.html"), "{fault:?}");
@@ -170,7 +170,7 @@ mod tests {
     fn a_file_that_becomes_shorter_is_not_taken_for_whole() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a.html"), "long").unwrap();
-        let files = walk(root.path(), Links::Anywhere).unwrap();
+        let files = walk(root.path(), Links::Anywhere, &[]).unwrap().files;
         fs::write(root.path().join("a.html"), "l").unwrap();
         let fault = Hasher::new(1).manifest(files).unwrap_err();
         assert_eq!(fault.causes, ["it became shorter while it was read"]);
@@ -208,7 +208,7 @@ mod tests {
         fs::write(one.path().join("a.css"), "shared").unwrap();
         fs::hard_link(one.path().join("a.css"), other.path().join("b.css")).unwrap();
         fs::hard_link(one.path().join("a.css"), other.path().join("b.txt")).unwrap();
-        let walked = |root: &Path| walk(root, Links::Anywhere).unwrap();
+        let walked = |root: &Path| walk(root, Links::Anywhere, &[]).unwrap().files;
         let (first, mut second) = (walked(one.path()), walked(other.path()));
         let hasher = Hasher::new(1);
         let first = hasher.manifest(first).unwrap();

@@ -1,75 +1,49 @@
 //! One deployment of a site: its form, its creation exactly once, and the wait until it is live.
 
-use std::path::Path;
 use std::time::Duration;
 
+use api::Error;
 use fault::{Fault, Result};
 
-use crate::answer::{advise, is_passing, is_unclear};
+use crate::answer::{advise, is_bad_message, is_passing, is_unclear};
 use crate::client::PagesClient;
 use crate::config::Configured;
+use crate::digest::{digest_in, with_digest};
 use crate::form::{Form, commit_message};
 use crate::manifest::Manifest;
 use crate::model::{Commit, Deployment, DeploymentState, find_ours};
+use crate::rules::Rules;
 use crate::worker::Code;
 
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether what is deployed has changes that no commit has.
+/// Whether the deployed files have changes that are not committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkTree {
-    /// As committed.
+    /// No changes.
     Clean,
     /// With changes.
     Dirty,
 }
 
-/// What a deployment is said to come from.
+/// The branch and commit that a deployment names as its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The branch, as it is named in git. It decides between production and preview.
+    /// The branch, as git names it. It decides between production and preview.
     pub branch: String,
     /// The full commit hash.
     pub commit_hash: Option<String>,
     /// The commit's message, of any length.
     pub commit_message: Option<String>,
-    /// Whether there are changes besides; unknown outside git.
+    /// Whether there are uncommitted changes; unknown outside git.
     pub work_tree: Option<WorkTree>,
-}
-
-/// The files at a site's root that are rules and no assets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// `_headers`.
-    pub headers: Option<Vec<u8>>,
-    /// `_redirects`.
-    pub redirects: Option<Vec<u8>>,
-}
-
-impl Rules {
-    /// Reads them from the output folder `root`. As in wrangler, an empty file is none, and bytes that are not UTF-8 become U+FFFD.
-    ///
-    /// # Errors
-    /// A file is there and cannot be read.
-    pub fn read(root: &Path) -> Result<Self> {
-        Ok(Self { headers: rule_file(&root.join("_headers"))?, redirects: rule_file(&root.join("_redirects"))? })
-    }
-}
-
-fn rule_file(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) if bytes.is_empty() => Ok(None),
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned().into_bytes())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Fault::no(format!("cannot read `{}`", path.display())).cause(error.to_string())),
-    }
 }
 
 /// Everything that one deployment consists of.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// What it is said to come from.
+    /// Its branch and commit.
     pub origin: Origin,
     /// The form that creates it.
     pub form: Form,
@@ -117,51 +91,72 @@ impl Release {
         Self { origin, form }
     }
 
-    /// Whether the site answers with code of its own, so that its files do not tell what its paths answer.
+    /// Whether the site has code that answers requests, so that its files do not determine what a path returns.
     #[must_use]
     pub fn has_code(&self) -> bool {
         self.form.has("_worker.bundle")
     }
 
     /// Creates the deployment in `project`, exactly once: after a lost answer it is looked for before it is posted again.
-    /// `last_known` is the project's newest deployment from before.
+    /// `last_known` is the newest deployment of the project before this call. A commit message that the service refuses is replaced
+    /// once, by an ASCII version of its subject.
     ///
     /// # Errors
-    /// The service refuses, or is away.
-    pub async fn create(&self, client: &PagesClient, project: &str, last_known: Option<&str>) -> Result<Deployment> {
+    /// The service refuses, or is unreachable.
+    pub async fn create(&self, client: &PagesClient, project: &str, last_known: Option<&str>) -> Result<Created> {
+        match self.post(client, project, last_known, &self.form).await {
+            Err(error) if is_bad_message(&error) => {
+                let message = ascii_message(&self.commit());
+                let form = self.form.clone().with_text("commit_message", &message);
+                let deployment = self.post(client, project, last_known, &form).await;
+                let deployment = deployment.map_err(|error| advise(error, project))?;
+                Ok(Created { deployment, replaced_message: Some(message) })
+            }
+            Ok(deployment) => Ok(Created { deployment, replaced_message: None }),
+            Err(error) => Err(advise(error, project)),
+        }
+    }
+
+    async fn post(
+        &self,
+        client: &PagesClient,
+        project: &str,
+        last_known: Option<&str>,
+        form: &Form,
+    ) -> Result<Deployment, Error> {
         let mut attempt = 0;
         loop {
-            let error = match client.post_deployment(project, &self.form).await {
+            let error = match client.post_deployment(project, form).await {
                 Ok(deployment) => return Ok(deployment),
                 Err(error) if is_passing(&error) || is_unclear(&error) => error,
-                Err(error) => return Err(advise(error, project)),
+                Err(error) => return Err(error),
             };
-            // A look that fails leaves it open whether the deployment exists: say so, and do not post again.
+            // Without a look at the list it stays unknown whether the deployment exists: report that, and do not post again.
             let newest = client.newest_deployments(project).await.map_err(|fault| {
                 let lost = Fault::from(error.clone());
                 Fault::temporary(format!("it is unknown whether `{project}` was deployed"))
                     .cause(lost.message)
                     .cause(fault.message)
                     .help("look at the project's deployments, then run it again")
-            })?;
-            if let Some(ours) = find_ours(&newest, last_known, &self.commit()) {
+            });
+            if let Some(ours) = find_ours(&newest.map_err(Error::Fault)?, last_known, &self.commit()) {
                 return Ok(ours.clone());
             }
             attempt += 1;
             if attempt >= 3 {
-                return Err(advise(error, project));
+                return Err(error);
             }
             tokio::time::sleep(FIRST_LOOK.saturating_mul(1 << attempt)).await;
         }
     }
 
-    /// Whether `deployment` may be this one, after its own answer was lost: it comes from the same commit of the same branch.
+    /// Whether `deployment` may be this one, after the answer to its creation was lost: same commit, same branch.
     #[must_use]
     pub fn made(&self, deployment: &Deployment) -> bool {
         deployment.commit().is_from(&self.commit())
     }
 
-    /// The commit as the API gives it back.
+    /// The commit as the API returns it.
     fn commit(&self) -> Commit {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         Commit {
@@ -172,10 +167,36 @@ impl Release {
     }
 }
 
-/// Waits until the deployment is live: a first look after 0.2 s, then twice as long each time.
+/// A message that no service can take for broken text: the subject without anything beyond ASCII, and the digest's line if there
+/// is one.
+fn ascii_message(commit: &Commit) -> String {
+    let plain = |character: char| if character.is_ascii_graphic() { character } else { ' ' };
+    let subject: String = commit.commit_message.lines().next().unwrap_or_default().chars().map(plain).collect();
+    let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
+    let subject = if subject.is_empty() {
+        format!("commit {}", commit.commit_hash.get(..7).unwrap_or("unknown"))
+    } else {
+        subject
+    };
+    match digest_in(&commit.commit_message) {
+        Some(digest) => with_digest(&subject, digest),
+        None => commit_message(&subject).to_owned(),
+    }
+}
+
+/// A deployment that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// What was sent as the commit message after the service had refused the real one.
+    pub replaced_message: Option<String>,
+}
+
+/// Waits until the deployment is live: looks first after 0.2 s, then twice as long after each look.
 ///
 /// # Errors
-/// [`fault::Kind::No`] when it failed, with its log's last line; [`fault::Kind::Incomplete`] when `patience` ends first.
+/// [`fault::Kind::No`] if it failed, with the last line of its log; [`fault::Kind::Incomplete`] if `patience` ends first.
 pub async fn wait(
     client: &PagesClient,
     project: &str,
@@ -190,7 +211,7 @@ pub async fn wait(
             DeploymentState::Failed => return Err(failure(client, project, &current).await),
             DeploymentState::Pending if tokio::time::Instant::now() + pause > until => {
                 return Err(Fault::incomplete(format!("the deployment of `{project}` did not come to an end"))
-                    .cause(format!("after {} s it stands at {}", patience.as_secs(), current.stage()))
+                    .cause(format!("after {} s it is at {}", patience.as_secs(), current.stage()))
                     .help("give it more time with --timeout, or look at the deployment in the dashboard"));
             }
             DeploymentState::Pending => tokio::time::sleep(pause).await,
@@ -206,9 +227,30 @@ async fn failure(client: &PagesClient, project: &str, deployment: &Deployment) -
         deployment.id,
         deployment.stage()
     ));
-    // Without the log the failure is as certain.
+    // The failure is certain without its log, too.
     match client.last_log_line(project, &deployment.id).await {
         Ok(Some(line)) => fault.cause(line),
         _ => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ascii_message;
+    use crate::digest::with_digest;
+    use crate::model::Commit;
+
+    fn ascii(message: &str) -> String {
+        let commit_hash = "0123456789abcdef".to_owned();
+        ascii_message(&Commit { branch: String::new(), commit_hash, commit_message: message.to_owned() })
+    }
+
+    #[test]
+    fn a_refused_message_becomes_its_subject_in_ascii_and_keeps_the_digest() {
+        assert_eq!(ascii("Fix caf\u{e9}s \u{1f680} now\n\nBody"), "Fix caf s now");
+        assert_eq!(ascii("\u{4fee}\u{6b63}\n\nBody"), "commit 0123456");
+        assert_eq!(ascii(""), "commit 0123456");
+        let digest = "0".repeat(32);
+        assert_eq!(ascii(&with_digest("\u{e9}t\u{e9}", &digest)), format!("t\n\nSite-Digest: {digest}"));
     }
 }

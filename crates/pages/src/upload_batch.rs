@@ -179,7 +179,7 @@ mod tests {
         for (name, content) in [("a.txt", "same bytes\n"), ("b", ""), ("c.html", "xy")] {
             fs::write(root.path().join(name), content).unwrap();
         }
-        let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap();
+        let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere, &[]).unwrap().files).unwrap();
         let batch = deal(&manifest.holding(&manifest.hashes())).remove(0);
         let body = body(batch.assets()).unwrap();
         assert_eq!(body.len() as u64, batch.length());
@@ -195,7 +195,7 @@ mod tests {
     fn a_file_that_changed_since_it_was_hashed_is_not_sent() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a.txt"), "old").unwrap();
-        let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap();
+        let manifest = Hasher::new(1).manifest(walk(root.path(), Links::Anywhere, &[]).unwrap().files).unwrap();
         fs::write(root.path().join("a.txt"), "newer").unwrap();
         let error = body(manifest.assets()).unwrap_err();
         assert!(error.to_string().contains("a.txt` changed"), "{error}");

@@ -43,7 +43,7 @@ fn site(requests: &[Value]) -> tempfile::TempDir {
 }
 
 fn manifest_of(root: &tempfile::TempDir) -> Manifest {
-    Hasher::new(2).manifest(walk(root.path(), Links::Anywhere).unwrap()).unwrap()
+    Hasher::new(2).manifest(walk(root.path(), Links::Anywhere, &[]).unwrap().files).unwrap()
 }
 
 #[test]
