@@ -5,10 +5,13 @@ mod atomic;
 mod bad_input;
 mod browser;
 mod changed;
+mod configuration;
 mod docs;
 mod faults;
 mod honest;
 mod interruption;
+mod messages;
+mod previews;
 mod selection;
 mod terminal;
 mod trees;
@@ -177,15 +180,14 @@ fn a_person_sees_whether_it_is_production_and_the_address_of_a_branch() {
 }
 
 #[test]
-fn what_is_not_read_of_a_checkout_or_a_build_is_warned_of() {
+fn a_checkout_that_git_does_not_read_is_warned_of() {
     let cloudflare = Cloudflare::start();
-    let step = step(&cloudflare).file("sites/docs/.wrangler/deploy/config.json", "{}");
+    let step = step(&cloudflare);
     arrived::git(step.folder(), &["init", "-q"]);
     arrived::commit(step.folder(), "x");
     let seen = step.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1").run().exits(0);
     let warnings = seen.messages("warning").join("\n");
     assert!(warnings.contains("safe.directory"), "{warnings}");
-    assert!(warnings.contains("docs: its build has written `.wrangler/deploy/config.json`"), "{warnings}");
 }
 
 #[test]

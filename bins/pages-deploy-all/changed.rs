@@ -1,4 +1,4 @@
-//! Which sites have changed since a commit, as git sees it.
+//! Asks git which sites have changed since a commit.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::process::{Command, Output};
 
 use fault::Fault;
 
-/// The sites that changed.
+/// The sites of one directory that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
-    /// All of them: something they share did.
+    /// All of them: a shared file changed, or there is no earlier commit to compare with.
     All,
     /// Those with these names.
     Names(HashSet<String>),
 }
 
 impl Changed {
-    /// Whether the site `name` is among them.
+    /// Whether the site `name` changed.
     pub(crate) fn has(&self, name: &str) -> bool {
         match self {
             Self::All => true,
@@ -25,18 +25,24 @@ impl Changed {
     }
 }
 
-/// The sites in `dir` with a file that differs from where this branch left `reference`, committed or not; all of them when a file
-/// that `watch` matches does (globs from the repository's root).
+/// The sites in `dir` with a file that differs from the commit at which this branch left `reference`, committed or not; all of them
+/// if a file that `watch` matches differs (globs from the repository's root).
+///
+/// `reference` may be the zero hash, which is what GitHub gives as `event.before` for a new branch: there is no commit before, so
+/// everything is new.
 pub(crate) fn since(reference: &str, watch: &[String], dir: &Path) -> fault::Result<Changed> {
+    if is_zero_hash(reference) {
+        return Ok(Changed::All);
+    }
     if reference.starts_with('-') {
         return Err(
-            Fault::usage(format!("`{reference}` is no commit")).help("give --changed-since a branch, tag or hash")
+            Fault::usage(format!("`{reference}` is not a commit")).help("give --changed-since a branch, tag or hash")
         );
     }
     let failed = |why: &str| failure(reference, why);
     let base = git(dir, &["merge-base", reference, "HEAD"]).map_err(|why| failed(&why))?;
     let base = String::from_utf8_lossy(&base).trim().to_owned();
-    // A file that moved from one site to another has changed both, and left what is shared as well.
+    // A file that moved from one site to another has changed both: a rename counts as a deletion and an addition.
     let since = ["diff", "--name-only", "--no-renames", "-z", &base, "--"];
     if !watch.is_empty() {
         let globs: Vec<String> = watch.iter().map(|glob| format!(":(top,glob){glob}")).collect();
@@ -51,7 +57,12 @@ pub(crate) fn since(reference: &str, watch: &[String], dir: &Path) -> fault::Res
     Ok(Changed::Names(names(&differing).chain(names(&untracked)).collect()))
 }
 
-/// The first folder of each path in a list with NUL ends.
+/// Whether it is the hash of no object, in SHA-1 or SHA-256.
+fn is_zero_hash(reference: &str) -> bool {
+    matches!(reference.len(), 40 | 64) && reference.bytes().all(|byte| byte == b'0')
+}
+
+/// The first directory of each path in a NUL-terminated list.
 fn names(list: &[u8]) -> impl Iterator<Item = String> {
     list.split(|byte| *byte == 0).filter_map(|path| {
         let path = String::from_utf8_lossy(path);
@@ -59,7 +70,7 @@ fn names(list: &[u8]) -> impl Iterator<Item = String> {
     })
 }
 
-/// What git prints, or why it does not.
+/// What git prints, or why it failed.
 fn git(dir: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
     let Output { status, stdout, stderr } =
         Command::new("git").arg("-C").arg(dir).args(words).output().map_err(|error| error.to_string())?;
@@ -83,7 +94,13 @@ fn failure(reference: &str, why: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{is_zero_hash, names};
+
+    #[test]
+    fn the_zero_hash_is_told_from_other_names() {
+        assert!(is_zero_hash(&"0".repeat(40)) && is_zero_hash(&"0".repeat(64)));
+        assert!(!is_zero_hash("0000000") && !is_zero_hash(&format!("{}1", "0".repeat(39))) && !is_zero_hash(""));
+    }
 
     #[test]
     fn the_site_is_the_first_folder_and_loose_files_are_none() {

@@ -1,4 +1,4 @@
-//! The code of a site: its prebuilt `_worker.js`, or its `functions/`, compiled by the site's own wrangler.
+//! Collects the code of a site: its prebuilt `_worker.js`, or its `functions/`, compiled by the site's own wrangler.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fault::Fault;
 use pages::{Code, DeploymentEnvironment, Project};
 
+use crate::activity::Step;
 use crate::build;
 use crate::configure::Site;
 use crate::context::Context;
@@ -14,7 +15,7 @@ use crate::outcome::{SiteError, site_error};
 /// `wrangler pages functions build` found no function in the folder.
 const NO_ROUTES: i32 = 156;
 
-/// The site's code, if it has any. `functions/` without a compiler is an error: it is never dropped in silence.
+/// The site's code, if it has any. `functions/` without a compiler is an error: it is never left out silently.
 pub(crate) async fn of(
     context: &Context<'_>,
     site: &Site,
@@ -57,9 +58,11 @@ async fn compiled(
     let scratch = folder.path();
     let words = command(wrangler, site, scratch).map_err(failed)?;
     let turn = context.builds.acquire().await;
+    context.activity.begin(&site.name, Step::Building);
     let log = context.log_of(site);
     let status = build::supervise(&words, &site.path, &context.variables, &log).await.map_err(failed)?;
     drop(turn);
+    context.activity.begin(&site.name, Step::Uploading);
     context.ended(site);
     if status.code() == Some(NO_ROUTES) {
         context.journal.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
@@ -79,7 +82,7 @@ async fn compiled(
     }))
 }
 
-/// wrangler's compiler, which writes the three parts of the form into `scratch`.
+/// The command line of wrangler's compiler, which writes the three parts of the form into `scratch`.
 fn command(wrangler: PathBuf, site: &Site, scratch: &Path) -> std::io::Result<Vec<OsString>> {
     let mut words: Vec<OsString> = vec![wrangler.into()];
     words.extend(["pages", "functions", "build", "functions", "--outfile"].map(OsString::from));

@@ -1,17 +1,17 @@
-//! What each site is: its project, its output, how it is built.
+//! Decides what each site is: its project, its output, how it is built.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
 use fault::{Fault, Result};
-use pages::config::{self, Config, Found};
+use pages::config::{self, Config, Found, Redirect};
 use serde::Deserialize;
 
 use crate::args::{Building, Target};
 use crate::discover::Folder;
 
-/// Where a build writes when nothing says otherwise.
+/// The output directory if nothing names another.
 pub(crate) const OUTPUT: &str = "dist";
 
 /// A site, ready to be built.
@@ -19,13 +19,15 @@ pub(crate) const OUTPUT: &str = "dist";
 pub(crate) struct Site {
     /// Its name.
     pub(crate) name: String,
-    /// Its folder.
+    /// Its directory.
     pub(crate) path: PathBuf,
     /// Its Pages configuration.
     pub(crate) config: Option<Config>,
+    /// The wrangler file that makes it a Worker, which cannot be deployed to Pages.
+    pub(crate) worker: Option<PathBuf>,
     /// The Pages project it goes to.
     pub(crate) project: String,
-    /// The folder its build writes.
+    /// The directory that its build writes.
     pub(crate) output: PathBuf,
     /// The shell command that builds it.
     pub(crate) build: Option<String>,
@@ -38,7 +40,7 @@ impl Site {
     }
 }
 
-/// Reads each site's own files and applies the flags, which win over them. `warn` hears of wrangler files that are not for Pages.
+/// Reads each site's own files and applies the flags, which win over them. `warn` is called for wrangler files that are ignored.
 pub(crate) fn sites(
     folders: Vec<Folder>,
     building: &Building,
@@ -46,25 +48,72 @@ pub(crate) fn sites(
     warn: impl Fn(&str),
 ) -> Result<Vec<Site>> {
     let sites = folders.into_iter().map(|folder| site(folder, building, target, &warn)).collect::<Result<Vec<_>>>()?;
+    match shared_project(&sites.iter().collect::<Vec<_>>()) {
+        Some(fault) => Err(fault),
+        None => Ok(sites),
+    }
+}
+
+/// The error if two of the sites would be deployed to one project.
+pub(crate) fn shared_project(sites: &[&Site]) -> Option<Fault> {
     let mut owners: HashMap<&str, &str> = HashMap::new();
-    for site in &sites {
+    for site in sites.iter().filter(|site| site.worker.is_none()) {
         if let Some(other) = owners.insert(&site.project, &site.name) {
-            return Err(Fault::usage(format!("two sites would go to one Pages project, `{}`", site.project))
+            let fault = Fault::usage(format!("two sites would go to one Pages project, `{}`", site.project))
                 .cause(format!("`{other}` and `{}`: the second would replace the first", site.name))
-                .help("put {site} into --project-name, or give each wrangler file its own `name`"));
+                .help("put {site} into --project-name, or give each wrangler file its own `name`");
+            return Some(fault);
         }
     }
-    Ok(sites)
+    None
+}
+
+/// The site once more, after its build: that may have written another configuration.
+pub(crate) fn after_build(site: &Site, building: &Building, target: &Target, warn: impl Fn(&str)) -> Result<Site> {
+    let folder = Folder { name: site.name.clone(), path: site.path.clone() };
+    let found = config::read(&site.path, Redirect::Follow)?;
+    assemble(folder, found, site.build.clone(), building, target, &warn)
 }
 
 fn site(folder: Folder, building: &Building, target: &Target, warn: &impl Fn(&str)) -> Result<Site> {
-    let config = match config::read(&folder.path)? {
-        Found::Nothing => None,
+    let build = if building.no_build {
+        None
+    } else {
+        building.build.clone().map_or_else(|| script(&folder), |own| Ok(Some(own)))?
+    };
+    let found = if build.is_some() { before_build(&folder)? } else { config::read(&folder.path, Redirect::Follow)? };
+    assemble(folder, found, build, building, target, warn)
+}
+
+/// The configuration as far as it is known before a build. A redirect may be left over from an earlier one, so it only counts if
+/// the site's own file is a Worker's: frameworks turn some of these into Pages sites.
+fn before_build(folder: &Folder) -> Result<Found> {
+    let own = config::read(&folder.path, Redirect::Ignore)?;
+    if !matches!(own, Found::Worker(_)) {
+        return Ok(own);
+    }
+    match config::read(&folder.path, Redirect::Follow) {
+        Ok(redirected @ Found::Pages(_)) => Ok(redirected),
+        _ => Ok(own),
+    }
+}
+
+fn assemble(
+    folder: Folder,
+    found: Found,
+    build: Option<String>,
+    building: &Building,
+    target: &Target,
+    warn: &impl Fn(&str),
+) -> Result<Site> {
+    let (config, worker) = match found {
+        Found::Nothing => (None, None),
+        Found::Worker(path) => (None, Some(path)),
         Found::NotForPages(path) => {
-            warn(&format!("`{}` has no pages_build_output_dir, so it is not for Pages and ignored", path.display()));
-            None
+            warn(&format!("`{}` is ignored: it has no pages_build_output_dir, so it is not for Pages", path.display()));
+            (None, None)
         }
-        Found::Pages(config) => Some(*config),
+        Found::Pages(config) => (Some(*config), None),
     };
     let named = config.as_ref().and_then(|config| config.name.clone());
     let project = match (&target.project_name, named) {
@@ -72,18 +121,15 @@ fn site(folder: Folder, building: &Building, target: &Target, warn: &impl Fn(&st
         (None, Some(name)) => name,
         (None, None) => folder.name.clone(),
     };
-    check_project(&project, &folder.name)?;
+    if worker.is_none() {
+        check_project(&project, &folder.name)?;
+    }
     let output = match (&building.output, &config) {
         (Some(output), _) => folder.path.join(output),
         (None, Some(config)) => folder.path.join(&config.output),
         (None, None) => folder.path.join(OUTPUT),
     };
-    let build = if building.no_build {
-        None
-    } else {
-        building.build.clone().map_or_else(|| script(&folder), |own| Ok(Some(own)))?
-    };
-    Ok(Site { name: folder.name, path: folder.path, config, project, output, build })
+    Ok(Site { name: folder.name, path: folder.path, config, worker, project, output, build })
 }
 
 /// The `build` script of the site's package.json, with what npm would run before and after it.
@@ -110,10 +156,10 @@ fn script(folder: &Folder) -> Result<Option<String>> {
 }
 
 fn filled(template: &str, site: &str, env: Option<&str>) -> Result<String> {
-    let wrong = |why: String| Fault::usage(format!("cannot make a project name of `{template}`")).cause(why);
+    let wrong = |why: String| Fault::usage(format!("cannot make a project name from `{template}`")).cause(why);
     let mut name = template.replace("{site}", site);
     if name.contains("{env}") {
-        let env = env.ok_or_else(|| wrong("{env} stands for nothing".to_owned()).help("give --env"))?;
+        let env = env.ok_or_else(|| wrong("{env} has no value".to_owned()).help("set it with --env"))?;
         name = name.replace("{env}", env);
     }
     if name.contains(['{', '}']) {
@@ -133,7 +179,7 @@ fn check_project(name: &str, site: &str) -> Result<()> {
         return Ok(());
     }
     Err(Fault::usage(format!("`{name}` cannot be the Pages project of site `{site}`"))
-        .cause("a project's name has lower-case letters, digits and dashes between them, 58 at most")
+        .cause("a project name consists of at most 58 lower-case letters, digits, and dashes between them")
         .help("set `name` in the site's wrangler file, or give --project-name"))
 }
 
@@ -144,7 +190,7 @@ mod tests {
 
     use fault::Kind;
 
-    use super::{check_project, filled, script, sites};
+    use super::{after_build, check_project, filled, script, sites};
     use crate::args::{Building, Target};
     use crate::discover::Folder;
 
@@ -156,19 +202,29 @@ mod tests {
             build_env: Vec::new(),
             jobs: None,
             follow_outside: false,
+            allow_file: Vec::new(),
         }
     }
 
     fn target(project_name: Option<&str>) -> Target {
         let project_name = project_name.map(str::to_owned);
-        Target { project_name, env: None, branch: None, create: false, production_branch: "main".to_owned() }
+        Target {
+            project_name,
+            env: None,
+            branch: None,
+            commit_message: None,
+            create: false,
+            production_branch: "main".to_owned(),
+        }
     }
 
     fn folder(root: &Path, name: &str, files: &[(&str, &str)]) -> Folder {
         let path = root.join(name);
         fs::create_dir_all(&path).unwrap();
         for (file, text) in files {
-            fs::write(path.join(file), text).unwrap();
+            let file = path.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
         }
         Folder { name: name.to_owned(), path }
     }
@@ -186,6 +242,41 @@ mod tests {
         let seen = sites(folders, &building, &target(Some("acme-{site}")), |_| {}).unwrap();
         assert_eq!(seen[0].project, "acme-shop");
         assert_eq!(seen[0].output, root.path().join("shop/out"));
+    }
+
+    #[test]
+    fn a_workers_directory_has_no_project_and_a_build_may_turn_it_into_a_site() {
+        let root = tempfile::tempdir().unwrap();
+        let worker = ("wrangler.jsonc", r#"{"name": "api", "main": "index.js"}"#);
+        let build = ("package.json", r#"{"scripts": {"build": "x"}}"#);
+        let redirect = (".wrangler/deploy/config.json", r#"{"configPath": "../../pages.json"}"#);
+        let generated = ("pages.json", r#"{"name": "api-live", "pages_build_output_dir": "out"}"#);
+        let only = |files: &[(&str, &str)]| {
+            let folder = folder(root.path(), "API", files);
+            sites(vec![folder], &building(), &target(None), |_| {}).unwrap().remove(0)
+        };
+        assert_eq!(only(&[worker]).worker, Some(root.path().join("API/wrangler.jsonc")));
+        assert!(only(&[worker, build]).worker.is_some());
+        let site = only(&[worker, build, redirect, generated]);
+        assert_eq!((site.worker, site.project.as_str()), (None, "api-live"));
+    }
+
+    #[test]
+    fn a_redirect_counts_after_the_build_that_may_have_written_it() {
+        let root = tempfile::tempdir().unwrap();
+        let own = ("wrangler.toml", "name = \"own\"\npages_build_output_dir = \"dist\"");
+        let build = ("package.json", r#"{"scripts": {"build": "x"}}"#);
+        let left_over = (".wrangler/deploy/config.json", r#"{"configPath": "../../gone.json"}"#);
+        let folder = folder(root.path(), "shop", &[own, build, left_over]);
+        let site = sites(vec![folder.clone()], &building(), &target(None), |_| {}).unwrap().remove(0);
+        assert_eq!(site.project, "own");
+        assert!(after_build(&site, &building(), &target(None), |_| {}).is_err());
+        fs::write(folder.path.join("gone.json"), r#"{"name": "generated", "pages_build_output_dir": "out"}"#).unwrap();
+        let site = after_build(&site, &building(), &target(None), |_| {}).unwrap();
+        assert_eq!((site.project.as_str(), site.output), ("generated", root.path().join("shop/out")));
+        // What is not built is what the redirect names at once.
+        let no_build = Building { no_build: true, ..building() };
+        assert_eq!(sites(vec![folder], &no_build, &target(None), |_| {}).unwrap()[0].project, "generated");
     }
 
     #[test]

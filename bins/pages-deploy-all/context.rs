@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pages::{Hasher, Links, Origin, PagesClient};
 use tokio::sync::Semaphore;
 
+use crate::activity::Activity;
 use crate::args::Args;
 use crate::build::{Log, Variables};
 use crate::configure::Site;
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) origin: Origin,
     pub(crate) trust: Trust,
     pub(crate) journal: &'a Journal<'a>,
+    /// What each site is doing.
+    pub(crate) activity: Activity,
     /// Limits how many builds run at once.
     pub(crate) builds: Semaphore,
     /// The logs of running builds, by site name.

@@ -1,8 +1,11 @@
-//! One run: sign in, prepare all sites, publish all or none, tell it.
+//! One run: signs in, prepares all sites, publishes all or none, and reports the result.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cli::{Console, Exit};
 use fault::{Fault, Result};
@@ -10,6 +13,7 @@ use pages::{Hasher, Origin};
 use report::{Event, Status, Verdict};
 use tokio::sync::Semaphore;
 
+use crate::activity::{Activity, Limits};
 use crate::args::{Args, Format};
 use crate::build::{self, Variables};
 use crate::changed::{self, Changed};
@@ -18,12 +22,15 @@ use crate::context::Context;
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::origin::{self, Trust};
-use crate::outcome::{Outcome, UploadStats};
+use crate::outcome::{Outcome, site_error};
 use crate::prepare::{self, PrepareError, Prepared, Ready};
 use crate::sign_in::sign_in;
-use crate::{discover, emit, errors, interrupt, list, publish};
+use crate::{discover, emit, errors, interrupt, list, previews, publish};
 
-/// What a run is about, decided before anything is touched.
+/// How often the run looks whether something takes long.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a run does, decided before anything is changed.
 pub(crate) struct Plan {
     sites: Vec<Site>,
     /// Left out, because nothing in them changed.
@@ -33,43 +40,53 @@ pub(crate) struct Plan {
     trust: Trust,
 }
 
-/// Finds the sites that are meant and reads their configuration; apart, those that have not changed.
+/// Finds the selected sites and reads their configuration. Returns those that have not changed separately.
 pub(crate) fn sites(args: &Args, console: &Console) -> Result<(Vec<Site>, Vec<Site>)> {
     if args.format == Format::Matrix && !args.selection.list {
         return Err(Fault::usage("`--format matrix` is a list of sites").help("add --list"));
     }
     let output = args.building.output.as_deref().unwrap_or(configure::OUTPUT);
     let named = discover::named(args.selection.sites.as_deref())?;
-    let folders = discover::select(discover::sites(&args.dir, output)?, &args.selection, named.as_deref())?;
+    let folders = discover::select(discover::sites(&args.dirs, output)?, &args.selection, named.as_deref())?;
     let sites = configure::sites(folders, &args.building, &args.target, |message| console.warn(message))?;
     let sites = args.selection.shard.map_or(sites.clone(), |shard| shard.select(sites));
-    let changed = match &args.selection.changed_since {
-        Some(reference) => changed::since(reference, &args.selection.watch, &args.dir)?,
-        None => Changed::All,
-    };
-    Ok(sites.into_iter().partition(|site| changed.has(&site.name)))
+    let Some(reference) = &args.selection.changed_since else { return Ok((sites, Vec::new())) };
+    let mut changed: HashMap<PathBuf, Changed> = HashMap::new();
+    for dir in &args.dirs {
+        changed.insert(dir.clone(), changed::since(reference, &args.selection.watch, dir)?);
+    }
+    let has_changed =
+        |site: &Site| site.path.parent().and_then(|dir| changed.get(dir)).is_none_or(|changed| changed.has(&site.name));
+    Ok(sites.into_iter().partition(has_changed))
 }
 
-/// Prints the sites and does nothing.
+/// Prints the sites and stops.
 pub(crate) fn list(args: &Args, (sites, _): &(Vec<Site>, Vec<Site>), console: &Console) -> anyhow::Result<Exit> {
-    console.print(list::render(sites, args.format)?)?;
+    let is_listed = |site: &&Site| site.worker.is_none() || !args.selection.skip_workers;
+    let sites: Vec<&Site> = sites.iter().filter(is_listed).collect();
+    console.print(list::render(&sites, args.format)?)?;
     Ok(Exit::Success)
 }
 
-/// Decides the branch and the variables of builds.
+/// Decides the branch, the commit and the variables of builds.
 pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), console: &Console) -> Result<Plan> {
     if let Some(file) = args.to.step_file() {
         console.step_file(file)?;
     }
     let variables = build::variables(console.environment(), &args.building.build_env)?;
-    let around = origin::gather(args.target.branch.as_deref(), &args.dir, console.environment(), console.context());
-    if around.git.is_none() && origin::distrusted_by_git(&args.dir) {
+    let dir = args.dirs.first().cloned().unwrap_or_default();
+    let around = origin::gather(args.target.branch.as_deref(), &dir, console.environment(), console.context());
+    if around.git.is_none() && origin::distrusted_by_git(&dir) {
         console.warn(
-            "git does not read this checkout, which another user owns: the deployments carry less of the commit. \
+            "git does not read this checkout, because another user owns it: the deployments carry less of the commit. \
              Trust it first: git config --global --add safe.directory \"$PWD\"",
         );
     }
     let (origin, trust) = origin::decide(&around)?;
+    let origin = match &args.target.commit_message {
+        Some(message) => Origin { commit_message: Some(message.clone()), ..origin },
+        None => origin,
+    };
     Ok(Plan { sites, unchanged, variables, origin, trust })
 }
 
@@ -85,7 +102,7 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         plan: checks,
     });
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let mut left_out: Vec<Outcome> = plan.unchanged.iter().map(unchanged_since).collect();
+    let left_out: Vec<Outcome> = plan.unchanged.iter().map(unchanged_since).collect();
     let context = Context {
         args,
         client,
@@ -93,72 +110,138 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         origin: plan.origin,
         trust: plan.trust,
         journal: &journal,
+        activity: Activity::default(),
         under_way: RefCell::default(),
         builds: Semaphore::new(args.building.jobs.map_or(cores, NonZero::get)),
         reading: Semaphore::new(cores),
         hasher: Arc::new(Hasher::new(cores)),
     };
-    let prepared = tokio::select! {
-        prepared = prepare::all(&context, &plan.sites) => prepared,
-        exit = interrupt.wait() => {
-            left_out.extend(stopped(&plan.sites, &context, exit));
-            return finish(&context, left_out, &interrupt);
-        }
-    };
-    let (ready, live, failed) = split(prepared);
-    left_out.extend(live);
-    if !failed.is_empty() {
-        left_out.extend(not_published(&ready, failed));
-        return finish(&context, left_out, &interrupt);
+    tokio::select! {
+        exit = carry_out(&context, &plan.sites, left_out, &interrupt) => exit,
+        never = heartbeat(&context) => match never {},
     }
-    if args.running.dry_run {
-        return rehearse(&context, &ready, left_out);
-    }
-    left_out.extend(publish::all(&context, &ready, &interrupt).await);
-    finish(&context, left_out, &interrupt)
 }
 
-/// Those to publish, those that are live already, those that cannot be published.
-fn split<'a>(
-    prepared: Vec<Result<Prepared<'a>, PrepareError<'a>>>,
-) -> (Vec<Ready<'a>>, Vec<Outcome>, Vec<PrepareError<'a>>) {
-    let (mut ready, mut live, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+async fn carry_out(
+    context: &Context<'_>,
+    sites: &[Site],
+    mut outcomes: Vec<Outcome>,
+    interrupt: &Interrupt,
+) -> Result<Exit> {
+    let running = &context.args.running;
+    if running.delete_previews {
+        tokio::select! {
+            deleted = previews::delete_all(context, sites) => outcomes.extend(deleted),
+            exit = interrupt.wait() => outcomes.extend(stopped(sites, context, exit)),
+        }
+        return finish(context, outcomes, interrupt);
+    }
+    let prepared = tokio::select! {
+        prepared = prepare::all(context, sites) => prepared,
+        exit = interrupt.wait() => {
+            outcomes.extend(stopped(sites, context, exit));
+            return finish(context, outcomes, interrupt);
+        }
+    };
+    let (ready, done, failed) = split(prepared);
+    let all_missing = ready.is_empty() && failed.is_empty() && !done.is_empty() && done.iter().all(has_no_output);
+    outcomes.extend(done);
+    if !failed.is_empty() {
+        outcomes.extend(not_published(&ready, failed));
+        return finish(context, outcomes, interrupt);
+    }
+    if all_missing {
+        outcomes.iter_mut().filter(|one| has_no_output(one)).for_each(nothing_deployed);
+        return finish(context, outcomes, interrupt);
+    }
+    if running.dry_run {
+        return rehearse(context, &ready, outcomes);
+    }
+    outcomes.extend(publish::all(context, &ready, interrupt).await);
+    finish(context, outcomes, interrupt)
+}
+
+/// Reports what takes long, and the pauses that Cloudflare asks for.
+async fn heartbeat(context: &Context<'_>) -> std::convert::Infallible {
+    let journal = context.journal;
+    let status = |line: &str| journal.progress().suspend(|| journal.console().status(line));
+    let mut reported = Instant::now();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = Instant::now();
+        let run = context.args.running.deadline.as_ref().map(cli::Deadline::remaining);
+        for line in context.activity.lines(now, Limits { run, step: context.args.running.timeout }) {
+            status(&line);
+        }
+        let pause = context.client.held_back_for();
+        if pause > Duration::from_secs(5) && now > reported {
+            reported = now + pause;
+            let pause = cli::shown(Duration::from_secs(pause.as_secs()));
+            status(&format!("Cloudflare's rate limit: no requests for another {pause}"));
+        }
+    }
+}
+
+fn has_no_output(outcome: &Outcome) -> bool {
+    outcome.reason.as_ref().is_some_and(|reason| reason.code == "no_output")
+}
+
+/// `--allow-missing-output` allows some sites without output. All of them are a mistake: nothing would be deployed, with exit 0.
+fn nothing_deployed(outcome: &mut Outcome) {
+    let fault = Fault::no("no site has an output, so there is nothing to deploy")
+        .help("name the directory that builds write with --output");
+    *outcome = outcome.clone().failed(site_error("no_output")(fault));
+}
+
+/// Separates the sites to publish from those that are done and those that failed. Sites that would go to one project have failed.
+fn split(prepared: Vec<Result<Prepared, PrepareError>>) -> (Vec<Ready>, Vec<Outcome>, Vec<PrepareError>) {
+    let (mut ready, mut done, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for one in prepared {
         match one {
             Ok(Prepared::Ready(one)) => ready.push(*one),
-            Ok(Prepared::Live(one)) => live.push(*one),
+            Ok(Prepared::Done(one)) => done.push(*one),
             Err(one) => failed.push(one),
         }
     }
-    (ready, live, failed)
+    // A build may have changed the project that its site goes to.
+    if let Some(fault) = configure::shared_project(&ready.iter().map(|one| &one.site).collect::<Vec<_>>()) {
+        let error = site_error("shared_project")(fault);
+        failed.extend(ready.drain(..).map(|one| PrepareError {
+            site: one.site,
+            error: error.clone(),
+            times: one.times,
+        }));
+    }
+    (ready, done, failed)
 }
 
 fn unchanged_since(site: &Site) -> Outcome {
-    Outcome::new(site, Status::Skipped, UploadStats::default(), 0.0).because("unchanged", "nothing in it changed")
+    Outcome::new(site, Status::Skipped).because("unchanged", "nothing in it changed")
 }
 
 /// One site cannot be deployed, so none is.
-fn not_published(ready: &[Ready<'_>], failed: Vec<PrepareError<'_>>) -> Vec<Outcome> {
+fn not_published(ready: &[Ready], failed: Vec<PrepareError>) -> Vec<Outcome> {
     let names: Vec<&str> = failed.iter().map(|one| one.site.name.as_str()).collect();
     let because = format!("not deployed, because {} failed", names.join(", "));
-    let left = ready.iter().map(|one| {
-        Outcome::new(one.site, Status::Cancelled, one.stats, one.started.elapsed().as_secs_f64())
-            .because("another_site_failed", because.clone())
-    });
+    let left = ready.iter().map(|one| one.outcome(Status::Cancelled).because("another_site_failed", because.clone()));
     let mut outcomes: Vec<Outcome> = left.collect();
     outcomes.extend(failed.into_iter().map(|one| {
-        Outcome::new(one.site, Status::Failed, UploadStats::default(), one.started.elapsed().as_secs_f64())
-            .failed(one.error)
+        let outcome = Outcome::new(&one.site, Status::Failed).failed(one.error);
+        Outcome { times: one.times, ..outcome }
     }));
     outcomes
 }
 
-/// Interrupted before anything was deployed. What the builds under way wrote last may say what they waited for.
+/// The outcomes after an interrupt in phase 1. The last lines of running builds may show what they were waiting for.
 fn stopped(sites: &[Site], context: &Context<'_>, exit: Exit) -> Vec<Outcome> {
     let why = interrupt::why(exit);
     let under_way = context.under_way.take();
     let outcome = |site: &Site| {
-        let outcome = Outcome::new(site, Status::Cancelled, UploadStats::default(), context.journal.seconds());
+        let outcome = Outcome::new(site, Status::Cancelled);
+        if context.args.running.delete_previews {
+            return outcome
+                .because("interrupted", format!("{why}: previews that are left can be deleted by another run"));
+        }
         let Some(log) = under_way.get(&site.name) else {
             return outcome.because("interrupted", format!("not deployed: {why}"));
         };
@@ -168,12 +251,9 @@ fn stopped(sites: &[Site], context: &Context<'_>, exit: Exit) -> Vec<Outcome> {
     sites.iter().map(outcome).collect()
 }
 
-fn rehearse(context: &Context<'_>, ready: &[Ready<'_>], left_out: Vec<Outcome>) -> Result<Exit> {
-    let rehearsed = ready.iter().map(|one| {
-        let seconds = one.started.elapsed().as_secs_f64();
-        Outcome::new(one.site, Status::Skipped, one.stats, seconds).because("dry_run", "a dry run")
-    });
-    for outcome in left_out.into_iter().chain(rehearsed) {
+fn rehearse(context: &Context<'_>, ready: &[Ready], done: Vec<Outcome>) -> Result<Exit> {
+    let rehearsed = ready.iter().map(|one| one.outcome(Status::Skipped).because("dry_run", "a dry run"));
+    for outcome in done.into_iter().chain(rehearsed) {
         outcome.events().into_iter().for_each(|event| context.journal.record(event));
     }
     end(context.journal);
@@ -203,7 +283,7 @@ fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interru
 
 fn end(journal: &Journal<'_>) {
     journal.progress().end();
-    // Without an end of its own the report would be called incomplete.
+    // Without this record the report would be called incomplete.
     let report = journal.report();
     let passed = report.checks().all(|(_, check)| matches!(check.status, Status::Passed | Status::Skipped));
     let result = if passed { Verdict::Passed } else { Verdict::Failed };

@@ -1,4 +1,4 @@
-//! Which sites there are and which of them are meant.
+//! Finds the sites and selects those to deploy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,46 @@ use fault::{Fault, Result};
 
 use crate::args::Selection;
 
-/// Files that make a folder a site.
+/// Files that make a directory a site.
 const MARKS: [&str; 4] = ["package.json", "wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// A site's folder.
+/// A site's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Folder {
     /// Its name, which is the site's.
     pub(crate) name: String,
-    /// Where it is.
+    /// Its path.
     pub(crate) path: PathBuf,
 }
 
-/// The sites in `dir`, sorted by name: folders with a mark or the folder `output`.
-pub(crate) fn sites(dir: &Path, output: &str) -> Result<Vec<Folder>> {
+/// The sites in all of `dirs`, sorted by name: directories with a mark or a directory `output`.
+pub(crate) fn sites(dirs: &[PathBuf], output: &str) -> Result<Vec<Folder>> {
+    let mut sites = Vec::new();
+    for dir in dirs {
+        sites.extend(sites_in(dir, output)?);
+    }
+    sites.sort_by(|one, other| one.name.cmp(&other.name));
+    // The same directory, given twice.
+    sites.dedup();
+    for pair in sites.windows(2).filter(|pair| pair[0].name == pair[1].name) {
+        return Err(Fault::usage(format!("two sites have the name `{}`", pair[0].name))
+            .cause(format!("`{}` and `{}`", pair[0].path.display(), pair[1].path.display()))
+            .help("rename one of the directories, or deploy them in two runs"));
+    }
+    Ok(sites)
+}
+
+fn sites_in(dir: &Path, output: &str) -> Result<Vec<Folder>> {
     let unreadable = |error: std::io::Error| {
-        Fault::usage(format!("cannot read the folder `{}`", dir.display()))
+        Fault::usage(format!("cannot read the directory `{}`", dir.display()))
             .cause(error.to_string())
-            .help("name the folder that holds the sites")
+            .help("name the directory that holds the sites")
     };
     let mut sites = Vec::new();
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            // No site may go missing in silence.
+            // No site may be left out silently.
             if path.is_dir() {
                 return Err(Fault::usage(format!("the name of `{}` is not UTF-8", path.display())).help("rename it"));
             }
@@ -39,33 +55,35 @@ pub(crate) fn sites(dir: &Path, output: &str) -> Result<Vec<Folder>> {
         if name.starts_with(['_', '.']) || !path.is_dir() {
             continue;
         }
-        if MARKS.iter().any(|mark| path.join(mark).is_file()) || path.join(output).is_dir() {
+        if is_site(&path, output) {
             sites.push(Folder { name: name.to_owned(), path });
         }
     }
-    sites.sort_by(|one, other| one.name.cmp(&other.name));
-    if sites.is_empty() {
-        return Err(nothing(dir, output));
-    }
-    Ok(sites)
+    if sites.is_empty() { Err(nothing(dir, output)) } else { Ok(sites) }
+}
+
+fn is_site(folder: &Path, output: &str) -> bool {
+    MARKS.iter().any(|mark| folder.join(mark).is_file()) || folder.join(output).is_dir()
 }
 
 fn nothing(dir: &Path, output: &str) -> Fault {
     let fault = Fault::no(format!("no site found in `{}`", dir.display()));
-    if MARKS.iter().any(|mark| dir.join(mark).is_file()) || dir.join(output).is_dir() {
-        let fault = fault.cause("the folder looks like a site itself");
+    if is_site(dir, output) {
+        let fault = fault.cause("the directory looks like a site itself");
         let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
         return match (above, dir.file_name()) {
-            (Some(above), Some(name)) => fault.help(format!("say `{} --only {}`", above.display(), name.display())),
-            _ => fault.help("name the folder that holds the sites, and the site with --only"),
+            (Some(above), Some(name)) => {
+                fault.help(format!("run with `{} --only {}`", above.display(), name.display()))
+            }
+            _ => fault.help("name the directory that holds the sites, and the site with --only"),
         };
     }
     fault
-        .cause(format!("no folder in it has a package.json, a wrangler file or a folder `{output}`"))
-        .help("name the folder that holds the sites, or where builds write with --output")
+        .cause(format!("no directory in it has a package.json, a wrangler file or a directory `{output}`"))
+        .help("name the directory that holds the sites, or the one that builds write with --output")
 }
 
-/// The names in `file`, one a line; `-` is stdin. Blank lines and what follows `#` do not count.
+/// The names in `file`, one per line; `-` is stdin. Blank lines and comments after `#` are skipped.
 pub(crate) fn named(file: Option<&Path>) -> Result<Option<Vec<String>>> {
     let Some(file) = file else { return Ok(None) };
     let unreadable = |error: std::io::Error| {
@@ -80,7 +98,7 @@ pub(crate) fn named(file: Option<&Path>) -> Result<Option<Vec<String>>> {
     Ok(Some(names.map(str::to_owned).collect()))
 }
 
-/// The sites that `selection` and `named` mean, in their order. A name that no site has is an error.
+/// The sites that `selection` and `named` select, in order. A name that no site has is an error.
 pub(crate) fn select(sites: Vec<Folder>, selection: &Selection, named: Option<&[String]>) -> Result<Vec<Folder>> {
     for name in selection.only.iter().chain(&selection.except).chain(named.unwrap_or_default()) {
         if !sites.iter().any(|site| site.name == *name) {
@@ -100,7 +118,7 @@ pub(crate) fn select(sites: Vec<Folder>, selection: &Selection, named: Option<&[
     };
     let selected: Vec<Folder> = sites.into_iter().filter(wanted).collect();
     if selected.is_empty() {
-        return Err(Fault::no("no site is left to deploy").cause("--only, --except and --sites leave none"));
+        return Err(Fault::no("no site is left to deploy").cause("--only, --except and --sites exclude every site"));
     }
     Ok(selected)
 }
@@ -128,6 +146,21 @@ mod tests {
         root
     }
 
+    fn found(root: &tempfile::TempDir) -> fault::Result<Vec<Folder>> {
+        sites(&[root.path().to_owned()], "dist")
+    }
+
+    #[test]
+    fn sites_of_several_directories_are_sorted_together_and_names_are_unique() {
+        let root = tree(&["apps/web/package.json", "sites/docs/package.json", "other/web/dist/x"]);
+        let dirs =
+            |names: &[&str]| -> Vec<std::path::PathBuf> { names.iter().map(|name| root.path().join(name)).collect() };
+        assert_eq!(names(&sites(&dirs(&["sites", "apps", "apps"]), "dist").unwrap()), ["docs", "web"]);
+        let fault = sites(&dirs(&["apps", "other"]), "dist").unwrap_err();
+        assert!(fault.message == "two sites have the name `web`" && fault.causes[0].contains("other/web"), "{fault:?}");
+        assert_eq!(sites(&dirs(&["apps", "nowhere"]), "dist").unwrap_err().kind, Kind::Usage);
+    }
+
     #[test]
     fn a_site_has_a_mark_or_an_output_folder_and_no_special_name() {
         let root = tree(&[
@@ -139,20 +172,20 @@ mod tests {
             "docs/README.md",
             "package.json",
         ]);
-        assert_eq!(names(&sites(root.path(), "dist").unwrap()), ["a", "b", "c"]);
+        assert_eq!(names(&found(&root).unwrap()), ["a", "b", "c"]);
     }
 
     #[test]
-    fn no_site_is_a_no_that_says_what_was_looked_for() {
-        let fault = sites(tree(&["README.md"]).path(), "dist").unwrap_err();
+    fn no_site_is_a_failure_that_names_what_makes_one() {
+        let fault = found(&tree(&["README.md"])).unwrap_err();
         assert_eq!(fault.kind, Kind::No);
-        let fault = sites(tree(&["package.json", "src/a"]).path(), "dist").unwrap_err();
+        let fault = found(&tree(&["package.json", "src/a"])).unwrap_err();
         assert!(fault.help.unwrap().contains("--only"));
     }
 
     #[test]
     fn a_name_that_no_site_has_is_wrong_usage() {
-        let all = sites(tree(&["a/package.json", "b/package.json"]).path(), "dist").unwrap();
+        let all = found(&tree(&["a/package.json", "b/package.json"])).unwrap();
         let selection = |only: &[&str], except: &[&str]| {
             let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
             Selection {
@@ -162,6 +195,8 @@ mod tests {
                 changed_since: None,
                 watch: Vec::new(),
                 shard: None,
+                skip_workers: false,
+                allow_missing_output: false,
                 list: false,
             }
         };

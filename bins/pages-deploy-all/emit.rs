@@ -1,4 +1,4 @@
-//! The result, once: stdout, job summary, annotations, wrangler's line.
+//! Prints the result: on stdout, as outputs of the step, and as wrangler's line.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -10,11 +10,12 @@ use fault::{Fault, Result};
 use report::{Report, Status};
 use runner::foreign;
 use runner::handoff::StepFile;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::{Args, Format, Target};
 use crate::outcome::Outcome;
-use crate::prepare::{Ready, files, size};
+use crate::prepare::Ready;
+use crate::words::{files, previews, size};
 
 /// Prints the result on stdout.
 pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) {
@@ -29,7 +30,7 @@ pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, cons
 }
 
 /// Prints what a dry run found.
-pub(crate) fn rehearsal(sites: &[Ready<'_>], args: &Args, console: &Console) -> Result<()> {
+pub(crate) fn rehearsal(sites: &[Ready], args: &Args, console: &Console) -> Result<()> {
     let text = match args.format {
         Format::Jsonl => return Ok(()),
         Format::Text => sites.iter().fold(String::new(), |mut text, ready| {
@@ -37,14 +38,17 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], args: &Args, console: &Console) -> 
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "{}: would deploy {} ({}) to `{}` ({}), {} new ({})",
+                "{}: would deploy {} ({}) to `{}` ({}), {}",
                 ready.site.name,
                 files(stats.files),
                 size(stats.size_bytes),
                 ready.site.project,
                 ready.environment(&args.target),
-                stats.uploaded,
-                size(stats.uploaded_bytes)
+                if stats.uploaded == 0 {
+                    "nothing new".to_owned()
+                } else {
+                    format!("{} new ({})", stats.uploaded, size(stats.uploaded_bytes))
+                }
             );
             text
         }),
@@ -59,13 +63,13 @@ pub(crate) fn rehearsal(sites: &[Ready<'_>], args: &Args, console: &Console) -> 
     console.print(text)
 }
 
-fn rehearsed(ready: &Ready<'_>, target: &Target) -> Value {
+fn rehearsed(ready: &Ready, target: &Target) -> Value {
     let manifest: Value = ready
         .manifest
         .assets()
         .iter()
         .map(|asset| (format!("/{}", asset.file.path), Value::from(asset.hash.to_string())))
-        .collect::<serde_json::Map<_, _>>()
+        .collect::<Map<_, _>>()
         .into();
     json!({
         "site": ready.site.name, "project": ready.site.project, "branch": ready.release.origin.branch,
@@ -75,27 +79,34 @@ fn rehearsed(ready: &Ready<'_>, target: &Target) -> Value {
     })
 }
 
-/// Hands the addresses to later steps: `urls` as a JSON object, and `NAME_url` for each site.
+/// Hands the addresses to later steps: `urls` and `aliases` as JSON objects, `NAME_url` and `NAME_alias` for each site.
 pub(crate) fn outputs(outcomes: &[Outcome], file: StepFile, console: &Console) -> Result<()> {
     let live = outcomes.iter().filter(|one| matches!(one.status, Status::Passed | Status::Skipped));
-    let urls: Vec<(&str, String)> = live.filter_map(|one| Some((one.site.as_str(), one.url()?))).collect();
-    let all: serde_json::Map<String, Value> =
-        urls.iter().map(|(site, url)| ((*site).to_owned(), Value::from(url.as_str()))).collect();
-    let name = |site: &str| site.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_") + "_url";
-    let mut pairs = vec![("urls".to_owned(), Value::Object(all).to_string())];
+    let live: Vec<&Outcome> = live.filter(|one| one.url().is_some()).collect();
+    let object = |address: &dyn Fn(&Outcome) -> Option<String>| -> Value {
+        live.iter().filter_map(|one| Some((one.site.clone(), Value::from(address(one)?)))).collect::<Map<_, _>>().into()
+    };
+    let alias = |one: &Outcome| one.alias().map(str::to_owned);
+    let mut pairs = vec![
+        ("urls".to_owned(), object(&Outcome::url).to_string()),
+        ("aliases".to_owned(), object(&alias).to_string()),
+    ];
+    let name = |one: &Outcome| one.site.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_");
     let mut count: HashMap<String, usize> = HashMap::new();
-    for (site, _) in &urls {
-        *count.entry(name(site)).or_default() += 1;
+    for one in &live {
+        *count.entry(name(one)).or_default() += 1;
     }
-    for (site, url) in urls {
-        let name = name(site);
-        if count[&name] == 1 {
-            pairs.push((name, url));
-        } else {
+    for one in live {
+        let name = name(one);
+        if count[&name] > 1 {
             console.warn(&format!(
-                "`{name}` would be the output of more than one site: `urls` has the address of `{site}`"
+                "`{name}_url` would be the output of more than one site: `urls` has the address of `{}`",
+                one.site
             ));
+            continue;
         }
+        pairs.extend(one.url().map(|url| (format!("{name}_url"), url)));
+        pairs.extend(alias(one).map(|alias| (format!("{name}_alias"), alias)));
     }
     console.export(file, &pairs)
 }
@@ -115,11 +126,14 @@ fn text(outcomes: &[Outcome]) -> String {
     })
 }
 
-/// Whether it is production's, its addresses, and what else there is to say.
+/// Its environment, its addresses, and either its numbers or its reason.
 fn words(one: &Outcome) -> String {
     let reason = one.reason.as_ref().map(|reason| reason.text.clone());
-    let stats = (one.status == Status::Passed)
-        .then(|| format!("{}, {} uploaded, {:.1} s", files(one.stats.files), one.stats.uploaded, one.seconds));
+    let stats = (one.status == Status::Passed).then(|| match (&one.deleted, one.stats.uploaded) {
+        (Some(deleted), _) => format!("{} deleted", previews(deleted.len())),
+        (None, 0) => format!("{}, nothing new, {:.1} s", files(one.stats.files), one.times.total()),
+        (None, new) => format!("{}, {new} uploaded, {:.1} s", files(one.stats.files), one.times.total()),
+    });
     let deployment = one.deployment.as_ref();
     let environment = deployment.map(|deployment| deployment.environment.clone());
     let alias = deployment.filter(|_| one.status == Status::Passed).and_then(|deployment| deployment.alias());

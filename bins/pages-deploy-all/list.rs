@@ -7,8 +7,8 @@ use crate::args::Format;
 use crate::configure::Site;
 
 /// The list in `format`.
-pub(crate) fn render(sites: &[Site], format: Format) -> Result<String> {
-    let entry = |site: &Site| json!({ "site": site.name, "project": site.project });
+pub(crate) fn render(sites: &[&Site], format: Format) -> Result<String> {
+    let entry = |site: &&Site| json!({ "site": site.name, "project": site.project });
     let entries: Vec<Value> = sites.iter().map(entry).collect();
     Ok(match format {
         Format::Text => sites.iter().flat_map(|site| [site.name.as_str(), "\n"]).collect(),

@@ -1,8 +1,10 @@
-//! Builds and deploys every site of a folder to Cloudflare Pages, all of them or none.
+//! Builds and deploys every site of a directory to Cloudflare Pages, all of them or none.
 //!
-//! Gather ([`discover`], [`configure`], [`origin`]: what there is and where it goes), act in two steps: [`prepare`] does all that no
-//! visitor can see, for all sites; only if all of that succeeded, [`publish`] makes them live. [`emit`] tells it once.
+//! [`discover`], [`configure`] and [`origin`] gather what there is and where it goes. Then the run acts in two phases: [`prepare`]
+//! builds and uploads every site, which no visitor can see; only if that succeeded everywhere, [`publish`] makes them live. [`emit`]
+//! prints the result once.
 
+mod activity;
 mod args;
 mod build;
 mod changed;
@@ -19,10 +21,12 @@ mod list;
 mod origin;
 mod outcome;
 mod prepare;
+mod previews;
 mod progress;
 mod publish;
 mod rollback;
 mod sign_in;
+mod words;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! How a site ended, as records, documents and tables tell it.
+//! How a site ended, as records, documents and tables show it.
 
 use cli::Exit;
 use fault::Fault;
@@ -15,25 +15,42 @@ pub(crate) struct SiteError {
     pub(crate) code: &'static str,
     /// What failed and what to do.
     pub(crate) fault: Fault,
-    /// The end of a failed build's log, foreign.
+    /// The end of a failed build's log, untrusted.
     pub(crate) tail: Vec<Vec<u8>>,
     /// A failed build's exit code.
     pub(crate) exit_code: Option<i32>,
 }
 
-/// Turns a fault into a site error with a code.
+/// Makes a site's error with a code from a fault.
 pub(crate) fn site_error(code: &'static str) -> impl Fn(Fault) -> SiteError {
     move |fault| SiteError { code, fault, tail: Vec::new(), exit_code: None }
 }
 
-/// What a site consists of and what of it was sent.
+/// What a site consists of, and how much of it was uploaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UploadStats {
     pub(crate) files: usize,
     pub(crate) size_bytes: u64,
-    /// Distinct files Cloudflare did not have.
+    /// Distinct files that Cloudflare did not have.
     pub(crate) uploaded: usize,
     pub(crate) uploaded_bytes: u64,
+    /// Files that are not uploaded because of their names.
+    pub(crate) left_out: usize,
+}
+
+/// How long each phase of a site took, in seconds. What it waited for other sites is not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct PhaseTimes {
+    pub(crate) build: Option<f64>,
+    pub(crate) upload: Option<f64>,
+    pub(crate) deploy: Option<f64>,
+}
+
+impl PhaseTimes {
+    /// All phases together.
+    pub(crate) fn total(&self) -> f64 {
+        [self.build, self.upload, self.deploy].into_iter().flatten().sum()
+    }
 }
 
 /// A site's end.
@@ -46,23 +63,41 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<SiteError>,
     pub(crate) stats: UploadStats,
     pub(crate) deployment: Option<Deployment>,
-    pub(crate) seconds: f64,
+    /// Previews that were deleted, or would be in a dry run.
+    pub(crate) deleted: Option<Vec<Deployment>>,
+    pub(crate) times: PhaseTimes,
 }
 
 impl Outcome {
-    /// A site that ended with `status`, and nothing else to say yet.
-    pub(crate) fn new(site: &Site, status: Status, stats: UploadStats, seconds: f64) -> Self {
-        let (site, project) = (site.name.clone(), site.project.clone());
-        Self { site, project, status, reason: None, error: None, stats, deployment: None, seconds }
+    /// A site that ended with `status`, without anything else yet.
+    pub(crate) fn new(site: &Site, status: Status) -> Self {
+        Self {
+            site: site.name.clone(),
+            project: site.project.clone(),
+            status,
+            reason: None,
+            error: None,
+            stats: UploadStats::default(),
+            deployment: None,
+            deleted: None,
+            times: PhaseTimes::default(),
+        }
     }
 
-    /// Why it has its status.
+    /// Sets what the site consists of and how long its phases took.
+    pub(crate) fn measured(mut self, stats: UploadStats, times: PhaseTimes) -> Self {
+        self.stats = stats;
+        self.times = times;
+        self
+    }
+
+    /// Sets the reason for the status.
     pub(crate) fn because(mut self, code: &str, text: impl Into<String>) -> Self {
         self.reason = Some(Reason::new(code, text));
         self
     }
 
-    /// It failed with `error`.
+    /// Makes it failed with `error`.
     pub(crate) fn failed(mut self, error: SiteError) -> Self {
         self.status = Status::Failed;
         self.reason = Some(Reason::new(error.code, error.fault.message.clone()));
@@ -70,13 +105,13 @@ impl Outcome {
         self
     }
 
-    /// The deployment that was created for it, whatever became of it.
+    /// Sets the deployment that was created for it, whatever became of it.
     pub(crate) fn deployed(mut self, deployment: Option<Deployment>) -> Self {
         self.deployment = deployment;
         self
     }
 
-    /// What the site means for the exit code.
+    /// The exit code that this site alone would give.
     pub(crate) fn exit(&self) -> Exit {
         match (&self.error, self.status) {
             (Some(error), _) => error.fault.kind.into(),
@@ -85,17 +120,17 @@ impl Outcome {
         }
     }
 
-    /// Its address, where it has one.
+    /// The address of its deployment, if there is one.
     pub(crate) fn url(&self) -> Option<String> {
         self.deployment.as_ref().map(|deployment| deployment.url.clone()).filter(|url| !url.is_empty())
     }
 
-    /// The address of its branch, where it is a preview. Production's aliases are custom domains.
+    /// The address of its branch, if it is a preview. Production's aliases are custom domains.
     pub(crate) fn alias(&self) -> Option<&str> {
         self.deployment.as_ref().filter(|deployment| deployment.environment == "preview")?.alias()
     }
 
-    /// Its records: what was found, and its end.
+    /// Its records: what was found, the end of a failed build's log, and the end of the check.
     pub(crate) fn events(&self) -> Vec<Event> {
         let check = format!("sites/{}", self.site);
         let mut events = Vec::new();
@@ -111,30 +146,52 @@ impl Outcome {
                 rule: Some(error.code.to_owned()),
                 message,
             });
+            if !error.tail.is_empty() {
+                let text = String::from_utf8_lossy(&error.tail.join(&b'\n')).into_owned() + "\n";
+                events.push(Event::Output { check: check.clone(), stream: None, text });
+            }
         }
         events.push(Event::CheckFinished {
             check,
             status: self.status,
-            duration_seconds: Some(self.seconds),
+            duration_seconds: Some(self.times.total()),
             reason: self.reason.clone(),
             url: self.url(),
             exit_code: self.error.as_ref().and_then(|error| error.exit_code).map(i64::from),
-            data: if self.stats == UploadStats::default() { self.names() } else { self.data() },
+            data: self.shown_data(),
         });
         events
     }
 
-    /// Numbers and words of its own.
-    fn data(&self) -> Map<String, Value> {
+    /// The data of its record: what a reader of the report wants to see. Zeros would be noise there.
+    fn shown_data(&self) -> Map<String, Value> {
         let mut data = self.names();
+        // A site that was cancelled is listed with its reason; its numbers say nothing about a deployment.
+        if self.status != Status::Cancelled || self.deployment.is_some() {
+            data.extend(self.numbers().into_iter().filter(|(_, value)| value.as_f64() != Some(0.0)));
+        }
+        data
+    }
+
+    fn numbers(&self) -> Map<String, Value> {
+        let mut data = Map::new();
         data.insert("files".to_owned(), json!(self.stats.files));
         data.insert("size_bytes".to_owned(), json!(self.stats.size_bytes));
         data.insert("uploaded".to_owned(), json!(self.stats.uploaded));
         data.insert("uploaded_bytes".to_owned(), json!(self.stats.uploaded_bytes));
+        data.insert("left_out".to_owned(), json!(self.stats.left_out));
+        let phases = [("build", self.times.build), ("upload", self.times.upload), ("deploy", self.times.deploy)];
+        for (phase, seconds) in phases {
+            if let Some(seconds) = seconds {
+                data.insert(format!("{phase}_seconds"), json!(seconds));
+            }
+        }
+        if let Some(deleted) = &self.deleted {
+            data.insert("deleted".to_owned(), json!(deleted.len()));
+        }
         data
     }
 
-    /// Words alone: of a site that was not read there is nothing to count.
     fn names(&self) -> Map<String, Value> {
         let mut data = Map::new();
         let mut put = |name: &str, value: Value| {
@@ -153,12 +210,17 @@ impl Outcome {
 
     /// Its entry in the document of `--format json`.
     pub(crate) fn json(&self) -> Value {
-        let mut entry = self.data();
+        let mut entry = self.names();
+        entry.extend(self.numbers());
         entry.insert("site".to_owned(), json!(self.site));
         entry.insert("status".to_owned(), json!(self.status));
         entry.insert("reason".to_owned(), json!(self.reason));
         entry.insert("url".to_owned(), json!(self.url()));
-        entry.insert("duration_seconds".to_owned(), json!(self.seconds));
+        entry.insert("duration_seconds".to_owned(), json!(self.times.total()));
+        if let Some(deleted) = &self.deleted {
+            let previews: Vec<Value> = deleted.iter().map(|one| json!({ "id": one.id, "url": one.url })).collect();
+            entry.insert("previews".to_owned(), json!(previews));
+        }
         let error = self.error.as_ref().map(|error| cli::error_document(&error.fault));
         entry.insert("error".to_owned(), json!(error));
         Value::Object(entry)

@@ -1,4 +1,4 @@
-//! Everything before a visitor could see anything: build, read, upload.
+//! Phase 1: builds, reads and uploads every site. Visitors see nothing of it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,29 +6,30 @@ use std::time::Instant;
 use api::Deadline;
 use fault::{Fault, Kind};
 use futures_util::future::join_all;
-use pages::{Assets, Hasher, Links, Manifest, PagesClient, Project, Release, Rules, walk};
+use pages::{Assets, Hasher, LeftOut, Links, Manifest, PagesClient, Project, Release, Rules, walk};
+use report::{Event, Status};
 
+use crate::activity::Step;
 use crate::args::Target;
-use crate::build;
-use crate::code;
-use crate::configure::Site;
+use crate::configure::{self, Site};
 use crate::context::{Context, links};
 use crate::origin::check_production;
-use crate::outcome::{Outcome, SiteError, UploadStats, site_error};
-use report::Status;
+use crate::outcome::{Outcome, PhaseTimes, SiteError, UploadStats, site_error};
+use crate::words::{files, size};
+use crate::{build, code};
 
 /// A site that only has to be deployed.
-pub(crate) struct Ready<'a> {
-    pub(crate) site: &'a Site,
-    /// `None` in a dry run of a project that would be created.
+pub(crate) struct Ready {
+    pub(crate) site: Site,
+    /// `None` in a dry run for a project that would be created.
     pub(crate) project: Option<Project>,
     pub(crate) manifest: Manifest,
     pub(crate) release: Release,
     pub(crate) stats: UploadStats,
-    pub(crate) started: Instant,
+    pub(crate) times: PhaseTimes,
 }
 
-impl Ready<'_> {
+impl Ready {
     /// `production` or `preview`, as Cloudflare will decide.
     pub(crate) fn environment(&self, target: &Target) -> &'static str {
         let production = self.project.as_ref().and_then(|project| project.production_branch.as_ref());
@@ -38,32 +39,36 @@ impl Ready<'_> {
             "preview"
         }
     }
+
+    /// An outcome with what is known of the site so far.
+    pub(crate) fn outcome(&self, status: Status) -> Outcome {
+        Outcome::new(&self.site, status).measured(self.stats, self.times)
+    }
 }
 
-/// A site after the first phase.
-pub(crate) enum Prepared<'a> {
-    Ready(Box<Ready<'a>>),
-    /// Its content is live already.
-    Live(Box<Outcome>),
+/// A site after phase 1.
+pub(crate) enum Prepared {
+    Ready(Box<Ready>),
+    /// It needs no deployment: its content is live already, or it is skipped.
+    Done(Box<Outcome>),
 }
 
 /// A site that cannot be deployed.
-pub(crate) struct PrepareError<'a> {
-    pub(crate) site: &'a Site,
+pub(crate) struct PrepareError {
+    pub(crate) site: Site,
     pub(crate) error: SiteError,
-    pub(crate) started: Instant,
+    pub(crate) times: PhaseTimes,
 }
 
-/// Prepares all sites at once; each ends for itself, so that one run names everything that is wrong.
-pub(crate) async fn all<'a>(
-    context: &'a Context<'a>,
-    sites: &'a [Site],
-) -> Vec<Result<Prepared<'a>, PrepareError<'a>>> {
+/// Prepares all sites at once. One failure does not stop the others, so that a single run reports everything that is wrong.
+pub(crate) async fn all(context: &Context<'_>, sites: &[Site]) -> Vec<Result<Prepared, PrepareError>> {
     let prepared = join_all(sites.iter().map(|site| async move {
-        let started = Instant::now();
-        context.journal.record(report::Event::CheckStarted { check: site.check(), name: Some(site.name.clone()) });
         context.journal.progress().begin(&site.name);
-        prepare(context, site, started).await.map_err(|error| PrepareError { site, error, started })
+        let mut preparation = Preparation::new(context, site.clone());
+        let outcome = preparation.run().await;
+        context.activity.end(&site.name);
+        preparation.begin();
+        outcome.map_err(|error| PrepareError { site: preparation.site, error, times: preparation.times })
     }))
     .await;
     if context.args.running.dry_run || prepared.iter().any(Result::is_err) {
@@ -72,63 +77,24 @@ pub(crate) async fn all<'a>(
     join_all(prepared.into_iter().map(|one| refresh_project(context, one))).await
 }
 
-/// Reads once more what the project serves, now that every site is ready: somebody else may have deployed during a long build, and
-/// a rollback leads to what stood before ours, not to what stood when the run began.
-async fn refresh_project<'a>(
-    context: &Context<'a>,
-    one: Result<Prepared<'a>, PrepareError<'a>>,
-) -> Result<Prepared<'a>, PrepareError<'a>> {
+/// Reads again what the project serves, now that every site is ready. Another run may have deployed during a long build, and a
+/// rollback leads to what was live just before ours, not to what was live when this run began.
+async fn refresh_project(context: &Context<'_>, one: Result<Prepared, PrepareError>) -> Result<Prepared, PrepareError> {
     let mut ready = match one {
         Ok(Prepared::Ready(ready)) if context.args.running.atomic || ready.site.build.is_some() => ready,
         other => return other,
     };
-    match look_up(context, ready.site).await {
+    match look_up(context, &ready.site).await {
         Ok(project) => ready.project = project,
-        Err(error) => return Err(PrepareError { site: ready.site, error, started: ready.started }),
+        Err(error) => return Err(PrepareError { site: ready.site, error, times: ready.times }),
     }
     Ok(Prepared::Ready(ready))
 }
 
-async fn prepare<'a>(context: &'a Context<'a>, site: &'a Site, started: Instant) -> Result<Prepared<'a>, SiteError> {
-    // A missing project ends a long build early.
-    let (project, (manifest, rules)) = tokio::try_join!(look_up(context, site), build_and_read(context, site))?;
-    let code = code::of(context, site, project.as_ref()).await?;
-    let client = context.client.until(Deadline::after(context.args.running.timeout));
-    let project = match project {
-        None if !context.args.running.dry_run => Some(create(context, &client, site).await?),
-        project => project,
-    };
-    let configured = site.config.as_ref().map(pages::config::Config::configured);
-    let mut origin = context.origin.clone();
-    if context.args.running.skip_unchanged {
-        let digest = pages::digest(&manifest, &rules, configured.as_ref(), code.as_ref());
-        // After a build of some length something else may be live.
-        let now = if site.build.is_some() { look_up(context, site).await? } else { project.clone() };
-        if let Some(live) = now.as_ref().and_then(|project| project.live_with(&origin.branch, &digest)) {
-            let text = format!("its content is what deployment {} serves", live.id);
-            let stats = UploadStats { uploaded: 0, uploaded_bytes: 0, ..all_new(&manifest) };
-            let outcome = Outcome::new(site, Status::Skipped, stats, started.elapsed().as_secs_f64());
-            context.journal.say(&site.name, &text);
-            return Ok(Prepared::Live(Box::new(outcome.because("unchanged", text).deployed(Some(live.clone())))));
-        }
-        origin.commit_message = Some(pages::with_digest(origin.commit_message.as_deref().unwrap_or_default(), &digest));
-    }
-    let stats = match &project {
-        Some(_) => upload(context, &client, site, &manifest).await.map_err(site_error("upload_failed"))?,
-        None => all_new(&manifest),
-    };
-    let release = Release::new(&manifest, origin, &rules, configured.as_ref(), code.as_ref());
-    Ok(Prepared::Ready(Box::new(Ready { site, project, manifest, release, stats, started })))
-}
-
+/// The project of `site`, or `None` if it does not exist.
 async fn look_up(context: &Context<'_>, site: &Site) -> Result<Option<Project>, SiteError> {
     let client = context.client.until(Deadline::after(context.args.running.timeout));
     let project = client.project(&site.project).await.map_err(site_error("project"))?;
-    if project.is_none() && !context.args.target.create {
-        let fault = Fault::no(format!("the Pages project `{}` does not exist", site.project))
-            .help("create it with --create, or correct `name` in the site's wrangler file or --project-name");
-        return Err(site_error("no_project")(fault));
-    }
     // Before anything is built or created for a fork.
     let production_branch = match &project {
         Some(project) => project.production_branch.as_deref(),
@@ -138,6 +104,172 @@ async fn look_up(context: &Context<'_>, site: &Site) -> Result<Option<Project>, 
     Ok(project)
 }
 
+/// The error if the project does not exist and is not to be created.
+fn check_exists(context: &Context<'_>, site: &Site, project: Option<&Project>) -> Result<(), SiteError> {
+    if project.is_some() || context.args.target.create {
+        return Ok(());
+    }
+    let fault = Fault::no(format!("the Pages project `{}` does not exist", site.project))
+        .help("create it with --create, or correct `name` in the site's wrangler file or --project-name");
+    Err(site_error("no_project")(fault))
+}
+
+/// One site on its way to being ready.
+struct Preparation<'c> {
+    context: &'c Context<'c>,
+    site: Site,
+    times: PhaseTimes,
+    has_begun: bool,
+}
+
+impl<'c> Preparation<'c> {
+    fn new(context: &'c Context<'c>, site: Site) -> Self {
+        Self { context, site, times: PhaseTimes::default(), has_begun: false }
+    }
+
+    /// Records the begin of the check, once: when the site gets its turn, so that a report shows when each was worked on.
+    fn begin(&mut self) {
+        if !self.has_begun {
+            self.has_begun = true;
+            let (check, name) = (self.site.check(), Some(self.site.name.clone()));
+            self.context.journal.record(Event::CheckStarted { check, name });
+        }
+    }
+
+    async fn run(&mut self) -> Result<Prepared, SiteError> {
+        if let Some(done) = self.worker()? {
+            return Ok(done);
+        }
+        let planned = self.site.clone();
+        let context = self.context;
+        // A missing project ends a long build early.
+        let (project, ()) = tokio::try_join!(early_look_up(context, &planned), self.build())?;
+        if self.site.build.is_some() {
+            let warn = |message: &str| context.journal.warn(message);
+            self.site = configure::after_build(&planned, &context.args.building, &context.args.target, warn)
+                .map_err(site_error("invalid_configuration"))?;
+            if let Some(done) = self.worker()? {
+                return Ok(done);
+            }
+        }
+        if context.args.selection.allow_missing_output && !self.site.output.is_dir() {
+            let text = format!("`{}` does not exist", self.site.output.display());
+            let outcome = Outcome::new(&self.site, Status::Skipped).measured(UploadStats::default(), self.times);
+            return Ok(Prepared::Done(Box::new(outcome.because("no_output", text))));
+        }
+        let project = match self.site.project == planned.project {
+            true => project,
+            false => look_up(context, &self.site).await?,
+        };
+        check_exists(context, &self.site, project.as_ref())?;
+        self.read_and_upload(project).await
+    }
+
+    /// The end of a site that is a Worker.
+    fn worker(&self) -> Result<Option<Prepared>, SiteError> {
+        let Some(file) = &self.site.worker else { return Ok(None) };
+        if self.context.args.selection.skip_workers {
+            let text = format!("`{}` describes a Worker", file.display());
+            let outcome = Outcome::new(&self.site, Status::Skipped).because("worker", text);
+            return Ok(Some(Prepared::Done(Box::new(outcome))));
+        }
+        let fault = Fault::no(format!("this is a Worker and not a Pages site: `{}`", file.display()))
+            .cause("the file has keys of a Worker, such as `main` or `assets`, and no `pages_build_output_dir`")
+            .help("deploy it with `wrangler deploy`, and leave it out here with --skip-workers");
+        Err(site_error("worker")(fault))
+    }
+
+    async fn build(&mut self) -> Result<(), SiteError> {
+        let Some(command) = self.site.build.clone() else { return Ok(()) };
+        let context = self.context;
+        let turn = context.builds.acquire().await;
+        self.begin();
+        context.activity.begin(&self.site.name, Step::Building);
+        context.journal.progress().show(&self.site.name, "building");
+        let began = Instant::now();
+        let built = build::run(&command, &self.site.path, &context.variables, &context.log_of(&self.site)).await;
+        drop(turn);
+        context.activity.end(&self.site.name);
+        context.ended(&self.site);
+        self.times.build = Some(began.elapsed().as_secs_f64());
+        built.map_err(|failure| SiteError {
+            code: "build_failed",
+            fault: failure.fault,
+            tail: failure.tail,
+            exit_code: failure.code,
+        })?;
+        context.journal.say(&self.site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    async fn read_and_upload(&mut self, project: Option<Project>) -> Result<Prepared, SiteError> {
+        let context = self.context;
+        let turn = context.reading.acquire().await;
+        self.begin();
+        context.activity.begin(&self.site.name, Step::Uploading);
+        let began = Instant::now();
+        let read = read(context, &self.site).await;
+        drop(turn);
+        let read = read.map_err(site_error("invalid_site"))?;
+        tell_left_out(context, &self.site, &read.left_out);
+        let code = code::of(context, &self.site, project.as_ref()).await?;
+        let client = context.client.until(Deadline::after(context.args.running.timeout));
+        let project = match project {
+            None if !context.args.running.dry_run => Some(create(context, &client, &self.site).await?),
+            project => project,
+        };
+        let site = &self.site;
+        let configured = site.config.as_ref().map(pages::config::Config::configured);
+        let mut origin = context.origin.clone();
+        if context.args.running.skip_unchanged {
+            let digest = pages::digest(&read.manifest, &read.rules, configured.as_ref(), code.as_ref());
+            if let Some(outcome) = unchanged(context, site, project.as_ref(), &digest, &read).await? {
+                return Ok(Prepared::Done(Box::new(outcome)));
+            }
+            let message = origin.commit_message.as_deref().unwrap_or_default();
+            origin.commit_message = Some(pages::with_digest(message, &digest));
+        }
+        let stats = match &project {
+            Some(_) => upload(context, &client, site, &read).await.map_err(site_error("upload_failed"))?,
+            None => all_new(&read),
+        };
+        let release = Release::new(&read.manifest, origin, &read.rules, configured.as_ref(), code.as_ref());
+        self.times.upload = Some(began.elapsed().as_secs_f64());
+        let (site, times) = (site.clone(), self.times);
+        Ok(Prepared::Ready(Box::new(Ready { site, project, manifest: read.manifest, release, stats, times })))
+    }
+}
+
+/// Looks the project up while the build runs. That it is missing is an error only if no build can name another project.
+async fn early_look_up(context: &Context<'_>, site: &Site) -> Result<Option<Project>, SiteError> {
+    let project = look_up(context, site).await?;
+    let is_certain = site.build.is_none() || site.config.is_some() || context.args.target.project_name.is_some();
+    if is_certain && !context.args.selection.allow_missing_output {
+        check_exists(context, site, project.as_ref())?;
+    }
+    Ok(project)
+}
+
+/// The outcome of a site whose content is live already, if it is.
+async fn unchanged(
+    context: &Context<'_>,
+    site: &Site,
+    project: Option<&Project>,
+    digest: &str,
+    read: &Read,
+) -> Result<Option<Outcome>, SiteError> {
+    // During a long build another deployment may have gone live.
+    let now = if site.build.is_some() { look_up(context, site).await? } else { project.cloned() };
+    let Some(live) = now.as_ref().and_then(|project| project.live_with(&context.origin.branch, digest)) else {
+        return Ok(None);
+    };
+    let text = format!("its content is what deployment {} serves", live.id);
+    let stats = UploadStats { uploaded: 0, uploaded_bytes: 0, ..all_new(read) };
+    let outcome = Outcome::new(site, Status::Skipped).measured(stats, PhaseTimes::default());
+    context.journal.say(&site.name, &text);
+    Ok(Some(outcome.because("unchanged", text).deployed(Some(live.clone()))))
+}
+
 async fn create(context: &Context<'_>, client: &PagesClient, site: &Site) -> Result<Project, SiteError> {
     let production_branch = &context.args.target.production_branch;
     let project = client.create_project(&site.project, production_branch).await.map_err(site_error("project"))?;
@@ -145,80 +277,79 @@ async fn create(context: &Context<'_>, client: &PagesClient, site: &Site) -> Res
     Ok(project)
 }
 
-async fn build_and_read(context: &Context<'_>, site: &Site) -> Result<(Manifest, Rules), SiteError> {
-    if let Some(command) = &site.build {
-        context.journal.progress().show(&site.name, "building");
-        let turn = context.builds.acquire().await;
-        let began = Instant::now();
-        let built = build::run(command, &site.path, &context.variables, &context.log_of(site)).await;
-        drop(turn);
-        context.ended(site);
-        built.map_err(|failure| SiteError {
-            code: "build_failed",
-            fault: failure.fault,
-            tail: failure.tail,
-            exit_code: failure.code,
-        })?;
-        context.journal.say(&site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
-    }
-    if site.path.join(".wrangler/deploy/config.json").is_file() {
-        let text = "its build has written `.wrangler/deploy/config.json`, which leads wrangler to another configuration and is not read here";
-        context.journal.warn(&format!("{}: {text}", site.name));
-    }
-    let turn = context.reading.acquire().await;
-    let (site, hasher) = (site.clone(), Arc::clone(&context.hasher));
-    let follow_outside = context.args.building.follow_outside;
-    let read = tokio::task::spawn_blocking(move || read(&site, &hasher, links(&site, follow_outside))).await;
-    drop(turn);
-    read.unwrap_or_else(|error| Err(Fault::temporary("reading the site was cut off").cause(error.to_string())))
-        .map_err(site_error("invalid_site"))
+/// What a site's output consists of.
+struct Read {
+    manifest: Manifest,
+    rules: Rules,
+    left_out: LeftOut,
 }
 
-fn read(site: &Site, hasher: &Hasher, links: Links<'_>) -> fault::Result<(Manifest, Rules)> {
+/// Reads the output on a thread, so that builds and uploads of other sites go on meanwhile.
+async fn read(context: &Context<'_>, site: &Site) -> fault::Result<Read> {
+    let (site, hasher) = (site.clone(), Arc::clone(&context.hasher));
+    let (follow_outside, allowed) = (context.args.building.follow_outside, context.args.building.allow_file.clone());
+    let read =
+        tokio::task::spawn_blocking(move || read_output(&site, &hasher, links(&site, follow_outside), &allowed)).await;
+    read.unwrap_or_else(|error| Err(Fault::temporary("reading the site was interrupted").cause(error.to_string())))
+}
+
+fn read_output(site: &Site, hasher: &Hasher, links: Links<'_>, allowed: &[String]) -> fault::Result<Read> {
     if !site.output.is_dir() {
-        return Err(Fault::no(format!("site `{}` has no output: `{}` is not there", site.name, site.output.display()))
-            .help("build it first, or name the folder that its build writes with --output or pages_build_output_dir"));
+        return Err(Fault::no(format!(
+            "site `{}` has no output: `{}` does not exist",
+            site.name,
+            site.output.display()
+        ))
+        .help(
+            "build it first, or name the directory that its build writes with --output or pages_build_output_dir; \
+                 --allow-missing-output skips such sites",
+        ));
     }
-    let files = walk(&site.output, links)?;
-    if files.is_empty() {
+    let walked = walk(&site.output, links, allowed)?;
+    if walked.files.is_empty() {
         return Err(Fault::no(format!("the output of site `{}` is empty", site.name))
             .cause(format!("there is no file in `{}`: deploying it would blank the site", site.output.display()))
-            .help("look why its build writes nothing"));
+            .help("find out why its build writes nothing"));
     }
-    Ok((hasher.manifest(files)?, Rules::read(&site.output)?))
+    let rules = Rules::read(&site.output)?;
+    Ok(Read { manifest: hasher.manifest(walked.files)?, rules, left_out: walked.left_out })
 }
 
-async fn upload(
-    context: &Context<'_>,
-    client: &PagesClient,
-    site: &Site,
-    manifest: &Manifest,
-) -> fault::Result<UploadStats> {
+/// One line about the files that are not uploaded because of their names.
+fn tell_left_out(context: &Context<'_>, site: &Site, left_out: &LeftOut) {
+    if left_out.count > 0 {
+        let more = if left_out.count > left_out.first.len() { ", …" } else { "" };
+        let text = format!("{} left out, as by wrangler: {}{more}", files(left_out.count), left_out.first.join(", "));
+        context.journal.say(&site.name, &text);
+    }
+}
+
+async fn upload(context: &Context<'_>, client: &PagesClient, site: &Site, read: &Read) -> fault::Result<UploadStats> {
+    let manifest = &read.manifest;
     let assets = Assets::open(client, &site.project).await?;
-    let (files, limit) = (manifest.assets().len(), assets.files_limit().await);
-    if files as u64 > limit {
-        return Err(Fault::no(format!("site `{}` has {}, and Pages takes {limit}", site.name, self::files(files)))
+    let (count, limit) = (manifest.assets().len(), assets.files_limit().await);
+    if count as u64 > limit {
+        return Err(Fault::no(format!("site `{}` has {}, and Pages accepts {limit}", site.name, files(count)))
             .help("leave files out of the output, or ask for a higher limit for the project"));
     }
     let missing = assets.missing(manifest).await?;
     let new = pages::Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
     if !context.args.running.dry_run {
-        context.journal.say(&site.name, &format!("{}, {} new ({})", self::files(files), new.files, size(new.bytes)));
+        context.journal.say(&site.name, &format!("{}, {} new ({})", files(count), new.files, size(new.bytes)));
         let done = std::cell::Cell::new(0);
         let show = |stored| {
             done.set(done.get() + stored);
-            context
-                .journal
-                .progress()
-                .show(&site.name, &format!("uploaded {} of {}", size(done.get()), size(new.bytes)));
+            let text = format!("uploaded {} of {}", size(done.get()), size(new.bytes));
+            context.journal.progress().show(&site.name, &text);
         };
         assets.upload(&missing, show).await?;
         keep(context, &assets, site, manifest).await?;
     }
-    Ok(UploadStats { files, size_bytes: manifest.size(), uploaded: new.files, uploaded_bytes: new.bytes })
+    Ok(UploadStats { uploaded: new.files, uploaded_bytes: new.bytes, ..all_new(read) })
 }
 
-/// Everything is stored already; without this the store may forget it one day, which is worth a warning and not the deployment.
+/// Marks the files as in use. Everything is stored already, so if that fails it is worth a warning, but not the deployment: without
+/// the mark the store may delete the files one day.
 async fn keep(context: &Context<'_>, assets: &Assets<'_>, site: &Site, manifest: &Manifest) -> fault::Result<()> {
     match assets.keep(manifest).await {
         Err(fault) if fault.kind == Kind::Temporary => {
@@ -229,29 +360,13 @@ async fn keep(context: &Context<'_>, assets: &Assets<'_>, site: &Site, manifest:
     }
 }
 
-fn all_new(manifest: &Manifest) -> UploadStats {
-    let new = manifest.holding(&manifest.hashes());
+fn all_new(read: &Read) -> UploadStats {
+    let new = read.manifest.holding(&read.manifest.hashes());
     UploadStats {
-        files: manifest.assets().len(),
-        size_bytes: manifest.size(),
+        files: read.manifest.assets().len(),
+        size_bytes: read.manifest.size(),
         uploaded: new.len(),
         uploaded_bytes: new.iter().map(|asset| asset.file.size).sum(),
-    }
-}
-
-/// A number of files for people.
-pub(crate) fn files(count: usize) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// Bytes for people.
-pub(crate) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    let bytes_shown = bytes as f64;
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes_shown / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes_shown / 1e6),
-        _ => format!("{:.1} GB", bytes_shown / 1e9),
+        left_out: read.left_out.count,
     }
 }

@@ -1,6 +1,6 @@
-//! The moment visitors see it: all deployments created together, waited for, looked at; put back where that was asked for.
+//! Phase 2: creates all deployments, waits until each is live, probes it, and rolls back under `--atomic`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::Deadline;
 use cli::Exit;
@@ -10,79 +10,105 @@ use pages::probe::{self, Expect};
 use pages::{Deployment, PagesClient};
 use report::Status;
 
+use crate::activity::Step;
 use crate::context::Context;
 use crate::interrupt::{Interrupt, why};
 use crate::outcome::{Outcome, site_error};
 use crate::prepare::Ready;
 use crate::rollback::{self, ProductionChange, Published};
 
-/// What a creation in flight gets to end after an interruption.
+/// How long to wait for an in-flight create request after an interrupt.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Deploys all sites at once.
-pub(crate) async fn all(context: &Context<'_>, sites: &[Ready<'_>], interrupt: &Interrupt) -> Vec<Outcome> {
-    let client = context.client.until(Deadline::after(context.args.running.timeout));
+pub(crate) async fn all(context: &Context<'_>, sites: &[Ready], interrupt: &Interrupt) -> Vec<Outcome> {
+    let client = persistent(context);
     let mut published = join_all(sites.iter().map(|ready| publish(context, &client, ready, interrupt))).await;
     let all_live = published.iter().all(|one| one.outcome.status == Status::Passed);
     if context.args.running.atomic && !all_live {
-        let client = context.client.until(Deadline::after(context.args.running.timeout));
-        join_all(published.iter_mut().map(|one| rollback::rollback_site(context.journal, &client, one))).await;
+        let client = persistent(context);
+        join_all(published.iter_mut().map(|one| rollback::rollback_site(context, &client, one))).await;
     }
     published.into_iter().map(|one| one.outcome).collect()
 }
 
+/// A client for this phase: to give up early would leave it unknown what visitors see.
+fn persistent(context: &Context<'_>) -> PagesClient {
+    context.client.until(Deadline::after(context.args.running.timeout)).persistent()
+}
+
+/// Deploys one site, and notes when that began and ended.
 async fn publish<'a>(
     context: &Context<'_>,
     client: &PagesClient,
-    ready: &'a Ready<'a>,
+    ready: &'a Ready,
     interrupt: &Interrupt,
 ) -> Published<'a> {
-    let outcome = |status| Outcome::new(ready.site, status, ready.stats, ready.started.elapsed().as_secs_f64());
-    let done = |outcome, switch| Published { ready, outcome, switch };
     if let Some(exit) = interrupt.seen() {
         let text = format!("not deployed: {}", why(exit));
-        return done(outcome(Status::Cancelled).because("interrupted", text), ProductionChange::No);
+        let outcome = ready.outcome(Status::Cancelled).because("interrupted", text);
+        return Published { ready, outcome, change: ProductionChange::No };
     }
-    context.journal.progress().show(&ready.site.name, "deploying");
+    let name = &ready.site.name;
+    context.activity.begin(name, Step::Deploying);
+    context.journal.progress().show(name, "deploying");
+    let began = Instant::now();
+    let (mut outcome, change) = deploy(context, client, ready, interrupt).await;
+    outcome.times.deploy = Some(began.elapsed().as_secs_f64());
+    context.activity.end(name);
+    Published { ready, outcome, change }
+}
+
+async fn deploy(
+    context: &Context<'_>,
+    client: &PagesClient,
+    ready: &Ready,
+    interrupt: &Interrupt,
+) -> (Outcome, ProductionChange) {
     let last_known = ready.project.as_ref().and_then(|project| project.latest_deployment.as_ref());
     let create = ready.release.create(client, &ready.site.project, last_known.map(|last| last.id.as_str()));
     let created = tokio::select! {
         created = create => created,
         exit = grace_period(context, ready, interrupt) => {
             let unknown = format!("it is unknown whether it was deployed: {} before the answer came", why(exit));
-            return done(outcome(Status::Cancelled).because("interrupted", unknown), ProductionChange::Maybe);
+            return (ready.outcome(Status::Cancelled).because("interrupted", unknown), ProductionChange::Maybe);
         }
     };
-    let deployment = match created {
-        Ok(deployment) => deployment,
+    let created = match created {
+        Ok(created) => created,
         Err(fault) => {
-            // What is not permitted was not done; anything else leaves it open whether the deployment was made.
-            let switch = if fault.kind == Kind::Permission { ProductionChange::No } else { ProductionChange::Maybe };
-            return done(outcome(Status::Failed).failed(site_error("deploy_failed")(fault)), switch);
+            // A call that is not permitted did nothing. After any other error the deployment may have been created.
+            let change = if fault.kind == Kind::Permission { ProductionChange::No } else { ProductionChange::Maybe };
+            return (ready.outcome(Status::Failed).failed(site_error("deploy_failed")(fault)), change);
         }
     };
-    let switch = if deployment.environment == "preview" { ProductionChange::No } else { ProductionChange::Maybe };
-    let seen = tokio::select! {
-        seen = wait_and_probe(context, client, ready, deployment.clone()) => seen,
+    if let Some(message) = &created.replaced_message {
+        let text = format!("Cloudflare refused its commit message (8000111); deployed with `{message}` instead");
+        context.journal.warn(&format!("{}: {text}", ready.site.name));
+    }
+    let deployment = created.deployment;
+    let change = if deployment.environment == "preview" { ProductionChange::No } else { ProductionChange::Maybe };
+    let live = tokio::select! {
+        live = wait_and_probe(context, client, ready, deployment.clone()) => live,
         exit = interrupt.wait() => {
             let text = format!("deployment {} was created and not seen to be live: {}", deployment.id, why(exit));
-            let outcome = outcome(Status::Cancelled).because("interrupted", text).deployed(Some(deployment));
-            return done(outcome, switch);
+            let outcome = ready.outcome(Status::Cancelled).because("interrupted", text).deployed(Some(deployment));
+            return (outcome, change);
         }
     };
-    match seen {
+    match live {
         Ok(live) => {
             context.journal.say(&ready.site.name, &format!("live at {}", live.url));
-            done(outcome(Status::Passed).deployed(Some(live)), switch)
+            (ready.outcome(Status::Passed).deployed(Some(live)), change)
         }
         Err((code, fault)) => {
-            done(outcome(Status::Failed).failed(site_error(code)(fault)).deployed(Some(deployment)), switch)
+            (ready.outcome(Status::Failed).failed(site_error(code)(fault)).deployed(Some(deployment)), change)
         }
     }
 }
 
-/// Waits for an interruption, and then a little for the answer under way.
-async fn grace_period(context: &Context<'_>, ready: &Ready<'_>, interrupt: &Interrupt) -> Exit {
+/// Waits for an interrupt, and then a little longer for the answer to the create request.
+async fn grace_period(context: &Context<'_>, ready: &Ready, interrupt: &Interrupt) -> Exit {
     let exit = interrupt.wait().await;
     let text = format!("{}: waiting {} s for the answer to its deployment", why(exit), GRACE.as_secs());
     context.journal.say(&ready.site.name, &text);
@@ -90,11 +116,11 @@ async fn grace_period(context: &Context<'_>, ready: &Ready<'_>, interrupt: &Inte
     exit
 }
 
-/// Waits until the deployment is live and looks at it.
+/// Waits until the deployment is live, then requests some of its paths.
 async fn wait_and_probe(
     context: &Context<'_>,
     client: &PagesClient,
-    ready: &Ready<'_>,
+    ready: &Ready,
     deployment: Deployment,
 ) -> Result<Deployment, (&'static str, Fault)> {
     let patience = client.http().remaining();
@@ -105,12 +131,12 @@ async fn wait_and_probe(
     let expect = if ready.release.has_code() { Expect::Code } else { Expect::Asset };
     let mut paths = probe::paths(&ready.manifest, context.args.running.probe);
     paths.extend(context.args.running.probe_path.iter().map(|path| format!("/{}", path.trim_start_matches('/'))));
-    let looks = paths.iter().map(|path| probe::probe(client.http(), &live.url, path, expect));
-    try_join_all(looks).await.map_err(|fault| ("probe_failed", fault))?;
+    let probes = paths.iter().map(|path| probe::probe(client.http(), &live.url, path, expect));
+    try_join_all(probes).await.map_err(|fault| ("probe_failed", fault))?;
     Ok(live)
 }
 
-/// The service could not be asked how it went on: the deployment is there all the same, and may be live.
+/// The fault if the service stopped answering: the deployment exists all the same, and may be live.
 fn unobserved(fault: Fault, id: &str) -> Fault {
     if fault.kind == Kind::Temporary {
         return fault.context(format!("deployment {id} was created and not seen to be live"));

@@ -1,43 +1,48 @@
-//! Puts production back where `--atomic` asks for it: what was ours goes, what somebody else deployed meanwhile stays.
+//! Implements `--atomic`: rolls production back to its previous deployment, unless another run has deployed since.
 
 use fault::{Fault, Kind, Result};
 use pages::{Deployment, PagesClient};
 use report::{Reason, Status};
 
-use crate::journal::Journal;
+use crate::activity::Step;
+use crate::context::Context;
 use crate::outcome::{Outcome, site_error};
 use crate::prepare::Ready;
 use crate::sign_in::api_address;
 
 /// A site after its deployment, and whether production may have changed.
 pub(crate) struct Published<'a> {
-    pub(crate) ready: &'a Ready<'a>,
+    pub(crate) ready: &'a Ready,
     pub(crate) outcome: Outcome,
-    pub(crate) switch: ProductionChange,
+    pub(crate) change: ProductionChange,
 }
 
 /// Whether visitors of production may see something new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProductionChange {
     No,
-    /// The deployment is production's, or nobody knows.
+    /// The deployment is production's, or it is unknown whether it exists.
     Maybe,
 }
 
-/// Makes production serve again what it served before, and says so; or why it does not.
-pub(crate) async fn rollback_site(journal: &Journal<'_>, client: &PagesClient, one: &mut Published<'_>) {
-    if one.switch == ProductionChange::No {
+/// Rolls production back to what it served before, and records the result in the site's outcome.
+pub(crate) async fn rollback_site(context: &Context<'_>, client: &PagesClient, one: &mut Published<'_>) {
+    if one.change == ProductionChange::No {
         return;
     }
-    match try_to(client, one).await {
+    let name = &one.ready.site.name;
+    context.activity.begin(name, Step::RollingBack);
+    let result = try_to(client, one).await;
+    context.activity.end(name);
+    match result {
         Ok((code, text)) => {
             if code == "rolled_back" {
-                journal.say(&one.ready.site.name, &text);
+                context.journal.say(name, &text);
             }
             note(one, code, &text);
         }
         Err(fault) => {
-            let address = api_address(journal.console().environment());
+            let address = api_address(context.journal.console().environment());
             let (project, before) = (&one.ready.site.project, before(one).map(|before| before.id.clone()));
             let fault = match before {
                 Some(id) => fault
@@ -45,7 +50,7 @@ pub(crate) async fn rollback_site(journal: &Journal<'_>, client: &PagesClient, o
                     .help(by_hand(address, project, &id)),
                 None => fault.context(format!("it is unknown what `{project}` serves: it has nothing to go back to")),
             };
-            // What went wrong first is still worth knowing.
+            // The first error is still worth knowing.
             let fault = match &one.outcome.reason {
                 Some(reason) => fault.cause(reason.text.clone()),
                 None => fault,
@@ -64,7 +69,7 @@ async fn try_to(client: &PagesClient, one: &Published<'_>) -> Result<(&'static s
     let now = serves(client, project).await?;
     let is_ours = now.as_ref().is_some_and(|now| match &one.outcome.deployment {
         Some(ours) => ours.id == now.id,
-        // The answer to its creation was lost: the commit tells.
+        // The answer to its creation was lost, so the commit has to decide.
         None => one.ready.release.made(now),
     });
     let id = |deployment: &Deployment| deployment.id.clone();
@@ -83,16 +88,16 @@ async fn try_to(client: &PagesClient, one: &Published<'_>) -> Result<(&'static s
     })
 }
 
-/// What is to be done about production.
+/// What to do about production.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Move {
     /// Nothing: it serves what it served before.
     None(Option<String>),
-    /// Nothing: somebody else deployed after us.
+    /// Nothing: another run deployed after ours.
     NotOurs(String),
-    /// Nothing can be: ours is the first.
+    /// Nothing: ours is the first deployment.
     Impossible,
-    /// Back to that deployment.
+    /// A rollback to this deployment.
     Back(String),
 }
 
@@ -105,7 +110,7 @@ fn decide(before: Option<String>, now: Option<String>, is_ours: bool) -> Move {
     }
 }
 
-/// Production is as it was; a deployment that has not come to its end may change that yet.
+/// Production is unchanged; a deployment that has not ended may still change it.
 fn not_switched(one: &Published<'_>, serving: Option<&str>) -> String {
     let text = serving.map_or_else(
         || "production serves nothing, as before".to_owned(),
@@ -122,7 +127,7 @@ fn not_switched(one: &Published<'_>, serving: Option<&str>) -> String {
     }
 }
 
-/// Rolls back, and looks that it holds.
+/// Rolls back, and checks that production serves that deployment.
 async fn roll_back(client: &PagesClient, project: &str, id: &str) -> Result<()> {
     client.roll_back(project, id).await?;
     match serves(client, project).await? {
@@ -137,7 +142,7 @@ async fn serves(client: &PagesClient, project: &str) -> Result<Option<Deployment
     Ok(client.project(project).await?.and_then(|project| project.canonical_deployment))
 }
 
-/// The call that this program could not make; the token stays out of curl's arguments, which everybody on the machine can read.
+/// A command that makes the failed call. The token stays out of curl's arguments, which every user of the machine can read.
 fn by_hand(address: &str, project: &str, id: &str) -> String {
     format!(
         "put it back by hand: printf 'Authorization: Bearer %s' \"$CLOUDFLARE_API_TOKEN\" | curl -fX POST -H @- \
@@ -145,8 +150,8 @@ fn by_hand(address: &str, project: &str, id: &str) -> String {
     )
 }
 
-/// A site that was fine is not live all the same: it failed where nothing could be done about that, and else went with the others.
-/// One with an error of its own keeps that.
+/// Records the rollback in the site's outcome. A site that deployed successfully becomes `cancelled`, or `failed` if it could not be
+/// rolled back; a site that had already failed keeps its own error.
 fn note(one: &mut Published<'_>, code: &str, text: &str) {
     if let Some(reason) = &mut one.outcome.reason {
         reason.text = format!("{}; {text}", reason.text);
@@ -161,7 +166,7 @@ mod tests {
     use super::{Move, decide};
 
     #[test]
-    fn only_what_is_ours_is_rolled_back_and_only_to_what_stood_there() {
+    fn only_what_is_ours_is_rolled_back_and_only_to_what_was_live_before() {
         let id = |id: &str| Some(id.to_owned());
         assert_eq!(decide(id("a"), id("a"), false), Move::None(id("a")));
         assert_eq!(decide(None, None, false), Move::None(None));

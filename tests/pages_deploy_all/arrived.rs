@@ -31,12 +31,19 @@ pub(super) struct Arrived {
 }
 
 /// A part of the form, as it was sent.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) file_name: Option<String>,
     pub(super) content_type: Option<String>,
     pub(super) content: Vec<u8>,
+}
+
+impl std::fmt::Debug for Field {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, file_name, content_type, content } = self;
+        write!(out, "{name} ({file_name:?}, {content_type:?}): {:?}", String::from_utf8_lossy(content))
+    }
 }
 
 /// The parts of the form inside the form. Pages, too, reads its boundary from the first line.
@@ -49,7 +56,8 @@ fn inner(request: &Request, bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
     parts(&request).unwrap().into_iter().map(|part| (part.name, part.body)).collect()
 }
 
-fn arrived(requests: &[Request], project: &str) -> Arrived {
+/// What arrived for `project`.
+pub(super) fn arrived(requests: &[Request], project: &str) -> Arrived {
     let pattern = format!("POST *projects/{project}/deployments");
     let request = requests.iter().find(|request| request.matches(&pattern)).unwrap();
     let form = parts(request).unwrap();
@@ -94,7 +102,7 @@ pub(super) fn repository(fill: impl Fn(&Path)) -> tempfile::TempDir {
     fill(&dist);
     git(root.path(), &["init", "-q", "-b", "work"]);
     git(root.path(), &["add", "-A"]);
-    commit(root.path(), &format!("Subject\n\nBody é\n{}", "ü".repeat(300)));
+    commit(root.path(), &format!("Subject\n\nBody é\n{}", "ü".repeat(150)));
     root
 }
 
@@ -134,22 +142,27 @@ pub(super) fn both<A: AsRef<OsStr>>(root: &Path, theirs: &[A], ours: &[A]) -> Op
 
 /// Deploys with wrangler, which must call it a success; what it wrote for programs (`WRANGLER_OUTPUT_FILE_PATH`).
 pub(super) fn wrangler(programs: &Path, site: &Path, service: &Cloudflare, extra: &[impl AsRef<OsStr>]) -> String {
-    let home = tempfile::tempdir().unwrap();
-    let told = home.path().join("told.ndjson");
-    let done = Command::new(programs.join("wrangler"))
-        .args(["pages", "deploy", "dist", "--project-name", "site"])
-        .args(extra)
-        .current_dir(site)
-        .env_clear()
-        .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
-        .env("HOME", home.path())
-        .env("WRANGLER_OUTPUT_FILE_PATH", &told)
-        .envs([("CI", "true"), ("WRANGLER_SEND_METRICS", "false"), ("CLOUDFLARE_API_TOKEN", service.token())])
-        .env("CLOUDFLARE_API_BASE_URL", service.url())
-        .env("CLOUDFLARE_ACCOUNT_ID", service.account())
-        .output()
-        .unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let told = outside.path().join("told.ndjson");
+    let mut command = wrangler_command(programs, site, outside.path(), service);
+    command.args(["dist", "--project-name", "site"]).args(extra).env("WRANGLER_OUTPUT_FILE_PATH", &told);
+    let done = command.output().unwrap();
     let said = [done.stdout, done.stderr].concat();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&said));
     fs::read_to_string(told).unwrap()
+}
+
+/// `wrangler pages deploy` in a clean environment with that home, outside of the repository.
+pub(super) fn wrangler_command(programs: &Path, site: &Path, home: &Path, service: &Cloudflare) -> Command {
+    let mut command = Command::new(programs.join("wrangler"));
+    command
+        .args(["pages", "deploy"])
+        .current_dir(site)
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
+        .env("HOME", home)
+        .envs([("CI", "true"), ("WRANGLER_SEND_METRICS", "false"), ("CLOUDFLARE_API_TOKEN", service.token())])
+        .env("CLOUDFLARE_API_BASE_URL", service.url())
+        .env("CLOUDFLARE_ACCOUNT_ID", service.account());
+    command
 }

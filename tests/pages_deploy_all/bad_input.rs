@@ -121,7 +121,7 @@ fn an_empty_or_missing_output_would_blank_the_site() {
     });
     has(
         &missing,
-        &["site `docs` has no output: `sites/docs/dist` is not there", "help: build it first, or name the folder"],
+        &["site `docs` has no output: `sites/docs/dist` does not exist", "help: build it first, or name the directory"],
     );
     let empty = refused(1, |dist| fs::remove_file(dist.join("index.html")).unwrap());
     has(&empty, &["the output of site `docs` is empty", "deploying it would blank the site"]);
@@ -150,7 +150,7 @@ fn more_files_than_the_token_allows_are_counted_before_any_upload() {
     let step = || step(&cloudflare).args(["--only", "docs"]).file("sites/docs/dist/2.html", "2");
     has(
         &refuses(&cloudflare, step().file("sites/docs/dist/3.html", "3"), 1),
-        &["site `docs` has 3 files, and Pages takes 2", "help: leave files out of the output"],
+        &["site `docs` has 3 files, and Pages accepts 2", "help: leave files out of the output"],
     );
     honest::run(&cloudflare, step()).exits(0);
 }
@@ -223,7 +223,7 @@ fn no_site_exits_1_and_two_sites_with_one_project_exit_2() {
     let cloudflare = Cloudflare::start();
     has(
         &refuses(&cloudflare, step(&cloudflare).arg("sites/docs"), 1),
-        &["no site found in `sites/docs`", "help: say `sites --only docs`"],
+        &["no site found in `sites/docs`", "help: run with `sites --only docs`"],
     );
     has(
         &refuses(&cloudflare, step(&cloudflare).args(["--project-name", "acme"]), 2),

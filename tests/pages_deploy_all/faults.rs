@@ -237,7 +237,7 @@ fn a_deployment_that_never_ends_exits_3_and_names_its_stage() {
     let cloudflare = Cloudflare::start();
     cloudflare.deployments_will(Progress::Hang);
     let seen = honest::run(&cloudflare, step(&cloudflare).args(["--timeout", "3"])).exits(3);
-    assert!(seen.messages("error")[0].contains("it stands at stage"), "{:?}", seen.annotations);
+    assert!(seen.messages("error")[0].contains("s it is at stage"), "{:?}", seen.annotations);
     let (status, text) = honest::end_of(&seen, "docs");
     assert_eq!((status.as_str(), text.as_str()), ("failed", "the deployment of `docs` did not come to an end"));
 }

@@ -234,10 +234,15 @@ impl<'a> Walk<'a> {
                 .help(format!("remove {them} from the site's output, or pass --allow-file with the name"))
         });
         let too_large = (!self.too_large.is_empty()).then(|| {
-            let names = self.too_large.iter().map(|(path, size)| format!("{} ({size} bytes)", shown(path)));
-            let is = if self.too_large.len() == 1 { "is" } else { "are" };
-            Fault::no(format!("{} {is} too large for Pages", listed(names)))
-                .cause(format!("the most is {FILE_LIMIT} bytes (25 MiB) per file"))
+            let (message, cause) = match self.too_large.as_slice() {
+                [(path, size)] => (format!("{} is", shown(path)), format!("it has {size} bytes")),
+                all => {
+                    let names = all.iter().map(|(path, size)| format!("{} ({size} bytes)", shown(path)));
+                    (format!("{} are", listed(names)), format!("these are {} files", all.len()))
+                }
+            };
+            Fault::no(format!("{message} too large for Pages"))
+                .cause(format!("{cause}; the most is {FILE_LIMIT} (25 MiB) per file"))
                 .help("serve large files from R2, or leave them out of the site's output")
         });
         match (credentials, too_large) {

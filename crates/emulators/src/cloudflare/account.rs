@@ -96,7 +96,7 @@ fn deployments(state: &mut State, port: u16, name: &str, rest: &[&str], request:
             success(&json!({ "total": 1, "includes_container_logs": false, "data": [line] }))
         }
         ("POST", [id, "rollback"]) => rollback(state, port, name, id),
-        ("DELETE", [id]) => delete(state, name, id),
+        ("DELETE", [id]) => delete(state, name, id, request.parameter("force").as_deref() == Some("true")),
         _ => failure(405, 10_405, "Method not allowed"),
     }
 }
@@ -143,6 +143,9 @@ fn create(state: &mut State, port: u16, name: &str, request: &Request) -> Respon
     let (texts, files): (Vec<Part>, Vec<Part>) = form.into_iter().partition(|part| part.file_name.is_none());
     let mut fields: BTreeMap<String, String> = texts.into_iter().map(|part| (part.name.clone(), part.text())).collect();
     fields.remove("manifest");
+    if fields.get("commit_message").is_some_and(|message| is_bad_message(message)) {
+        return failure(400, 8_000_111, "Invalid commit message, it must be a valid UTF-8 string.");
+    }
     let branch = fields.remove("branch");
     let deployment = Deployment {
         // No branch means production: the server decides.
@@ -172,10 +175,21 @@ fn rollback(state: &mut State, port: u16, name: &str, id: &str) -> Response {
     success(&deployment_json(project, &target, port))
 }
 
-fn delete(state: &mut State, name: &str, id: &str) -> Response {
+/// Whether the service would call the message invalid: it keeps 384 bytes of what was sent, and those may end inside a character.
+fn is_bad_message(message: &str) -> bool {
+    message.len() > 384 && !message.is_char_boundary(384)
+}
+
+fn delete(state: &mut State, name: &str, id: &str, force: bool) -> Response {
     let Some(project) = state.projects.get_mut(name) else { return failure(404, 8_000_007, "Project not found.") };
     if project.canonical.as_deref() == Some(id) {
         return failure(400, 8_000_034, "The live production deployment cannot be deleted.");
+    }
+    let branch = project.deployment(id).and_then(|one| one.branch.clone());
+    let newest = project.deployments.iter().rev().find(|one| one.branch == branch);
+    if newest.is_some_and(|newest| newest.id == id && !newest.production) && !force {
+        let message = "You cannot delete an aliased deployment without a `?force=true` parameter.";
+        return failure(400, 8_000_035, message);
     }
     project.deployments.retain(|one| one.id != id);
     success(&Value::Null)
