@@ -155,7 +155,7 @@ async fn carry_out(
         return finish(context, outcomes, interrupt);
     }
     if running.dry_run {
-        return rehearse(context, &ready, outcomes);
+        return rehearse(context, &ready, &outcomes);
     }
     outcomes.extend(publish::all(context, &ready, interrupt).await);
     finish(context, outcomes, interrupt)
@@ -251,13 +251,12 @@ fn stopped(sites: &[Site], context: &Context<'_>, exit: Exit) -> Vec<Outcome> {
     sites.iter().map(outcome).collect()
 }
 
-fn rehearse(context: &Context<'_>, ready: &[Ready], done: Vec<Outcome>) -> Result<Exit> {
+fn rehearse(context: &Context<'_>, ready: &[Ready], done: &[Outcome]) -> Result<Exit> {
     let rehearsed = ready.iter().map(|one| one.outcome(Status::Skipped).because("dry_run", "a dry run"));
-    for outcome in done.into_iter().chain(rehearsed) {
-        outcome.events().into_iter().for_each(|event| context.journal.record(event));
-    }
+    let rehearsed: Vec<Outcome> = rehearsed.collect();
+    done.iter().chain(&rehearsed).flat_map(Outcome::events).for_each(|event| context.journal.record(event));
     end(context.journal);
-    emit::rehearsal(ready, context.args, context.journal.console())?;
+    emit::rehearsal(ready, done, context.args, context.journal.console())?;
     Ok(Exit::Success)
 }
 

@@ -29,31 +29,18 @@ pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, cons
     let _ = console.narrate(text);
 }
 
-/// Prints what a dry run found.
-pub(crate) fn rehearsal(sites: &[Ready], args: &Args, console: &Console) -> Result<()> {
+/// Prints what a dry run found, and which sites it would skip.
+pub(crate) fn rehearsal(sites: &[Ready], skipped: &[Outcome], args: &Args, console: &Console) -> Result<()> {
     let text = match args.format {
         Format::Jsonl => return Ok(()),
-        Format::Text => sites.iter().fold(String::new(), |mut text, ready| {
-            let stats = ready.stats;
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "{}: would deploy {} ({}) to `{}` ({}), {}",
-                ready.site.name,
-                files(stats.files),
-                size(stats.size_bytes),
-                ready.site.project,
-                ready.environment(&args.target),
-                if stats.uploaded == 0 {
-                    "nothing new".to_owned()
-                } else {
-                    format!("{} new ({})", stats.uploaded, size(stats.uploaded_bytes))
-                }
-            );
-            text
-        }),
+        Format::Text => {
+            let sites = sites.iter().map(|ready| would_deploy(ready, &args.target));
+            let skipped = skipped.iter().map(|one| format!("{}: would skip it, {}\n", one.site, words(one)));
+            sites.chain(skipped).collect()
+        }
         Format::Json | Format::Matrix => {
-            let sites: Vec<Value> = sites.iter().map(|ready| rehearsed(ready, &args.target)).collect();
+            let sites = sites.iter().map(|ready| rehearsed(ready, &args.target));
+            let sites: Vec<Value> = sites.chain(skipped.iter().map(Outcome::json)).collect();
             format!(
                 "{}\n",
                 json!({ "schema_version": 1, "tool": console.tool(), "dry_run": true, "sites": sites, "error": null })
@@ -61,6 +48,17 @@ pub(crate) fn rehearsal(sites: &[Ready], args: &Args, console: &Console) -> Resu
         }
     };
     console.print(text)
+}
+
+fn would_deploy(ready: &Ready, target: &Target) -> String {
+    let stats = ready.stats;
+    let new = match stats.uploaded {
+        0 => "nothing new".to_owned(),
+        new => format!("{new} new ({})", size(stats.uploaded_bytes)),
+    };
+    let what = format!("{} ({})", files(stats.files), size(stats.size_bytes));
+    let project = format!("`{}` ({})", ready.site.project, ready.environment(target));
+    format!("{}: would deploy {what} to {project}, {new}\n", ready.site.name)
 }
 
 fn rehearsed(ready: &Ready, target: &Target) -> Value {
@@ -129,10 +127,11 @@ fn text(outcomes: &[Outcome]) -> String {
 /// Its environment, its addresses, and either its numbers or its reason.
 fn words(one: &Outcome) -> String {
     let reason = one.reason.as_ref().map(|reason| reason.text.clone());
-    let stats = (one.status == Status::Passed).then(|| match (&one.deleted, one.stats.uploaded) {
-        (Some(deleted), _) => format!("{} deleted", previews(deleted.len())),
-        (None, 0) => format!("{}, nothing new, {:.1} s", files(one.stats.files), one.times.total()),
-        (None, new) => format!("{}, {new} uploaded, {:.1} s", files(one.stats.files), one.times.total()),
+    let stats = (one.status == Status::Passed).then(|| match &one.deleted {
+        Some(deleted) => format!("{} deleted", previews(deleted.len())),
+        None => {
+            format!("{}, {} uploaded, {:.1} s", files(one.stats.files), one.stats.uploaded, one.times.total())
+        }
     });
     let deployment = one.deployment.as_ref();
     let environment = deployment.map(|deployment| deployment.environment.clone());
