@@ -1,6 +1,7 @@
 //! `action.yml`, played step by step as the Actions runner plays a composite action: real shells, real files.
 
 mod composite;
+mod release;
 
 use std::path::Path;
 
@@ -10,7 +11,8 @@ use tempfile::TempDir;
 const TOOLS: [&str; 5] = ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy"];
 
 /// What the install scripts themselves run; cargo is not among it.
-const SYSTEM: [&str; 11] = ["bash", "cat", "chmod", "cp", "env", "head", "mkdir", "sed", "sh", "touch", "tr"];
+const SYSTEM: [&str; 13] =
+    ["bash", "cat", "chmod", "cp", "env", "head", "mkdir", "rm", "sed", "sh", "tail", "touch", "tr"];
 
 /// A directory with the five programs, and one file that is no tool.
 fn ready_programs() -> TempDir {
@@ -70,25 +72,32 @@ fn without_ready_programs_cargo_builds_them_in_the_actions_own_checkout_without_
     job.program(
         "cargo",
         &format!(
-            "#!/bin/sh\n[ \"$1\" = build ] || exit 0\necho \"cargo $* in $PWD\"\nenv >\"$RUNNER_TEMP/build-env\"\n\
+            "#!/bin/sh\n[ \"$1\" = build ] || exit 0\necho \"cargo $* in $PWD\"\nenv >build-env\n\
              mkdir -p target/release\ncp {}/* target/release\n",
             programs.path().display()
         ),
     );
     job.variable("DOPPLER_TOKEN", "dp.st.dev.secret");
     job.variable("SSH_PRIVATE_KEY", "a key");
-    job.variable("CARGO_REGISTRIES_OURS_TOKEN", "for cargo itself");
+    job.variable("INNOCENT_NAME", "s3cret-under-an-innocent-name");
+    job.variable("CARGO_REGISTRY_TOKEN", "cio-secret");
+    job.variable("CARGO_TARGET_DIR", "elsewhere");
+    job.variable("CARGO_BUILD_TARGET", "wasm32-unknown-unknown");
+    job.variable("HTTPS_PROXY", "http://user:pass@127.0.0.1:3128");
     let outcome = install(&mut job, &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.log);
     let line = format!(
-        "cargo build --release --locked --bin secrets-env --bin preflight-report --bin stack-output \
-         --bin pages-deploy-all --bin ssh-deploy in {}",
+        "cargo build --release --locked --target-dir {0}/target --bin secrets-env --bin preflight-report \
+         --bin stack-output --bin pages-deploy-all --bin ssh-deploy in {0}",
         job.action().display()
     );
     assert!(outcome.log.contains(&line), "{}", outcome.log);
-    let seen = std::fs::read_to_string(job.temp().join("build-env")).unwrap();
-    assert!(!seen.contains("DOPPLER_TOKEN") && !seen.contains("SSH_PRIVATE_KEY"), "{seen}");
-    assert!(seen.contains("CARGO_REGISTRIES_OURS_TOKEN"));
+    let seen = std::fs::read_to_string(job.action().join("build-env")).unwrap();
+    let mut names: Vec<&str> = seen.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    // sh itself sets PWD, OLDPWD and, depending on the shell, SHLVL and _.
+    names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
+    assert_eq!(names, ["HTTPS_PROXY", "PATH"], "a build gets what it needs and nothing else");
     assert_eq!(installed(&outcome).len(), 5);
 }
 
@@ -175,10 +184,87 @@ fn the_script_runs_in_the_working_directory_of_the_input() {
 }
 
 #[test]
-fn both_installers_and_the_manifest_name_the_same_five_tools() {
+fn the_installers_and_the_package_name_the_same_tools() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
-    assert!(read("action.yml").contains(&format!("default: {}", TOOLS.join(" "))));
-    assert!(read("action/install.sh").contains(&format!("known='{}'", TOOLS.join(" "))));
+    assert!(read("action/install.sh").contains(&format!("every='{}'", TOOLS.join(" "))));
+    assert!(read("ci/package").contains(&format!("tools=({})", TOOLS.join(" "))));
     assert!(read("action/install.ps1").contains(&format!("$known = '{}'", TOOLS.join("', '"))));
+}
+
+#[test]
+fn a_control_character_in_an_input_is_refused_before_it_is_quoted() {
+    for (name, value) in [
+        ("bin-dir", "/nowhere\n::error::forged"),
+        ("tools", "nonesuch\u{1b}[2J"),
+        ("base-url", "http://127.0.0.1:1/\r::warning::forged"),
+    ] {
+        let mut job = Job::new(&SYSTEM);
+        let outcome = install(&mut job, &[(name, value)]);
+        assert_eq!(outcome.code, 2, "{}", outcome.log);
+        assert!(outcome.log.contains(&format!("the input `{name}`")) || name == "tools", "{}", outcome.log);
+        assert!(!outcome.log.contains("forged") && !outcome.log.contains('\u{1b}'), "{}", outcome.log);
+    }
+}
+
+#[test]
+fn tools_may_be_a_block_and_are_never_a_glob() {
+    let (mut job, programs) = (Job::new(&SYSTEM), ready_programs());
+    let bin_dir = programs.path().to_str().unwrap();
+    let outcome = install(&mut job, &[("bin-dir", bin_dir), ("tools", "ssh-deploy\nstack-output\n")]);
+    assert_eq!(installed(&outcome), ["ssh-deploy", "stack-output"], "{}", outcome.log);
+    std::fs::write(job.workspace().join("secrets-env"), "").unwrap();
+    let outcome = install(&mut job, &[("bin-dir", bin_dir), ("tools", "*")]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.log.contains("there is no tool `*`"), "{}", outcome.log);
+}
+
+#[test]
+fn no_part_of_a_token_with_a_line_break_is_printed() {
+    let mut job = Job::new(&SYSTEM);
+    let outcome = run(&mut job, "true", &[("doppler-token", "dp.st.first-half\nsecond-half-4711")]);
+    assert_eq!(outcome.code, 2, "{}", outcome.log);
+    assert!(outcome.log.contains("`doppler-token` has a blank or a line break"), "{}", outcome.log);
+    let shown: String = outcome.log.lines().filter(|line| !line.starts_with("::add-mask::")).collect();
+    assert!(!shown.contains("half"), "{}", outcome.log);
+}
+
+#[test]
+fn a_file_named_by_bash_env_is_not_read_with_the_token_in_the_environment() {
+    let mut job = Job::new(&SYSTEM);
+    let trap = job.workspace().join("trap.sh");
+    std::fs::write(&trap, "echo \"trap $INPUT_DOPPLER_TOKEN$DOPPLER_TOKEN\" >trapped\n").unwrap();
+    job.variable("BASH_ENV", trap.to_str().unwrap());
+    let outcome = run(&mut job, "true", &[("doppler-token", "dp.st.dev.abc")]);
+    assert_eq!(outcome.code, 0, "{}", outcome.log);
+    assert!(!job.workspace().join("trapped").exists());
+}
+
+#[test]
+fn a_working_directory_that_does_not_exist_is_named() {
+    let mut job = Job::new(&SYSTEM);
+    let outcome = run(&mut job, "true", &[("working-directory", "nowhere")]);
+    assert_eq!(outcome.code, 2);
+    assert!(
+        outcome.log.contains("error: the input `working-directory` is not a directory: nowhere"),
+        "{}",
+        outcome.log
+    );
+}
+
+#[test]
+fn without_bash_the_script_runs_in_sh_and_that_is_reported() {
+    let system: Vec<&str> = SYSTEM.into_iter().filter(|name| *name != "bash").collect();
+    let mut job = Job::new(&system);
+    let outcome = run(&mut job, "echo done; false; echo 'and on it goes'", &[]);
+    assert_eq!(outcome.code, 1, "{}", outcome.log);
+    assert!(outcome.log.contains("there is no bash here") && outcome.log.contains("done"), "{}", outcome.log);
+    assert!(!outcome.log.contains("and on it goes"));
+}
+
+#[test]
+fn the_script_hands_its_result_to_the_workflow() {
+    let mut job = Job::new(&SYSTEM);
+    let outcome = run(&mut job, "echo result=https://acme.pages.dev >>\"$GITHUB_OUTPUT\"", &[]);
+    assert_eq!(outcome.outputs["result"], "https://acme.pages.dev", "{}", outcome.log);
 }

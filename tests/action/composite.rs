@@ -51,6 +51,7 @@ impl Job {
         for (name, value) in [("RUNNER_OS", "Linux"), ("RUNNER_ARCH", "X64"), ("GITHUB_ACTIONS", "true")] {
             job.variable(name, value);
         }
+        job.variable("RUNNER_TOOL_CACHE", job.tool_cache().to_str().unwrap().to_owned().as_str());
         job.variable("RUNNER_TEMP", job.temp().to_str().unwrap().to_owned().as_str());
         job.variable("GITHUB_ACTION_PATH", job.action().to_str().unwrap().to_owned().as_str());
         job
@@ -58,6 +59,10 @@ impl Job {
 
     pub(super) fn temp(&self) -> PathBuf {
         self.root.path().join("temp")
+    }
+
+    pub(super) fn tool_cache(&self) -> PathBuf {
+        self.root.path().join("tool-cache")
     }
 
     pub(super) fn action(&self) -> PathBuf {
@@ -77,6 +82,10 @@ impl Job {
     pub(super) fn program(&mut self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let file = self.root.path().join("bin").join(name);
+        // It may be a link to the machine's own program, which must not be written to.
+        if file.is_symlink() {
+            std::fs::remove_file(&file).unwrap();
+        }
         std::fs::write(&file, text).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -90,9 +99,12 @@ impl Job {
     pub(super) fn uses(&mut self, inputs: &[(&str, &str)]) -> Outcome {
         let text = std::fs::read_to_string(self.action().join("action.yml")).unwrap();
         let manifest = &Yaml::load_from_str(&text).unwrap()[0];
-        let mut known = Variables::from([("runner.os".to_owned(), self.variables["RUNNER_OS"].clone())]);
+        let mut known = Variables::from([
+            ("runner.os".to_owned(), self.variables["RUNNER_OS"].clone()),
+            ("github.token".to_owned(), self.variables.get("GITHUB_TOKEN").cloned().unwrap_or_default()),
+        ]);
         for (name, input) in entries(&manifest["inputs"]) {
-            known.insert(format!("inputs.{name}"), input["default"].as_str().unwrap().to_owned());
+            known.insert(format!("inputs.{name}"), expand(input["default"].as_str().unwrap(), &known));
         }
         for (name, value) in inputs {
             let before = known.insert(format!("inputs.{name}"), (*value).to_owned());
@@ -188,7 +200,10 @@ fn expand(text: &str, known: &Variables) -> String {
 }
 
 fn value<'a>(name: &str, known: &'a Variables) -> &'a str {
-    assert!(name.starts_with("inputs.") || name.starts_with("steps.") || name == "runner.os", "no context for {name}");
+    assert!(
+        name.starts_with("inputs.") || name.starts_with("steps.") || ["runner.os", "github.token"].contains(&name),
+        "no context for {name}"
+    );
     // An output of a step that did not run is empty; a misspelt input is a mistake.
     match known.get(name) {
         Some(value) => value,

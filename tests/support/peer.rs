@@ -27,7 +27,7 @@ pub(crate) struct Served {
     child: Child,
     /// The address it listens on.
     pub(crate) address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Served {
@@ -42,7 +42,7 @@ impl Served {
             .envs(variables.iter().copied())
             .current_dir(folder.path());
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut served = Self { child, address, _folder: folder };
+        let mut served = Self { child, address, folder };
         let begun = Instant::now();
         while TcpStream::connect(address).is_err() {
             assert!(begun.elapsed() < Duration::from_mins(2), "{name} does not answer");
@@ -50,6 +50,11 @@ impl Served {
             std::thread::yield_now();
         }
         Some(served)
+    }
+
+    /// The folder it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Its address as a URL.
