@@ -124,7 +124,6 @@ impl Configuration {
     ///
     /// # Errors
     /// [`fault::Kind::Usage`] for a file that cannot be read.
-    #[expect(dead_code, reason = "the evaluation of encryption blocks reads it")]
     pub(crate) fn encryption(&self) -> Result<Vec<Body>> {
         let bodies = self.bodies(&[&["terraform"], &["encryption"]])?;
         let blocks = bodies.iter().flat_map(|(_, body)| body.blocks("terraform"));
@@ -135,7 +134,6 @@ impl Configuration {
     ///
     /// # Errors
     /// [`fault::Kind::Usage`] for a file that cannot be read.
-    #[expect(dead_code, reason = "the evaluation of encryption blocks reads it")]
     pub(crate) fn variables(&self) -> Result<BTreeMap<String, Option<Expression>>> {
         let mut variables = BTreeMap::new();
         for (_, body) in self.bodies(&[&["variable"]])? {
@@ -154,7 +152,6 @@ impl Configuration {
     ///
     /// # Errors
     /// [`fault::Kind::Usage`] for a file that cannot be read.
-    #[expect(dead_code, reason = "the evaluation of encryption blocks reads it")]
     pub(crate) fn locals(&self) -> Result<BTreeMap<String, Expression>> {
         let bodies = self.bodies(&[&["locals"]])?;
         let blocks = bodies.into_iter().flat_map(|(_, body)| body.blocks);

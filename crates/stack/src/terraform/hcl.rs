@@ -69,7 +69,7 @@ fn blocks_of(kind: &str) -> &'static [(&'static str, usize)] {
         "encryption" => {
             &[("key_provider", 2), ("method", 2), ("state", 0), ("plan", 0), ("remote_state_data_sources", 0)]
         }
-        "state" | "plan" => &[("fallback", 0)],
+        "state" | "plan" | "fallback" => &[("fallback", 0)],
         _ => &[],
     }
 }

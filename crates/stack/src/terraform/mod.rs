@@ -1,7 +1,7 @@
 //! Terraform and OpenTofu: the contents of their state, and where it is stored.
 
 pub mod configuration;
-pub mod encrypted;
+pub mod encryption;
 mod hcl;
 pub mod http;
 pub mod local;
