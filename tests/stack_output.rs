@@ -14,6 +14,7 @@ mod hcp;
 mod home;
 mod identity;
 mod key_services;
+mod opentofu;
 mod programs;
 mod pulumi;
 mod reading;

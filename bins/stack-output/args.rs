@@ -19,7 +19,8 @@ Environment:
   TF_WORKSPACE, TF_DATA_DIR       as for the terraform program
   AWS_…, GOOGLE_…, AZURE_…, ARM_… sign in to stores and key services, as for those programs;
                                   secrets also from Doppler
-  STACK_OUTPUT_STATE_PASSPHRASE   opens a state that OpenTofu encrypted; also from Doppler
+  TF_ENCRYPTION, TF_VAR_…         decrypt a state that OpenTofu encrypted, as for the tofu program
+  STACK_OUTPUT_STATE_PASSPHRASE   decrypts it if there is no configuration; also from Doppler
   DOPPLER_TOKEN                   fetches credentials that are missing above
 
 Exit codes:

@@ -44,10 +44,21 @@ pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, session: Ses
 
 /// The outputs as `terraform output -json` prints them, or `tofu` if terraform is not installed.
 pub(crate) async fn terraform(reason: Reason<'_>, workspace: &str, session: Session<'_>) -> Result<Outputs> {
-    let variables = [("TF_WORKSPACE", workspace), ("CHECKPOINT_DISABLE", "1")];
     // Terraform cannot read a state that OpenTofu encrypted, nor a project whose files or providers are OpenTofu's.
     let is_opentofu = Configuration::find(reason.directory)?.is_some_and(|configuration| configuration.is_opentofu());
-    let programs: &[&str] = if is_opentofu { &["tofu"] } else { &["terraform", "tofu"] };
+    if is_opentofu {
+        return tofu(reason, workspace, session).await;
+    }
+    by_either(&["terraform", "tofu"], reason, workspace, session).await
+}
+
+/// The outputs as `tofu output -json` prints them.
+pub(crate) async fn tofu(reason: Reason<'_>, workspace: &str, session: Session<'_>) -> Result<Outputs> {
+    by_either(&["tofu"], reason, workspace, session).await
+}
+
+async fn by_either(programs: &[&str], reason: Reason<'_>, workspace: &str, session: Session<'_>) -> Result<Outputs> {
+    let variables = [("TF_WORKSPACE", workspace), ("CHECKPOINT_DISABLE", "1")];
     let printed = run(programs, &["output", "-json", "-no-color"], &variables, reason, session).await?;
     outputs(&printed, "terraform output -json")
 }

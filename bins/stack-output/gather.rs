@@ -62,7 +62,11 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
             (format!("the workspace `{workspace}`"), terraform(file, workspace, session).await?)
         }
     };
-    Stack::of_document(name, document, session).await
+    let workspace = match location {
+        StateLocation::Terraform { workspace, .. } => Some(workspace.as_str()),
+        _ => None,
+    };
+    Stack::of_document(name, document, workspace, session).await
 }
 
 /// The stack as the pulumi program prints it. Its libraries support more ways to sign in than ours.

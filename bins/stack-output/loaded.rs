@@ -1,12 +1,12 @@
 //! A stack whose outputs have been read.
 
-use fault::{Fault, Result};
+use fault::Result;
 use stack::pulumi::pulumi_cloud::StackName;
-use stack::terraform::encrypted::Encrypted;
 use stack::terraform::remote::Remote;
-use stack::{Decryption, Document, Outputs, source};
+use stack::{Document, Outputs};
 
 use crate::sign_in::Session;
+use crate::state_encryption;
 
 /// A stack and its outputs.
 #[derive(Debug)]
@@ -30,33 +30,21 @@ pub(crate) enum Origin {
     Remote(Remote),
 }
 
-/// Decrypts a state that OpenTofu encrypted; also from Doppler.
-const PASSPHRASE: &str = "STACK_OUTPUT_STATE_PASSPHRASE";
-
 impl Stack {
     /// A stack that was read as bytes.
     pub(crate) fn of_outputs(name: String, outputs: Outputs) -> Self {
         Self { name, outputs, origin: Origin::Bytes }
     }
 
-    /// The stack of the outputs in `document`. A state that OpenTofu encrypted as a whole is decrypted first.
-    pub(crate) async fn of_document(name: String, document: Document, session: Session<'_>) -> Result<Self> {
-        let outputs = match document {
-            Document::Outputs(outputs) => outputs,
-            Document::Encrypted(text) => decrypted(&name, &text, session).await?,
-        };
+    /// The stack of the outputs in `document`. A state that OpenTofu encrypted as a whole is decrypted first; `workspace` is given if
+    /// the state was found by its project.
+    pub(crate) async fn of_document(
+        name: String,
+        document: Document,
+        workspace: Option<&str>,
+        session: Session<'_>,
+    ) -> Result<Self> {
+        let outputs = state_encryption::outputs(&name, document, workspace, session).await?;
         Ok(Self::of_outputs(name, outputs))
-    }
-}
-
-async fn decrypted(name: &str, text: &[u8], session: Session<'_>) -> Result<Outputs> {
-    let about = |fault: Fault| fault.context(format!("cannot read {name}"));
-    let encrypted = Encrypted::read(text).map_err(about)?;
-    let passphrase = session.require(PASSPHRASE).await.map_err(about)?;
-    let advice = format!("set {PASSPHRASE} to the passphrase of the state's encryption");
-    let state = encrypted.open(&passphrase).map_err(|fault| about(fault).help(advice))?;
-    match source::stream(state.as_slice(), name, Decryption::NotNeeded)?.from_backend(name)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => Err(about(Fault::usage("it is encrypted twice"))),
     }
 }

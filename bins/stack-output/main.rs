@@ -11,6 +11,7 @@ mod key_services;
 mod loaded;
 mod locate;
 mod sign_in;
+mod state_encryption;
 
 use std::process::ExitCode;
 

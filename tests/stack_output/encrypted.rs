@@ -1,5 +1,4 @@
-//! States as OpenTofu encrypts them, made by another implementation: Python's `hashlib` and `cryptography`, after opentofu's
-//! `internal/encryption`. There is no `tofu` to be had from a registry.
+//! States encrypted by another implementation, Python's `hashlib` and `cryptography`, as opentofu's `internal/encryption` does it.
 
 use std::io::{Seek as _, Write as _};
 use std::process::Command;
@@ -48,9 +47,9 @@ fn case(passphrase: &str, hash: &str, length: usize, value: &str) -> Value {
 }
 
 #[test]
-fn what_another_implementation_encrypted_is_opened() {
+fn a_state_that_another_implementation_encrypted_is_decrypted() {
     let mut cases = Vec::new();
-    for (at, hash) in ["sha256", "sha384", "sha512"].into_iter().enumerate() {
+    for (at, hash) in ["sha256", "sha512", "sha512"].into_iter().enumerate() {
         for length in [16, 32] {
             let passphrase = ["correct horse battery staple", "pässwörd-💜-日本", "  spaces around  "][at];
             cases.push(case(passphrase, hash, length, &format!("value <{hash}> é {}", "x".repeat(length * 1000))));
@@ -66,7 +65,7 @@ fn what_another_implementation_encrypted_is_opened() {
 }
 
 #[test]
-fn an_encrypted_state_that_was_altered_or_put_together_is_refused() {
+fn an_altered_encrypted_state_is_refused() {
     let passphrase = "correct horse battery staple";
     let Some(states) = encrypted(&[case(passphrase, "sha512", 32, "203.0.113.7")]) else { return };
     let state: Value = serde_json::from_str(&states[0]).unwrap();
@@ -82,7 +81,7 @@ fn an_encrypted_state_that_was_altered_or_put_together_is_refused() {
         let other = if data.as_bytes()[40] == b'A' { "B" } else { "A" };
         state["encrypted_data"] = json!(format!("{}{other}{}", &data[..40], &data[41..]));
     };
-    // Nobody can tell it from a wrong passphrase.
+    // It looks the same as a wrong passphrase.
     refused(step(&altered), 77, &["passphrase"]);
     refused(step(&|state| state["lineage"] = json!("other")), 2, &["`lineage` differs"]);
     refused(step(&|state| state["encrypted_data"] = json!("%")), 2, &["encrypted_data"]);

@@ -27,7 +27,7 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
         "http" => {
             let document = http::from_backend(backend, workspace, &name, session).await?;
             let document = document.unwrap_or_else(nothing).from_backend(&name)?;
-            return Stack::of_document(name, document, session).await.map(Support::Native);
+            return Stack::of_document(name, document, Some(workspace), session).await.map(Support::Native);
         }
         _ => return hcp::stack(backend, workspace, session).await.map(Support::Native),
     };
@@ -46,7 +46,7 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
         }
     };
     let document = document.unwrap_or_else(nothing).from_backend(&name)?;
-    Stack::of_document(name, document, session).await.map(Support::Native)
+    Stack::of_document(name, document, Some(workspace), session).await.map(Support::Native)
 }
 
 fn nothing() -> Document {

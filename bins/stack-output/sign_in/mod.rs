@@ -52,6 +52,11 @@ impl<'a> Session<'a> {
         Self { args, console, folder, deadline: args.source.deadline }
     }
 
+    /// The folder that the project is looked for in.
+    pub(crate) fn folder(self) -> &'a Path {
+        if self.folder.as_os_str().is_empty() { Path::new(".") } else { self.folder }
+    }
+
     /// Whether secrets are going to be decrypted.
     pub(crate) fn secrets(self) -> Decryption {
         if self.args.selection.show_secrets { Decryption::Wanted } else { Decryption::NotNeeded }

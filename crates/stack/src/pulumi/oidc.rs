@@ -88,8 +88,8 @@ struct Answer {
 
 fn refused(error: Error, organization: &str, owner: &TokenOwner, identity: &SecretString) -> Fault {
     let is_no = matches!(&error, Error::Refused(refusal) if matches!(refusal.status, 400..=404));
-    let fault =
-        Fault::from(error).context(format!("Pulumi Cloud gave this job no token of the organization `{organization}`"));
+    let fault = Fault::from(error)
+        .context(format!("Pulumi Cloud did not give this job a token of the organization `{organization}`"));
     if !is_no {
         return fault;
     }
