@@ -113,6 +113,18 @@ pub enum Reason {
     Short,
     /// `true`, `production`, `8080`: a word or number that most logs contain.
     Common,
+    /// The user asked to show it.
+    Shown,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Short => "under 4 characters",
+            Self::Common => "a common word or number",
+            Self::Shown => "shown on request",
+        })
+    }
 }
 
 /// Returns why `value` is not hidden, or `None` if it is.

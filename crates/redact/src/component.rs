@@ -43,19 +43,41 @@ enum Place<'a> {
     Leaf(&'a str),
 }
 
+/// Whether common words and short values are hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commonness {
+    /// They are not hidden, since logs are full of them.
+    Spared,
+    /// They are hidden all the same.
+    Hidden,
+}
+
+/// The components that were found so far.
+struct Found {
+    components: Vec<Component>,
+    commonness: Commonness,
+}
+
+impl Found {
+    fn spares(&self, text: &str) -> bool {
+        text.trim().is_empty() || (self.commonness == Commonness::Spared && common::reason(text).is_some())
+    }
+}
+
 /// The secret components of `value`, without duplicates; none if the value is spared as a whole.
-pub(crate) fn components(value: &str) -> Vec<Component> {
-    let mut found = Vec::new();
-    if common::reason(value).is_none() {
+pub(crate) fn components(value: &str, commonness: Commonness) -> Vec<Component> {
+    let mut found = Found { components: Vec::new(), commonness };
+    if !found.spares(value) {
         open(value, Place::Top, DEPTH, &mut found);
-        if found.is_empty() {
+        if found.components.is_empty() {
             // A document of nothing but short words is a secret all the same: the user stored it as one.
-            let lines = value.lines().map(str::trim).filter(|line| common::reason(line).is_none());
-            found.extend(lines.map(|line| Component { text: line.into(), rule: MatchRule::Whole }));
+            let lines = value.lines().map(str::trim).filter(|line| !found.spares(line));
+            let whole = |line: &str| Component { text: line.into(), rule: MatchRule::Whole };
+            found.components = lines.map(whole).collect();
         }
     }
-    let mut unique = Vec::with_capacity(found.len());
-    for component in found {
+    let mut unique = Vec::with_capacity(found.components.len());
+    for component in found.components {
         add(&mut unique, component);
     }
     unique
@@ -69,7 +91,7 @@ fn add(components: &mut Vec<Component>, component: Component) {
     }
 }
 
-fn open(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) {
+fn open(text: &str, place: Place<'_>, depth: usize, found: &mut Found) {
     let text = text.trim();
     let Some(depth) = depth.checked_sub(1) else { return single(text, place, found) };
     if let Some(document) = json(text) {
@@ -95,7 +117,7 @@ fn json(text: &str) -> Option<Value> {
     text.starts_with(['{', '[']).then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-fn leaves(document: &Value, key: &str, depth: usize, found: &mut Vec<Component>) {
+fn leaves(document: &Value, key: &str, depth: usize, found: &mut Found) {
     match document {
         Value::Object(object) => object.iter().for_each(|(key, value)| leaves(value, key, depth, found)),
         Value::Array(array) => array.iter().for_each(|value| leaves(value, key, depth, found)),
@@ -105,7 +127,7 @@ fn leaves(document: &Value, key: &str, depth: usize, found: &mut Vec<Component>)
     }
 }
 
-fn lines(text: &str, depth: usize, found: &mut Vec<Component>) {
+fn lines(text: &str, depth: usize, found: &mut Found) {
     let mut in_pem = false;
     for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
         if line.starts_with("-----") {
@@ -140,7 +162,7 @@ fn unquoted(text: &str) -> &str {
 }
 
 /// Splits `scheme://user:password@host/path?name=value`: the whole, the password, and what looks random in the rest.
-fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) -> bool {
+fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Found) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let is_scheme = |scheme: &str| {
         !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
@@ -148,7 +170,7 @@ fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) -
     if !is_scheme(scheme) || text.contains(' ') {
         return false;
     }
-    let before = found.len();
+    let before = found.components.len();
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     // A password may hold an unescaped slash or question mark: the last `@` decides.
     let (credentials, tail) = match rest.rfind('@') {
@@ -158,8 +180,8 @@ fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) -
     if let Some(credentials) = credentials {
         let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
         for text in [password, &percent_decoded(password)] {
-            if common::reason(text).is_none() {
-                found.push(Component { text: text.into(), rule: rule(text) });
+            if !found.spares(text) {
+                found.components.push(Component { text: text.into(), rule: rule(text) });
             }
         }
         if is_dense(user) {
@@ -174,14 +196,14 @@ fn url(text: &str, place: Place<'_>, depth: usize, found: &mut Vec<Component>) -
         }
     }
     // A leaf that is only the address of a service is not secret.
-    if found.len() > before || matches!(place, Place::Top) {
+    if found.components.len() > before || matches!(place, Place::Top) {
         whole(text, found);
     }
     true
 }
 
 /// Splits `Server=db;User Id=app;Password=x`: the values, and the whole.
-fn pairs(text: &str, depth: usize, found: &mut Vec<Component>) -> bool {
+fn pairs(text: &str, depth: usize, found: &mut Found) -> bool {
     let pieces: Vec<&str> = text.split(';').filter(|piece| !piece.trim().is_empty()).collect();
     let is_pair = |piece: &&str| {
         piece.split_once('=').is_some_and(|(key, _)| {
@@ -208,15 +230,15 @@ fn base64_document(text: &str) -> Option<String> {
     is_document.then_some(inner)
 }
 
-fn whole(text: &str, found: &mut Vec<Component>) {
-    found.push(Component { text: text.into(), rule: MatchRule::Whole });
+fn whole(text: &str, found: &mut Found) {
+    found.components.push(Component { text: text.into(), rule: MatchRule::Whole });
 }
 
-fn single(text: &str, place: Place<'_>, found: &mut Vec<Component>) {
-    if common::reason(text).is_some() || matches!(place, Place::Leaf(key) if !is_secret_leaf(key, text)) {
+fn single(text: &str, place: Place<'_>, found: &mut Found) {
+    if found.spares(text) || matches!(place, Place::Leaf(key) if !is_secret_leaf(key, text)) {
         return;
     }
-    found.push(Component { text: text.into(), rule: rule(text) });
+    found.components.push(Component { text: text.into(), rule: rule(text) });
 }
 
 /// A leaf of a document is secret if its key names a secret, or if it is not made of usual words.
@@ -262,7 +284,11 @@ fn percent_decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MatchRule, components};
+    use super::{Commonness, Component, MatchRule};
+
+    fn components(value: &str) -> Vec<Component> {
+        super::components(value, Commonness::Spared)
+    }
 
     fn texts(value: &str) -> Vec<String> {
         components(value).into_iter().map(|component| component.text.to_string()).collect()

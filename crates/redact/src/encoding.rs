@@ -1,121 +1,229 @@
-//! Writes a component in the encodings it may meet on its way to a log.
+//! The encodings in which a component may appear in a log.
 //!
-//! Base64 text that contains a component contains one of three *cores*, whatever stands before and after: the component from its first, second
-//! or third byte on, in whole groups of three. Encoders wrap lines, so a run of any encoding that stands for eight bytes counts.
-
-use std::collections::HashSet;
-use std::fmt::Write as _;
+//! Base64 text that contains a component contains one of three *cores*, whatever surrounds the component: the encoding of the
+//! component from its first, second or third byte on, in whole groups of three bytes. Encoders wrap lines, so a part of a core
+//! is enough, if it encodes eight bytes or more.
+//!
+//! What is written as a list of numbers (hexadecimal, decimal, octal) needs no form of its own: `numbers.rs` decodes it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::component::{Component, MatchRule};
+use crate::escape::escaped;
 use crate::unescaped;
+
+/// How a form is derived from the bytes it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// The bytes themselves.
+    Plain,
+    /// The core of their base64 from byte `skip` on.
+    Base64 {
+        /// Bytes that are encoded together with what precedes the component.
+        skip: u8,
+        /// The alphabet.
+        alphabet: Alphabet,
+    },
+    /// The core of the base64 of their UTF-16 (little-endian), as PowerShell's `-EncodedCommand` takes it; for ASCII.
+    Utf16Base64 {
+        /// Bytes of the UTF-16 text that are encoded together with what precedes the component.
+        skip: u8,
+    },
+    /// The core of the base64 of a core of their base64, as in a `.dockerconfigjson`.
+    Base64Twice {
+        /// Bytes that the inner encoding joins with what precedes the component.
+        inner: u8,
+        /// Characters of the inner core that the outer encoding joins with what precedes it.
+        outer: u8,
+    },
+}
+
+/// The characters for 62 and 63.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    /// `+` and `/`.
+    Standard,
+    /// `-` and `_`.
+    UrlSafe,
+}
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+impl Code {
+    /// Whether this is a form in the alphabet for URLs, which is the standard one unless it holds one of the two characters.
+    pub(crate) fn is_url_safe(self) -> bool {
+        matches!(self, Self::Base64 { alphabet: Alphabet::UrlSafe, .. })
+    }
+
+    /// The length of the form of `size` bytes.
+    pub(crate) fn len(self, size: usize) -> usize {
+        let core = |size: usize, skip: u8| size.saturating_sub(skip.into()) / 3 * 4;
+        match self {
+            Self::Plain => size,
+            Self::Base64 { skip, .. } => core(size, skip),
+            Self::Utf16Base64 { skip } => core(size * 2, skip),
+            Self::Base64Twice { inner, outer } => core(core(size, inner), outer),
+        }
+    }
+
+    /// The byte at `place` of the form of `bytes`.
+    ///
+    /// Forms are computed and not stored: they would need thirty times the memory of the secrets.
+    pub(crate) fn byte(self, bytes: &[u8], place: usize) -> u8 {
+        match self {
+            Self::Plain => bytes[place],
+            Self::Base64 { skip, alphabet } => match (digit(|at| bytes[at], skip, place), alphabet) {
+                (b'+', Alphabet::UrlSafe) => b'-',
+                (b'/', Alphabet::UrlSafe) => b'_',
+                (digit, _) => digit,
+            },
+            Self::Utf16Base64 { skip } => digit(|at| if at.is_multiple_of(2) { bytes[at / 2] } else { 0 }, skip, place),
+            Self::Base64Twice { inner, outer } => digit(|at| digit(|at| bytes[at], inner, at), outer, place),
+        }
+    }
+
+    /// Writes the whole form of `bytes` into `form`: much faster than byte by byte.
+    pub(crate) fn render(self, bytes: &[u8], form: &mut String) {
+        form.clear();
+        match self {
+            Self::Plain => {}
+            Self::Base64 { skip, alphabet: Alphabet::Standard } => {
+                STANDARD_NO_PAD.encode_string(groups(bytes, skip), form);
+            }
+            Self::Base64 { skip, alphabet: Alphabet::UrlSafe } => {
+                URL_SAFE_NO_PAD.encode_string(groups(bytes, skip), form);
+            }
+            Self::Utf16Base64 { skip } => {
+                let wide: Vec<u8> = bytes.iter().flat_map(|&byte| [byte, 0]).collect();
+                STANDARD_NO_PAD.encode_string(groups(&wide, skip), form);
+            }
+            Self::Base64Twice { inner, outer } => {
+                let core = STANDARD_NO_PAD.encode(groups(bytes, inner));
+                STANDARD_NO_PAD.encode_string(groups(core.as_bytes(), outer), form);
+            }
+        }
+    }
+}
+
+/// The whole groups of three bytes from `skip` on.
+fn groups(bytes: &[u8], skip: u8) -> &[u8] {
+    let rest = bytes.get(usize::from(skip)..).unwrap_or_default();
+    &rest[..rest.len() / 3 * 3]
+}
+
+/// The base64 digit at `place`, of the bytes from `skip` on.
+fn digit(byte: impl Fn(usize) -> u8, skip: u8, place: usize) -> u8 {
+    let at = usize::from(skip) + place / 4 * 3;
+    let six = match place % 4 {
+        0 => byte(at) >> 2,
+        1 => (byte(at) & 3) << 4 | byte(at + 1) >> 4,
+        2 => (byte(at + 1) & 15) << 2 | byte(at + 2) >> 6,
+        _ => byte(at + 2) & 63,
+    };
+    DIGITS[usize::from(six)]
+}
 
 /// One way a component may be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
-    /// The bytes to look for; no line end among them.
-    pub(crate) bytes: Vec<u8>,
-    /// How many of them in a row tell of the component.
-    pub(crate) least: usize,
-    /// How it is written.
+    /// How it is derived from `text`, or from the component's own text.
     pub(crate) code: Code,
+    /// The text it is made of, if that is not the component's.
+    pub(crate) text: Option<Vec<u8>>,
+    /// How many of its bytes in a row are hidden.
+    pub(crate) least: usize,
+    /// How many of its bytes in a row are hidden if they are written as numbers.
+    pub(crate) least_as_numbers: usize,
 }
 
-/// How a form is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Code {
-    /// As it is.
-    Plain,
-    /// Escaped for JSON, a URL, a shell or HTML.
-    Escaped,
-    /// The core of its base64.
-    Base64,
-    /// Its bytes as hexadecimal digits in a row.
-    Hex,
-    /// Its bytes as hexadecimal digits in groups: what `xxd`, `od -tx1`, `hexdump -C`, key tools and source code have.
-    Dump,
-}
-
-/// Runs that stand for eight bytes.
+/// The shortest runs that encode eight bytes.
 const PLAIN_RUN: usize = 8;
 const BASE64_RUN: usize = 8;
-const HEX_RUN: usize = 16;
 
-/// A line of base64 ends after a whole group of four characters, and a core begins with one: where a run begins and ends in a core is
-/// a multiple of this, except where somebody cuts the text elsewhere; then it takes eleven characters to be sure to find it.
-const BASE64_GROUP: usize = 4;
+/// Longer runs of the rarer encodings: a third of the memory, and no encoder wraps its lines that early.
+const RARE_RUN: usize = 24;
 
-/// What usual text shares by chance is longer where the text is usual.
+/// Usual words share longer runs with usual text by chance.
+const USUAL_NUMBERS_RUN: usize = 12;
 const USUAL_BASE64_RUN: usize = 20;
-const USUAL_HEX_RUN: usize = 24;
+const USUAL_RARE_RUN: usize = 32;
 
-impl Form {
-    /// How far the places are apart at which a run that counts is looked for, by pieces of `size` bytes.
-    pub(crate) fn stride(&self, size: usize) -> usize {
-        if self.least == self.bytes.len() {
-            self.bytes.len()
-        } else if self.code == Code::Base64 {
-            BASE64_GROUP.max(self.least - size + 1)
-        } else {
-            self.least - size + 1
-        }
-    }
-}
+/// Shorter forms of base64 would match by chance.
+const SHORTEST_BASE64: usize = 8;
 
-/// How closely long components are looked at: a config of half a megabyte would make tables of a hundred.
+/// How closely long components are matched: for a config of half a megabyte, fine matching would need too much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Granularity {
-    /// Runs of eight bytes count.
+    /// Runs of eight bytes are hidden.
     Fine,
-    /// Of components over 64 bytes, runs of 32 bytes count (24 of hexadecimal), and dumps are not looked for.
+    /// Of components over 64 bytes, runs of 16 bytes are hidden (30 in base64), and 32 of text with escapes.
     Coarse,
 }
 
-/// A component that is looked at coarsely where there is much to look for.
-const LONG_PART: usize = 64;
+/// A component that is matched coarsely if there is much to look for.
+const LONG: usize = 64;
 
-/// The forms of `component`, without duplicates.
+/// The forms of `component`; the first is its text.
 pub(crate) fn forms(component: &Component, granularity: Granularity) -> Vec<Form> {
     let bytes = component.text.as_bytes();
     let any = component.rule == MatchRule::Any;
-    let coarse = granularity == Granularity::Coarse && bytes.len() > LONG_PART;
-    let factor = if coarse { 4 } else { 1 };
-    let least = if any { PLAIN_RUN * factor } else { bytes.len() };
-    let mut forms = vec![Form { bytes: bytes.to_vec(), least: least.min(bytes.len()), code: Code::Plain }];
-    if coarse && any && unescaped::cover(&component.text, PLAIN_RUN * factor) {
-        // As good as every escape, and a tenth of the memory.
-        let pieces = unescaped::of(&component.text).filter(|piece| unescaped::is_telling(piece)).map(str::as_bytes);
-        forms.extend(pieces.map(|piece| Form { bytes: piece.to_vec(), least: piece.len(), code: Code::Escaped }));
+    let coarse = granularity == Granularity::Coarse && bytes.len() > LONG;
+    let run = if coarse { PLAIN_RUN * 2 } else { PLAIN_RUN };
+    let literal = |text: Vec<u8>, run: usize| {
+        let least = if any { run.min(text.len()) } else { text.len() };
+        Form { code: Code::Plain, least_as_numbers: least, text: Some(text), least }
+    };
+    let plain = Form {
+        code: Code::Plain,
+        text: None,
+        least: if any { run.min(bytes.len()) } else { bytes.len() },
+        least_as_numbers: if any { run } else { run.max(USUAL_NUMBERS_RUN) }.min(bytes.len()),
+    };
+    let mut forms = vec![plain];
+    if coarse && any && unescaped::cover(&component.text, PLAIN_RUN * 4) {
+        // The runs that no escape changes find every escaped text, with a tenth of the memory.
+        let runs = unescaped::runs(&component.text).filter(|run| unescaped::is_telling(run));
+        forms.extend(runs.map(|run| literal(run.as_bytes().to_vec(), run.len())));
     } else {
-        for text in escaped(&component.text) {
-            let least = if any { (PLAIN_RUN * factor).min(text.len()) } else { text.len() };
-            forms.push(Form { bytes: text.into_bytes(), least, code: Code::Escaped });
-        }
+        let run = if coarse { PLAIN_RUN * 4 } else { PLAIN_RUN };
+        forms.extend(escaped(&component.text).into_iter().map(|text| literal(text.into_bytes(), run)));
     }
-    let run = |text: String, least: usize, code| Form { least: least.min(text.len()), bytes: text.into_bytes(), code };
-    let least = if any { BASE64_RUN * if coarse { 5 } else { 1 } } else { USUAL_BASE64_RUN };
-    forms.extend(cores(bytes).into_iter().map(|core| run(core, least, Code::Base64)));
-    // `xxd -p` prints sixty digits a line.
-    let hex_run = if coarse { HEX_RUN * 3 } else { HEX_RUN };
-    let least = if any { hex_run } else { USUAL_HEX_RUN };
-    forms.extend(hex(bytes).into_iter().map(|hex| run(hex, least, Code::Hex)));
-    let dumps = if coarse { Vec::new() } else { dumps(bytes) };
-    forms.extend(dumps.into_iter().map(|(dump, least)| run(dump, least, Code::Dump)));
-    let mut seen = HashSet::new();
-    forms.retain(|form| !form.bytes.contains(&b'\n') && seen.insert(form.bytes.clone()));
+    let factor = if coarse { 5 } else { 1 };
+    let least = if any { BASE64_RUN * factor } else { USUAL_BASE64_RUN };
+    let rare = if any { RARE_RUN * factor } else { USUAL_RARE_RUN };
+    let mut add = |code: Code, text: Option<Vec<u8>>, least: usize| {
+        let len = code.len(text.as_ref().map_or(bytes.len(), Vec::len));
+        if len >= SHORTEST_BASE64 {
+            forms.push(Form { code, text, least: least.min(len), least_as_numbers: least.min(len) });
+        }
+    };
+    for skip in 0..3 {
+        add(Code::Base64 { skip, alphabet: Alphabet::Standard }, None, least);
+        add(Code::Base64 { skip, alphabet: Alphabet::UrlSafe }, None, least);
+        if component.text.is_ascii() {
+            add(Code::Utf16Base64 { skip }, None, rare);
+        } else {
+            let wide = component.text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            add(Code::Base64 { skip, alphabet: Alphabet::Standard }, Some(wide), rare);
+        }
+        (0..3).for_each(|outer| add(Code::Base64Twice { inner: skip, outer }, None, rare));
+    }
+    if bytes.len() < PLAIN_RUN {
+        // Too short for the decoder of numbers, which would have to look at every number.
+        forms.extend(short_numbers(bytes).into_iter().map(|text| literal(text.into_bytes(), PLAIN_RUN * 4)));
+    }
     forms
 }
 
-/// The cores of the base64 of anything that contains `bytes`, in both alphabets; those under eight characters say too little.
-fn cores(bytes: &[u8]) -> Vec<String> {
+/// The cores of the base64 of anything that contains `bytes`, in both alphabets.
+pub(crate) fn cores(bytes: &[u8]) -> Vec<String> {
     let mut cores = Vec::new();
-    for start in 0..3.min(bytes.len()) {
-        let rest = &bytes[start..];
-        let groups = &rest[..rest.len() / 3 * 3];
-        for core in [STANDARD_NO_PAD.encode(groups), URL_SAFE_NO_PAD.encode(groups)] {
-            if core.len() >= 8 && !cores.contains(&core) {
+    for skip in 0..3 {
+        for alphabet in [Alphabet::Standard, Alphabet::UrlSafe] {
+            let mut core = String::new();
+            Code::Base64 { skip, alphabet }.render(bytes, &mut core);
+            if core.len() >= SHORTEST_BASE64 && !cores.contains(&core) {
                 cores.push(core);
             }
         }
@@ -123,149 +231,28 @@ fn cores(bytes: &[u8]) -> Vec<String> {
     cores
 }
 
-fn hex(bytes: &[u8]) -> [String; 2] {
-    let lower = digits(bytes, "", 1);
+/// The bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> [String; 2] {
+    let lower = joined(bytes, "", |byte| format!("{byte:02x}"));
     let upper = lower.to_ascii_uppercase();
     [lower, upper]
 }
 
-/// Grouped digits, each with the run that stands for eight bytes.
-fn dumps(bytes: &[u8]) -> Vec<(String, usize)> {
-    let pairs_from = |start: usize| {
-        let head = digits(&bytes[..start.min(bytes.len())], " ", 2);
-        let tail = digits(&bytes[start.min(bytes.len())..], " ", 2);
-        if head.is_empty() { tail } else { format!("{head} {tail}") }
-    };
-    let single = digits(bytes, " ", 1);
-    let colons = digits(bytes, ":", 1);
-    let (upper, upper_colons) = (single.to_ascii_uppercase(), colons.to_ascii_uppercase());
-    let (array, string) = (digits(bytes, ", 0x", 1), digits(bytes, r"\x", 1));
-    vec![
-        (pairs_from(0), 19),
-        (pairs_from(1), 19),
-        (single, 23),
-        (upper, 23),
-        (colons, 23),
-        (upper_colons, 23),
-        (array, 44),
-        (string, 30),
-    ]
-}
-
-fn digits(bytes: &[u8], separator: &str, group: usize) -> String {
-    let mut text = String::with_capacity(bytes.len() * 3);
-    for (at, byte) in bytes.iter().enumerate() {
-        if at > 0 && at % group == 0 {
-            text.push_str(separator);
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+/// What hexadecimal, decimal and octal lists make of a component of a few bytes.
+fn short_numbers(bytes: &[u8]) -> Vec<String> {
+    let mut forms = Vec::from(hex(bytes));
+    for separator in [" ", ":", ", 0x", r"\x", "%"] {
+        let lower = joined(bytes, separator, |byte| format!("{byte:02x}"));
+        forms.push(joined(bytes, separator, |byte| format!("{byte:02X}")));
+        forms.push(lower);
     }
-    text
+    forms.extend([",", ", ", " "].map(|separator| joined(bytes, separator, |byte| byte.to_string())));
+    forms.extend(["\\", " "].map(|separator| joined(bytes, separator, |byte| format!("{byte:03o}"))));
+    forms
 }
 
-/// The text as string literals, URLs, shells and markup hold it, where that differs from the text.
-fn escaped(text: &str) -> Vec<String> {
-    let json = json(text);
-    let slashed = json.replace('/', r"\/");
-    let go = replaced(
-        &json,
-        &[("&", r"\u0026"), ("<", r"\u003c"), (">", r"\u003e"), ("\u{2028}", r"\u2028"), ("\u{2029}", r"\u2029")],
-    );
-    let single = text.replace('\'', r"'\''");
-    let double = replaced(text, &[("\\", r"\\"), ("\"", "\\\""), ("$", r"\$"), ("`", r"\`")]);
-    let markup = replaced(text, &[("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")]);
-    let mut all = vec![
-        ascii(&json),
-        ascii(&slashed),
-        slashed,
-        ascii(&go),
-        go,
-        json,
-        single,
-        double,
-        quoted_by_bash(text),
-        text.replace('\\', r"\\").replace('\'', r"\'"),
-        replaced(&markup, &[("\"", "&quot;"), ("'", "&#39;")]),
-        replaced(&markup, &[("\"", "&#34;"), ("'", "&#39;")]),
-        replaced(&markup, &[("\"", "&quot;"), ("'", "&#x27;")]),
-        markup,
-    ];
-    for spared in ["", "-_.~", "-_.~/", "-_.!~*'()", "-_.!~*'();/?:@&=+$,#", "-_.*"] {
-        let upper = percent(text, spared);
-        let form = upper.replace("%20", "+");
-        all.extend([lower_percent(&upper), lower_percent(&form), upper, form]);
-    }
-    let mut seen = HashSet::from([text.to_owned()]);
-    all.retain(|text| seen.insert(text.clone()));
-    all
-}
-
-fn json(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-fn replaced(text: &str, pairs: &[(&str, &str)]) -> String {
-    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
-}
-
-/// `\u00e9` for what is not ASCII, in UTF-16 units as JSON wants it.
-fn ascii(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii() {
-            out.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        }
-    }
-    out
-}
-
-/// `printf %q`: a backslash before whatever a shell would act on.
-fn quoted_by_bash(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii_graphic() && !character.is_ascii_alphanumeric() && !"%+-./:=@_".contains(character)
-            || character == ' '
-        {
-            out.push('\\');
-        }
-        out.push(character);
-    }
-    out
-}
-
-fn percent(text: &str, spared: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for &byte in text.as_bytes() {
-        if byte.is_ascii_alphanumeric() || spared.as_bytes().contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
-fn lower_percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut digits = 0;
-    for character in text.chars() {
-        if digits > 0 {
-            digits -= 1;
-            out.push(character.to_ascii_lowercase());
-        } else {
-            if character == '%' {
-                digits = 2;
-            }
-            out.push(character);
-        }
-    }
-    out
+fn joined(bytes: &[u8], separator: &str, number: impl Fn(u8) -> String) -> String {
+    bytes.iter().map(|&byte| number(byte)).collect::<Vec<_>>().join(separator)
 }
 
 #[cfg(test)]
@@ -274,39 +261,58 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
 
-    use super::{Code, cores, forms, percent};
-    use crate::component::{Component, MatchRule};
+    use super::{Alphabet, Code, cores};
 
-    #[test]
-    fn every_escape_that_differs_is_a_form() {
-        let component = Component { text: r#"a&b/c"d é"#.into(), rule: MatchRule::Whole };
-        let forms = forms(&component, super::Granularity::Fine);
-        let has = |text: &str| forms.iter().any(|form| form.bytes == text.as_bytes());
-        for text in [
-            r#"a\u0026b/c\"d é"#,
-            r#"a&b\/c\"d \u00e9"#,
-            "a%26b%2Fc%22d%20%C3%A9",
-            "a%26b%2fc%22d+%c3%a9",
-            r#"a\&b/c\"d\ é"#,
-        ] {
-            assert!(has(text), "{text}");
+    fn codes() -> Vec<Code> {
+        let skips = 0..3;
+        let mut codes = vec![Code::Plain];
+        for skip in skips {
+            codes.push(Code::Base64 { skip, alphabet: Alphabet::Standard });
+            codes.push(Code::Base64 { skip, alphabet: Alphabet::UrlSafe });
+            codes.push(Code::Utf16Base64 { skip });
+            codes.extend((0..3).map(|outer| Code::Base64Twice { inner: skip, outer }));
         }
-        assert!(has("612662"[..2].as_ref()) || forms.iter().any(|form| form.code == Code::Hex));
-    }
-
-    #[test]
-    fn percent_encoding_is_of_bytes() {
-        assert_eq!(percent("a/é", "/"), "a/%C3%A9");
+        codes
     }
 
     proptest! {
         #[test]
-        fn base64_of_anything_around_a_part_holds_one_of_its_cores(
+        fn base64_of_anything_around_a_component_holds_one_of_its_cores(
             before in prop::collection::vec(any::<u8>(), 0..9), component in prop::collection::vec(any::<u8>(), 8..40),
             after in prop::collection::vec(any::<u8>(), 0..9),
         ) {
             let encoded = STANDARD.encode([before, component.clone(), after].concat());
             prop_assert!(cores(&component).iter().any(|core| encoded.contains(core.as_str())));
+        }
+
+        #[test]
+        fn a_form_byte_by_byte_is_the_form_as_a_whole(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            for code in codes().into_iter().skip(1) {
+                let mut whole = String::new();
+                code.render(&bytes, &mut whole);
+                prop_assert_eq!(whole.len(), code.len(bytes.len()));
+                let single: Vec<u8> = (0..whole.len()).map(|place| code.byte(&bytes, place)).collect();
+                prop_assert_eq!(whole.as_bytes(), single, "{:?}", code);
+            }
+        }
+
+        #[test]
+        fn encoding_twice_anything_around_a_component_holds_one_of_its_forms(
+            before in "[ -~]{0,9}", component in "[ -~]{9,40}", after in "[ -~]{0,9}", head in "[ -~]{0,9}", tail in "[ -~]{0,9}",
+        ) {
+            let inner = STANDARD.encode(format!("{before}{component}{after}"));
+            let encoded = STANDARD.encode(format!("{head}{inner}{tail}"));
+            let wide: Vec<u8> = format!("{before}{component}{after}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let wide = STANDARD.encode(wide);
+            let holds = |text: &str, wanted: fn(&Code) -> bool| codes().iter().filter(|code| wanted(code)).any(|code| {
+                let mut form = String::new();
+                code.render(component.as_bytes(), &mut form);
+                text.contains(&form)
+            });
+            let is_twice = holds(&encoded, |code| matches!(code, Code::Base64Twice { .. }));
+            prop_assert!(is_twice);
+            let is_wide = holds(&wide, |code| matches!(code, Code::Utf16Base64 { .. }));
+            prop_assert!(is_wide);
         }
     }
 }

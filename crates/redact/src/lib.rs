@@ -9,11 +9,15 @@ mod common;
 mod component;
 mod encoding;
 mod engine;
+mod escape;
+mod index;
 mod mask;
+mod numbers;
+mod patterns;
 mod plan;
 mod stream;
 mod unescaped;
 
 pub use common::Reason;
-pub use plan::{Plan, Spared};
+pub use plan::{CannotShow, Plan, Spared};
 pub use stream::Redactor;

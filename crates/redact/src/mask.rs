@@ -6,7 +6,8 @@
 //! needs its own mask only if those runs are too short.
 
 use crate::component::{Component, MatchRule};
-use crate::encoding::{Code, Granularity, forms};
+use crate::encoding::{cores, hex};
+use crate::escape::escaped;
 use crate::unescaped;
 
 /// A component up to this length is also masked in blocks of eight bytes, since tools print the beginning of a key. Any fifteen
@@ -14,19 +15,17 @@ use crate::unescaped;
 const SHOWN_IN_PIECES: usize = 48;
 
 /// The masks of `component` in addition to itself, the most important first.
-pub(crate) fn masks(component: &Component, granularity: Granularity) -> Vec<String> {
+pub(crate) fn masks(component: &Component) -> Vec<String> {
     let text = &*component.text;
     let is_whole = component.rule == MatchRule::Whole;
-    let is_escaped = is_whole || !unescaped::cover(text, unescaped::LEAST);
-    let is_wanted = |code| match code {
-        Code::Base64 | Code::Hex => true,
-        Code::Escaped => is_escaped,
-        Code::Plain | Code::Dump => false,
-    };
-    let forms = forms(component, granularity).into_iter().filter(|form| is_wanted(form.code));
-    let mut masks: Vec<String> = forms.filter_map(|form| String::from_utf8(form.bytes).ok()).collect();
+    let mut masks = Vec::new();
+    if is_whole || !unescaped::cover(text, unescaped::LEAST) {
+        masks.extend(escaped(text));
+    }
+    masks.extend(cores(text.as_bytes()));
+    masks.extend(hex(text.as_bytes()));
     if !is_whole {
-        masks.extend(unescaped::of(text).filter(|piece| unescaped::is_telling(piece)).map(str::to_owned));
+        masks.extend(unescaped::runs(text).filter(|piece| unescaped::is_telling(piece)).map(str::to_owned));
         let blocks = text.as_bytes().chunks_exact(unescaped::LEAST).filter(|_| text.len() <= SHOWN_IN_PIECES);
         masks.extend(
             blocks
@@ -43,11 +42,10 @@ pub(crate) fn masks(component: &Component, granularity: Granularity) -> Vec<Stri
 mod tests {
     use super::masks;
     use crate::component::{Component, MatchRule};
-    use crate::encoding::Granularity;
 
     #[test]
     fn a_line_of_a_key_needs_few_masks_and_a_password_of_signs_each_escape() {
-        let count = |text: &str| masks(&Component { text: text.into(), rule: MatchRule::Any }, Granularity::Fine).len();
+        let count = |text: &str| masks(&Component { text: text.into(), rule: MatchRule::Any }).len();
         assert!(count("MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7VJTUt9Us8cKj") <= 7);
         assert!(count("MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu") <= 9);
         assert!(count("p%25w&q=1/2+3<4>\"5'6\\7`8$9") > 12);

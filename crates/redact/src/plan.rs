@@ -1,34 +1,51 @@
-//! The secrets to hide, and what is spared of them.
+//! The secrets to hide, and those that are not hidden.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::component::{Component, components};
-use crate::encoding::{Granularity, forms};
-use crate::engine::Engine;
-use crate::{Reason, Redactor, common, mask};
+use crate::common::{self, Reason};
+use crate::component::{Commonness, Component, components};
+use crate::mask;
+use crate::patterns::Patterns;
+use crate::stream::Redactor;
 
-/// The runner searches every line of the log for every mask, in some ten forms of its own: past so many, a chatty job crawls.
+/// The runner searches every line of the log for every mask, in some ten encodings; more masks than this make a chatty job crawl.
 const MASKS: usize = 1_000;
-
-/// So many bytes of secrets are looked at closely.
-const FINE: usize = 32 * 1024;
 
 /// A secret that is not hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spared {
     /// The secret's name.
     pub name: String,
-    /// Why.
+    /// Why it is not hidden.
     pub reason: Reason,
 }
 
-/// The secrets, and every form in which they may appear.
+/// A secret of restricted visibility was to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotShow {
+    /// The secret's name.
+    pub name: String,
+}
+
+impl std::fmt::Display for CannotShow {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "`{}` has restricted visibility: its value is always hidden", self.name)
+    }
+}
+
+impl std::error::Error for CannotShow {}
+
+/// The secrets to hide.
+///
+/// A clone is cheap. What a plan finds secrets with is built once and is shared by its clones and their redactors.
 #[derive(Clone, Default)]
 pub struct Plan {
     components: Vec<Component>,
     seen: HashSet<Arc<str>>,
+    shown: HashSet<String>,
     spared: Vec<Spared>,
+    patterns: OnceLock<Arc<Patterns>>,
 }
 
 impl std::fmt::Debug for Plan {
@@ -48,13 +65,41 @@ impl Plan {
         Self::default()
     }
 
-    /// Hides the secret `name`, whose value is `value`.
+    /// Does not hide the secret `name` that is added later, unless another secret has the same value.
+    pub fn show(&mut self, name: &str) {
+        self.shown.insert(name.to_owned());
+    }
+
+    /// Hides the secret `name`, whose value is `value`, unless the value is too short or too common.
     pub fn add(&mut self, name: &str, value: &str) {
-        let components = components(value);
-        if components.is_empty() && !value.trim().is_empty() {
-            let reason = common::reason(value).unwrap_or(Reason::Common);
-            self.spared.push(Spared { name: name.to_owned(), reason });
+        if self.shown.contains(name) {
+            return self.spare(name, Reason::Shown);
         }
+        let components = components(value, Commonness::Spared);
+        if components.is_empty() && !value.trim().is_empty() {
+            self.spare(name, common::reason(value).unwrap_or(Reason::Common));
+        }
+        self.hide(components);
+    }
+
+    /// Hides the secret `name`, whose value is `value`, however short or common the value is.
+    ///
+    /// # Errors
+    /// The secret was to be shown.
+    pub fn add_restricted(&mut self, name: &str, value: &str) -> Result<(), CannotShow> {
+        if self.shown.contains(name) {
+            return Err(CannotShow { name: name.to_owned() });
+        }
+        self.hide(components(value, Commonness::Hidden));
+        Ok(())
+    }
+
+    fn spare(&mut self, name: &str, reason: Reason) {
+        self.spared.push(Spared { name: name.to_owned(), reason });
+    }
+
+    fn hide(&mut self, components: Vec<Component>) {
+        self.patterns = OnceLock::new();
         self.components
             .extend(components.into_iter().filter(|component| self.seen.insert(Arc::clone(&component.text))));
     }
@@ -65,45 +110,49 @@ impl Plan {
         &self.spared
     }
 
-    /// The values to tell the runner to mask, each a single line, the most telling first.
+    /// The values that the runner should mask, each a single line, the most important first.
     ///
-    /// Every component is among them. What the runner does not derive from a component itself follows, as long as there are not too many.
+    /// Every component is among them, followed by what the runner does not derive from it, unless there are too many.
     #[must_use]
     pub fn masks(&self) -> Vec<String> {
         let mut masks: Vec<String> = self.components.iter().map(|component| component.text.to_string()).collect();
-        let granularity = self.granularity();
         let mut seen: HashSet<String> = HashSet::new();
         for component in &self.components {
             if masks.len() >= MASKS {
                 break;
             }
-            let more = mask::masks(component, granularity).into_iter();
+            let more = mask::masks(component).into_iter();
             masks.extend(more.filter(|text| !self.seen.contains(text.as_str()) && seen.insert(text.clone())));
         }
         masks.truncate(MASKS.max(self.components.len()));
         masks
     }
 
-    /// A filter for a stream of bytes; clone it for a second stream.
+    /// Starts to build what finds the secrets, on another thread.
+    ///
+    /// A redactor waits for it when its first bytes come, and not before. Without this call, the redactor builds it then.
+    pub fn prepare(&self) {
+        let patterns = Arc::clone(self.patterns());
+        // Without a thread, the first redactor with something to do builds it.
+        let _ = std::thread::Builder::new().name("redact".into()).spawn(move || {
+            patterns.engine();
+        });
+    }
+
+    /// A filter for a stream of bytes. Each stream needs its own.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(Arc::new(self.engine()))
+        Redactor::new(Arc::clone(self.patterns()))
     }
 
     /// How many forms are looked for.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.engine().len()
+        self.patterns().engine().len()
     }
 
-    fn engine(&self) -> Engine {
-        let granularity = self.granularity();
-        Engine::new(self.components.iter().flat_map(|component| forms(component, granularity)))
-    }
-
-    fn granularity(&self) -> Granularity {
-        let size: usize = self.components.iter().map(|component| component.text.len()).sum();
-        if size > FINE { Granularity::Coarse } else { Granularity::Fine }
+    fn patterns(&self) -> &Arc<Patterns> {
+        self.patterns.get_or_init(|| Patterns::new(self.components.clone()))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::common;
 pub(crate) const LEAST: usize = 8;
 
 /// The runs of `text`.
-pub(crate) fn of(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !character.is_ascii_alphanumeric()).filter(|piece| piece.len() >= LEAST)
 }
 
