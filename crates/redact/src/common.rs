@@ -1,110 +1,8 @@
 //! Common words and numbers that are never redacted: hiding them would make logs unreadable.
 
-/// Words that many configs and most logs contain.
-const COMMON: &[&str] = &[
-    "admin",
-    "allow",
-    "always",
-    "api",
-    "app",
-    "auth",
-    "auto",
-    "backend",
-    "basic",
-    "bearer",
-    "blue",
-    "build",
-    "client",
-    "cloud",
-    "config",
-    "console",
-    "database",
-    "debug",
-    "default",
-    "deny",
-    "deploy",
-    "dev",
-    "devel",
-    "development",
-    "disabled",
-    "docker",
-    "enabled",
-    "error",
-    "example",
-    "external",
-    "false",
-    "file",
-    "frontend",
-    "full",
-    "github",
-    "google",
-    "green",
-    "guest",
-    "host",
-    "html",
-    "http",
-    "https",
-    "info",
-    "internal",
-    "json",
-    "latest",
-    "linux",
-    "local",
-    "localhost",
-    "login",
-    "main",
-    "master",
-    "memory",
-    "mysql",
-    "never",
-    "node",
-    "none",
-    "notice",
-    "null",
-    "password",
-    "port",
-    "postgres",
-    "postgresql",
-    "prd",
-    "preview",
-    "private",
-    "prod",
-    "production",
-    "project",
-    "public",
-    "python",
-    "readonly",
-    "redis",
-    "release",
-    "root",
-    "secret",
-    "server",
-    "service_account",
-    "simple",
-    "staging",
-    "standard",
-    "stg",
-    "strict",
-    "string",
-    "sqlite",
-    "system",
-    "test",
-    "testing",
-    "text",
-    "token",
-    "trace",
-    "true",
-    "undefined",
-    "user",
-    "username",
-    "utf-8",
-    "utf8",
-    "value",
-    "verbose",
-    "warn",
-    "warning",
-    "worker",
-];
+mod format;
+mod place;
+mod words;
 
 /// Why a value is not hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,9 +34,14 @@ pub(crate) fn reason(value: &str) -> Option<Reason> {
     let lower = value.to_lowercase();
     let is_small_number = value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let is_one_thing = value.bytes().all(|byte| Some(&byte) == value.as_bytes().first());
-    (COMMON.contains(&lower.as_str())
+    (words::COMMON.contains(&lower.as_str())
         || is_small_number
-        || (is_one_thing && !value.as_bytes()[0].is_ascii_alphanumeric()))
+        || (is_one_thing && !value.as_bytes()[0].is_ascii_alphanumeric())
+        || place::is_loopback(&lower)
+        || place::is_region(&lower)
+        || place::is_folder(&lower)
+        || format::is_media_type(&lower)
+        || format::is_version(&lower))
     .then_some(Reason::Common)
 }
 
@@ -151,10 +54,9 @@ pub(crate) fn is_usual(window: &[u8]) -> bool {
         return distinct(window) <= 4;
     }
     let separators = |byte: &u8| b" _-./:,=".contains(byte);
-    let words: Vec<&[u8]> = window.split(separators).filter(|word| !word.is_empty()).collect();
+    let words = || window.split(separators).filter(|word| !word.is_empty());
     // Two pieces of words around a separator are a phrase, which is rare enough to identify a secret.
-    let long = words.iter().filter(|word| word.len() > 1).count();
-    long <= 1 && words.iter().all(|word| is_word(word))
+    words().filter(|word| word.len() > 1).count() <= 1 && words().all(is_word)
 }
 
 /// Whether these are letters, in the case of one word, that a person could pronounce.
@@ -172,10 +74,7 @@ fn is_word(letters: &[u8]) -> bool {
 }
 
 fn distinct(window: &[u8]) -> usize {
-    let mut bytes = window.to_vec();
-    bytes.sort_unstable();
-    bytes.dedup();
-    bytes.len()
+    window.iter().enumerate().filter(|&(at, byte)| !window[..at].contains(byte)).count()
 }
 
 #[cfg(test)]
@@ -191,6 +90,66 @@ mod tests {
         }
         for value in ["hunter2", "s3cr3t", "123456", "wxyz", "Truth?"] {
             assert_eq!(reason(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn addresses_regions_media_types_folders_and_versions_are_spared() {
+        for value in [
+            "/tmp",
+            "/app",
+            "/usr/bin",
+            "/var/lib/docker/",
+            "./dist",
+            "~/.config",
+            "127.0.0.1",
+            "127.0.0.1:5432",
+            "[::1]:8080",
+            "0.0.0.0",
+            "http://localhost:3000",
+            "https://127.0.0.1/",
+            "us-east-1",
+            "eu-central-1a",
+            "us-gov-west-1",
+            "europe-west1-b",
+            "northamerica-northeast1",
+            "westeurope",
+            "eastus2",
+            "ubuntu",
+            "amd64",
+            "v1.2.3",
+            "1.22.333",
+            "20.11.1-alpine3.19",
+            "3.12-slim-bookworm",
+            "1.0.0-rc.1",
+            "application/json",
+            "text/html; charset=utf-8",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert_eq!(reason(value), Some(Reason::Common), "{value}");
+        }
+        for value in [
+            "/services/T024/B0A1/x8Kq2",
+            "/services/T024/B0A1",
+            "/u8kQ4mZ7pX=",
+            "/tmp/u8kQ4mZ7pX",
+            "/",
+            "1.2.3-qwhzkfjdkslaoeirutmn",
+            "1.2.3-rc.qwhzkfjdks",
+            "1234.5678",
+            "127.0.0.1.evil",
+            "127.8kQ.2.1",
+            "203.0.113.7",
+            "http://localhost:3000/u8kQ4mZ7pX",
+            "http://u8kQ4mZ7pX@localhost",
+            "us-east-1x9k",
+            "us-hunter2-1",
+            "application/x8kq2mz7p",
+            "application/json; boundary=x8kq2mz7p",
+            "v8kq2mz7p",
+        ] {
+            // A single slash is too short, which is as good.
+            assert!(reason(value).is_none_or(|reason| reason == Reason::Short), "{value}");
         }
     }
 

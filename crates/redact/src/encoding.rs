@@ -149,6 +149,9 @@ const USUAL_NUMBERS_RUN: usize = 12;
 const USUAL_BASE64_RUN: usize = 20;
 const USUAL_RARE_RUN: usize = 32;
 
+/// Numbers of fewer bytes would match by chance.
+const SHORTEST: usize = 4;
+
 /// Shorter forms of base64 would match by chance.
 const SHORTEST_BASE64: usize = 8;
 
@@ -191,7 +194,8 @@ pub(crate) fn forms(component: &Component, granularity: Granularity) -> Vec<Form
     }
     let factor = if coarse { 5 } else { 1 };
     let least = if any { BASE64_RUN * factor } else { USUAL_BASE64_RUN };
-    let rare = if any { RARE_RUN * factor } else { USUAL_RARE_RUN };
+    // Lines of base64 have 64 or 76 characters.
+    let rare = if any { RARE_RUN * if coarse { 2 } else { 1 } } else { USUAL_RARE_RUN };
     let mut add = |code: Code, text: Option<Vec<u8>>, least: usize| {
         let len = code.len(text.as_ref().map_or(bytes.len(), Vec::len));
         if len >= SHORTEST_BASE64 {
@@ -209,7 +213,7 @@ pub(crate) fn forms(component: &Component, granularity: Granularity) -> Vec<Form
         }
         (0..3).for_each(|outer| add(Code::Base64Twice { inner: skip, outer }, None, rare));
     }
-    if bytes.len() < PLAIN_RUN {
+    if (SHORTEST..PLAIN_RUN).contains(&bytes.len()) {
         // Too short for the decoder of numbers, which would have to look at every number.
         forms.extend(short_numbers(bytes).into_iter().map(|text| literal(text.into_bytes(), PLAIN_RUN * 4)));
     }

@@ -86,14 +86,14 @@ pub(crate) struct Index {
     size: usize,
     step: usize,
     factor: u64,
-    /// A Bloom filter of 64-bit words, with two bits of one word for each gram: a lookup reads memory once.
-    bits: Vec<u64>,
-    bits_shift: u32,
+    /// A Bloom filter of 64-bit words, with two bits of one word for each gram: a lookup reads it once.
+    filter: Vec<u64>,
     /// Where each bucket of `places` begins.
     buckets: Vec<u32>,
-    bucket_shift: u32,
     /// The numbers of the grams, in buckets by their hash.
     places: Vec<u32>,
+    /// The lower bits of each place's hash: most places of a bucket are another gram's, and finding a place's pattern is slow.
+    tags: Vec<u8>,
     reach: usize,
 }
 
@@ -138,27 +138,26 @@ impl Index {
         if grams.is_empty() {
             return;
         }
-        // 16 bits a gram: fewer than one lookup in 64 finds both bits set by chance.
-        let words = (grams.len() / 4).next_power_of_two().clamp(1 << 6, 1 << 18);
-        self.bits = vec![0; words];
-        self.bits_shift = 32 - words.ilog2();
-        let buckets = (grams.len() / 2).next_power_of_two().max(2);
-        self.buckets = vec![0; buckets + 1];
-        self.bucket_shift = 32 - buckets.ilog2();
+        // 32 to 64 bits a gram: of 256 lookups of unknown grams, one or less finds both bits set by chance.
+        self.filter = vec![0; (grams.len() / 2).next_power_of_two().clamp(1 << 6, 1 << 18)];
+        self.buckets = vec![0; (grams.len() / 2).next_power_of_two().max(2) + 1];
         for gram in grams {
-            self.bits[(gram.hash >> self.bits_shift) as usize] |= self.mask(gram.hash);
-            self.buckets[(gram.hash >> self.bucket_shift) as usize + 1] += 1;
+            let word = slot(gram.hash, self.filter.len());
+            self.filter[word] |= mask(gram.hash);
+            let bucket = slot(gram.hash, self.buckets.len() - 1);
+            self.buckets[bucket + 1] += 1;
         }
         for at in 1..self.buckets.len() {
             self.buckets[at] += self.buckets[at - 1];
         }
         // Counting sort: sorting by comparison would take most of the time of building.
         let mut next = self.buckets.clone();
-        self.places = vec![0; grams.len()];
+        (self.places, self.tags) = (vec![0; grams.len()], vec![0; grams.len()]);
         for gram in grams {
-            let slot = &mut next[(gram.hash >> self.bucket_shift) as usize];
-            self.places[*slot as usize] = gram.number;
-            *slot += 1;
+            let place = &mut next[slot(gram.hash, self.buckets.len() - 1)];
+            self.places[*place as usize] = gram.number;
+            self.tags[*place as usize] = tag(gram.hash);
+            *place += 1;
         }
     }
 
@@ -197,23 +196,18 @@ impl Index {
 
     #[inline]
     fn may_hold(&self, hash: u32) -> bool {
-        let word = self.bits.get((hash >> self.bits_shift) as usize).copied().unwrap_or_default();
-        let mask = self.mask(hash);
+        let word = self.filter.get(slot(hash, self.filter.len())).copied().unwrap_or_default();
+        let mask = mask(hash);
         word & mask == mask
-    }
-
-    /// The two bits of a gram in its word. The word is chosen by the upper bits of the hash, these by the lower ones.
-    #[inline]
-    #[expect(clippy::unused_self, reason = "reads as a part of the filter")]
-    fn mask(&self, hash: u32) -> u64 {
-        1 << (hash & 63) | 1 << (hash >> 6 & 63)
     }
 
     #[inline(never)]
     fn compare(&self, hash: u32, arena: &[u8], text: &[u8], at: usize, last: &mut Last, found: &mut impl FnMut(Run)) {
-        let bucket = (hash >> self.bucket_shift) as usize;
-        let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
-        for &number in &self.places[from..to] {
+        let bucket = slot(hash, self.buckets.len() - 1);
+        let places = self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize;
+        for (&number, _) in
+            self.places[places.clone()].iter().zip(&self.tags[places]).filter(|(_, known)| **known == tag(hash))
+        {
             let which = self.patterns.partition_point(|pattern| pattern.first <= number) - 1;
             let pattern = &self.patterns[which];
             let offset = pattern.offset(number - pattern.first);
@@ -312,3 +306,30 @@ fn factor(size: usize) -> u64 {
 fn hash(gram: u64, factor: u64) -> u32 {
     u32::try_from(gram.wrapping_mul(factor) >> 32).unwrap_or_default()
 }
+
+/// Which of `count` slots a hash belongs to, by its upper bits.
+#[inline]
+fn slot(hash: u32, count: usize) -> usize {
+    ((u64::from(hash) * count as u64) >> 32) as usize
+}
+
+fn tag(hash: u32) -> u8 {
+    hash.to_le_bytes()[0]
+}
+
+/// The two bits of a gram in its word, by the lower bits of its hash. From a table: shifting by a variable count is slow.
+#[inline]
+fn mask(hash: u32) -> u64 {
+    MASKS[usize::from(tag(hash))]
+}
+
+const MASKS: [u64; 256] = {
+    let mut masks = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        // Two different bits, at one of four distances.
+        masks[at] = (1_u64 << (at % 64)) | (1_u64 << ((at + 1 + at / 64 * 7) % 64));
+        at += 1;
+    }
+    masks
+};

@@ -158,7 +158,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::{MASKS, Plan};
+    use super::{MASKS, Plan, Spared};
     use crate::Reason;
 
     #[test]
@@ -173,7 +173,45 @@ mod tests {
     }
 
     #[test]
-    fn every_mask_is_one_line_and_the_parts_come_first() {
+    fn a_shown_secret_is_not_hidden_and_is_named() {
+        let mut plan = Plan::new();
+        plan.show("BUCKET");
+        plan.add("BUCKET", "acme-uploads-7731");
+        plan.add("TOKEN", "hunter2-SECRET");
+        assert_eq!(plan.spared(), [Spared { name: "BUCKET".into(), reason: Reason::Shown }]);
+        let mut redactor = plan.redactor();
+        assert_eq!(redactor.push(b"acme-uploads-7731 hunter2-SECRET\n"), b"acme-uploads-7731 ***\n");
+    }
+
+    #[test]
+    fn a_restricted_secret_is_always_hidden_and_never_shown() {
+        for value in ["true", "/usr/bin", "us-east-1", "7", "ab", "production"] {
+            let mut plan = Plan::new();
+            plan.add_restricted("KEY", value).unwrap();
+            assert_eq!(plan.spared(), []);
+            let mut redactor = plan.redactor();
+            assert_eq!(redactor.push(format!("<{value}>\n").as_bytes()), b"<***>\n", "{value}");
+            assert_eq!(plan.masks()[0], value);
+        }
+        let mut plan = Plan::new();
+        plan.show("KEY");
+        let error = plan.add_restricted("KEY", "hunter2-SECRET").unwrap_err();
+        assert_eq!(error.to_string(), "`KEY` has restricted visibility: its value is always hidden");
+    }
+
+    #[test]
+    fn what_a_plan_prepares_is_shared_with_its_clones() {
+        let mut plan = Plan::new();
+        plan.add("TOKEN", "hunter2-SECRET");
+        plan.prepare();
+        let clone = plan.clone();
+        assert!(std::ptr::eq(plan.patterns().engine(), clone.patterns().engine()));
+        plan.add("OTHER", "xkqzvbnw-4711");
+        assert_eq!(plan.redactor().push(b"xkqzvbnw-4711\n"), b"***\n");
+    }
+
+    #[test]
+    fn every_mask_is_one_line_and_the_components_come_first() {
         let mut plan = Plan::new();
         plan.add("KEY", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\nAASCBKcwggSj\n-----END KEY-----\n");
         let masks = plan.masks();
@@ -206,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn many_secrets_keep_every_part_and_drop_forms() {
+    fn many_secrets_keep_every_component_and_drop_forms() {
         let mut plan = Plan::new();
         for number in 0..1_200 {
             plan.add("KEY", &format!("value-{number:06}-{:08x}", number * 7919));
