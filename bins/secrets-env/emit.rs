@@ -3,7 +3,7 @@
 use cli::{Console, Exit};
 use doppler::MANAGED;
 use fault::Result;
-use redact::{Plan, Reason};
+use redact::Plan;
 use runner::handoff::StepFile;
 use secrecy::ExposeSecret as _;
 use secrets::Visibility;
@@ -31,19 +31,12 @@ pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
     }
     let hides = console.context().in_actions || (args.running.redact && !args.command.is_empty());
     if hides {
-        spared.extend(plan.spared().iter().map(|spared| format!("{} ({})", spared.name, reason(spared.reason))));
+        spared.extend(plan.spared().iter().map(|spared| format!("{} ({})", spared.name, spared.reason)));
         if !spared.is_empty() {
             console.status(&format!("not masked: {}", spared.join(", ")));
         }
     }
     plan
-}
-
-fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Short => "under 4 characters",
-        Reason::Common => "a common word or number",
-    }
 }
 
 /// Prints where each setting came from (--explain).

@@ -123,16 +123,15 @@ impl Engine {
     fn scan_numbers(&self, text: &[u8], is_whole: bool, scan: &mut Scan) {
         let reach = self.long.reach().max(self.numbers.reach()) + 1;
         numbers::lists(text, is_whole, |list| {
-            let found = |run: Run| {
-                let span = list.span(run.start, run.end);
-                if run.counts {
-                    scan.secret.push(Span { start: span.start, end: span.end });
-                }
+            let mut found = |run: Run| {
+                let place = list.span(run.start, run.end);
                 if list.is_open && run.end == list.bytes.len() && run.goes_on {
-                    open(&mut scan.open, span.start);
+                    open(&mut scan.open, place.start);
+                }
+                if run.counts {
+                    scan.secret.push(Span { start: place.start, end: place.end });
                 }
             };
-            let mut found = found;
             self.long.scan(&self.arena, &list.bytes, &mut found);
             self.numbers.scan(&self.arena, &list.bytes, &mut found);
             if let (true, Some(start)) = (list.is_open, list.last(reach)) {

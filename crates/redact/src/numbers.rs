@@ -85,8 +85,8 @@ pub(crate) fn lists(text: &[u8], is_whole: bool, mut found: impl FnMut(&Decoded)
         read(text, &tokens, is_open, hexadecimal, &mut found);
         for token in tokens.iter().filter(|token| token.len() > 2 * BLOCK) {
             // The list may begin at any digit of a long run of them.
-            let shifted = [token.start + 1..token.end];
-            read(text, &shifted, is_open && token.end == text.len(), hexadecimal, &mut found);
+            let shifted = token.start + 1..token.end;
+            read(text, std::slice::from_ref(&shifted), is_open && token.end == text.len(), hexadecimal, &mut found);
         }
         // The last number may go on: `11` may be the beginning of `117`.
         let complete = &tokens[..tokens.len() - usize::from(is_growing)];

@@ -192,7 +192,7 @@ pub(super) fn is_region(value: &str) -> bool {
     let region = region.strip_suffix(|last| ('a'..='f').contains(&last)).unwrap_or(region);
     let is_in =
         |area: &&str| region.strip_prefix(*area).and_then(|rest| rest.strip_prefix('-')).is_some_and(is_numbered);
-    AREAS.iter().any(|area| is_in(&area)) || is_azure_region(value)
+    AREAS.iter().any(is_in) || is_azure_region(value)
 }
 
 /// `east-1`, `central2`.
