@@ -89,6 +89,11 @@ impl Engine {
         self.indexes().map(Index::reach).into_iter().fold(tiny, usize::max)
     }
 
+    /// The same, for texts as they are; see [`Engine::may_begin_in`].
+    pub(crate) fn plain_reach(&self) -> usize {
+        self.indexes().map(Index::plain_reach).into_iter().fold(0, usize::max)
+    }
+
     /// How many forms are looked for.
     pub(crate) fn len(&self) -> usize {
         self.long.patterns().len() + self.short.patterns().len() + self.tiny.len()

@@ -95,6 +95,7 @@ pub(crate) struct Index {
     /// The lower bits of each place's hash: most places of a bucket are another gram's, and finding a place's pattern is slow.
     tags: Vec<u8>,
     reach: usize,
+    plain_reach: usize,
 }
 
 impl Index {
@@ -124,11 +125,9 @@ impl Index {
             next += add_grams(&mut grams, bytes, pattern, size);
             true
         });
-        // A run may begin almost a stride before a known pair, of which all but a byte is still to come.
-        let reach =
-            patterns.iter().filter(|pattern| pattern.is_in_pieces()).map(|pattern| pattern.stride() + LONG - 1).max();
-        let mut index =
-            Self { patterns, size, step, factor: factor(size), reach: reach.unwrap_or(0).max(LONG), ..Self::default() };
+        let mut index = Self { patterns, size, step, factor: factor(size), ..Self::default() };
+        index.reach = index.reach_of(|_| true);
+        index.plain_reach = index.reach_of(|code| code == Code::Plain);
         index.fill(&grams);
         index
     }
@@ -167,7 +166,18 @@ impl Index {
 
     /// This many bytes at the end of a text may begin a run that no known gram shows yet.
     pub(crate) fn reach(&self) -> usize {
-        if self.patterns.is_empty() { 0 } else { self.reach }
+        self.reach
+    }
+
+    /// The same, for texts as they are.
+    pub(crate) fn plain_reach(&self) -> usize {
+        self.plain_reach
+    }
+
+    fn reach_of(&self, wanted: impl Fn(Code) -> bool) -> usize {
+        // A run may begin almost a stride before a known pair, of which all but a byte is still to come.
+        let reach = |pattern: &Pattern| if pattern.is_in_pieces() { pattern.stride() + LONG - 1 } else { LONG };
+        self.patterns.iter().filter(|pattern| wanted(pattern.code)).map(reach).max().unwrap_or(0)
     }
 
     /// Passes every run in `text` to `found`, in no order, some more than once.

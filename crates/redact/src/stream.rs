@@ -78,7 +78,7 @@ impl Redactor {
         let scan = engine.scan(&self.text, false);
         let mut end = scan.open.unwrap_or(self.text.len());
         if engine.may_begin_in(&self.text) {
-            end = end.min(self.text.len().saturating_sub(engine.reach()));
+            end = end.min(self.text.len().saturating_sub(engine.plain_reach()));
         }
         self.show(scan.secret, end)
     }
