@@ -13,6 +13,7 @@ mod google;
 mod hcp;
 mod home;
 mod identity;
+mod inputs;
 mod key_services;
 mod opentofu;
 mod programs;
@@ -210,7 +211,7 @@ fn shell_words_come_back_from_a_shell() {
     let script = "eval \"$(stack-output --state - --format shell)\" && printf '%s|' \"$plain\" \"$odd\" \"$lines\" \"$empty\" \"$list\"";
     let seen = Step::script(script).stdin(document).run().exits(0);
     assert_eq!(seen.stdout, "a|$(touch x) `y` 'z' \"q\" \\ ~ !|a\nb'c\n||[1,\"a b\"]|");
-    refused(piped(r#"{"a;id":"x"}"#, &["--format", "shell"]), 1, &["cannot name a variable"]);
+    refused(piped(r#"{"a;id":"x"}"#, &["--format", "shell"]), 1, &["cannot be a variable's name"]);
     // As `pulumi stack output --shell` prints it, though no shell takes it.
     assert_eq!(prod(&["dash-name", "--format", "shell"]).run().exits(0).stdout, "dash-name=dash\n");
     assert_eq!(prod(&["dash-name", "--format", "dotenv"]).run().exits(0).stdout, "dash_name=\"dash\"\n");
@@ -234,7 +235,7 @@ fn outputs_and_variables_are_handed_to_later_steps() {
     let seen = prod(&["port", "--to", "env"]).run().exits(0);
     assert_eq!(seen.variables["port"], "8000");
     assert_eq!(prod(&["dash-name", "--to", "env"]).run().exits(0).variables["dash_name"], "dash");
-    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["`a b` cannot name a variable"]);
+    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["`a b` cannot be a variable's name"]);
     refused(piped(r#"{"a-b":"x","a_b":"y"}"#, &["--to", "env"]), 2, &["two of the outputs", "`a_b`"]);
     refused(piped(r#"{"path":"/x"}"#, &["--to", "env"]), 2, &["how every later step runs"]);
     refused(prod(&["port", "--to", "env"]).plain(), 2, &["GITHUB_ENV"]);

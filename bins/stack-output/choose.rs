@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) paths: Vec<ValuePath>,
     /// Outputs that are left out: they may not be shown, and no argument names them.
     pub(crate) withheld: Vec<String>,
+    /// What to print in place of all outputs: --default, if the stack has none.
+    pub(crate) whole: Option<Value>,
 }
 
 /// A value that is printed.
@@ -42,9 +44,12 @@ pub(crate) fn request(stack: &Stack, args: &Args) -> Result<Request> {
     }
     if !args.names.is_empty() {
         let paths = args.names.iter().map(|name| select::path(&stack.outputs, name));
-        return Ok(Request { paths: paths.collect::<Result<_>>()?, withheld: Vec::new() });
+        return Ok(Request { paths: paths.collect::<Result<_>>()?, withheld: Vec::new(), whole: None });
     }
     if let Some(why) = stack.outputs.none {
+        if let Some(whole) = args.whole_default()? {
+            return Ok(Request { paths: Vec::new(), withheld: Vec::new(), whole: Some(whole) });
+        }
         return Err(Fault::no(format!("{} has nothing to print", stack.name))
             .cause(why)
             .help("deploy the stack first"));
@@ -55,6 +60,7 @@ pub(crate) fn request(stack: &Stack, args: &Args) -> Result<Request> {
     Ok(Request {
         paths: shown.into_iter().map(|(name, _)| ValuePath::from_name(name)).collect(),
         withheld: withheld.into_iter().map(|(name, _)| name.clone()).collect(),
+        whole: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Masks, prints and exports: where values leave this program, in that order.
+//! Masks, prints and exports values: the only code through which they leave this program.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use stack::{Dialect, Output};
 use crate::args::{Args, Format};
 use crate::choose::{Chosen, Request};
 
-/// Names what was left out, where everything was asked for.
+/// Reports by name the outputs that are left out because no NAME asked for them.
 pub(crate) fn withheld(request: &Request, args: &Args, console: &Console) {
     if request.withheld.is_empty() {
         return;
@@ -23,7 +23,7 @@ pub(crate) fn withheld(request: &Request, args: &Args, console: &Console) {
     console.status(&format!("withheld ({why}): {}", request.withheld.join(", ")));
 }
 
-/// Tells the runner to mask each leaf of each secret, and says by name what it cannot mask.
+/// Masks each leaf of each secret in the runner, and reports by name what cannot be masked.
 pub(crate) fn mask(chosen: &[Chosen], console: &Console) {
     let mut plan = Plan::new();
     for one in chosen {
@@ -40,8 +40,17 @@ pub(crate) fn mask(chosen: &[Chosen], console: &Console) {
 }
 
 /// Prints the values.
-pub(crate) fn print(chosen: &[Chosen], dialect: Dialect, args: &Args, console: &Console) -> Result<()> {
-    console.print(text(chosen, dialect, args)?)
+pub(crate) fn print(
+    request: &Request,
+    chosen: &[Chosen],
+    dialect: Dialect,
+    args: &Args,
+    console: &Console,
+) -> Result<()> {
+    console.print(match &request.whole {
+        Some(whole) => one_json(whole, dialect) + "\n",
+        None => text(chosen, dialect, args)?,
+    })
 }
 
 fn text(chosen: &[Chosen], dialect: Dialect, args: &Args) -> Result<String> {
@@ -53,8 +62,8 @@ fn text(chosen: &[Chosen], dialect: Dialect, args: &Args) -> Result<String> {
         (Format::Json, 1) => Ok(values().map(|value| one_json(value, dialect) + "\n").collect()),
         (Format::Json, _) => Ok(json::all(&named(chosen), dialect) + "\n"),
         (Format::Lines, _) => chosen.iter().map(|one| lines(one, dialect)).collect(),
-        (Format::Shell, _) => assignments(chosen, dialect, named_as(dialect), shell::quoted),
-        (Format::Dotenv, _) => assignments(chosen, dialect, variable, shell::dotenv),
+        (Format::Shell, _) => assignments(chosen, dialect, shell_name(dialect, args), args, shell::quoted),
+        (Format::Dotenv, _) => assignments(chosen, dialect, variable, args, shell::dotenv),
     }
 }
 
@@ -69,7 +78,7 @@ fn named(chosen: &[Chosen]) -> BTreeMap<String, (&Output, bool)> {
     chosen.iter().map(|one| (one.path.to_string(), (&one.output, one.is_secret))).collect()
 }
 
-/// For people: names and values in columns, each value on its line.
+/// A table for people: names and values in columns, one output per line.
 fn table(chosen: &[Chosen], dialect: Dialect) -> String {
     let width = chosen.iter().map(|one| one.path.name.chars().count()).max().unwrap_or(0);
     let row = |one: &Chosen| {
@@ -82,11 +91,11 @@ fn table(chosen: &[Chosen], dialect: Dialect) -> String {
     chosen.iter().map(row).collect()
 }
 
-/// A value among several, each on a line of its own.
+/// One of several values, each on its own line.
 fn line(path: &str, value: &Value, dialect: Dialect) -> Result<String> {
     let text = raw(value, dialect);
     if text.contains(['\n', '\r']) {
-        return Err(Fault::no(format!("`{path}` has several lines, and would not be told from the values around it"))
+        return Err(Fault::no(format!("`{path}` has several lines, which cannot be told apart from the other values"))
             .help("print it alone, or add --format json"));
     }
     Ok(text + "\n")
@@ -97,23 +106,23 @@ fn lines(one: &Chosen, dialect: Dialect) -> Result<String> {
     let Value::List(items) = &one.output.value else {
         return Err(Fault::no(format!("the output `{path}` is not a list"))
             .cause(format!("it is {}", one.output.value.kind()))
-            .help("leave --format lines away, or name a list"));
+            .help("leave out --format lines, or name a list"));
     };
     let lines = items.iter().enumerate().map(|(at, item)| line(&format!("{path}[{at}]"), item, dialect));
     lines.collect()
 }
 
-/// What a shell, and whatever else has variables, can name the value.
+/// The value's name as a variable of a shell.
 fn variable(path: &ValuePath) -> String {
     path.variable().replace('-', "_")
 }
 
-/// How `--format shell` names a value: for a Pulumi stack as `pulumi stack output --shell` does, which leaves a dash that every
-/// shell takes for a command's.
-fn named_as(dialect: Dialect) -> fn(&ValuePath) -> String {
+/// How `--format shell` names a value. For a Pulumi stack that is as in `pulumi stack output --shell`, which leaves dashes although
+/// no shell accepts them, but not with options that Pulumi does not have.
+fn shell_name(dialect: Dialect, args: &Args) -> fn(&ValuePath) -> String {
     match dialect {
-        Dialect::Pulumi => ValuePath::variable,
-        Dialect::Terraform => variable,
+        Dialect::Pulumi if !args.export && args.prefix.is_empty() => ValuePath::variable,
+        _ => variable,
     }
 }
 
@@ -121,34 +130,37 @@ fn assignments(
     chosen: &[Chosen],
     dialect: Dialect,
     name: fn(&ValuePath) -> String,
+    args: &Args,
     quote: fn(&str) -> String,
 ) -> Result<String> {
     let mut names = BTreeSet::new();
+    let export = if args.export { "export " } else { "" };
     let assignment = |one: &Chosen| {
-        let name = name(&one.path);
+        let name = args.prefix.clone() + &name(&one.path);
         let is_safe = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         if !names.insert(name.clone()) {
             return Err(Fault::usage(format!("two of the outputs would be named `{name}`")).help("name one of them"));
         }
         if !is_safe {
-            return Err(Fault::no(format!("the output `{}` cannot name a variable", name.escape_debug()))
+            return Err(Fault::no(format!("the output `{}` cannot be a variable's name", name.escape_debug()))
                 .help("name the outputs to print, or add --format json"));
         }
         let value = raw(&one.output.value, dialect);
         if value.contains('\0') {
-            return Err(Fault::no(format!("the output `{name}` holds a NUL, which no variable can")));
+            return Err(Fault::no(format!("the output `{name}` contains a NUL, which no variable can hold")));
         }
-        Ok(format!("{name}={}\n", quote(&value)))
+        Ok(format!("{export}{name}={}\n", quote(&value)))
     };
     chosen.iter().map(assignment).collect()
 }
 
-/// Hands the values to later steps: everything is checked, then there is one append.
-pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, to: StepFile, console: &Console) -> Result<()> {
+/// Exports the values to later steps. All of them are checked before one write appends them.
+pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, to: StepFile, args: &Args, console: &Console) -> Result<()> {
     let mut pairs = BTreeMap::new();
     for one in chosen {
         let name = if to == StepFile::Env { variable(&one.path) } else { one.path.variable() };
+        let name = args.prefix.clone() + &name;
         let value = raw(&one.output.value, dialect);
         handoff::check(&name, &value, to)
             .map_err(|refused| refused.fault(&name, to).help("name the outputs to export, and leave this one out"))?;

@@ -36,8 +36,8 @@ async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     emit::withheld(&request, args, console);
     emit::mask(&chosen, console);
     match args.to.step_file() {
-        None => emit::print(&chosen, stack.outputs.dialect, args, console)?,
-        Some(file) => emit::export(&chosen, stack.outputs.dialect, file, console)?,
+        None => emit::print(&request, &chosen, stack.outputs.dialect, args, console)?,
+        Some(file) => emit::export(&chosen, stack.outputs.dialect, file, args, console)?,
     }
     Ok(Exit::Success)
 }

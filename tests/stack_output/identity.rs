@@ -66,7 +66,7 @@ fn a_job_that_no_policy_allows_exits_77_and_is_told_what_to_allow_where() {
         step(&cloud, &github, &["ip"]),
         77,
         &[
-            "did not give this job a token of the organization `acme`",
+            "token of the organization `acme`",
             "access_denied: no policy allows this token",
             SUBJECT,
             "urn:pulumi:org:acme",
