@@ -42,6 +42,7 @@ use report::Nature;
 pub use sink::{Action, Claim, Diagnostic, Location, Outcome, Sink, Test};
 pub use source::{Attributes, Json, without_lone_surrogates};
 pub use stream::{Document, Documents, EvidenceOnly, Prose, Reading, read};
+pub use text::diagnostics;
 pub use tally::{KEPT, Kept, TEXT, Tally};
 
 /// One format: how it is recognised and who reads it.

@@ -32,6 +32,18 @@ pub struct Tests {
     pub flaky: u64,
 }
 
+impl Tests {
+    /// The tests of all the evidence; `None` if none of it is about tests.
+    #[must_use]
+    pub fn of(evidence: &[Evidence]) -> Option<Self> {
+        let mut sum = None;
+        for piece in evidence.iter().filter(|piece| piece.nature == Nature::Tests || piece.tests.total > 0) {
+            *sum.get_or_insert_default() += piece.tests;
+        }
+        sum
+    }
+}
+
 impl std::ops::AddAssign for Tests {
     fn add_assign(&mut self, other: Self) {
         self.total += other.total;

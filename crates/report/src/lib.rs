@@ -11,27 +11,25 @@
 //! report::text(&report, Style::of(environment, Screen::Other)) // or markdown(&report, room), json(&report)
 //! ```
 
-mod annotations;
 mod evidence;
-mod format;
-mod json;
-pub mod markdown;
+mod claims;
+mod fold;
+mod legs;
 mod merge;
 mod model;
 mod record;
 mod recorder;
-mod shard;
-mod style;
-mod text;
+pub mod render;
 pub mod verdict;
 
-pub use annotations::{Annotation, annotations};
 pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
-pub use json::json;
-pub use markdown::markdown;
-pub use model::{Check, Counts, Finding, Producer, Report, Shard, Source, Stage};
-pub use record::{Event, Level, Reason, Record, Status, neutral};
+pub use merge::Merger;
+pub use model::{Check, Counts, Details, Leg, Producer, Report, Shard, Source, Stage};
+pub use record::{Event, Finding, Level, Reason, Record, Status, neutral};
 pub use recorder::Recorder;
-pub use style::{Charset, Colour, Screen, Style};
-pub use text::text;
+pub use render::annotations::{Annotation, annotations};
+pub use render::json::json;
+pub use render::markdown::{self, markdown};
+pub use render::style::{Charset, Colour, Screen, Style};
+pub use render::text::text;
 pub use verdict::{FailOn, Flaky, Judgement, Pattern, Policy, Verdict};

@@ -1,80 +1,142 @@
 //! Adds records of one or many runs and shards up to one report, whatever the order of the lines.
 //!
-//! Records are first brought into an order of their own (run, shard, time, number, text) and freed of doubles; everything after
-//! that is a fold. A check reported by several shards is as bad as the worst of them.
+//! Records are folded as they arrive ([`crate::fold`]); a record given twice counts once. Then the checks of all shards are
+//! brought together ([`crate::legs`]), and what the runs claim is held against them ([`crate::claims`]).
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io;
 
 use jiff::Timestamp;
 
-use crate::record::Record;
-use crate::shard::{Part, PartCheck, earliest, longest};
-use crate::{Check, Event, Report, Shard, Source, Stage, Status, Verdict};
+use crate::fold::{Fold, FoldedCheck, Moment, longest};
+use crate::legs;
+use crate::{Check, Policy, Record, Report, Shard, Source, Stage, Status, Verdict, claims};
 
-/// Adds the records up.
-pub(crate) fn report(records: &[Record]) -> Report {
-    let parts = parts(records);
-    let started_at = records.iter().filter_map(|record| record.at).min();
-    let finished_at = records.iter().filter_map(|record| record.at).max();
-    let stages = stages(&parts, started_at);
-    let mut report = Report {
-        title: unique(parts.iter().flat_map(|part| &part.titles)).join(", "),
-        tools: unique(parts.iter().flat_map(|part| &part.tools)),
-        started_at,
-        finished_at,
-        duration_seconds: duration(&parts, started_at, finished_at),
-        shards: parts.iter().map(shard).collect(),
-        notes: unique(parts.iter().flat_map(|part| &part.notes)),
-        disagreements: disagreements(&parts, &stages),
-        gaps: Vec::new(),
-        claimed_failure: parts.iter().flat_map(|part| &part.results).any(|result| *result == Verdict::Failed),
-        stages,
-        producer: None,
-        source: Source::default(),
-        exit_code: None,
-    };
-    report.gaps = gaps(&parts, &report);
-    report
+/// Takes records and makes the report of them.
+#[derive(Debug, Default)]
+pub struct Merger {
+    folds: Vec<Fold>,
+    /// Where the fold of a run and shard is.
+    places: HashMap<(String, Option<String>), usize>,
+    /// Hashes of the records that were taken.
+    seen: HashSet<u64>,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    last: usize,
 }
 
-fn parts(records: &[Record]) -> Vec<Part> {
-    let mut sorted: Vec<_> = records.iter().map(|record| (order(record), record)).collect();
-    sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
-    sorted.dedup_by(|(one, _), (other, _)| one == other);
-    let sorted: Vec<_> = sorted.into_iter().map(|(_, record)| record).collect();
-    sorted.chunk_by(|one, other| one.run == other.run && one.shard == other.shard).map(Part::of).collect()
-}
+impl Merger {
+    /// Takes a record. Their order does not matter, and a record given twice counts once.
+    pub fn add(&mut self, record: Record) {
+        if !self.seen.insert(hash(&record)) {
+            return;
+        }
+        self.started_at = self.started_at.into_iter().chain(record.at).min();
+        self.finished_at = self.finished_at.into_iter().chain(record.at).max();
+        let at = self.place(&record);
+        self.folds[at].add(record);
+    }
 
-type Order<'a> = (&'a str, (u64, u64), Option<&'a str>, Option<Timestamp>, u64, u8, String);
+    /// Where the fold of a record is: mostly where that of the last one was.
+    fn place(&mut self, record: &Record) -> usize {
+        let is_last = self.folds.get(self.last).is_some_and(|fold| fold.run == record.run && fold.shard == record.shard);
+        if !is_last {
+            let next = self.folds.len();
+            let key = (record.run.clone(), record.shard.clone());
+            self.last = *self.places.entry(key).or_insert(next);
+            if self.last == next {
+                self.folds.push(Fold::new(&record.run, record.shard.as_deref()));
+            }
+        }
+        self.last
+    }
 
-fn order(record: &Record) -> Order<'_> {
-    let number = record.shard.as_deref().and_then(|shard| shard.split_once('/'));
-    let number = number.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-    (
-        &record.run,
-        number.unwrap_or_default(),
-        record.shard.as_deref(),
-        record.at,
-        record.seq,
-        rank(record),
-        record.line(),
-    )
-}
-
-/// Records without time and number still begin with their plan.
-fn rank(record: &Record) -> u8 {
-    match record.event {
-        Event::RunStarted { .. } => 0,
-        Event::StageStarted { .. } => 1,
-        Event::CheckStarted { .. } => 2,
-        Event::RunFinished { .. } => 4,
-        _ => 3,
+    /// The report that the records add up to.
+    #[must_use]
+    pub fn finish(self, policy: &Policy) -> Report {
+        let (mut folds, notes) = without_superseded(self.folds);
+        folds.sort_by(|one, other| order(one).cmp(&order(other)));
+        folds.iter_mut().for_each(|fold| fold.settle(policy));
+        let started_at = self.started_at;
+        let stages = stages(&mut folds, started_at);
+        let mut report = Report {
+            title: unique(folds.iter().flat_map(|fold| &fold.titles)).join(", "),
+            tools: unique(folds.iter().flat_map(|fold| &fold.tools)),
+            started_at,
+            finished_at: self.finished_at,
+            duration_seconds: duration(&folds, started_at, self.finished_at),
+            shards: folds.iter().map(shard).collect(),
+            notes: unique(folds.iter().flat_map(|fold| &fold.notes)).into_iter().chain(notes).collect(),
+            disagreements: Vec::new(),
+            gaps: Vec::new(),
+            claimed_failure: folds.iter().flat_map(|fold| &fold.results).any(|result| *result == Verdict::Failed),
+            stages,
+            producer: None,
+            source: Source::default(),
+            exit_code: None,
+            rerun: None,
+        };
+        report.disagreements = claims::disagreements(&folds, &report.stages);
+        report.gaps = claims::gaps(&folds, &report);
+        report
     }
 }
 
-fn unique<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+/// A hash of the record as it would be written. Two records of one run that differ have the same hash once in a lifetime.
+fn hash(record: &Record) -> u64 {
+    struct Hash(DefaultHasher);
+    impl io::Write for Hash {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hash = Hash(DefaultHasher::new());
+    // A record holds only strings, numbers and maps with string keys, and hashing takes everything: this cannot fail.
+    let _ = serde_json::to_writer(&mut hash, record);
+    hash.0.finish()
+}
+
+/// A run that was repeated replaces its earlier attempt. `5ae7847.2` is the second attempt; what the same tool reported in the
+/// first does not count any more, and a remark says so.
+fn without_superseded(folds: Vec<Fold>) -> (Vec<Fold>, Vec<String>) {
+    let mut highest: HashMap<_, u64> = HashMap::new();
+    let key = |fold: &Fold| {
+        let (commit, attempt) = fold.run.rsplit_once('.')?;
+        let first = |list: &[(_, String)]| list.iter().min().map(|(_, text)| text.clone());
+        let number: u64 = attempt.parse().ok()?;
+        Some(((commit.to_owned(), fold.shard.clone(), first(&fold.tools), first(&fold.titles)), number))
+    };
+    for (key, attempt) in folds.iter().filter_map(key) {
+        let highest = highest.entry(key).or_default();
+        *highest = attempt.max(*highest);
+    }
+    let mut notes = Vec::new();
+    let kept = folds.into_iter().filter(|fold| {
+        let Some((key, attempt)) = key(fold) else { return true };
+        let last = highest.get(&key).copied().unwrap_or(attempt);
+        if attempt < last {
+            notes.push(format!("attempt {attempt} of {} is replaced by attempt {last}", claims::name_of(fold)));
+        }
+        attempt == last
+    });
+    (kept.collect(), notes)
+}
+
+/// Shards in the order of their numbers, else of their names.
+fn order(fold: &Fold) -> (&str, (u64, u64), Option<&str>) {
+    let number = fold.shard.as_deref().and_then(|shard| shard.split_once('/'));
+    let number = number.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    (&fold.run, number.unwrap_or_default(), fold.shard.as_deref())
+}
+
+fn unique<'a, T: 'a>(texts: impl Iterator<Item = &'a (T, String)>) -> Vec<String> {
     let mut seen = Vec::new();
-    for text in texts {
+    for (_, text) in texts {
         if !seen.contains(text) {
             seen.push(text.clone());
         }
@@ -82,19 +144,19 @@ fn unique<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
     seen
 }
 
-fn shard(part: &Part) -> Shard {
+fn shard(fold: &Fold) -> Shard {
     Shard {
-        run: part.run.clone(),
-        id: part.shard.clone(),
-        finished: part.starts == part.results.len(),
-        duration_seconds: part.seconds.iter().copied().reduce(|one, other| one + other),
+        run: fold.run.clone(),
+        id: fold.shard.clone(),
+        finished: fold.starts == fold.results.len(),
+        duration_seconds: fold.seconds.iter().copied().reduce(|one, other| one + other),
     }
 }
 
-/// One run says itself how long it took; several, or one that was cut off, are as long as their records are apart.
-fn duration(parts: &[Part], started_at: Option<Timestamp>, finished_at: Option<Timestamp>) -> Option<f64> {
-    let said: Vec<f64> = parts.iter().flat_map(|part| &part.seconds).copied().collect();
-    match said.as_slice() {
+/// One run reports itself how long it took; several, or one that was cut off, are as long as their records are apart.
+fn duration(folds: &[Fold], started_at: Option<Timestamp>, finished_at: Option<Timestamp>) -> Option<f64> {
+    let reported: Vec<f64> = folds.iter().flat_map(|fold| &fold.seconds).copied().collect();
+    match reported.as_slice() {
         [] => between(started_at, finished_at).filter(|seconds| *seconds > 0.0),
         [one] => Some(*one),
         several => longest(between(started_at, finished_at), several.iter().copied().reduce(f64::max)),
@@ -105,31 +167,42 @@ fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
     Some(to?.duration_since(from?).as_secs_f64().max(0.0))
 }
 
-/// A stage's checks from all parts, and when it was first heard of.
+/// A stage's checks from all shards, and when it was first mentioned.
 #[derive(Default)]
-struct Gathered<'a> {
-    checks: Vec<(&'a Part, &'a PartCheck)>,
-    mentioned_at: Option<Timestamp>,
+struct Gathered {
+    checks: Vec<(usize, FoldedCheck)>,
+    mentioned_at: Option<Moment>,
     place: usize,
 }
 
-fn stages(parts: &[Part], started_at: Option<Timestamp>) -> Vec<Stage> {
-    let mut gathered: BTreeMap<&str, Gathered<'_>> = BTreeMap::new();
-    for (place, (part, check)) in
-        parts.iter().flat_map(|part| part.checks.iter().map(move |check| (part, check))).enumerate()
-    {
-        let stage =
-            gathered.entry(stage_of(&check.check.id)).or_insert_with(|| Gathered { place, ..Gathered::default() });
-        stage.mentioned_at = earliest(stage.mentioned_at, check.mentioned_at);
-        stage.checks.push((part, check));
+fn stages(folds: &mut [Fold], started_at: Option<Timestamp>) -> Vec<Stage> {
+    let mut gathered: HashMap<String, Gathered> = HashMap::new();
+    let mut place = 0;
+    for (number, fold) in folds.iter_mut().enumerate() {
+        for check in std::mem::take(&mut fold.checks) {
+            let id = stage_of(&check.check.id);
+            // Not `entry`: a name per check would be allocated.
+            if !gathered.contains_key(id) {
+                gathered.insert(id.to_owned(), Gathered { place, ..Gathered::default() });
+            }
+            place += 1;
+            if let Some(stage) = gathered.get_mut(id) {
+                let mentioned = check.mentioned_at.time().map(|_| check.mentioned_at);
+                stage.mentioned_at = stage.mentioned_at.into_iter().chain(mentioned).min();
+                stage.checks.push((number, check));
+            }
+        }
     }
     // A stage may be reported without any check of its own.
-    for id in parts.iter().flat_map(|part| part.stages.keys()) {
-        gathered.entry(id).or_insert_with(|| Gathered { place: usize::MAX, ..Gathered::default() });
+    for id in folds.iter().flat_map(|fold| fold.stages.keys()) {
+        gathered.entry(id.clone()).or_insert_with(|| Gathered { place: usize::MAX, ..Gathered::default() });
     }
     let mut ordered: Vec<_> = gathered.into_iter().collect();
-    ordered.sort_by_key(|(_, stage)| (stage.mentioned_at.is_none(), stage.mentioned_at, stage.place));
-    ordered.into_iter().map(|(id, stage)| finish_stage(id, &stage, parts, started_at)).collect()
+    ordered.sort_by(|(one_id, one), (other_id, other)| {
+        let key = |stage: &Gathered| (stage.mentioned_at.is_none(), stage.mentioned_at, stage.place);
+        key(one).cmp(&key(other)).then_with(|| one_id.cmp(other_id))
+    });
+    ordered.into_iter().map(|(id, stage)| finish_stage(&id, stage, folds, started_at)).collect()
 }
 
 /// The first part of a check's id; a check without one belongs to `checks`.
@@ -137,19 +210,23 @@ fn stage_of(check: &str) -> &str {
     check.split_once('/').map_or("checks", |(stage, _)| stage)
 }
 
-fn finish_stage(id: &str, gathered: &Gathered<'_>, parts: &[Part], started_at: Option<Timestamp>) -> Stage {
-    let said: Vec<_> = parts.iter().filter_map(|part| part.stages.get(id)).collect();
+fn finish_stage(id: &str, gathered: Gathered, folds: &[Fold], started_at: Option<Timestamp>) -> Stage {
+    let reported: Vec<_> = folds.iter().filter_map(|fold| fold.stages.get(id)).collect();
     let begins = gathered.checks.iter().filter_map(|(_, check)| check.began_at()).min();
-    let ends = gathered.checks.iter().filter_map(|(_, check)| check.ended_at).max();
-    let checks = merge_checks(gathered, started_at);
+    let ends = gathered.checks.iter().filter_map(|(_, check)| check.ended_at.time()).max();
+    let several = folds.len() > 1;
+    let checks = gathered.checks.into_iter().map(|(fold, folded)| {
+        (folds[fold].shard.as_deref(), folded.check_with_offset(started_at))
+    });
+    let checks = legs::merge(checks, several);
     let timed = checks.iter().any(|check| check.duration_seconds.is_some());
-    let claimed = said.iter().filter_map(|stage| stage.status).max();
+    let claimed = reported.iter().filter_map(|stage| stage.status).max();
     Stage {
         id: id.to_owned(),
-        name: said.iter().find_map(|stage| stage.name.clone()).unwrap_or_else(|| heading(id)),
+        name: reported.iter().find_map(|stage| stage.name.clone()).unwrap_or_else(|| heading(id)),
         status: stage_status(&checks, claimed),
         offset_seconds: between(started_at, begins).filter(|_| timed),
-        duration_seconds: said
+        duration_seconds: reported
             .iter()
             .fold(None, |longest_yet, stage| longest(longest_yet, stage.duration_seconds))
             .or_else(|| between(begins, ends).filter(|_| timed)),
@@ -157,47 +234,11 @@ fn finish_stage(id: &str, gathered: &Gathered<'_>, parts: &[Part], started_at: O
     }
 }
 
-fn merge_checks(gathered: &Gathered<'_>, started_at: Option<Timestamp>) -> Vec<Check> {
-    let mut merged: Vec<Check> = Vec::new();
-    let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (part, said) in &gathered.checks {
-        let mut check = said.check.clone();
-        check.shard.clone_from(&part.shard);
-        check.offset_seconds = between(started_at, said.began_at()).filter(|_| check.duration_seconds.is_some());
-        let (place, reports) = places.entry(&said.check.id).or_insert((merged.len(), 0));
-        *reports += 1;
-        if *reports == 1 {
-            merged.push(check);
-        } else {
-            merged[*place].absorb(check);
-        }
-    }
-    // The shard is worth telling only where several reported the same check.
-    for (place, _) in places.into_values().filter(|(_, reports)| *reports == 1) {
-        merged[place].shard = None;
-    }
-    merged
-}
-
-impl PartCheck {
-    fn began_at(&self) -> Option<Timestamp> {
-        let seconds = self.check.duration_seconds.filter(|seconds| seconds.is_finite());
-        let lasted = seconds.and_then(|seconds| jiff::SignedDuration::try_from_secs_f64(seconds).ok());
-        self.started_at.or_else(|| self.ended_at?.checked_sub(lasted?).ok())
-    }
-}
-
-impl Check {
-    /// Takes in what another shard said of the same check: the worse of the two speaks, both keep their findings.
-    fn absorb(&mut self, mut other: Self) {
-        if other.status > self.status {
-            std::mem::swap(self, &mut other);
-        }
-        self.duration_seconds = longest(self.duration_seconds, other.duration_seconds);
-        self.findings.append(&mut other.findings);
-        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-        self.url = self.url.take().or(other.url);
-        self.output.push_str(&other.output);
+impl FoldedCheck {
+    fn check_with_offset(mut self, started_at: Option<Timestamp>) -> Check {
+        let offset = between(started_at, self.began_at()).filter(|_| self.check.duration_seconds.is_some());
+        self.check.offset_seconds = offset;
+        self.check
     }
 }
 
@@ -219,78 +260,6 @@ fn heading(id: &str) -> String {
     let words = id.replace(['_', '-'], " ");
     let mut characters = words.chars();
     characters.next().map_or(words.clone(), |first| first.to_uppercase().chain(characters).collect())
-}
-
-/// Claims against evidence: both ways of contradicting are worth a sentence.
-fn disagreements(parts: &[Part], stages: &[Stage]) -> Vec<String> {
-    let mut found = Vec::new();
-    for part in parts {
-        let failed = part.checks.iter().filter(|check| check.check.status == Status::Failed).count();
-        match part.results.iter().max() {
-            Some(Verdict::Passed) if failed > 0 => {
-                found.push(format!("{} says that it passed, but {failed} check(s) failed", name_of(part)));
-            }
-            Some(Verdict::Failed) if failed == 0 => {
-                found.push(format!("{} says that it failed, but no check in it failed", name_of(part)));
-            }
-            _ => {}
-        }
-    }
-    for stage in stages {
-        let failed = stage.checks.iter().any(|check| check.status == Status::Failed);
-        let claims = parts.iter().filter_map(|part| part.stages.get(&stage.id)?.status);
-        let claimed = claims.max();
-        if !failed && claimed == Some(Status::Failed) {
-            found.push(format!("stage {} says that it failed, but no check in it failed", stage.id));
-        } else if failed && claimed.is_some_and(|claimed| claimed < Status::Failed) {
-            found.push(format!("stage {} says that it {}, but a check in it failed", stage.id, said(claimed)));
-        }
-    }
-    found
-}
-
-fn said(claimed: Option<Status>) -> &'static str {
-    match claimed {
-        Some(Status::Passed) | None => "passed",
-        Some(Status::Skipped) => "was skipped",
-        Some(Status::Cancelled) => "was cancelled",
-        Some(Status::Missing) => "is missing",
-        Some(Status::Failed) => "failed",
-    }
-}
-
-fn name_of(part: &Part) -> String {
-    let name = part.titles.first().or(part.tools.first()).map_or("the report", String::as_str);
-    part.shard.as_ref().map_or_else(|| name.to_owned(), |shard| format!("{name} (shard {shard})"))
-}
-
-/// Why the records as a whole prove nothing, where they do not; single checks speak for themselves.
-fn gaps(parts: &[Part], report: &Report) -> Vec<String> {
-    let counts = report.counts();
-    let mut gaps = Vec::new();
-    for part in parts.iter().filter(|part| part.starts != part.results.len() || part.starts == 0) {
-        let what = if part.results.len() < part.starts.max(1) {
-            "did not finish"
-        } else {
-            "has no beginning, so its plan is unknown"
-        };
-        gaps.push(format!("{} {what}", name_of(part)));
-    }
-    for stage in report.stages.iter().filter(|stage| stage.checks.is_empty()) {
-        gaps.push(format!("stage {} reported no check", stage.id));
-    }
-    // A run that says itself that leaving everything out is right may do so; silence may not.
-    let claims_success =
-        !parts.is_empty() && parts.iter().all(|part| part.results.iter().max() == Some(&Verdict::Passed));
-    if counts.checks == 0 || (counts.skipped == counts.checks && !claims_success) {
-        gaps.push("nothing ran".to_owned());
-    }
-    // Worth a sentence only where nothing else explains it.
-    if gaps.is_empty() && counts.missing + counts.cancelled == 0 {
-        let unsure = parts.iter().filter(|part| part.results.iter().max() == Some(&Verdict::Incomplete));
-        gaps.extend(unsure.map(|part| format!("{} says that it is incomplete", name_of(part))));
-    }
-    gaps
 }
 
 #[cfg(test)]

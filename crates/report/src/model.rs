@@ -1,12 +1,13 @@
 //! The report: what the records of one or many runs add up to. Plain data; every rendering reads it and nothing else.
 
-use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Level, Reason, Record, Status, Verdict};
+use crate::{Evidence, Finding, Level, Merger, Policy, Reason, Record, Status, Tests, Verdict};
 
 /// The program that wrote a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -68,57 +69,32 @@ pub struct Shard {
     pub duration_seconds: Option<f64>,
 }
 
-/// Something a check found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How much it matters.
-    pub level: Level,
-    /// Relative to the repository.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// From 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// From 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<u64>,
-    /// The rule's own code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Foreign text.
-    pub message: String,
-}
-
-impl Finding {
-    /// `src/index.ts:45:9`, as far as it is known.
-    #[must_use]
-    pub fn place(&self) -> Option<String> {
-        let mut place = self.path.clone()?;
-        for number in [self.line, self.line.and(self.column)].into_iter().flatten() {
-            // Writing to a String cannot fail.
-            let _ = write!(place, ":{number}");
-        }
-        Some(place)
-    }
-}
-
-/// One check, as bad as the worst that was said about it.
+/// One check, as bad as the worst that was reported about it.
+///
+/// A report may have hundreds of thousands of checks that simply passed, so everything but the essentials is in [`Details`],
+/// which take memory only if there is anything to keep; a check dereferences to them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
     /// `stage/item`.
-    pub id: String,
-    /// For people.
-    pub name: String,
-    /// The words in brackets: `24 passed`.
-    pub note: Option<String>,
+    pub id: Box<str>,
     /// How it ended.
     pub status: Status,
-    /// Why.
-    pub reason: Option<Reason>,
     /// From the start of the report.
     pub offset_seconds: Option<f64>,
-    /// Wall time; the longest where several shards ran it.
+    /// Wall time; the longest of its legs.
     pub duration_seconds: Option<f64>,
+    details: Option<Box<Details>>,
+}
+
+/// What most checks have nothing of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// For people, if it is not simply the id without its stage.
+    pub title: Option<String>,
+    /// The words in brackets: `24 passed`.
+    pub note: Option<String>,
+    /// Why it has its status.
+    pub reason: Option<Reason>,
     /// Of the program it ran.
     pub exit_code: Option<i64>,
     /// Where the result can be seen.
@@ -127,10 +103,48 @@ pub struct Check {
     pub data: Map<String, Value>,
     /// Errors first.
     pub findings: Vec<Finding>,
+    /// How many findings there are beside those.
+    pub findings_omitted: u64,
     /// What its program printed, as far as it was recorded.
     pub output: String,
-    /// The shard that said the worst, where more than one reported this check.
-    pub shard: Option<String>,
+    /// What its sources report.
+    pub evidence: Vec<Evidence>,
+    /// What each shard reported, if several did.
+    pub legs: Vec<Leg>,
+}
+
+/// What one shard, such as one job of a matrix, reported about a check.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Leg {
+    /// The shard's name.
+    pub name: String,
+    /// How the check ended there.
+    pub status: Status,
+    /// Why, in one line of foreign text; blank if it passed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// The tests of this leg.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests: Option<Tests>,
+    /// Wall time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<f64>,
+}
+
+static NO_DETAILS: LazyLock<Details> = LazyLock::new(Details::default);
+
+impl Deref for Check {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        self.details.as_deref().unwrap_or(&NO_DETAILS)
+    }
+}
+
+impl DerefMut for Check {
+    fn deref_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
 }
 
 /// Checks that belong together; the first part of their ids.
@@ -160,8 +174,17 @@ pub struct Counts {
     pub skipped: usize,
     pub cancelled: usize,
     pub missing: usize,
-    pub findings_errors: usize,
-    pub findings_warnings: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub flaky: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests: Option<Tests>,
+    pub findings_errors: u64,
+    pub findings_warnings: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the records add up to.
@@ -195,13 +218,17 @@ pub struct Report {
     pub source: Source,
     /// Instead of the verdict's own code: a tool that ends with 75 or 77 says so here.
     pub exit_code: Option<u8>,
+    /// The command that runs it again; only from the caller, never from an input.
+    pub rerun: Option<String>,
 }
 
 impl Report {
     /// Adds the records up. Their order does not matter, and a record given twice counts once.
     #[must_use]
     pub fn of(records: &[Record]) -> Self {
-        crate::merge::report(records)
+        let mut merger = Merger::default();
+        records.iter().cloned().for_each(|record| merger.add(record));
+        merger.finish(&Policy::default())
     }
 
     /// The verdict: failed if anything failed, else incomplete if anything is missing.
@@ -254,8 +281,13 @@ impl Report {
                 Status::Cancelled => &mut counts.cancelled,
                 Status::Missing => &mut counts.missing,
             } += 1;
-            counts.findings_errors += check.findings.iter().filter(|finding| finding.level == Level::Error).count();
-            counts.findings_warnings += check.findings.iter().filter(|finding| finding.level == Level::Warning).count();
+            let (errors, warnings) = check.errors_and_warnings();
+            counts.findings_errors += errors;
+            counts.findings_warnings += warnings;
+            if let Some(tests) = check.tests() {
+                *counts.tests.get_or_insert_default() += tests;
+                counts.flaky += tests.flaky;
+            }
         }
         counts
     }
@@ -279,10 +311,47 @@ impl Check {
         crate::verdict::is_trouble(self.status, self.reason.as_ref())
     }
 
+    /// A check of which nothing is known but its id.
+    #[must_use]
+    pub fn new(id: &str, status: Status) -> Self {
+        Self { id: id.into(), status, offset_seconds: None, duration_seconds: None, details: None }
+    }
+
+    /// Whether anything but the essentials is known.
+    #[must_use]
+    pub fn has_details(&self) -> bool {
+        self.details.is_some()
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.title.as_deref().unwrap_or_else(|| self.id.split_once('/').map_or(&*self.id, |(_, item)| item))
+    }
+
+    /// The tests of all its evidence, if any of it is about tests.
+    #[must_use]
+    pub fn tests(&self) -> Option<Tests> {
+        Tests::of(&self.evidence)
+    }
+
+    /// How many findings it has, those without a record of their own included.
+    #[must_use]
+    pub fn findings_total(&self) -> u64 {
+        self.findings.len() as u64 + self.findings_omitted
+    }
+
+    fn errors_and_warnings(&self) -> (u64, u64) {
+        let at = |level| self.findings.iter().filter(|finding| finding.level == level).count() as u64;
+        let counted = |count: fn(&Evidence) -> u64| self.evidence.iter().map(count).sum::<u64>();
+        (at(Level::Error).max(counted(|piece| piece.errors)), at(Level::Warning).max(counted(|piece| piece.warnings)))
+    }
+
     fn sentence(&self) -> String {
         match self.status {
             Status::Missing => format!("{} is missing: {}", self.id, self.why()),
             Status::Cancelled => format!("{} was cancelled", self.id),
+            Status::Skipped => format!("{} proves nothing: {}", self.id, self.why()),
             _ => format!("{} {}", self.id, self.explained()),
         }
     }
@@ -296,8 +365,10 @@ impl Check {
     /// Why it has its status, in one line of foreign text: the first finding with its place, else the reason.
     #[must_use]
     pub fn why(&self) -> String {
-        if let Some(finding) = self.findings.first() {
-            let parts = [finding.place(), finding.rule.clone(), Some(finding.message.clone())];
+        if let Some(finding) = self.findings.first().filter(|_| self.legs.is_empty() || self.reason.is_none()) {
+            let test = finding.test.as_ref().map(|test| format!("{test}:"));
+            let first = finding.message.lines().next().unwrap_or_default().to_owned();
+            let parts = [finding.place(), finding.rule.clone(), test, Some(first)];
             return parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
         }
         match (&self.reason, self.exit_code) {

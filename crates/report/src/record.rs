@@ -3,10 +3,14 @@
 //! Known events are typed; fields and events of a later version are kept in `rest` and written out again, so a filter between
 //! two tools loses nothing. `v` other than 1 is a fault: its meaning is not ours to guess.
 
+use std::fmt::Write as _;
+
 use fault::{Fault, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use crate::{Evidence, Verdict};
 
 /// The version of the record format this crate reads and writes.
 const VERSION: u64 = 1;
@@ -70,6 +74,68 @@ impl Reason {
     }
 }
 
+/// Something a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// Relative to the repository, forward slashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// From 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// From 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    /// The rule's or error's own code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What is wrong; foreign text.
+    pub message: String,
+    /// The test that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// More: a stack, a difference; foreign text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The shard that reported it, if several reported the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<String>,
+    /// The path is no file of the repository: it is shown, but not annotated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
+}
+
+impl Finding {
+    /// A finding without a place.
+    pub fn new(level: Level, message: impl Into<String>) -> Self {
+        Self {
+            level,
+            path: None,
+            line: None,
+            column: None,
+            rule: None,
+            message: message.into(),
+            test: None,
+            detail: None,
+            leg: None,
+            outside: false,
+        }
+    }
+
+    /// `src/index.ts:45:9`, as far as it is known.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        let mut place = self.path.clone()?;
+        for number in [self.line, self.line.and(self.column)].into_iter().flatten() {
+            // Writing to a String cannot fail.
+            let _ = write!(place, ":{number}");
+        }
+        Some(place)
+    }
+}
+
 /// What a record says. `check` is `stage/item`: `sites/coffee-shop`, `hosts/10.0.0.7`, `build/worker`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -117,22 +183,17 @@ pub enum Event {
     Finding {
         /// The check.
         check: String,
-        /// How much it matters.
-        level: Level,
-        /// Relative to the repository, forward slashes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        path: Option<String>,
-        /// From 1.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        line: Option<u64>,
-        /// From 1.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        column: Option<u64>,
-        /// The rule's or error's own code.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        rule: Option<String>,
-        /// What is wrong; foreign text.
-        message: String,
+        /// What was found.
+        #[serde(flatten)]
+        finding: Finding,
+    },
+    /// What one source, such as a report file, says about a check.
+    Evidence {
+        /// The check.
+        check: String,
+        /// What it says.
+        #[serde(flatten)]
+        evidence: Box<Evidence>,
     },
     /// A check ended: the promise is kept.
     CheckFinished {
@@ -177,7 +238,7 @@ pub enum Event {
     /// A tool came to its end; without this record a run is unfinished.
     RunFinished {
         /// The tool's own verdict; a worse check wins over it.
-        result: crate::Verdict,
+        result: Verdict,
         /// Wall time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration_seconds: Option<f64>,
@@ -194,7 +255,13 @@ fn fields(event: &str) -> &'static [&'static str] {
         "stage_started" => &["stage", "name"],
         "stage_finished" => &["stage", "status", "duration_seconds"],
         "check_started" => &["check", "name"],
-        "finding" => &["check", "level", "path", "line", "column", "rule", "message"],
+        "finding" => {
+            &["check", "level", "path", "line", "column", "rule", "message", "test", "detail", "leg", "outside"]
+        }
+        "evidence" => &[
+            "check", "from", "path", "tool", "nature", "verdict", "reason", "tests", "errors", "warnings", "notices",
+            "findings_omitted", "totals", "empty", "flaky", "slowest", "seconds", "changes", "remarks",
+        ],
         "check_finished" => &["check", "status", "duration_seconds", "reason", "url", "exit_code", "data"],
         "note" => &["check", "text"],
         "output" => &["check", "stream", "text"],

@@ -329,6 +329,11 @@ fn tests(evidence: &[Evidence]) -> Tests {
     sum
 }
 
+/// The words in brackets for tests alone.
+pub(crate) fn note_of_tests(tests: Tests) -> String {
+    note(&[Evidence { tests, ..Evidence::default() }]).unwrap_or_else(|| "no tests".to_owned())
+}
+
 /// The words in brackets: how many passed, failed, were skipped, are flaky; what a plan would do; how many findings.
 fn note(evidence: &[Evidence]) -> Option<String> {
     let tests = tests(evidence);

@@ -49,14 +49,7 @@ mod tests {
     use crate::{Finding, Level, Source};
 
     fn finding(path: &str) -> Finding {
-        Finding {
-            level: Level::Error,
-            path: Some(path.to_owned()),
-            line: Some(4),
-            column: None,
-            rule: None,
-            message: String::new(),
-        }
+        Finding { path: Some(path.to_owned()), line: Some(4), ..Finding::new(Level::Error, "") }
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn report(lines: &str) -> Report {
 
 #[test]
 fn a_failing_section_says_why_and_where_first() {
-    insta::assert_snapshot!(markdown(&report(include_str!("../../tests/events.jsonl")), 900_000), @r#"
+    insta::assert_snapshot!(markdown(&report(include_str!("../../../tests/events.jsonl")), 900_000), @r#"
     ## ❌ Pre-deploy validation failed – do not deploy
 
     **1 of 3 checks failed**, 2 passed · 1.2 s · commit <code>5ae7847</code>

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format::one_line;
+use crate::render::format::one_line;
 
 /// Foreign text for a table's cell, a heading or a list item: one line, nothing in it markup, nobody mentioned.
 ///

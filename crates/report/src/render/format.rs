@@ -42,13 +42,10 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 /// A check's name with the words in brackets: `pytest (24 passed)`, `shop (213 files, 4 uploaded)`, `pytest [py3.13]`.
 pub(crate) fn name(check: &Check) -> String {
-    let mut name = one_line(&check.name);
+    let mut name = one_line(check.name());
     let brackets: Vec<String> = check.note.iter().map(|note| one_line(note)).chain(details(&check.data)).collect();
     if !brackets.is_empty() {
         name = format!("{name} ({})", brackets.join(", "));
-    }
-    if let Some(shard) = &check.shard {
-        name = format!("{name} [{}]", one_line(shard));
     }
     name
 }

@@ -5,7 +5,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::format::{cut, name, one_line, tail};
+use super::format::{cut, name, one_line, tail};
 use crate::{Check, Report, Stage, Status, Style, Verdict};
 
 /// Where a stage's time begins.

@@ -3,7 +3,7 @@
 //! Only what is known is drawn: a check needs both its begin and its duration. Mermaid refuses diagrams of more than 50,000
 //! characters, so the bars are few and their names short.
 
-use crate::format::{cut, one_line, seconds};
+use crate::render::format::{cut, one_line, seconds};
 use crate::{Check, Report, Stage, Status};
 
 /// The most bars of one diagram.
@@ -47,7 +47,7 @@ fn bar(check: &Check) -> Option<String> {
     };
     let milliseconds = |time: f64| format!("{:.0}", time.max(0.0) * 1000.0);
     let (begin, end) = (milliseconds(offset), milliseconds(offset + duration));
-    Some(format!("  {mark} {} {} :{kind}, {begin}, {end}", plain(&check.name), seconds(duration)))
+    Some(format!("  {mark} {} {} :{kind}, {begin}, {end}", plain(check.name()), seconds(duration)))
 }
 
 /// A name without what Mermaid's grammar or the fence around it is made of.

@@ -2,7 +2,7 @@
 
 use runner::command;
 
-use crate::format::{cut, one_line};
+use super::format::{cut, one_line};
 use crate::{Check, Finding, Level, Report, Stage, Status};
 
 /// The runner cuts a message at 4,096 characters.
@@ -70,7 +70,7 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
 fn of_check(stage: &Stage, check: &Check) -> Annotation {
     Annotation {
         level: command::Level::Error,
-        title: title(&format!("{} › {}", stage.name, check.name)),
+        title: title(&format!("{} › {}", stage.name, check.name())),
         message: message(&check.explained()),
         path: None,
         line: None,
@@ -87,7 +87,7 @@ fn of_finding(stage: &Stage, check: &Check, finding: &Finding) -> Annotation {
             Level::Warning => command::Level::Warning,
             Level::Notice => command::Level::Notice,
         },
-        title: title(&format!("{} › {}", stage.name, check.name)),
+        title: title(&format!("{} › {}", stage.name, check.name())),
         message: message(&text),
         path: finding.path.as_deref().map(one_line),
         line: finding.line,

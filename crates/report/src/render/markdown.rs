@@ -10,7 +10,7 @@ mod timeline;
 
 pub use escape::{cell, code, fence};
 
-use crate::format::{self, outcome, seconds};
+use super::format::{self, outcome, seconds};
 use crate::{Check, Report, Stage, Status, Verdict};
 
 /// How much is shown.
@@ -222,7 +222,7 @@ fn results(stage: &Stage, limits: &Limits) -> Option<String> {
         let url = check.url.as_deref().map(place::address).unwrap_or_default();
         let note = check.note.clone().into_iter().chain(format::details(&check.data)).chain(shown_reason(check));
         let details = note.map(|detail| cell(&detail)).collect::<Vec<_>>().join(", ");
-        rows.push(format!("| {} | {} | {time} | {url} | {details} |", mark(check.status), cell(&check.name)));
+        rows.push(format!("| {} | {} | {time} | {url} | {details} |", mark(check.status), cell(check.name())));
     }
     let left_out = stage.checks.len().saturating_sub(limits.items);
     if left_out > 0 {
@@ -247,12 +247,9 @@ fn footer(report: &Report, limits: &Limits) -> String {
 }
 
 fn title(check: &Check) -> String {
-    let mut title = cell(&check.name);
+    let mut title = cell(check.name());
     if let Some(note) = &check.note {
         title = format!("{title} ({})", cell(note));
-    }
-    if let Some(shard) = &check.shard {
-        title = format!("{title} [{}]", cell(shard));
     }
     title
 }

@@ -1,0 +1,171 @@
+//! Reads the text of compilers, type checkers and linters: a table of shapes, each of them a way to write a place and what is
+//! wrong there.
+//!
+//! Text has no structure that could be damaged, so a line that fits no shape is prose. A shape that takes a line away from a
+//! later one stands before it in [`SHAPES`].
+
+mod layout;
+mod lines;
+mod trace;
+
+use report::{Level, Nature};
+
+use crate::{Claim, Diagnostic, Item, Reader, Sink, Unreadable};
+
+/// One way to write a finding on one line.
+struct Shape {
+    /// The program, if only one writes so.
+    tool: Option<&'static str>,
+    read: fn(&str) -> Option<Diagnostic>,
+}
+
+/// The shapes of one line, in the order in which they are tried.
+const SHAPES: [Shape; 11] = [
+    // src/index.ts(45,9): error TS2322: …
+    Shape { tool: None, read: lines::in_brackets },
+    // /path/x.js: line 2, col 10, Error - … (no-unused-vars)
+    Shape { tool: None, read: lines::eslint_compact },
+    // [protolint.proto:1:1] …
+    Shape { tool: None, read: lines::leading_brackets },
+    // src/index.ts:2:9 - error TS2322: …, path:5:16: error: …  [code], path:1:8: F401 …, path:7: [E201] …
+    Shape { tool: None, read: lines::colons },
+    // bad.md:3 error MD001/heading-increment …
+    Shape { tool: Some("markdownlint"), read: lines::markdownlint },
+    // sh/broken.sh: line 4: …
+    Shape { tool: None, read: lines::bash },
+    // sh/broken.sh: 4: Syntax error: …
+    Shape { tool: None, read: lines::dash },
+    // PHP Parse error: … in a.php on line 2
+    Shape { tool: Some("php"), read: lines::php },
+    // link.c:(.text+0x5): undefined reference to `f'
+    Shape { tool: None, read: lines::linker },
+    // src/types.py: error: …
+    Shape { tool: None, read: lines::whole_file },
+    // ::error file=a.py,line=1,col=5::…
+    Shape { tool: None, read: lines::workflow_command },
+];
+
+/// What programs print when nothing is wrong, and the program.
+const CLEAN: [(&str, &str); 9] = [
+    ("Success: no issues found in", "mypy"),
+    ("All checks passed!", "ruff"),
+    ("Your code has been rated at 10", "pylint"),
+    ("0 errors, 0 warnings", "pyright"),
+    ("No errors detected in", "php"),
+    ("No syntax errors detected in", "php"),
+    ("0 issues.", "golangci-lint"),
+    ("Syntax OK", "ruby"),
+    ("No problems found", "linter"),
+];
+
+/// The reader of text.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    layout: layout::Layout,
+    trace: trace::Trace,
+    /// The last finding: a note may belong to it.
+    last: Option<(String, Option<u64>, String)>,
+    tool: Option<&'static str>,
+}
+
+impl Reader for Text {
+    fn feed(&mut self, item: Item<'_>, sink: &mut dyn Sink) -> Result<(), Unreadable> {
+        if let Item::Line(line) = item {
+            self.line(line, sink);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, sink: &mut dyn Sink) -> Result<(), Unreadable> {
+        self.trace.end(sink);
+        if let Some(tool) = self.tool {
+            sink.tool(tool);
+        }
+        Ok(())
+    }
+}
+
+impl Text {
+    fn line(&mut self, line: &str, sink: &mut dyn Sink) {
+        if line.trim().is_empty() {
+            self.layout.blank();
+            return;
+        }
+        if let Some((_, tool)) = CLEAN.iter().find(|(words, _)| line.trim_start().starts_with(words)) {
+            self.tool.get_or_insert(tool);
+            sink.claim(Claim::Nature(Nature::Linter));
+            return;
+        }
+        if self.trace.line(line, sink) {
+            return;
+        }
+        if let Some(diagnostic) = self.layout.line(line) {
+            self.report(diagnostic, sink);
+            return;
+        }
+        let found = SHAPES.iter().find_map(|shape| Some((shape, (shape.read)(line)?)));
+        if let Some((shape, diagnostic)) = found {
+            self.layout.forget();
+            let is_typescript = diagnostic.rule.as_deref().is_some_and(|rule| rule.starts_with("TS"));
+            self.tool = self.tool.or(shape.tool).or(is_typescript.then_some("tsc"));
+            self.report(diagnostic, sink);
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic, sink: &mut dyn Sink) {
+        let place = diagnostic.locations.first();
+        let key = place.map(|place| (place.path.clone(), place.line, diagnostic.message.clone()));
+        // `php -l` prints its error on both streams.
+        if key.is_some() && key == self.last && self.tool == Some("php") {
+            return;
+        }
+        // A note explains the finding before it, unless it is about another file. gcc's notes, which have columns, always do.
+        let is_note = diagnostic.rule.as_deref() == Some(lines::NOTE);
+        if is_note {
+            let is_alone = place.is_some_and(|place| {
+                place.column.is_none() && place.line.is_some() && self.last.as_ref().is_none_or(|last| last.0 != place.path)
+            });
+            if !is_alone {
+                return;
+            }
+        }
+        self.last = key;
+        let rule = diagnostic.rule.clone().filter(|_| !is_note);
+        sink.finding(Diagnostic { rule, ..diagnostic });
+    }
+}
+
+/// The findings in a text, such as the error that a check prints.
+#[must_use]
+pub fn diagnostics(text: &str) -> Vec<Diagnostic> {
+    struct Collected(Vec<Diagnostic>);
+    impl Sink for Collected {
+        fn test(&mut self, _: crate::Test<'_>) {}
+        fn finding(&mut self, diagnostic: Diagnostic) {
+            self.0.push(diagnostic);
+        }
+        fn change(&mut self, _: crate::Action, _: &str) {}
+        fn claim(&mut self, _: Claim) {}
+        fn tool(&mut self, _: &str) {}
+    }
+    let (mut reader, mut found) = (Text::default(), Collected(Vec::new()));
+    for line in crate::source::without_escapes(text).lines() {
+        reader.line(line, &mut found);
+    }
+    reader.trace.end(&mut found);
+    found.0
+}
+
+/// The level that a word is.
+fn level(word: &str) -> Option<Level> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "error" | "fatal error" | "fatal" | "failure" | "critical" | "high" | "err" => Level::Error,
+        "warning" | "warn" | "medium" => Level::Warning,
+        "note" | "info" | "information" | "notice" | "hint" | "style" | "refactor" | "convention" | "performance"
+        | "portability" | "low" => Level::Notice,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
