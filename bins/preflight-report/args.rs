@@ -1,52 +1,103 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use cli::{Shared, Tool};
+use fault::{Fault, Result};
+use report::{FailOn, Flaky, Pattern, Policy};
+
+use crate::gather::Operand;
 
 const AFTER_HELP: &str = "\
-Reports:
-  - the JSON of a Dagger pipeline: `stages` with their `checks`, times optional
-  - records: what pages-deploy-all and ssh-deploy print with --format jsonl, shards in any order
-  - `toJSON(needs)` of a workflow
-  Noise around them, colours and several in one stream are fine. A check is as bad as the worst
-  that is said about it; what was planned and did not report is missing.
+Reports, each recognised by its content:
+  tests     JUnit XML, TRX, TAP, CTRF, jest, vitest, mocha and Playwright JSON, go test -json, libtest JSON
+  findings  SARIF, Checkstyle, GitLab code quality, JSON of ruff, mypy, pyright, eslint, golangci-lint, shellcheck,
+            cargo, terraform validate; the text of compilers and linters
+  plans     terraform plan and test, dbt
+  checks    a Dagger pipeline's JSON, records (--format jsonl), a report document, toJSON(needs)
+  An operand may be a file, a glob, a folder or - for standard input. Files of one program are one check;
+  STAGE/CHECK=FILE names it, STAGE/CHECK/LEG=FILE adds the leg of a matrix.
 
 Environment:
   PREFLIGHT_REPORT_TITLE
-                       the title, where --title is not given
+                       the title, if --title is not given
+  PREFLIGHT_REPORT_FORMAT
+                       the format, if --format is not given
   GITHUB_STEP_SUMMARY  where the job summary goes
+  GITHUB_OUTPUT        where --to output writes
   NO_COLOR, CLICOLOR_FORCE, LC_ALL, LC_CTYPE, LANG
                        colours and characters of the text
 
 Exit codes:
-  0 every check passed · 1 a check failed · 2 wrong usage, or an input that is no report
+  0 every check passed · 1 a check failed · 2 wrong usage, or nothing that can be read
   3 incomplete: something promised did not report, or nothing ran
 
 Examples:
+  preflight-report junit/*.xml lint=ruff.sarif tsc.txt
   dagger call pre-deploy --source=.. --json-output | preflight-report
   cat shard-*.jsonl | preflight-report --title Deployment
   preflight-report --format json report.json | jq -r '.reasons[]'";
 
-/// Turn what checks said into one verdict
+/// Turn what checks reported into one verdict
 ///
-/// Reads reports, each told by its content, adds them up, prints the outcome and writes it to the job summary. Changes nothing
-/// else. Exits with 1 when a check failed, and with 3 when something promised did not report.
+/// Reads reports, each recognised by its content, adds them up, prints the outcome and writes it to the job summary. Changes nothing
+/// else. Exits with 1 if a check failed, and with 3 if something promised did not report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// The reports; `-` is standard input, which is also read when none is named
-    #[arg(value_name = "REPORT")]
-    pub(crate) reports: Vec<PathBuf>,
+    /// Reports: files, globs, folders, or `-` for standard input (the default)
+    #[arg(value_name = "[STAGE/CHECK=]REPORT")]
+    reports: Vec<OsString>,
 
-    /// What the report is called, instead of what its inputs say
+    /// Title of the report
     #[arg(long, value_name = "TITLE", env = "PREFLIGHT_REPORT_TITLE", help_heading = "Output")]
     pub(crate) title: Option<String>,
 
-    /// How to print the report
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
+    /// Format of the result on stdout
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", env = "PREFLIGHT_REPORT_FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+
+    /// Also write the report to a file (repeatable)
+    #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
+    pub(crate) write: Vec<WriteTo>,
+
+    /// Set the step outputs result, ready, exit_code, failed and tests_failed
+    #[arg(long, value_enum, value_name = "WHERE", hide_short_help = true, help_heading = "Output")]
+    pub(crate) to: Option<To>,
+
+    /// Command that runs the checks again, shown with a failure
+    #[arg(long, value_name = "COMMAND", hide_short_help = true, help_heading = "Output")]
+    pub(crate) rerun: Option<String>,
+
+    /// Fail unless a check with this name reports (repeatable, globs)
+    #[arg(long, value_name = "STAGE/CHECK", help_heading = "Verdict")]
+    expect: Vec<Pattern>,
+
+    /// Lowest level of a finding that fails a check: error, warning, notice or none (repeatable)
+    #[arg(long, value_name = "[CHECK=]LEVEL", hide_short_help = true, help_heading = "Verdict")]
+    fail_on: Vec<FailOnCheck>,
+
+    /// Whether a test that passed only when it was repeated passes
+    #[arg(long, value_enum, default_value_t = FlakyArg::Pass, value_name = "OUTCOME", hide_short_help = true, help_heading = "Verdict")]
+    flaky: FlakyArg,
+
+    /// Accept a check without a test (repeatable, globs)
+    #[arg(long, value_name = "CHECK", hide_short_help = true, help_heading = "Verdict")]
+    allow_empty: Vec<Pattern>,
+
+    /// Accept a skipped job in toJSON(needs) (repeatable, globs)
+    #[arg(long, value_name = "JOB", hide_short_help = true, help_heading = "Verdict")]
+    may_skip: Vec<Pattern>,
+
+    /// Fail checks that did nothing and reports with an empty part
+    #[arg(long, hide_short_help = true, help_heading = "Verdict")]
+    strict: bool,
+
+    /// Fail if a plan deletes or replaces a resource
+    #[arg(long, hide_short_help = true, help_heading = "Verdict")]
+    no_destroy: bool,
 
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -59,10 +110,115 @@ pub(crate) enum Format {
     Text,
     /// One document
     Json,
-    /// The inputs as records, one a line
+    /// Records, one a line
     Jsonl,
+    /// JUnit XML
+    Junit,
+    /// Common Test Report Format
+    Ctrf,
+    /// SARIF 2.1.0
+    Sarif,
     /// The job summary's section
     Markdown,
+    /// Workflow commands
+    Annotations,
+    /// The shortest, for language models
+    Agent,
+    /// What plans would change
+    Changes,
+}
+
+/// Another place for the report.
+#[derive(Clone, Debug)]
+pub(crate) struct WriteTo {
+    pub(crate) format: Format,
+    pub(crate) file: PathBuf,
+}
+
+impl std::str::FromStr for WriteTo {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(|| {
+            Fault::usage(format!("`{text}` is not FORMAT=FILE")).help("write it like `--write junit=report.xml`")
+        })?;
+        let format = Format::from_str(format, true).map_err(|_| {
+            let names: Vec<_> = Format::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+            let names: Vec<_> = names.iter().map(|name| name.get_name()).collect();
+            Fault::usage(format!("unknown format `{format}`")).help(format!("use one of {}", names.join(", ")))
+        })?;
+        Ok(Self { format, file: file.into() })
+    }
+}
+
+/// Where values for later steps go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum To {
+    /// The step's outputs
+    Output,
+}
+
+/// What a flaky test is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FlakyArg {
+    /// It passes and is named
+    Pass,
+    /// It fails
+    Fail,
+}
+
+/// `warning`, `lint=none`.
+#[derive(Clone, Debug)]
+struct FailOnCheck(Pattern, FailOn);
+
+impl std::str::FromStr for FailOnCheck {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (check, level) = text.rsplit_once('=').map_or((None, text), |(check, level)| (Some(check), level));
+        let level = match level {
+            "error" => FailOn::Error,
+            "warning" => FailOn::Warning,
+            "notice" => FailOn::Notice,
+            "none" => FailOn::Nothing,
+            _ => {
+                return Err(Fault::usage(format!("unknown level `{level}`")).help("use error, warning, notice or none"));
+            }
+        };
+        Ok(Self(check.map_or(Ok(Pattern::any()), str::parse)?, level))
+    }
+}
+
+impl Args {
+    /// The reports to read.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`]: a name that is blank.
+    pub(crate) fn operands(&self) -> Result<Vec<Operand>> {
+        self.reports.iter().map(|text| Operand::parse(text)).collect()
+    }
+
+    /// What is accepted.
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        Ok(Policy {
+            fail_on: self.fail_on.iter().map(|FailOnCheck(check, level)| (check.clone(), *level)).collect(),
+            flaky: if self.flaky == FlakyArg::Fail { Flaky::Fail } else { Flaky::Pass },
+            strict: self.strict,
+            allow_empty: self.allow_empty.clone(),
+            may_skip: self.may_skip.clone(),
+            no_destroy: self.no_destroy,
+        })
+    }
+
+    /// The checks that were promised.
+    pub(crate) fn expected(&self) -> &[Pattern] {
+        &self.expect
+    }
+
+    /// Whether any rendering is made of the records themselves.
+    pub(crate) fn needs_records(&self) -> bool {
+        self.format == Format::Jsonl || self.write.iter().any(|to| to.format == Format::Jsonl)
+    }
 }
 
 impl Tool for Args {

@@ -1,33 +1,48 @@
-//! Writes: the report on stdout, annotations on stderr.
+//! Writes: the report on stdout and into files, annotations on stderr, the job summary, the step's outputs.
 
-use cli::Console;
+use cli::{Console, Destination, Exit};
 use fault::Result;
-use report::{Record, Report, Screen, Style};
+use report::{Report, Screen, Style, Verdict};
 
-use crate::args::Format;
+use crate::args::{Args, Format, To};
+use crate::read::Reading;
 
 /// The most bytes of Markdown on stdout: what a job summary may hold.
 const MARKDOWN: usize = runner::file::SUMMARY_LIMIT;
 
-/// Prints the report.
+/// Writes everything, and returns how the process ends.
 ///
 /// # Errors
-/// Stdout cannot be written, for another reason than that nobody reads it any more.
-pub(crate) fn result(report: &Report, records: &[Record], format: Format, console: &Console) -> Result<()> {
-    let text = match format {
-        Format::Text => report::text(report, style(console)),
-        Format::Json => format!("{}\n", report::neutral(&format!("{:#}", report::json(report)))),
-        Format::Jsonl => records.iter().map(|record| record.line() + "\n").collect(),
-        Format::Markdown => report::markdown(report, MARKDOWN),
-    };
-    if format != Format::Text {
+/// Stdout or a file cannot be written.
+pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Console) -> anyhow::Result<Exit> {
+    for to in &args.write {
+        let text = rendered(report, reading, to.format, Style::PLAIN);
+        runner::file::replace(&to.file, text.as_bytes())?;
+    }
+    if args.format != Format::Text {
         console.status(&format!("{}: {}", report.title, report.result().name()));
     }
-    console.print(text)
+    console.print(rendered(report, reading, args.format, style(console)))?;
+    annotate(report, console);
+    console.summary(&args.shared, |room| report::markdown(report, room));
+    if args.to == Some(To::Output) {
+        console.export(Destination::Output, &outputs(report))?;
+    }
+    Ok(exit(report))
+}
+
+fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) -> String {
+    match format {
+        Format::Text => report::text(report, style),
+        Format::Json => format!("{}\n", report::neutral(&format!("{:#}", report::json(report)))),
+        Format::Jsonl => reading.records.iter().map(|record| record.line() + "\n").collect(),
+        Format::Markdown => report::markdown(report, MARKDOWN),
+        _ => String::new(),
+    }
 }
 
 /// The most useful annotations; the console keeps the runner's budget.
-pub(crate) fn annotate(report: &Report, console: &Console) {
+fn annotate(report: &Report, console: &Console) {
     let annotations = report::annotations(report);
     let commands: Vec<_> = annotations.iter().map(report::Annotation::as_command).collect();
     console.annotate(&commands);
@@ -36,4 +51,27 @@ pub(crate) fn annotate(report: &Report, console: &Console) {
 fn style(console: &Console) -> Style {
     let screen = if console.stdout_is_terminal() { Screen::Terminal } else { Screen::Other };
     Style::of(console.environment(), screen)
+}
+
+fn exit(report: &Report) -> Exit {
+    match report.result() {
+        Verdict::Passed => Exit::Success,
+        Verdict::Failed => Exit::No,
+        Verdict::Incomplete => Exit::Incomplete,
+    }
+}
+
+/// The step's outputs.
+fn outputs(report: &Report) -> Vec<(String, String)> {
+    let counts = report.counts();
+    let tests_failed = counts.tests.map_or(0, |tests| tests.failed);
+    [
+        ("result", report.result().name().to_owned()),
+        ("ready", (report.result() == Verdict::Passed).to_string()),
+        ("exit_code", report.exit_code().to_string()),
+        ("failed", counts.failed.to_string()),
+        ("tests_failed", tests_failed.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }

@@ -1,12 +1,15 @@
 //! Reads `toJSON(needs)`: the outcome of each job that this one needs, without times.
+//!
+//! A skipped job proves nothing: GitHub skips a job whose condition is false, and also one whose needs failed.
 
 use fault::{Fault, Result};
-use report::{Event, Status, Verdict};
+use formats::Json;
+use report::{Event, Reason, Status, Verdict};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
-use super::Said;
 use super::ordered::Ordered;
+use super::{Setting, Stamped};
 
 /// How a job ended, in GitHub's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -24,57 +27,64 @@ struct Job {
 }
 
 /// Whether an object has a job's `result` in each of its members.
-pub(super) fn is_one(object: &Map<String, Value>) -> bool {
-    let result = |job: &Value| job.get("result").is_some_and(|result| Outcome::deserialize(result).is_ok());
-    !object.is_empty() && object.values().all(result)
+pub(super) fn is_one(json: &Json<'_>) -> bool {
+    let mut jobs = json.names().peekable();
+    jobs.peek().is_some()
+        && jobs.all(|job| json.raw(job).is_some_and(|job| serde_json::from_str::<Job>(job).is_ok()))
 }
 
 /// The jobs as checks of one stage, in their order.
 ///
 /// # Errors
 /// [`fault::Kind::Usage`]: not what [`is_one`] has seen.
-pub(super) fn events(text: &str, workflow: Option<&str>) -> Result<Vec<Said>> {
+pub(super) fn events(text: &str, setting: &Setting<'_>) -> Result<Vec<Stamped>> {
     let jobs: Ordered<Job> = serde_json::from_str(text)
         .map_err(|error| Fault::usage("not the `needs` of a workflow").cause(error.to_string()))?;
     let check = |job: &str| format!("jobs/{job}");
     let mut events = vec![Event::RunStarted {
         tool: Some("github-actions".to_owned()),
-        title: Some(workflow.unwrap_or("Workflow").to_owned()),
+        title: Some(setting.workflow.as_deref().unwrap_or("Workflow").to_owned()),
         plan: jobs.0.iter().map(|(job, _)| check(job)).collect(),
     }];
     events.push(Event::StageStarted { stage: "jobs".to_owned(), name: Some("Jobs".to_owned()) });
-    let statuses: Vec<Status> = jobs.0.iter().map(|(_, job)| status(job.result)).collect();
-    for ((job, _), status) in jobs.0.iter().zip(&statuses) {
+    let mut result = Verdict::Passed;
+    let mut has_run = false;
+    for (job, outcome) in &jobs.0 {
+        let check = check(job);
+        let may_skip = setting.policy.may_skip.iter().any(|pattern| pattern.matches(&check));
+        let (status, reason) = end(outcome.result, may_skip);
+        has_run |= status == Status::Passed;
+        result = result.max(match (status, may_skip) {
+            (Status::Failed, _) => Verdict::Failed,
+            (Status::Passed, _) | (Status::Skipped, true) => Verdict::Passed,
+            _ => Verdict::Incomplete,
+        });
         events.push(Event::CheckFinished {
-            check: check(job),
-            status: *status,
+            check,
+            status,
             duration_seconds: None,
-            reason: None,
+            reason,
             url: None,
             exit_code: None,
             data: Map::new(),
         });
     }
-    events.push(Event::RunFinished { result: verdict(&statuses), duration_seconds: None });
-    Ok(events.into_iter().map(Said::from).collect())
-}
-
-fn status(outcome: Outcome) -> Status {
-    match outcome {
-        Outcome::Success => Status::Passed,
-        Outcome::Failure => Status::Failed,
-        Outcome::Cancelled => Status::Cancelled,
-        Outcome::Skipped => Status::Skipped,
+    if !has_run {
+        result = result.max(Verdict::Incomplete);
     }
+    events.push(Event::RunFinished { result, duration_seconds: None });
+    Ok(events.into_iter().map(Stamped::from).collect())
 }
 
-/// Jobs that were all left out prove nothing.
-fn verdict(statuses: &[Status]) -> Verdict {
-    if statuses.contains(&Status::Failed) {
-        Verdict::Failed
-    } else if statuses.contains(&Status::Passed) && !statuses.contains(&Status::Cancelled) {
-        Verdict::Passed
-    } else {
-        Verdict::Incomplete
+fn end(outcome: Outcome, may_skip: bool) -> (Status, Option<Reason>) {
+    match outcome {
+        Outcome::Success => (Status::Passed, None),
+        Outcome::Failure => (Status::Failed, None),
+        Outcome::Cancelled => (Status::Cancelled, None),
+        Outcome::Skipped if may_skip => (Status::Skipped, Some(Reason::new("condition", "may be skipped"))),
+        Outcome::Skipped => {
+            let text = "the job was skipped, so nothing is known; --may-skip accepts that";
+            (Status::Skipped, Some(Reason::new("job_skipped", text)))
+        }
     }
 }

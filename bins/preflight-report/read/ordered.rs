@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// The members of an object, in the order of the text; a name given twice stands twice.
+/// The members of an object, in the order of the text; a name given twice is there twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ordered<T>(pub(super) Vec<(String, T)>);
 

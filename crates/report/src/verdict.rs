@@ -365,7 +365,7 @@ fn note(evidence: &[Evidence]) -> Option<String> {
 }
 
 /// `1 test`, `2 tests`.
-pub(crate) fn count(number: u64, word: &str) -> String {
+pub fn count(number: u64, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 

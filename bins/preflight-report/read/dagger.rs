@@ -1,24 +1,27 @@
-//! Reads the JSON that a Dagger pipeline's `--json-output` prints (EP-006): timed, untimed, and as its ticket planned it.
+//! Reads the JSON that a Dagger pipeline's `--json-output` prints: with times, without, and with `duration` for
+//! `duration_seconds`.
 //!
 //! ```json
 //! {"result":"failed","duration_seconds":9.31,"stages":{"build":{"status":"failed","duration_seconds":5.9,
 //!  "checks":[{"name":"Worker container","status":"failed","duration_seconds":0.41,"error":"…"}]}}}
 //! ```
-//! Stages stand in the order they ran in, one after the other; a stage's checks run at once. A check whose `error` begins with
-//! `Skipped (` was skipped, whatever its status says. The document says how long, not when.
+//! Stages are in the order they ran in, one after the other; a stage's checks run at once. A check whose `error` begins with
+//! `Skipped (` was skipped, whatever its status is. The document has durations and no times.
 
 use std::collections::BTreeSet;
 
 use fault::{Fault, Result};
+use formats::{Diagnostic, Json};
 use jiff::{SignedDuration, Timestamp};
-use report::{Event, Level, Reason, Status, Verdict};
+use report::{Event, Reason, Status, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::assemble::finding;
 use super::ordered::Ordered;
-use super::{Said, places};
+use super::{Setting, Stamped};
 
-/// What the seed calls its report.
+/// The title of a pipeline's report.
 const TITLE: &str = "PRE-DEPLOY VALIDATION";
 
 #[derive(Debug, Deserialize)]
@@ -49,15 +52,17 @@ struct Check {
 }
 
 /// Whether an object has `stages`, each of them an object.
-pub(super) fn is_one(object: &Map<String, Value>) -> bool {
-    object.get("stages").and_then(Value::as_object).is_some_and(|stages| stages.values().all(Value::is_object))
+pub(super) fn is_one(json: &Json<'_>) -> bool {
+    let stages = json.raw("stages").and_then(|stages| serde_json::from_str::<Map<String, Value>>(stages).ok());
+    stages.is_some_and(|stages| stages.values().all(Value::is_object))
 }
 
-/// The document as events, its end at `read_at`.
+/// The document as events; it ended when it was read.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`]: a status nobody knows, a check without a name.
-pub(super) fn events(text: &str, read_at: Timestamp) -> Result<Vec<Said>> {
+/// [`fault::Kind::Usage`]: an unknown status, a check without a name.
+pub(super) fn events(text: &str, setting: &Setting<'_>) -> Result<Vec<Stamped>> {
+    let read_at = setting.read_at;
     let document: Document = serde_json::from_str(text)
         .map_err(|error| Fault::usage("not the JSON of a pipeline's stages").cause(error.to_string()))?;
     let mut taken = BTreeSet::new();
@@ -65,15 +70,15 @@ pub(super) fn events(text: &str, read_at: Timestamp) -> Result<Vec<Said>> {
     let mut stages = Vec::new();
     let mut at = back(read_at, document.duration_seconds);
     for (name, stage) in &document.stages.0 {
-        stages.extend(stage_events(name, stage, at, &mut taken, &mut plan));
+        stages.extend(stage_events(name, stage, at, &mut taken, &mut plan, setting));
         at = forth(at, stage.duration_seconds).min(read_at);
     }
     let started = Event::RunStarted { tool: None, title: Some(TITLE.to_owned()), plan };
     let result = document.result.unwrap_or_else(|| verdict(&document));
     let finished = Event::RunFinished { result, duration_seconds: document.duration_seconds };
-    let mut events = vec![said(started, back(read_at, document.duration_seconds))];
+    let mut events = vec![stamped(started, back(read_at, document.duration_seconds))];
     events.extend(stages);
-    events.push(said(finished, read_at));
+    events.push(stamped(finished, read_at));
     Ok(events)
 }
 
@@ -83,78 +88,91 @@ fn stage_events(
     at: Timestamp,
     taken: &mut BTreeSet<String>,
     plan: &mut Vec<String>,
-) -> Vec<Said> {
+    setting: &Setting<'_>,
+) -> Vec<Stamped> {
     let id = slug(name);
-    let mut events = vec![said(Event::StageStarted { stage: id.clone(), name: Some(heading(name)) }, at)];
+    let mut events = vec![stamped(Event::StageStarted { stage: id.clone(), name: Some(heading(name)) }, at)];
     for check in &stage.checks {
         let (title, note) = title(check);
         let mut check_id = format!("{id}/{}", slug(title));
         while !taken.insert(check_id.clone()) {
             check_id.push_str("-again");
         }
-        events.push(said(Event::CheckStarted { check: check_id.clone(), name: Some(title.to_owned()) }, at));
-        events.extend(check_events(&check_id, check, note, forth(at, check.duration_seconds)));
+        events.push(stamped(Event::CheckStarted { check: check_id.clone(), name: Some(title.to_owned()) }, at));
+        events.extend(check_events(&check_id, check, note, forth(at, check.duration_seconds), setting));
         plan.push(check_id);
     }
     let (status, duration_seconds) = (stage.status, stage.duration_seconds);
-    events.push(said(Event::StageFinished { stage: id, status, duration_seconds }, forth(at, duration_seconds)));
+    events.push(stamped(Event::StageFinished { stage: id, status, duration_seconds }, forth(at, duration_seconds)));
     events
 }
 
-fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp) -> Vec<Said> {
+fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp, setting: &Setting<'_>) -> Vec<Stamped> {
     let error = check.error.as_deref().map(str::trim).filter(|error| !error.is_empty());
     let skipped = error.and_then(|error| error.strip_prefix("Skipped (")).filter(|_| check.status != Status::Passed);
-    let status = if skipped.is_some() { Status::Skipped } else { check.status };
-    let mut events = Vec::new();
+    let mut status = if skipped.is_some() { Status::Skipped } else { check.status };
     let mut reason = skipped.map(|why| Reason::new("needs_failed", why.strip_suffix(')').unwrap_or(why)));
-    let mut exit_code = None;
+    let mut failure = Failure::default();
     if let (Some(error), None) = (error, skipped) {
-        for place in places::find(error).into_iter().filter(|_| status == Status::Failed) {
-            events.push(Event::Finding {
-                check: id.to_owned(),
-                level: place.level,
-                path: Some(place.path),
-                line: Some(place.line),
-                column: place.column,
-                rule: place.rule,
-                message: place.message,
-            });
+        failure = explained(error, status, setting);
+        reason = failure.reason.take();
+    }
+    // A pass without any test is still a pass for the pipeline.
+    if let Some(nothing) = note.as_deref().filter(|note| status == Status::Passed && is_vacuous(note)) {
+        reason = Some(Reason::new("nothing_ran", nothing));
+        if setting.policy.strict {
+            status = Status::Failed;
         }
-        exit_code = exit_code_in(error);
-        let (first, mut output) = error.split_once('\n').unwrap_or((error, ""));
-        if let Some(code) = exit_code {
-            reason = Some(Reason::new("exit_code", format!("exit code {code}")));
-            output = if error == format!("exit code: {code}") { "" } else { error };
-        } else if matches!(status, Status::Skipped | Status::Cancelled) {
-            reason = Some(Reason::new("condition", first.trim()));
-        } else if events.is_empty() {
-            events.push(finding(id, first));
-        }
-        if !output.is_empty() {
-            events.push(Event::Output { check: id.to_owned(), stream: None, text: format!("{output}\n") });
-        }
+    }
+    let mut events: Vec<Event> =
+        failure.findings.into_iter().map(|finding| Event::Finding { check: id.to_owned(), finding }).collect();
+    if !failure.output.is_empty() {
+        events.push(Event::Output { check: id.to_owned(), stream: None, text: format!("{}\n", failure.output) });
     }
     let mut data = Map::new();
     data.extend(check.tests_passed.map(|count| ("tests_passed".to_owned(), count.into())));
-    let duration_seconds = check.duration_seconds;
+    let (duration_seconds, exit_code) = (check.duration_seconds, failure.exit_code);
     let finished =
         Event::CheckFinished { check: id.to_owned(), status, duration_seconds, reason, url: None, exit_code, data };
-    let mut finished = said(finished, at);
+    let mut finished = stamped(finished, at);
     finished.rest.extend(note.map(|note| ("note".to_owned(), note.into())));
-    events.into_iter().map(|event| said(event, at)).chain([finished]).collect()
+    events.into_iter().map(|event| stamped(event, at)).chain([finished]).collect()
 }
 
-/// What went wrong, without a place. On a check that says it passed it is evidence against that.
-fn finding(check: &str, message: &str) -> Event {
-    Event::Finding {
-        check: check.to_owned(),
-        level: Level::Error,
-        path: None,
-        line: None,
-        column: None,
-        rule: None,
-        message: message.trim().to_owned(),
+/// What a check's `error` amounts to.
+#[derive(Default)]
+struct Failure {
+    findings: Vec<report::Finding>,
+    exit_code: Option<i64>,
+    reason: Option<Reason>,
+    output: String,
+}
+
+fn explained(error: &str, status: Status, setting: &Setting<'_>) -> Failure {
+    let mut found: Vec<Diagnostic> = if status == Status::Failed { formats::diagnostics(error) } else { Vec::new() };
+    let exit_code = exit_code_in(error);
+    let (first, mut output) = error.split_once('\n').unwrap_or((error, ""));
+    let mut reason = None;
+    if let Some(code) = exit_code {
+        reason = Some(Reason::new("exit_code", format!("exit code {code}")));
+        output = if error == format!("exit code: {code}") { "" } else { error };
+    } else if matches!(status, Status::Skipped | Status::Cancelled) {
+        reason = Some(Reason::new("condition", first.trim()));
+    } else if found.is_empty() {
+        // What went wrong, with the place that the sentence names. On a check that passed it is evidence against that.
+        let mut diagnostic = Diagnostic::error(first.trim());
+        diagnostic.locations = formats::places::in_text(error);
+        found.push(diagnostic);
     }
+    let findings = found.into_iter().map(|diagnostic| finding(None, diagnostic, None, setting)).collect();
+    Failure { findings, exit_code, reason, output: output.to_owned() }
+}
+
+/// Whether the words in brackets mean that nothing ran: `no tests collected`, `0 tests`, `0 passed`.
+fn is_vacuous(note: &str) -> bool {
+    let note = note.to_lowercase();
+    ["no tests", "no test ", "nothing "].iter().any(|begin| note.starts_with(begin))
+        || note.split(',').all(|part| part.trim().starts_with("0 "))
 }
 
 /// Dagger ends the first line of a failed exec's error with `exit code: 2`.
@@ -172,7 +190,8 @@ fn title(check: &Check) -> (&str, Option<String>) {
     }
 }
 
-fn slug(name: &str) -> String {
+/// A name as a part of a check's id.
+pub(super) fn slug(name: &str) -> String {
     let words = name.split(|character: char| !character.is_alphanumeric() && !matches!(character, '_' | '.'));
     let slug = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_lowercase();
     if slug.is_empty() { "check".to_owned() } else { slug }
@@ -189,8 +208,8 @@ fn verdict(document: &Document) -> Verdict {
     if checks.any(|check| check.status == Status::Failed) { Verdict::Failed } else { Verdict::Passed }
 }
 
-fn said(event: Event, at: Timestamp) -> Said {
-    Said { event, at: Some(at), rest: Map::new() }
+fn stamped(event: Event, at: Timestamp) -> Stamped {
+    Stamped { event, at: Some(at), rest: Map::new() }
 }
 
 fn back(at: Timestamp, seconds: Option<f64>) -> Timestamp {
@@ -201,7 +220,7 @@ fn forth(at: Timestamp, seconds: Option<f64>) -> Timestamp {
     shift(at, seconds)
 }
 
-/// A duration that is no time on Earth moves nothing.
+/// Out-of-range durations are ignored.
 fn shift(at: Timestamp, seconds: Option<f64>) -> Timestamp {
     let by = seconds.and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
     by.and_then(|by| at.checked_add(by).ok()).unwrap_or(at)

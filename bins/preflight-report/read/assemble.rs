@@ -1,0 +1,200 @@
+//! Brings the evidence of all inputs together: which check each piece belongs to, and which leg of it.
+//!
+//! Files of one program are one check. Files of one name in several folders, such as the downloaded artifacts of a matrix, are
+//! legs of it: a leg is called what is left of its folder when what all folders have in common is taken away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use formats::Kept;
+use report::{Event, Evidence, Finding, Record, Status, Verdict};
+use serde_json::Map;
+
+use super::{Setting, dagger, name_of};
+use crate::gather::Input;
+
+/// Evidence with the diagnostics that were kept of it.
+#[derive(Debug)]
+pub(super) struct Piece {
+    check: String,
+    leg: Option<String>,
+    path: Option<PathBuf>,
+    evidence: Evidence,
+    kept: Vec<Kept>,
+}
+
+impl Piece {
+    /// Evidence from an input. Without a name of its own it belongs to the check of its tool, else of its format.
+    pub(super) fn new(input: &Input, evidence: Evidence, kept: Vec<Kept>) -> Self {
+        let name = match (&input.name, evidence.from.as_str()) {
+            (None, from) if from != "report" && (from != "json" || evidence.tool.is_some()) => {
+                let item = dagger::slug(evidence.tool.as_deref().unwrap_or(from));
+                crate::gather::Name { check: format!("checks/{item}"), leg: None }
+            }
+            _ => name_of(input),
+        };
+        Self { check: name.check, leg: name.leg, path: input.path.clone(), evidence, kept }
+    }
+}
+
+/// All evidence of a call.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    pieces: Vec<Piece>,
+}
+
+impl Groups {
+    pub(super) fn add(&mut self, piece: Piece) {
+        self.pieces.push(piece);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The records of all checks: a run for each leg.
+    pub(super) fn records(mut self, setting: &Setting<'_>) -> Vec<Record> {
+        self.name_legs();
+        // Legs and checks in the order of their first piece.
+        let mut runs: Vec<(Option<String>, Vec<(String, Vec<Piece>)>)> = Vec::new();
+        for piece in self.pieces {
+            let at = runs.iter().position(|(leg, _)| *leg == piece.leg).unwrap_or(runs.len());
+            if at == runs.len() {
+                runs.push((piece.leg.clone(), Vec::new()));
+            }
+            let checks = &mut runs[at].1;
+            match checks.iter_mut().find(|(check, _)| *check == piece.check) {
+                Some((_, pieces)) => pieces.push(piece),
+                None => checks.push((piece.check.clone(), vec![piece])),
+            }
+        }
+        runs.into_iter().flat_map(|(leg, checks)| run(leg.as_deref(), checks, setting)).collect()
+    }
+
+    /// Names the legs of checks whose files have the same name in several folders.
+    fn name_legs(&mut self) {
+        let mut folders: BTreeMap<String, Vec<(usize, String, String)>> = BTreeMap::new();
+        for (at, piece) in self.pieces.iter().enumerate().filter(|(_, piece)| piece.leg.is_none()) {
+            if let Some(path) = &piece.path {
+                let text = path.to_string_lossy().replace('\\', "/");
+                let (folder, file) = text.rsplit_once('/').unwrap_or(("", &text));
+                folders.entry(piece.check.clone()).or_default().push((at, folder.to_owned(), file.to_owned()));
+            }
+        }
+        for files in folders.into_values() {
+            let names: BTreeSet<&str> = files.iter().map(|(_, _, file)| file.as_str()).collect();
+            let all: BTreeSet<&str> = files.iter().map(|(_, folder, _)| folder.as_str()).collect();
+            if names.len() == files.len() || all.len() < 2 {
+                continue;
+            }
+            let all: Vec<&str> = all.into_iter().collect();
+            let (prefix, suffix) = (common_prefix(&all), common_suffix(&all));
+            for (at, folder, _) in &files {
+                let end = folder.len().saturating_sub(suffix).max(prefix);
+                let leg = folder[prefix..end].trim_matches(['/', '-', '_']);
+                self.pieces[*at].leg = Some(if leg.is_empty() { "main".to_owned() } else { leg.to_owned() });
+            }
+        }
+    }
+}
+
+/// How many bytes all begin with, up to the last place where a word ends.
+fn common_prefix(texts: &[&str]) -> usize {
+    let first = texts.first().copied().unwrap_or_default();
+    let same = |at: &usize| texts.iter().all(|text| text.as_bytes().get(*at) == first.as_bytes().get(*at));
+    let length = (0..first.len()).take_while(same).count();
+    first[..first.floor_char_boundary(length)].rfind(['/', '-', '_', ' ']).map_or(0, |at| at + 1)
+}
+
+/// How many bytes all end with, from the first place where a word begins.
+fn common_suffix(texts: &[&str]) -> usize {
+    let turned: Vec<String> = texts.iter().map(|text| text.chars().rev().collect()).collect();
+    common_prefix(&turned.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The records of one leg.
+fn run(leg: Option<&str>, checks: Vec<(String, Vec<Piece>)>, setting: &Setting<'_>) -> Vec<Record> {
+    let plan = checks.iter().map(|(check, _)| check.clone()).collect();
+    let (tool, title) = (Some("preflight-report".to_owned()), Some("Checks".to_owned()));
+    let mut events = vec![Event::RunStarted { tool, title, plan }];
+    let mut result = Verdict::Passed;
+    for (check, pieces) in checks {
+        result = result.max(check_events(&check, pieces, setting, &mut events));
+    }
+    events.push(Event::RunFinished { result, duration_seconds: None });
+    let numbered = events.into_iter().zip(0..).map(|(event, seq)| Record {
+        run: setting.run.clone(),
+        shard: leg.map(str::to_owned),
+        seq,
+        at: None,
+        event,
+        rest: Map::new(),
+    });
+    numbered.collect()
+}
+
+fn check_events(check: &str, pieces: Vec<Piece>, setting: &Setting<'_>, events: &mut Vec<Event>) -> Verdict {
+    let mut evidence = Vec::new();
+    for piece in pieces {
+        let near = piece.path.as_deref().and_then(std::path::Path::parent);
+        for (test, diagnostic) in piece.kept {
+            let finding = finding(test, diagnostic, near, setting);
+            events.push(Event::Finding { check: check.to_owned(), finding });
+        }
+        evidence.push(piece.evidence);
+    }
+    let judgement = setting.policy.judge(check, &mut evidence);
+    let evidence = evidence.into_iter().map(Box::new);
+    events.extend(evidence.map(|evidence| Event::Evidence { check: check.to_owned(), evidence }));
+    let verdict = match judgement.status {
+        Status::Failed => Verdict::Failed,
+        Status::Passed => Verdict::Passed,
+        _ => Verdict::Incomplete,
+    };
+    events.push(Event::CheckFinished {
+        check: check.to_owned(),
+        status: judgement.status,
+        duration_seconds: None,
+        reason: judgement.reason,
+        url: None,
+        exit_code: None,
+        data: Map::new(),
+    });
+    verdict
+}
+
+/// A diagnostic as a finding: its place made relative to the repository.
+pub(super) fn finding(
+    test: Option<String>,
+    diagnostic: formats::Diagnostic,
+    near: Option<&std::path::Path>,
+    setting: &Setting<'_>,
+) -> Finding {
+    let chosen = setting.repository.choose(&diagnostic.locations, near);
+    let (location, outside) = chosen.map_or((None, false), |(location, outside)| (Some(location), outside));
+    let message = diagnostic.message;
+    let detail = Some(diagnostic.detail).filter(|detail| !detail.trim().is_empty() && *detail != message);
+    Finding {
+        rule: diagnostic.rule,
+        path: location.as_ref().map(|location| location.path.clone()),
+        line: location.as_ref().and_then(|location| location.line),
+        column: location.as_ref().and_then(|location| location.column),
+        test,
+        detail,
+        outside,
+        ..Finding::new(diagnostic.level, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{common_prefix, common_suffix};
+
+    #[test]
+    fn what_folders_have_in_common_ends_between_words() {
+        let folders = ["art/results-py3.11/out", "art/results-py3.12/out"];
+        let (prefix, suffix) = (common_prefix(&folders), common_suffix(&folders));
+        assert_eq!(&folders[0][prefix..folders[0].len() - suffix], "py3.11");
+        assert_eq!((common_prefix(&["a", "b"]), common_suffix(&["a", "b"])), (0, 0));
+    }
+}

@@ -1,0 +1,267 @@
+//! Turns inputs into records: documents about checks as they are, reports as evidence of the check they belong to.
+//!
+//! One input that cannot be read hides nothing: it fails its own check, and the others are still reported. Only if nothing else
+//! was read is it the fault of the whole run.
+
+mod about_checks;
+mod assemble;
+mod dagger;
+mod document;
+mod needs;
+mod ordered;
+
+use std::path::{Path, PathBuf};
+
+use cli::Console;
+use fault::{Fault, Result};
+use formats::{Document, Prose};
+use jiff::Timestamp;
+use report::{Event, Evidence, Merger, Nature, Pattern, Policy, Reason, Record};
+use serde_json::{Map, Value};
+
+use crate::args::Args;
+use crate::gather::{Input, Name, Repository};
+use about_checks::AboutChecks;
+use assemble::{Groups, Piece};
+
+/// Ends of names of files that cannot be blank.
+const NEVER_BLANK: [&str; 4] = ["xml", "json", "sarif", "trx"];
+
+/// What every reader needs besides the document.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    /// The run's key, for documents that do not name one.
+    run: String,
+    /// The workflow's name.
+    workflow: Option<String>,
+    /// Foreign documents have durations and no times: times are counted back from here.
+    read_at: Timestamp,
+    repository: Repository,
+    policy: &'a Policy,
+    expected: &'a [Pattern],
+    keeps_records: bool,
+}
+
+impl<'a> Setting<'a> {
+    /// From the command line and what the runner provides.
+    pub(crate) fn new(args: &'a Args, console: &Console, policy: &'a Policy) -> Self {
+        let context = console.context();
+        let workspace = console.environment().get("GITHUB_WORKSPACE").map(PathBuf::from);
+        Self {
+            run: context.run_key().unwrap_or_else(|| "local".to_owned()),
+            workflow: context.workflow.clone(),
+            read_at: Timestamp::now(),
+            repository: Repository::find(workspace.as_deref()),
+            policy,
+            expected: args.expected(),
+            keeps_records: args.needs_records(),
+        }
+    }
+}
+
+/// What the inputs reported.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// The records, added up.
+    pub(crate) merger: Merger,
+    /// The records themselves, if a rendering needs them.
+    pub(crate) records: Vec<Record>,
+    /// What could not be read, one sentence each.
+    pub(crate) gaps: Vec<String>,
+    /// What was left out on purpose.
+    pub(crate) notes: Vec<String>,
+    keeps_records: bool,
+    /// Whether any check was reported.
+    has_checks: bool,
+}
+
+impl Reading {
+    fn add(&mut self, record: Record) {
+        self.has_checks = true;
+        if self.keeps_records {
+            self.records.push(record.clone());
+        }
+        self.merger.add(record);
+    }
+}
+
+/// An event of a foreign document, with what is known beside it.
+#[derive(Clone, Debug, PartialEq)]
+struct Stamped {
+    event: Event,
+    at: Option<Timestamp>,
+    rest: Map<String, Value>,
+}
+
+impl From<Event> for Stamped {
+    fn from(event: Event) -> Self {
+        Self { event, at: None, rest: Map::new() }
+    }
+}
+
+/// An input in which nothing was recognised.
+#[derive(Debug)]
+struct Unknown {
+    input: Input,
+    /// What it is, for people: `holds no report in a known format`.
+    fault: Fault,
+    /// What it is for the report.
+    reason: Reason,
+}
+
+/// Reads all inputs.
+///
+/// # Errors
+/// [`fault::Kind::Usage`]: nothing was read but inputs without a report, or with a broken one. [`fault::Kind::Incomplete`]:
+/// nothing but blanks.
+pub(crate) fn all(inputs: Vec<Input>, setting: &Setting<'_>) -> Result<Reading> {
+    let mut reading = Reading { keeps_records: setting.keeps_records, ..Reading::default() };
+    let (mut groups, mut unknown, mut foreign, mut no_report) = (Groups::default(), Vec::new(), 0, 0_usize);
+    for input in inputs {
+        one(input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+    }
+    if groups.is_empty() && !reading.has_checks {
+        return Err(nothing_read(unknown));
+    }
+    for unknown in unknown {
+        let evidence = Evidence::of_problem("report", Some(unknown.input.label()), unknown.reason);
+        groups.add(Piece::new(&unknown.input, evidence, Vec::new()));
+    }
+    if no_report > 0 {
+        reading.notes.push(format!("{} in folders are no reports", report::verdict::count(no_report as u64, "file")));
+    }
+    for record in groups.records(setting) {
+        reading.add(record);
+    }
+    Ok(reading)
+}
+
+/// Why nothing was read: the worst of the inputs, the first of those.
+fn nothing_read(mut unknown: Vec<Unknown>) -> Fault {
+    let more = unknown.len().saturating_sub(1);
+    let worst = unknown.iter().position(|unknown| unknown.fault.kind == fault::Kind::Usage).unwrap_or(0);
+    if unknown.is_empty() {
+        return Fault::incomplete("nothing reported: there is no input");
+    }
+    let fault = unknown.swap_remove(worst).fault;
+    if more > 0 { fault.cause(format!("nor can {more} other input(s) be read")) } else { fault }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what all inputs add to, borrowed one by one")]
+fn one(
+    input: Input,
+    setting: &Setting<'_>,
+    foreign: &mut usize,
+    reading: &mut Reading,
+    groups: &mut Groups,
+    unknown: &mut Vec<Unknown>,
+    no_report: &mut usize,
+) -> Result<()> {
+    let mut about = AboutChecks::new(setting, foreign, reading);
+    let found = formats::read(&mut *input.open()?, Prose::Noise, &mut about);
+    let found =
+        found.map_err(|error| Fault::usage(format!("cannot read {}", input.title())).cause(error.to_string()))?;
+    let (has_checks, broken) = about.finish(&input.title());
+    if let Some((line, cause)) = broken {
+        let fault = Fault::usage(format!("cannot read {}, line {line}", input.title())).cause(cause.clone());
+        let reason = Reason::new("report_unreadable", format!("line {line} cannot be read: {cause}"));
+        unknown.push(Unknown { input: input.clone(), fault, reason });
+    }
+    let is_read = has_checks || !found.documents.is_empty() || unknown.last().is_some_and(|last| last.input == input);
+    for document in found.documents {
+        let is_bare = document.unreadable.is_some() && document.tally.is_empty();
+        if is_bare && input.is_incidental {
+            *no_report += 1;
+        } else if is_bare {
+            unknown.push(unreadable(&input, &document));
+        } else {
+            groups.add(piece(&input, document));
+        }
+    }
+    if found.has_coverage {
+        reading.notes.push(format!("{} holds coverage, which has no verdict: it is left out", input.title()));
+    }
+    if is_read {
+        return Ok(());
+    }
+    let rest = formats::Reading { documents: Vec::new(), ..found };
+    match without_report(&input, &rest) {
+        Ok(evidence) => groups.add(Piece::new(&input, evidence, Vec::new())),
+        Err(_) if input.is_incidental => *no_report += 1,
+        Err(found) => unknown.push(*found),
+    }
+    Ok(())
+}
+
+/// A report as a piece of evidence.
+fn piece(input: &Input, document: Document) -> Piece {
+    let (mut evidence, kept) = document.tally.finish();
+    evidence.path = Some(input.label());
+    if let Some(cause) = document.unreadable {
+        let text = format!("{} cannot be read to its end: {cause}", input.title());
+        evidence.reason = Some(Reason::new("report_unreadable", text));
+    }
+    Piece::new(input, evidence, kept)
+}
+
+fn unreadable(input: &Input, document: &Document) -> Unknown {
+    let cause = document.unreadable.clone().unwrap_or_default();
+    let fault = Fault::usage(format!("cannot read {}", input.title())).cause(cause.clone()).cause(tried());
+    let reason = Reason::new("report_unreadable", format!("{} cannot be read: {cause}", input.title()));
+    Unknown { input: input.clone(), fault, reason }
+}
+
+/// What an input means in which no report was found.
+fn without_report(input: &Input, found: &formats::Reading) -> std::result::Result<Evidence, Box<Unknown>> {
+    let title = input.title();
+    let unknown = |fault: Fault, code: &str, text: String| {
+        let reason = Reason::new(code, text);
+        Err(Box::new(Unknown { input: input.clone(), fault, reason }))
+    };
+    let advice = "check that the command before the pipe ran and prints its report to stdout";
+    if let Some(hollow) = &found.hollow {
+        if hollow == "[]" && input.path.is_some() {
+            let remarks = vec!["[]: no finding, tool not named".to_owned()];
+            return Ok(Evidence { from: "json".to_owned(), nature: Nature::Linter, remarks, ..Evidence::default() });
+        }
+        // `{}` is what `toJSON(needs)` gives for a job that needs none.
+        let text = format!("{title} holds `{hollow}`: no check, no job");
+        return unknown(Fault::incomplete(format!("nothing reported: {text}")).help(advice), "nothing_reported", text);
+    }
+    if found.is_blank {
+        let end = input.path.as_deref().and_then(Path::extension).and_then(|end| end.to_str()).unwrap_or_default();
+        let text = format!("{title} is empty");
+        if NEVER_BLANK.contains(&end) {
+            let fault = Fault::usage(format!("cannot read {title}")).cause("it is empty: the program that writes it was stopped");
+            return unknown(fault, "report_unreadable", text);
+        }
+        return unknown(Fault::incomplete(format!("nothing reported: {text}")).help(advice), "nothing_reported", text);
+    }
+    if found.has_coverage {
+        let text = format!("{title} holds coverage, which has no verdict");
+        return unknown(Fault::usage(text.clone()).help("name a report of tests or findings beside it"), "report_unreadable", text);
+    }
+    let begin = found.first_line.clone().unwrap_or_default();
+    let text = format!("{title} holds no report in a known format");
+    let fault = Fault::usage(text.clone())
+        .cause(tried())
+        .cause(format!("it begins with: {begin}"))
+        .help("pass --json-output to the pipeline, or `--format jsonl` to the tool before the pipe");
+    unknown(fault, "report_unreadable", text)
+}
+
+fn tried() -> String {
+    format!("tried: a Dagger pipeline's JSON (`stages`), records (`v`, `event`), toJSON(needs) (each job's `result`), {}", formats::tried())
+}
+
+/// The check that an input without a recognised report belongs to.
+fn name_of(input: &Input) -> Name {
+    input.name.clone().unwrap_or_else(|| {
+        let file = input.path.as_deref().and_then(Path::file_name).and_then(|file| file.to_str());
+        let item = file.map_or_else(|| "stdin".to_owned(), dagger::slug);
+        Name { check: format!("checks/{item}"), leg: None }
+    })
+}
+
+#[cfg(test)]
+mod tests;
