@@ -136,7 +136,7 @@ fn a_blank_variable_is_not_given() {
 
 #[test]
 fn a_reader_that_has_left_changes_no_code_and_is_not_mentioned() {
-    let report = include_str!("fixtures/reports/seed-dagger-timed-fail.json");
+    let report = include_str!("fixtures/reports/dagger-timed-fail.json");
     let state = state().display().to_string();
     for (command, code) in [
         ("preflight-report --no-summary".to_owned(), 1),
@@ -158,7 +158,7 @@ fn a_reader_that_has_left_changes_no_code_and_is_not_mentioned() {
 
 #[test]
 fn a_full_disk_under_stdout_is_told() {
-    let report = include_str!("fixtures/reports/seed-dagger-timed-pass.json");
+    let report = include_str!("fixtures/reports/dagger-timed-pass.json");
     let state = state().display().to_string();
     for command in [
         "preflight-report".to_owned(),
@@ -203,8 +203,8 @@ fn closed_streams_and_a_missing_home_change_no_code() {
 #[test]
 fn a_summary_that_cannot_be_written_changes_no_code() {
     for (report, code) in [
-        (include_str!("fixtures/reports/seed-dagger-timed-pass.json"), 0),
-        (include_str!("fixtures/reports/seed-dagger-timed-fail.json"), 1),
+        (include_str!("fixtures/reports/dagger-timed-pass.json"), 0),
+        (include_str!("fixtures/reports/dagger-timed-fail.json"), 1),
     ] {
         let step = Step::new("preflight-report").env("GITHUB_STEP_SUMMARY", "/no/such/summary").stdin(report);
         let seen = step.run().exits(code);

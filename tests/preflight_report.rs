@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::support::{Seen, Step};
 
-const PASSED: &str = include_str!("fixtures/reports/seed-dagger-timed-pass.json");
-const FAILED: &str = include_str!("fixtures/reports/seed-dagger-timed-fail.json");
+const PASSED: &str = include_str!("fixtures/reports/dagger-timed-pass.json");
+const FAILED: &str = include_str!("fixtures/reports/dagger-timed-fail.json");
 
 fn step<const N: usize>(arguments: [&str; N]) -> Step {
     Step::new("preflight-report").args(arguments)
@@ -16,10 +16,10 @@ fn filter(text: &str) -> Seen {
 }
 
 #[test]
-fn a_passing_pipeline_prints_the_layout_of_the_seed_byte_for_byte() {
+fn a_passing_pipeline_prints_the_known_layout_byte_for_byte() {
     let seen = filter(PASSED);
     assert_eq!(seen.code, 0, "{}", seen.stderr);
-    assert_eq!(seen.stdout, include_str!("fixtures/reports/seed-expected.txt"));
+    assert_eq!(seen.stdout, include_str!("fixtures/reports/dagger-expected.txt"));
     assert_eq!(seen.stderr, "");
 }
 
@@ -55,7 +55,7 @@ fn the_noise_of_dagger_around_the_report_changes_nothing() {
 fn a_report_that_claims_success_over_a_failed_check_fails_and_shows_it() {
     let seen = filter(&FAILED.replacen("\"failed\"", "\"passed\"", 1));
     assert_eq!(seen.code, 1);
-    let said = "PRE-DEPLOY VALIDATION says that it passed, but 2 check(s) failed";
+    let said = "PRE-DEPLOY VALIDATION reports that it passed, but 2 check(s) failed";
     assert!(seen.stdout.contains(said), "{}", seen.stdout);
     assert!(seen.summary.contains(said), "{}", seen.summary);
 }
@@ -154,7 +154,7 @@ fn a_report_that_is_cut_off_exits_2_and_json_tells_of_it_too() {
     let document = seen.json();
     assert_eq!(seen.code, 2);
     assert_eq!(document["error"]["message"], "cannot read standard input, line 1");
-    assert!(document["error"]["causes"][0].as_str().unwrap().starts_with("EOF while parsing"));
+    assert!(document["error"]["causes"][0].as_str().unwrap().starts_with("it is cut off"));
 }
 
 #[test]
@@ -222,13 +222,19 @@ fn short_help_fits_a_screen_and_long_help_has_its_parts() {
 fn the_examples_of_the_help_run() {
     let help = step(["--help"]).run().stdout;
     let examples: Vec<&str> = help.split_once("Examples:\n").unwrap().1.lines().map(str::trim).collect();
-    assert_eq!(examples.len(), 3, "{help}");
+    assert_eq!(examples.len(), 4, "{help}");
     let records = step(["--format", "jsonl"]).stdin(PASSED).run().stdout;
     for example in examples {
         // Stand-ins for the programs around ours.
         let functions = "dagger() { cat report.json; }; jq() { cat; }";
         let step = Step::script(&format!("{functions}\n{example}"));
-        step.file("report.json", PASSED).file("shard-1.jsonl", &records).run().exits(0);
+        let step = step.file("report.json", PASSED).file("shard-1.jsonl", &records);
+        let step = step.file("junit/a.xml", "<testsuite><testcase name='a'/></testsuite>");
+        let step = step.file(
+            "ruff.sarif",
+            "{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"ruff\"}},\"results\":[]}]}",
+        );
+        step.file("tsc.txt", "All checks passed!\n").run().exits(0);
     }
 }
 
@@ -238,6 +244,6 @@ fn a_script_that_prints_records_as_the_documentation_says_has_a_gate() {
     let script = format!("{{ {} }} | preflight-report", block.split_once("```").unwrap().0);
     let seen = Step::script(&script).file("home.html", "").run().exits(1);
     assert!(seen.stdout.contains("  ✓ home\n  ✗ login\n"), "{}", seen.stdout);
-    assert!(seen.stdout.contains("Smoke test says that it passed, but 1 check(s) failed"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("Smoke test reports that it passed, but 1 check(s) failed"), "{}", seen.stdout);
     Step::script(&script).file("home.html", "").file("login.html", "").run().exits(0);
 }

@@ -139,12 +139,10 @@ impl Outcome {
                 [std::slice::from_ref(&error.fault.message), error.fault.causes.as_slice()].concat().join(": ");
             events.push(Event::Finding {
                 check: check.clone(),
-                level: report::Level::Error,
-                path: None,
-                line: None,
-                column: None,
-                rule: Some(error.code.to_owned()),
-                message,
+                finding: report::Finding {
+                    rule: Some(error.code.to_owned()),
+                    ..report::Finding::new(report::Level::Error, message)
+                },
             });
             if !error.tail.is_empty() {
                 let text = String::from_utf8_lossy(&error.tail.join(&b'\n')).into_owned() + "\n";

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use cli::{Shared, Tool};
+use cli::{Destination, Shared, Tool};
 use fault::{Fault, Result};
 use report::{FailOn, Flaky, Pattern, Policy};
 
@@ -12,13 +12,14 @@ use crate::gather::Operand;
 
 const AFTER_HELP: &str = "\
 Reports, each recognised by its content:
-  tests     JUnit XML, TRX, TAP, CTRF, jest, vitest, mocha and Playwright JSON, go test -json, libtest JSON
-  findings  SARIF, Checkstyle, GitLab code quality, JSON of ruff, mypy, pyright, eslint, golangci-lint, shellcheck,
-            cargo, terraform validate; the text of compilers and linters
+  tests     JUnit XML, TRX, TAP, CTRF, jest, vitest, mocha and Playwright JSON, go test -json,
+            libtest JSON
+  findings  SARIF, Checkstyle, GitLab code quality, JSON of ruff, mypy, pyright, eslint,
+            golangci-lint, shellcheck, cargo and terraform validate, text of compilers and linters
   plans     terraform plan and test, dbt
   checks    a Dagger pipeline's JSON, records (--format jsonl), a report document, toJSON(needs)
-  An operand may be a file, a glob, a folder or - for standard input. Files of one program are one check;
-  STAGE/CHECK=FILE names it, STAGE/CHECK/LEG=FILE adds the leg of a matrix.
+  A report is a file, a glob, a folder or - for standard input. Files of one program are one check.
+  STAGE/CHECK=FILE names the check, STAGE/CHECK/LEG=FILE also the leg of a matrix.
 
 Environment:
   PREFLIGHT_REPORT_TITLE
@@ -63,9 +64,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
     pub(crate) write: Vec<WriteTo>,
 
-    /// Set the step outputs result, ready, exit_code, failed and tests_failed
-    #[arg(long, value_enum, value_name = "WHERE", hide_short_help = true, help_heading = "Output")]
-    pub(crate) to: Option<To>,
+    /// `output` also sets the step outputs result, ready, exit_code, failed and tests_failed
+    #[arg(long, value_parser = cli::stdout_or_output(), default_value = "stdout", value_name = "WHERE", hide_short_help = true, help_heading = "Output")]
+    pub(crate) to: Destination,
 
     /// Command that runs the checks again, shown with a failure
     #[arg(long, value_name = "COMMAND", hide_short_help = true, help_heading = "Output")]
@@ -149,13 +150,6 @@ impl std::str::FromStr for WriteTo {
         })?;
         Ok(Self { format, file: file.into() })
     }
-}
-
-/// Where values for later steps go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum To {
-    /// The step's outputs
-    Output,
 }
 
 /// What a flaky test is.

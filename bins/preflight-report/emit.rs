@@ -1,10 +1,13 @@
 //! Writes: the report on stdout and into files, annotations on stderr, the job summary, the step's outputs.
 
-use cli::{Console, Destination, Exit};
-use fault::Result;
+use std::io::Write as _;
+use std::path::Path;
+
+use cli::{Console, Exit};
+use fault::{Fault, Result};
 use report::{Report, Screen, Style, Verdict};
 
-use crate::args::{Args, Format, To};
+use crate::args::{Args, Format};
 use crate::read::Reading;
 
 /// The most bytes of Markdown on stdout: what a job summary may hold.
@@ -17,7 +20,7 @@ const MARKDOWN: usize = runner::file::SUMMARY_LIMIT;
 pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Console) -> anyhow::Result<Exit> {
     for to in &args.write {
         let text = rendered(report, reading, to.format, Style::PLAIN);
-        runner::file::replace(&to.file, text.as_bytes())?;
+        replace(&to.file, &text)?;
     }
     if args.format != Format::Text {
         console.status(&format!("{}: {}", report.title, report.result().name()));
@@ -25,10 +28,25 @@ pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Con
     console.print(rendered(report, reading, args.format, style(console)))?;
     annotate(report, console);
     console.summary(&args.shared, |room| report::markdown(report, room));
-    if args.to == Some(To::Output) {
-        console.export(Destination::Output, &outputs(report))?;
+    if let Some(file) = args.to.step_file() {
+        console.export(file, &outputs(report))?;
     }
     Ok(exit(report))
+}
+
+/// Writes a file as a whole: a reader sees the old one or the new one.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let cannot =
+        |error: std::io::Error| Fault::usage(format!("cannot write `{}`", path.display())).cause(error.to_string());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // A report is for everyone who may read the folder; a temporary file would be for its owner only.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder).map_err(cannot)?;
+    file.write_all(text.as_bytes()).map_err(cannot)?;
+    file.persist(path).map_err(|error| cannot(error.error))?;
+    Ok(())
 }
 
 fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) -> String {

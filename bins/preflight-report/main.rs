@@ -32,6 +32,15 @@ fn finished(args: &Args, reading: &mut read::Reading, policy: &report::Policy, c
     let mut report = std::mem::take(&mut reading.merger).finish(policy);
     report.gaps.extend(reading.gaps.iter().cloned());
     report.notes.extend(reading.notes.iter().cloned());
+    for expected in args.expected() {
+        let is_there = report.checks().any(|(_, check)| expected.matches(&check.id));
+        if !is_there && expected.is_name() {
+            let stage = if expected.text().contains('/') { "" } else { "checks/" };
+            report.promise(&format!("{stage}{}", expected.text()));
+        } else if !is_there {
+            report.gaps.push(format!("no check matches `{}`, which was expected", expected.text()));
+        }
+    }
     // An empty expression of a workflow arrives as an empty title.
     let title = args.title.clone().filter(|title| !title.trim().is_empty());
     report.title = title.unwrap_or(report.title);

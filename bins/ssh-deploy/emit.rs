@@ -71,7 +71,7 @@ fn text(targets: &[Target], ends: &[Host]) -> String {
 fn json(targets: &[Target], ends: &[Host], report: &Report, exit: Exit) -> Value {
     let host = |(target, host): (&Target, &Host)| {
         let (result, elapsed) = host.end.as_ref()?;
-        let check = report.checks().map(|(_, check)| check).find(|check| check.name == target.name);
+        let check = report.checks().map(|(_, check)| check).find(|check| check.name() == target.name);
         let mut value = json!(check.map(|check| check.data.clone()).unwrap_or_default());
         value["host"] = json!(target.address.host.as_str());
         value["port"] = json!(target.address.port);

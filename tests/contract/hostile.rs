@@ -121,7 +121,7 @@ fn a_folder_in_place_of_a_file_is_named() {
 
 #[test]
 fn a_pipe_in_place_of_a_file_is_read() {
-    let report = include_str!("../fixtures/reports/seed-dagger-timed-pass.json");
+    let report = include_str!("../fixtures/reports/dagger-timed-pass.json");
     Step::script("preflight-report <(cat)").stdin(report).run().exits(0);
     let seen = Step::script("stack-output --state <(cat) a").stdin("{\"a\":\"b\"}").run().exits(0);
     assert_eq!(seen.stdout, "b\n");

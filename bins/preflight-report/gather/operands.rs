@@ -111,13 +111,18 @@ fn expand(operand: &Operand, inputs: &mut Vec<Input>) -> Result<()> {
     if operand.path == Path::new("-") {
         inputs.push(input(None, false));
     } else if operand.path.is_dir() {
+        if operand.path.canonicalize().is_ok_and(|path| path.parent().is_none()) {
+            return Err(nothing(operand, "it is the root directory: name the folder of the reports"));
+        }
         let mut files = Vec::new();
-        in_folder(&operand.path, &mut files)?;
+        in_folder(&operand.path, &mut files).map_err(|error| nothing(operand, &error.to_string()))?;
         if files.is_empty() {
             return Err(nothing(operand, "the folder holds no report"));
         }
         inputs.extend(files.into_iter().map(|path| input(Some(path), true)));
-    } else if let Some(pattern) = operand.path.to_str().filter(|text| text.contains(['*', '?', '[']) && !operand.path.exists()) {
+    } else if let Some(pattern) =
+        operand.path.to_str().filter(|text| text.contains(['*', '?', '[']) && !operand.path.exists())
+    {
         let files = matching(pattern)?;
         if files.is_empty() {
             return Err(nothing(operand, "the pattern matches no file"));
@@ -144,19 +149,16 @@ pub(crate) fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let cannot = |error: std::io::Error| {
-        Fault::usage(format!("cannot read the folder `{}`", folder.display())).cause(error.to_string())
-    };
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(folder).map_err(cannot)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+/// The files of a folder and of those in it that may be reports. Folders inside that cannot be read are passed over.
+fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     entries.sort();
     for path in entries {
         // A link to a folder may lead back here.
         let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
         let is_report = path.extension().and_then(OsStr::to_str).is_some_and(|end| REPORTS.contains(&end));
         if is_folder {
-            in_folder(&path, files)?;
+            in_folder(&path, files).unwrap_or_default();
         } else if is_report && path.is_file() && files.len() < FILES {
             files.push(path);
         }

@@ -76,7 +76,11 @@ impl Repository {
     fn by_suffix(&self, path: &str, candidates: &[String], near: Option<&Path>) -> Option<String> {
         let needed = path.split('/').filter(|part| !part.is_empty()).count().min(2);
         let common = |candidate: &String| {
-            candidate.rsplit('/').zip(path.rsplit('/')).take_while(|(one, other)| one == other && !one.is_empty()).count()
+            candidate
+                .rsplit('/')
+                .zip(path.rsplit('/'))
+                .take_while(|(one, other)| one == other && !one.is_empty())
+                .count()
         };
         let most = candidates.iter().map(common).max().filter(|most| *most >= needed)?;
         let best: Vec<&String> = candidates.iter().filter(|candidate| common(candidate) == most).collect();
@@ -95,13 +99,19 @@ impl Repository {
 
     fn without_root(&self, path: &str) -> String {
         let path = path.replace('\\', "/");
-        let inside = self.roots.iter().filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/')).min_by_key(|path| path.len());
+        let inside = self
+            .roots
+            .iter()
+            .filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/'))
+            .min_by_key(|path| path.len());
         inside.map_or(path.clone(), str::to_owned)
     }
 }
 
 fn is_foreign(path: &str) -> bool {
-    path.split(['/', '\\']).any(|part| FOREIGN.contains(&part)) || path.contains("/usr/local/go/src/") || path.starts_with('<')
+    path.split(['/', '\\']).any(|part| FOREIGN.contains(&part))
+        || path.contains("/usr/local/go/src/")
+        || path.starts_with('<')
 }
 
 /// The path without `.` and `..`; `None` if it leads out.

@@ -15,7 +15,7 @@ use super::Stamped;
 struct Document {
     title: Option<String>,
     result: Verdict,
-    started_at: Option<Timestamp>,
+    started_at: Option<String>,
     duration_seconds: Option<f64>,
     #[serde(default)]
     stages: Vec<Stage>,
@@ -67,15 +67,16 @@ pub(super) fn is_one(json: &Json<'_>) -> bool {
 /// # Errors
 /// [`fault::Kind::Usage`]: not of the shape that the schema has.
 pub(super) fn events(text: &str) -> Result<Vec<Stamped>> {
-    let document: Document = serde_json::from_str(text)
-        .map_err(|error| Fault::usage("not a report document").cause(error.to_string()))?;
+    let document: Document =
+        serde_json::from_str(text).map_err(|error| Fault::usage("not a report document").cause(error.to_string()))?;
+    let started_at: Option<Timestamp> = document.started_at.as_deref().and_then(|at| at.parse().ok());
     let at = |offset: Option<f64>| {
         let offset = SignedDuration::try_from_secs_f64(offset?).ok()?;
-        document.started_at?.checked_add(offset).ok()
+        started_at?.checked_add(offset).ok()
     };
     let plan = document.stages.iter().flat_map(|stage| stage.checks.iter().map(|check| check.id.clone())).collect();
     let started = Event::RunStarted { tool: None, title: document.title, plan };
-    let mut events = vec![Stamped { at: document.started_at, ..started.into() }];
+    let mut events = vec![Stamped { at: started_at, ..started.into() }];
     for stage in document.stages {
         events.push(Event::StageStarted { stage: stage.id.clone(), name: stage.name }.into());
         for check in stage.checks {
@@ -88,9 +89,8 @@ pub(super) fn events(text: &str) -> Result<Vec<Stamped>> {
     events.extend(document.notes.into_iter().map(|text| Event::Note { check: None, text }.into()));
     let (result, duration_seconds) = (document.result, document.duration_seconds);
     let finished = Event::RunFinished { result, duration_seconds };
-    let end = document.started_at.and_then(|start| {
-        start.checked_add(SignedDuration::try_from_secs_f64(duration_seconds?).ok()?).ok()
-    });
+    let end =
+        started_at.and_then(|start| start.checked_add(SignedDuration::try_from_secs_f64(duration_seconds?).ok()?).ok());
     events.push(Stamped { at: end, ..finished.into() });
     Ok(events)
 }

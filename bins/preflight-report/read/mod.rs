@@ -16,7 +16,7 @@ use cli::Console;
 use fault::{Fault, Result};
 use formats::{Document, Prose};
 use jiff::Timestamp;
-use report::{Event, Evidence, Merger, Nature, Pattern, Policy, Reason, Record};
+use report::{Event, Evidence, Merger, Nature, Policy, Reason, Record};
 use serde_json::{Map, Value};
 
 use crate::args::Args;
@@ -38,7 +38,6 @@ pub(crate) struct Setting<'a> {
     read_at: Timestamp,
     repository: Repository,
     policy: &'a Policy,
-    expected: &'a [Pattern],
     keeps_records: bool,
 }
 
@@ -53,7 +52,6 @@ impl<'a> Setting<'a> {
             read_at: Timestamp::now(),
             repository: Repository::find(workspace.as_deref()),
             policy,
-            expected: args.expected(),
             keeps_records: args.needs_records(),
         }
     }
@@ -232,14 +230,19 @@ fn without_report(input: &Input, found: &formats::Reading) -> std::result::Resul
         let end = input.path.as_deref().and_then(Path::extension).and_then(|end| end.to_str()).unwrap_or_default();
         let text = format!("{title} is empty");
         if NEVER_BLANK.contains(&end) {
-            let fault = Fault::usage(format!("cannot read {title}")).cause("it is empty: the program that writes it was stopped");
+            let fault = Fault::usage(format!("cannot read {title}"))
+                .cause("it is empty: the program that writes it was stopped");
             return unknown(fault, "report_unreadable", text);
         }
         return unknown(Fault::incomplete(format!("nothing reported: {text}")).help(advice), "nothing_reported", text);
     }
     if found.has_coverage {
         let text = format!("{title} holds coverage, which has no verdict");
-        return unknown(Fault::usage(text.clone()).help("name a report of tests or findings beside it"), "report_unreadable", text);
+        return unknown(
+            Fault::usage(text.clone()).help("name a report of tests or findings beside it"),
+            "report_unreadable",
+            text,
+        );
     }
     let begin = found.first_line.clone().unwrap_or_default();
     let text = format!("{title} holds no report in a known format");
@@ -251,7 +254,10 @@ fn without_report(input: &Input, found: &formats::Reading) -> std::result::Resul
 }
 
 fn tried() -> String {
-    format!("tried: a Dagger pipeline's JSON (`stages`), records (`v`, `event`), toJSON(needs) (each job's `result`), {}", formats::tried())
+    format!(
+        "tried: a Dagger pipeline's JSON (`stages`), records (`v`, `event`), toJSON(needs) (each job's `result`), {}",
+        formats::tried()
+    )
 }
 
 /// The check that an input without a recognised report belongs to.

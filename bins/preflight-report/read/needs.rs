@@ -29,8 +29,7 @@ struct Job {
 /// Whether an object has a job's `result` in each of its members.
 pub(super) fn is_one(json: &Json<'_>) -> bool {
     let mut jobs = json.names().peekable();
-    jobs.peek().is_some()
-        && jobs.all(|job| json.raw(job).is_some_and(|job| serde_json::from_str::<Job>(job).is_ok()))
+    jobs.peek().is_some() && jobs.all(|job| json.raw(job).is_some_and(|job| serde_json::from_str::<Job>(job).is_ok()))
 }
 
 /// The jobs as checks of one stage, in their order.

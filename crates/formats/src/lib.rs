@@ -30,8 +30,10 @@
 //! A failed test gets a [`Diagnostic`] with the message, the detail (stack, output) and the places in the order of likelihood:
 //! [`places::in_text`] finds those in a stack or a message. Which one is shown is decided by whoever knows the repository.
 
+mod checkstyle;
 mod junit;
 pub mod places;
+mod sarif;
 mod sink;
 mod source;
 mod stream;
@@ -42,8 +44,8 @@ use report::Nature;
 pub use sink::{Action, Claim, Diagnostic, Location, Outcome, Sink, Test};
 pub use source::{Attributes, Json, without_lone_surrogates};
 pub use stream::{Document, Documents, EvidenceOnly, Prose, Reading, read};
-pub use text::diagnostics;
 pub use tally::{KEPT, Kept, TEXT, Tally};
+pub use text::diagnostics;
 
 /// One format: how it is recognised and who reads it.
 #[derive(Debug)]
@@ -140,6 +142,24 @@ pub static FORMATS: &[Format] = &[
         sniff: Sniff::Xml(&["testsuites", "testsuite"]),
         marks: &[],
         open: || Box::new(junit::Junit::default()),
+    },
+    Format {
+        name: "checkstyle",
+        title: "Checkstyle XML",
+        producers: "Checkstyle, eslint -f checkstyle, shellcheck -f checkstyle, golangci-lint, ktlint, phpcs",
+        nature: Nature::Linter,
+        sniff: Sniff::Xml(&["checkstyle"]),
+        marks: &[],
+        open: || Box::new(checkstyle::Checkstyle::default()),
+    },
+    Format {
+        name: "sarif",
+        title: "SARIF",
+        producers: "ruff, eslint, semgrep, zizmor, golangci-lint, CodeQL, checkov, trivy",
+        nature: Nature::Linter,
+        sniff: Sniff::Json(sarif::is_one),
+        marks: &["\"runs\""],
+        open: || Box::new(sarif::Sarif),
     },
     Format {
         name: "text",

@@ -75,4 +75,3 @@ pub(crate) fn gaps(folds: &[Fold], report: &Report) -> Vec<String> {
     }
     gaps
 }
-

@@ -30,7 +30,13 @@ impl Moment {
 
     /// The earlier of two that are known.
     fn earlier(self, other: Self) -> Self {
-        if self == Self::UNKNOWN { other } else if other == Self::UNKNOWN { self } else { self.min(other) }
+        if self == Self::UNKNOWN {
+            other
+        } else if other == Self::UNKNOWN {
+            self
+        } else {
+            self.min(other)
+        }
     }
 }
 
@@ -312,7 +318,8 @@ fn judge(check: &mut Check, policy: &Policy) {
         }
         return;
     }
-    let fails = |level| check.findings.iter().filter(|finding| finding.level == level && policy.fails(&id, level)).count();
+    let fails =
+        |level| check.findings.iter().filter(|finding| finding.level == level && policy.fails(&id, level)).count();
     let found = fails(Level::Error) + fails(Level::Warning) + fails(Level::Notice);
     if found > 0 && check.status < Status::Failed {
         check.contradict(&(crate::verdict::count(found as u64, "finding") + " of level error"));

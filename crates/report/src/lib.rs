@@ -11,8 +11,8 @@
 //! report::text(&report, Style::of(environment, Screen::Other)) // or markdown(&report, room), json(&report)
 //! ```
 
-mod evidence;
 mod claims;
+mod evidence;
 mod fold;
 mod legs;
 mod merge;

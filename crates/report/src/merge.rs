@@ -40,7 +40,8 @@ impl Merger {
 
     /// Where the fold of a record is: mostly where that of the last one was.
     fn place(&mut self, record: &Record) -> usize {
-        let is_last = self.folds.get(self.last).is_some_and(|fold| fold.run == record.run && fold.shard == record.shard);
+        let is_last =
+            self.folds.get(self.last).is_some_and(|fold| fold.run == record.run && fold.shard == record.shard);
         if !is_last {
             let next = self.folds.len();
             let key = (record.run.clone(), record.shard.clone());
@@ -215,9 +216,10 @@ fn finish_stage(id: &str, gathered: Gathered, folds: &[Fold], started_at: Option
     let begins = gathered.checks.iter().filter_map(|(_, check)| check.began_at()).min();
     let ends = gathered.checks.iter().filter_map(|(_, check)| check.ended_at.time()).max();
     let several = folds.len() > 1;
-    let checks = gathered.checks.into_iter().map(|(fold, folded)| {
-        (folds[fold].shard.as_deref(), folded.check_with_offset(started_at))
-    });
+    let checks = gathered
+        .checks
+        .into_iter()
+        .map(|(fold, folded)| (folds[fold].shard.as_deref(), folded.check_with_offset(started_at)));
     let checks = legs::merge(checks, several);
     let timed = checks.iter().any(|check| check.duration_seconds.is_some());
     let claimed = reported.iter().filter_map(|stage| stage.status).max();
@@ -256,7 +258,7 @@ fn stage_status(checks: &[Check], claimed: Option<Status>) -> Status {
 }
 
 /// `coffee_shop` as a heading: `Coffee shop`.
-fn heading(id: &str) -> String {
+pub(crate) fn heading(id: &str) -> String {
     let words = id.replace(['_', '-'], " ");
     let mut characters = words.chars();
     characters.next().map_or(words.clone(), |first| first.to_uppercase().chain(characters).collect())

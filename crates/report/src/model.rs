@@ -243,6 +243,30 @@ impl Report {
         }
     }
 
+    /// Adds a check that was promised and did not report.
+    pub fn promise(&mut self, id: &str) {
+        let mut check = Check::new(id, Status::Missing);
+        check.reason = Some(Reason::new("not_reported", "expected, but did not report"));
+        let stage = id.split_once('/').map_or("checks", |(stage, _)| stage);
+        if !self.stages.iter().any(|known| known.id == stage) {
+            let name = crate::merge::heading(stage);
+            let status = Status::Missing;
+            let stage = Stage {
+                id: stage.to_owned(),
+                name,
+                status,
+                offset_seconds: None,
+                duration_seconds: None,
+                checks: Vec::new(),
+            };
+            self.stages.push(stage);
+        }
+        if let Some(stage) = self.stages.iter_mut().find(|known| known.id == stage) {
+            stage.status = stage.status.max(Status::Missing);
+            stage.checks.push(check);
+        }
+    }
+
     /// The exit code that goes with the report.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

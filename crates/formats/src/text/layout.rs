@@ -2,8 +2,8 @@
 
 use report::Level;
 
-use super::lines::{is_code, trailing_rule};
 use super::level;
+use super::lines::{is_code, trailing_rule};
 use crate::places::is_file;
 use crate::{Diagnostic, Location};
 
@@ -66,7 +66,9 @@ impl Layout {
 
     /// `In a.sh line 2:`, later `  ^-- SC2034 (warning): message`.
     fn shellcheck(&mut self, line: &str) -> Option<Diagnostic> {
-        if let Some((path, row)) = line.strip_prefix("In ").and_then(|rest| rest.strip_suffix(':')?.split_once(" line ")) {
+        if let Some((path, row)) =
+            line.strip_prefix("In ").and_then(|rest| rest.strip_suffix(':')?.split_once(" line "))
+        {
             self.shell = Location::new(path, row.parse().ok(), None);
             return None;
         }

@@ -60,9 +60,10 @@ fn split_place(line: &str) -> Option<(&str, &str)> {
         let mut end = colon + 1 + digits;
         // Line, column, the end's line and column: `5:16:5:16`.
         for _ in 0..3 {
-            let more = bytes.get(end).filter(|byte| **byte == b':').map_or(0, |_| {
-                bytes[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count()
-            });
+            let more = bytes
+                .get(end)
+                .filter(|byte| **byte == b':')
+                .map_or(0, |_| bytes[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count());
             if more == 0 {
                 break;
             }
@@ -89,7 +90,8 @@ fn located(path: &str, row: &str, column: Option<&str>) -> Option<Location> {
     let path = path.trim();
     let looks_right = is_file(path) && !path.contains("://") && !path.contains(['<', '>', '|', '"']);
     // A sentence in front of a place is no path; a folder may have a blank, but then the path begins like one.
-    let is_path = !path.contains(' ') || path.starts_with(['/', '.']) || path.get(1..3).is_some_and(|drive| drive == ":\\");
+    let is_path =
+        !path.contains(' ') || path.starts_with(['/', '.']) || path.get(1..3).is_some_and(|drive| drive == ":\\");
     let row: i64 = row.trim().parse().ok()?;
     let column = column.and_then(|column| column.trim().parse().ok());
     Location::new(path, Some(row), column).filter(|_| looks_right && is_path)
@@ -107,7 +109,8 @@ fn severity(rest: &str) -> Option<Diagnostic> {
     let end = rest.find([':', '(', '[']).unwrap_or(rest.len()).min(40);
     let head = rest.get(..end)?;
     // `error TS2322: …`
-    let (word, code) = head.trim_end().split_once(' ').filter(|(word, _)| *word != "fatal").unwrap_or((head.trim_end(), ""));
+    let (word, code) =
+        head.trim_end().split_once(' ').filter(|(word, _)| *word != "fatal").unwrap_or((head.trim_end(), ""));
     let found = level(word)?;
     let after = &rest[end..];
     if let Some((rule, message)) = after.strip_prefix('(').and_then(|after| after.split_once("):")) {
@@ -149,7 +152,8 @@ fn coded(rest: &str) -> Option<Diagnostic> {
 /// pylint's letters are levels; all others have none, and what has no level is an error.
 fn rated(rule: &str, message: &str) -> Diagnostic {
     let (shown, symbol) = trailing_rule(message);
-    let is_pylint = symbol.is_some_and(|symbol| symbol.contains('-') || symbol.chars().all(|letter| letter.is_ascii_lowercase()));
+    let is_pylint =
+        symbol.is_some_and(|symbol| symbol.contains('-') || symbol.chars().all(|letter| letter.is_ascii_lowercase()));
     let level = match rule.bytes().next() {
         Some(b'W') if is_pylint && rule.len() == 5 => Level::Warning,
         Some(b'C' | b'R' | b'I') if is_pylint && rule.len() == 5 => Level::Notice,
@@ -166,7 +170,9 @@ fn plain(rest: &str) -> Option<Diagnostic> {
     }
     let (message, rule) = trailing_rule(rest);
     // `[Warning/eslint(no-unused-vars)]`, `(Rule:G307, Severity:MEDIUM, …)`
-    if let Some((word, rule)) = rule.and_then(|rule| rule.split_once('/')).and_then(|(word, rule)| Some((level(word)?, rule))) {
+    if let Some((word, rule)) =
+        rule.and_then(|rule| rule.split_once('/')).and_then(|(word, rule)| Some((level(word)?, rule)))
+    {
         return Some(Diagnostic::new(word, message).rule(Some(rule)));
     }
     if let Some(word) = rule.and_then(level) {

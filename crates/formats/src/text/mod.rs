@@ -123,7 +123,9 @@ impl Text {
         let is_note = diagnostic.rule.as_deref() == Some(lines::NOTE);
         if is_note {
             let is_alone = place.is_some_and(|place| {
-                place.column.is_none() && place.line.is_some() && self.last.as_ref().is_none_or(|last| last.0 != place.path)
+                place.column.is_none()
+                    && place.line.is_some()
+                    && self.last.as_ref().is_none_or(|last| last.0 != place.path)
             });
             if !is_alone {
                 return;

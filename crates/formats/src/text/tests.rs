@@ -29,13 +29,22 @@ fn every_shape_of_one_line_is_understood() {
         (r"C:\a\b.c:3:4: error: no", r"C:\a\b.c:3:4 error  no"),
         ("/p/x.js: line 2, col 10, Error - unused. (no-unused-vars)", "/p/x.js:2:10 error no-unused-vars unused."),
         ("[a/b.proto:1:1] File name", "a/b.proto:1:1 error  File name"),
-        ("shop/cart.py:3: error: Incompatible types  [assignment]", "shop/cart.py:3 error assignment Incompatible types"),
+        (
+            "shop/cart.py:3: error: Incompatible types  [assignment]",
+            "shop/cart.py:3 error assignment Incompatible types",
+        ),
         ("src/model.py:5:16:5:18: error: Argument  [arg-type]", "src/model.py:5:16 error arg-type Argument"),
         ("./main.c:7:12: warning: unused 'x' [-Wunused]", "main.c:7:12 warning -Wunused unused 'x'"),
         ("shop/cart.py:1:8: F401 [*] `os` imported", "shop/cart.py:1:8 error F401 [*] `os` imported"),
-        ("src/bad.py:1:0: C0114: Missing docstring (missing-module-docstring)", "src/bad.py:1 notice C0114 Missing docstring"),
+        (
+            "src/bad.py:1:0: C0114: Missing docstring (missing-module-docstring)",
+            "src/bad.py:1 notice C0114 Missing docstring",
+        ),
         ("main.yml:2: [E206] Variables", "main.yml:2 error E206 Variables"),
-        ("foo/w.yml:1:1: [warning] missing start (document-start)", "foo/w.yml:1:1 warning document-start missing start"),
+        (
+            "foo/w.yml:1:1: [warning] missing start (document-start)",
+            "foo/w.yml:1:1 warning document-start missing start",
+        ),
         ("a.go:14:14: printf: wrong type (govet)", "a.go:14:14 error govet printf: wrong type"),
         ("/p/main.go:37:2: Deferring (Rule:G307, Severity:MEDIUM)", "/p/main.go:37:2 error G307 Deferring"),
         ("bad.py:15:9:error(no-eval):  eval(cmd):eval is bad", "bad.py:15:9 error no-eval eval is bad"),
@@ -79,7 +88,10 @@ fn the_last_frame_of_the_last_of_chained_tracebacks_is_the_finding() {
         The above exception was the direct cause of the following exception:\n\n\
         Traceback (most recent call last):\n  File \"/w/tb.py\", line 12, in main\n    raise\nValueError: broken\ntwo\n";
     assert_eq!(shown(text), ["/w/tb.py:12 error  ValueError: broken"]);
-    assert_eq!(shown("  File \"a.py\", line 1\n    def f(:\n          ^\nSyntaxError: invalid"), ["a.py:1 error  SyntaxError: invalid"]);
+    assert_eq!(
+        shown("  File \"a.py\", line 1\n    def f(:\n          ^\nSyntaxError: invalid"),
+        ["a.py:1 error  SyntaxError: invalid"]
+    );
 }
 
 #[test]

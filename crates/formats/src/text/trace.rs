@@ -19,7 +19,9 @@ impl Trace {
             self.frame = None;
             return true;
         }
-        if line.starts_with("The above exception was the direct cause") || line.starts_with("During handling of the above") {
+        if line.starts_with("The above exception was the direct cause")
+            || line.starts_with("During handling of the above")
+        {
             self.complete = None;
             return true;
         }
@@ -49,7 +51,8 @@ impl Trace {
 /// `ValueError: …`, `requests.exceptions.Timeout: …`, `KeyboardInterrupt`
 fn is_exception(line: &str) -> bool {
     let name = line.split(':').next().unwrap_or_default();
-    let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '_'));
+    let is_name =
+        !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '_'));
     let last = name.rsplit('.').next().unwrap_or_default();
     is_name && last.starts_with(char::is_uppercase)
 }

@@ -113,7 +113,10 @@ fn a_check_that_passed_with_a_failing_exit_code_fails_too() {
         json!({"event":"run_finished","result":"passed"}),
     ]);
     let check = &report.stages[0].checks[0];
-    assert_eq!((check.status, check.why().as_str()), (Status::Failed, "reported as passed, but it ended with exit code 5"));
+    assert_eq!(
+        (check.status, check.why().as_str()),
+        (Status::Failed, "reported as passed, but it ended with exit code 5")
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::record::time;
 use super::format;
+use crate::record::time;
 use crate::{Check, Report, Source, Stage, Status, Verdict};
 
 /// How many lines of a check's output the document carries.
@@ -77,7 +77,7 @@ fn check(check: &Check) -> Value {
             "truncated": lines > OUTPUT,
         })
     });
-    let says_more = check.status != Status::Passed || !check.findings.is_empty();
+    let is_explained = check.status != Status::Passed || !check.findings.is_empty();
     without_nulls(json!({
         "id": check.id,
         "name": check.name(),
@@ -89,8 +89,12 @@ fn check(check: &Check) -> Value {
         "reason": check.reason,
         "url": check.url,
         "data": (!check.data.is_empty()).then_some(&check.data),
-        "findings": says_more.then_some(&check.findings),
-        "findings_total": says_more.then_some(check.findings.len()),
+        "tests": check.tests(),
+        "flaky": check.tests().is_some_and(|tests| tests.flaky > 0).then_some(true),
+        "legs": (!check.legs.is_empty()).then_some(&check.legs),
+        "evidence": (!check.evidence.is_empty()).then_some(&check.evidence),
+        "findings": is_explained.then_some(&check.findings),
+        "findings_total": is_explained.then_some(check.findings_total()),
         "output": output,
     }))
 }

@@ -1,4 +1,4 @@
-//! The report as text, in the layout of the seed (EP-006): a boxed title, stages with their checks, a boxed verdict.
+//! The report as text: a boxed title, stages with their checks, a boxed verdict.
 //!
 //! Columns are measured in display width. Every piece of foreign text is one harmless line; the marks in front of it
 //! keep it from beginning a workflow command.
@@ -90,7 +90,8 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
         remarks.extend(reason.map(|reason| vec![reason]));
     } else if check.findings.is_empty() {
         let code = check.exit_code.filter(|code| *code != 0).map(|code| format!("exit code {code}"));
-        remarks.extend(reason.or(code.filter(|_| bad)).map(|reason| vec![reason]));
+        let told = reason.filter(|_| check.status != Status::Passed).or(code.filter(|_| bad));
+        remarks.extend(told.map(|reason| vec![reason]));
     }
     let placed = check.findings.iter().any(|finding| finding.path.is_some());
     if bad && !placed && !check.output.trim().is_empty() {
