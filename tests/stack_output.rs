@@ -19,6 +19,7 @@ mod opentofu;
 mod programs;
 mod pulumi;
 mod reading;
+mod real_pulumi;
 mod signed_in;
 mod terraform;
 mod written;

@@ -1,9 +1,18 @@
-//! Text encodings, recognised by a byte order mark: PowerShell's `>` writes UTF-16, and other Windows programs UTF-8 with a mark.
+//! Text encodings, recognised by their first bytes: PowerShell's `>` writes UTF-16, and other Windows programs UTF-8 with a byte order
+//! mark.
 
 use std::io::{self, Cursor, Read};
 
+use fault::Fault;
+
 /// Text read at a time.
 const BUFFER: usize = 8 * 1024;
+
+/// The error for outputs between the lines that the wrapper of the setup actions prints.
+pub(crate) fn wrapper() -> Fault {
+    Fault::usage("beside the outputs it has lines of the wrapper that hashicorp/setup-terraform installs")
+        .help("set `terraform_wrapper: false` (or `tofu_wrapper: false`) in the step that installs the program")
+}
 
 /// What a stream of text begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +38,16 @@ pub(crate) fn utf8<'a>(mut input: impl Read + 'a) -> io::Result<(Beginning, Box<
     let unit = match first.as_slice() {
         [0xff, 0xfe, ..] => u16::from_le_bytes as fn([u8; 2]) -> u16,
         [0xfe, 0xff, ..] => u16::from_be_bytes,
+        // Without a mark: JSON begins with an ASCII character.
+        [b' '..=b'~', 0, ..] => u16::from_le_bytes,
+        [0, b' '..=b'~', ..] => u16::from_be_bytes,
         [0xef, 0xbb, 0xbf, rest @ ..] => {
             return Ok((Beginning::Utf8, Box::new(Cursor::new(rest.to_vec()).chain(input))));
         }
         _ => return Ok((Beginning::Utf8, Box::new(Cursor::new(first).chain(input)))),
     };
-    let input = Cursor::new(first.split_off(2)).chain(input);
+    let mark = if matches!(first.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) { 2 } else { 0 };
+    let input = Cursor::new(first.split_off(mark)).chain(input);
     Ok((Beginning::Utf16, Box::new(Utf16 { input, unit, rest: Vec::new(), text: Cursor::new(Vec::new()) })))
 }
 
@@ -101,6 +114,14 @@ mod tests {
             let text = text.repeat(times);
             prop_assert_eq!(read(&utf16(&text, u16::to_le_bytes)), (Beginning::Utf16, text.clone()));
             prop_assert_eq!(read(&utf16(&text, u16::to_be_bytes)), (Beginning::Utf16, text));
+        }
+    }
+
+    #[test]
+    fn utf16_without_a_mark_is_recognised() {
+        for text in ["{}", " {\"a\": \"é💜\"}"] {
+            assert_eq!(read(&utf16(text, u16::to_le_bytes)[2..]), (Beginning::Utf16, text.to_owned()));
+            assert_eq!(read(&utf16(text, u16::to_be_bytes)[2..]), (Beginning::Utf16, text.to_owned()));
         }
     }
 

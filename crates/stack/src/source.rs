@@ -99,9 +99,7 @@ fn decompressed(
     let (compression, input) = Compression::detect(input).map_err(about)?;
     let (beginning, text) = encoding::utf8(compression.reader(input, limit).map_err(about)?).map_err(about)?;
     if beginning == Beginning::Wrapper {
-        return Err(Fault::usage(format!("cannot read {source}"))
-            .cause("before the outputs it has a line of the wrapper that hashicorp/setup-terraform installs")
-            .help("set `terraform_wrapper: false` (or `tofu_wrapper: false`) in the step that installs the program"));
+        return Err(encoding::wrapper().context(format!("cannot read {source}")));
     }
     let rest = if compression == Compression::None && beginning == Beginning::Utf8 { rest } else { Rest::Read };
     document(text, source, decryption, rest)

@@ -175,6 +175,46 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn a_state_reads_the_same_in_any_encoding(
+        named in prop::collection::btree_map("[a-z]{1,6}", values(), 0..5),
+        padding in prop_oneof![4 => Just(0_usize), 1 => Just(200_000_usize)],
+        has_mark in any::<bool>(),
+        is_little in any::<bool>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let entry = |value: &Value| json!({"value": value, "type": "dynamic"});
+        let wrapped: BTreeMap<&String, Value> = named.iter().map(|(name, value)| (name, entry(value))).collect();
+        let state = json!({"lineage": "é💜".repeat(padding / 6), "outputs": wrapped, "serial": 1, "version": 4}).to_string();
+        let expected = printed(&outputs(state.as_bytes()).unwrap());
+        let marked = format!("\u{feff}{state}");
+        let unit = |unit: u16| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() };
+        let utf16: Vec<u8> = if has_mark { &marked } else { &state }.encode_utf16().flat_map(unit).collect();
+        for bytes in [marked.as_bytes(), &utf16] {
+            prop_assert_eq!(&printed(&outputs(bytes).unwrap()), &expected);
+            prop_assert_eq!(&printed(&of_file(bytes).unwrap()), &expected);
+            let cut = &bytes[..cut.index(bytes.len())];
+            prop_assert!(outputs(cut).is_err());
+            prop_assert!(of_file(cut).is_err());
+        }
+    }
+}
+
+#[test]
+fn the_lines_of_setup_terraforms_wrapper_are_named() {
+    let outputs_json = r#"{"ip":{"sensitive":false,"type":"string","value":"203.0.113.7"}}"#;
+    for text in [
+        format!("[command]/opt/terraform/terraform-bin output -json\n{outputs_json}\n"),
+        format!("{outputs_json}\n\n::debug::Terraform exited with code 0.\n"),
+    ] {
+        let fault = outputs(text.as_bytes()).unwrap_err();
+        assert!(fault.help.unwrap().contains("terraform_wrapper: false"), "{text}");
+    }
+}
+
 /// What replaces a piece of a state.
 const TOKENS: [&str; 14] = [
     "",

@@ -22,6 +22,11 @@ use fault::Fault;
 impl From<Broken> for Fault {
     fn from(broken: Broken) -> Self {
         match broken {
+            Broken::Syntax { offset: 0, expected } => {
+                Self::usage(format!("it is not JSON: {expected} was expected at byte 0"))
+                    .help("print outputs with `pulumi stack output --json` or `terraform output -json`")
+            }
+            Broken::Commands => crate::encoding::wrapper(),
             Broken::Syntax { offset, expected } => {
                 Self::usage(format!("it is not JSON: {expected} was expected at byte {offset}"))
             }

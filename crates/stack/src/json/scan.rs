@@ -27,6 +27,8 @@ pub(crate) enum Broken {
     Truncated { offset: u64 },
     /// The end of the text does not close what its beginning opens.
     Open,
+    /// After the document comes a line that may be a workflow command.
+    Commands,
     /// Nothing but white space.
     Empty,
     /// Larger than what is accepted, in bytes.
@@ -207,6 +209,7 @@ impl<R: Read> Scanner<R> {
     pub(crate) fn end(&mut self) -> Result<()> {
         match self.peek()? {
             None => Ok(()),
+            Some(b':') => Err(Broken::Commands),
             Some(_) => Err(self.syntax("the end of the document")),
         }
     }

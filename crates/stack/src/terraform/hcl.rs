@@ -349,6 +349,21 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_decoded_as_terraform_decodes_them() {
+        for (written, expected) in [
+            ("<<-EOT\n    a\n      b\n    EOT", "a\n  b\n"),
+            ("<<EOT\n  a\nEOT", "  a\n"),
+            (r#""a\tb\u00e9\U0001F49C\"\\""#, "a\tbé💜\"\\"),
+            (r#""$${a} %%{b} $a 100%""#, "${a} %{b} $a 100%"),
+        ] {
+            let body = Body::parse(format!("x = {written}\n").as_bytes(), Syntax::Native, "").unwrap();
+            assert!(body.attributes["x"] == text(expected), "{written}");
+        }
+        let json = Body::parse(br#"{"x": "$${a} 100% \u00e9 \"q\""}"#, Syntax::Json, "").unwrap();
+        assert!(json.attributes["x"] == text("${a} 100% é \"q\""));
+    }
+
+    #[test]
     fn debug_shows_no_text() {
         assert!(!format!("{:?}", Body::parse(b"a = \"hunter2\"", Syntax::Native, "").unwrap()).contains("hunter2"));
     }
