@@ -65,7 +65,7 @@ async fn compiled(
     context.activity.begin(&site.name, Step::Uploading);
     context.ended(site);
     if status.code() == Some(NO_ROUTES) {
-        context.journal.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
+        context.reporter.warn(&format!("{}: `functions` holds no function; it is deployed without code", site.name));
         return Ok(None);
     }
     if !status.is_success() {

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pages::{Hasher, Links, Origin, PagesClient};
+use run::Reporter;
 use tokio::sync::Semaphore;
 
 use crate::activity::Activity;
 use crate::args::Args;
 use crate::build::{Log, Variables};
 use crate::configure::Site;
-use crate::journal::Journal;
 use crate::origin::Trust;
 
 /// Shared by all sites of a run.
@@ -24,7 +24,7 @@ pub(crate) struct Context<'a> {
     /// The branch and commit that deployments name.
     pub(crate) origin: Origin,
     pub(crate) trust: Trust,
-    pub(crate) journal: &'a Journal<'a>,
+    pub(crate) reporter: &'a Reporter<'a>,
     /// What each site is doing.
     pub(crate) activity: Activity,
     /// Limits how many builds run at once.

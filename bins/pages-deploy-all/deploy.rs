@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use cli::{Console, Exit};
 use fault::{Fault, Result};
 use pages::{Hasher, Origin};
-use report::{Event, Status, Verdict};
+use report::Status;
+use run::{Records, Reporter, Stop, StopReason};
 use tokio::sync::Semaphore;
 
 use crate::activity::{Activity, Limits};
@@ -19,13 +20,11 @@ use crate::build::{self, Variables};
 use crate::changed::{self, Changed};
 use crate::configure::{self, Site};
 use crate::context::Context;
-use crate::interrupt::Interrupt;
-use crate::journal::Journal;
 use crate::origin::{self, Trust};
 use crate::outcome::{Outcome, site_error};
 use crate::prepare::{self, PrepareError, Prepared, Ready};
 use crate::sign_in::sign_in;
-use crate::{discover, emit, errors, interrupt, list, previews, publish};
+use crate::{discover, emit, errors, list, previews, publish};
 
 /// How often the run looks whether something takes long.
 const LOOK: Duration = Duration::from_secs(1);
@@ -92,15 +91,17 @@ pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), cons
 
 /// Carries the plan out.
 pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Exit> {
-    let client = sign_in(console).await?;
-    let interrupt = Interrupt::watch(args.running.deadline)?;
-    let journal = Journal::new(console, args.format, args.selection.shard);
+    let stop = Stop::watch(args.running.deadline)?;
+    let client = tokio::select! {
+        client = sign_in(console) => client?,
+        reason = stop.requested() => {
+            console.status(&format!("not deployed: {reason} while signing in"));
+            return Ok(reason.exit());
+        }
+    };
     let checks = plan.sites.iter().chain(&plan.unchanged).map(Site::check).collect();
-    journal.record(Event::RunStarted {
-        tool: Some(console.tool().to_owned()),
-        title: Some("Sites".to_owned()),
-        plan: checks,
-    });
+    let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
+    let reporter = Reporter::new(console, records, args.selection.shard, "Sites", checks);
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let left_out: Vec<Outcome> = plan.unchanged.iter().map(unchanged_since).collect();
     let context = Context {
@@ -109,7 +110,7 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         variables: plan.variables,
         origin: plan.origin,
         trust: plan.trust,
-        journal: &journal,
+        reporter: &reporter,
         activity: Activity::default(),
         under_way: RefCell::default(),
         builds: Semaphore::new(args.building.jobs.map_or(cores, NonZero::get)),
@@ -117,30 +118,25 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         hasher: Arc::new(Hasher::new(cores)),
     };
     tokio::select! {
-        exit = carry_out(&context, &plan.sites, left_out, &interrupt) => exit,
+        exit = carry_out(&context, &plan.sites, left_out, &stop) => exit,
         never = heartbeat(&context) => match never {},
     }
 }
 
-async fn carry_out(
-    context: &Context<'_>,
-    sites: &[Site],
-    mut outcomes: Vec<Outcome>,
-    interrupt: &Interrupt,
-) -> Result<Exit> {
+async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
     let running = &context.args.running;
     if running.delete_previews {
         tokio::select! {
             deleted = previews::delete_all(context, sites) => outcomes.extend(deleted),
-            exit = interrupt.wait() => outcomes.extend(stopped(sites, context, exit)),
+            reason = stop.requested() => outcomes.extend(stopped(sites, context, reason)),
         }
-        return finish(context, outcomes, interrupt);
+        return finish(context, outcomes, stop);
     }
     let prepared = tokio::select! {
         prepared = prepare::all(context, sites) => prepared,
-        exit = interrupt.wait() => {
-            outcomes.extend(stopped(sites, context, exit));
-            return finish(context, outcomes, interrupt);
+        reason = stop.requested() => {
+            outcomes.extend(stopped(sites, context, reason));
+            return finish(context, outcomes, stop);
         }
     };
     let (ready, done, failed) = split(prepared);
@@ -148,36 +144,34 @@ async fn carry_out(
     outcomes.extend(done);
     if !failed.is_empty() {
         outcomes.extend(not_published(&ready, failed));
-        return finish(context, outcomes, interrupt);
+        return finish(context, outcomes, stop);
     }
     if all_missing {
         outcomes.iter_mut().filter(|one| has_no_output(one)).for_each(nothing_deployed);
-        return finish(context, outcomes, interrupt);
+        return finish(context, outcomes, stop);
     }
     if running.dry_run {
         return rehearse(context, &ready, &outcomes);
     }
-    outcomes.extend(publish::all(context, &ready, interrupt).await);
-    finish(context, outcomes, interrupt)
+    outcomes.extend(publish::all(context, &ready, stop).await);
+    finish(context, outcomes, stop)
 }
 
 /// Reports what takes long, and the pauses that Cloudflare asks for.
 async fn heartbeat(context: &Context<'_>) -> std::convert::Infallible {
-    let journal = context.journal;
-    let status = |line: &str| journal.progress().suspend(|| journal.console().status(line));
     let mut reported = Instant::now();
     loop {
         tokio::time::sleep(LOOK).await;
         let now = Instant::now();
         let run = context.args.running.deadline.as_ref().map(cli::Deadline::remaining);
         for line in context.activity.lines(now, Limits { run, step: context.args.running.timeout }) {
-            status(&line);
+            context.reporter.status(&line);
         }
         let pause = context.client.held_back_for();
         if pause > Duration::from_secs(5) && now > reported {
             reported = now + pause;
             let pause = cli::shown(Duration::from_secs(pause.as_secs()));
-            status(&format!("Cloudflare's rate limit: no requests for another {pause}"));
+            context.reporter.status(&format!("Cloudflare's rate limit: no requests for another {pause}"));
         }
     }
 }
@@ -233,8 +227,7 @@ fn not_published(ready: &[Ready], failed: Vec<PrepareError>) -> Vec<Outcome> {
 }
 
 /// The outcomes after an interrupt in phase 1. The last lines of running builds may show what they were waiting for.
-fn stopped(sites: &[Site], context: &Context<'_>, exit: Exit) -> Vec<Outcome> {
-    let why = interrupt::why(exit);
+fn stopped(sites: &[Site], context: &Context<'_>, why: StopReason) -> Vec<Outcome> {
     let under_way = context.under_way.take();
     let outcome = |site: &Site| {
         let outcome = Outcome::new(site, Status::Cancelled);
@@ -245,7 +238,7 @@ fn stopped(sites: &[Site], context: &Context<'_>, exit: Exit) -> Vec<Outcome> {
         let Some(log) = under_way.get(&site.name) else {
             return outcome.because("interrupted", format!("not deployed: {why}"));
         };
-        log.tail().iter().for_each(|line| context.journal.foreign(&site.name, line));
+        context.reporter.foreign(&format!("{} │ ", site.name), &log.tail());
         outcome.because("interrupted", format!("not deployed: {why} while it was being built"))
     };
     sites.iter().map(outcome).collect()
@@ -254,19 +247,18 @@ fn stopped(sites: &[Site], context: &Context<'_>, exit: Exit) -> Vec<Outcome> {
 fn rehearse(context: &Context<'_>, ready: &[Ready], done: &[Outcome]) -> Result<Exit> {
     let rehearsed = ready.iter().map(|one| one.outcome(Status::Skipped).because("dry_run", "a dry run"));
     let rehearsed: Vec<Outcome> = rehearsed.collect();
-    done.iter().chain(&rehearsed).flat_map(Outcome::events).for_each(|event| context.journal.record(event));
-    end(context.journal);
-    emit::rehearsal(ready, done, context.args, context.journal.console())?;
+    done.iter().chain(&rehearsed).flat_map(Outcome::events).for_each(|event| context.reporter.record(event));
+    context.reporter.finish();
+    emit::rehearsal(ready, done, context.args, context.reporter.console())?;
     Ok(Exit::Success)
 }
 
 /// Records, prints and summarises how every site ended.
-fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interrupt) -> Result<Exit> {
+fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
     outcomes.sort_by(|one, other| one.site.cmp(&other.site));
-    let (journal, console) = (context.journal, context.journal.console());
-    outcomes.iter().flat_map(Outcome::events).for_each(|event| journal.record(event));
-    end(journal);
-    let report = journal.report();
+    let (reporter, console) = (context.reporter, context.reporter.console());
+    outcomes.iter().flat_map(Outcome::events).for_each(|event| reporter.record(event));
+    let report = reporter.finish();
     errors::tell(&outcomes, console);
     match context.args.to.step_file() {
         None => emit::result(&outcomes, &report, context.args.format, console),
@@ -276,15 +268,6 @@ fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, interrupt: &Interru
     if let Some(path) = console.environment().get("WRANGLER_OUTPUT_FILE_PATH") {
         emit::wrangler_lines(&outcomes, path.as_ref())?;
     }
-    let ends = outcomes.iter().map(Outcome::exit).chain(interrupt.seen());
+    let ends = outcomes.iter().map(Outcome::exit).chain(stop.reason().map(StopReason::exit));
     Ok(Exit::worst(ends))
-}
-
-fn end(journal: &Journal<'_>) {
-    journal.progress().end();
-    // Without this record the report would be called incomplete.
-    let report = journal.report();
-    let passed = report.checks().all(|(_, check)| matches!(check.status, Status::Passed | Status::Skipped));
-    let result = if passed { Verdict::Passed } else { Verdict::Failed };
-    journal.record(Event::RunFinished { result, duration_seconds: Some(journal.seconds()) });
 }

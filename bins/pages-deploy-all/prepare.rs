@@ -63,7 +63,7 @@ pub(crate) struct PrepareError {
 /// Prepares all sites at once. One failure does not stop the others, so that a single run reports everything that is wrong.
 pub(crate) async fn all(context: &Context<'_>, sites: &[Site]) -> Vec<Result<Prepared, PrepareError>> {
     let prepared = join_all(sites.iter().map(|site| async move {
-        context.journal.progress().begin(&site.name);
+        context.reporter.progress().begin(&site.name);
         let mut preparation = Preparation::new(context, site.clone());
         let outcome = preparation.run().await;
         context.activity.end(&site.name);
@@ -132,7 +132,7 @@ impl<'c> Preparation<'c> {
         if !self.has_begun {
             self.has_begun = true;
             let (check, name) = (self.site.check(), Some(self.site.name.clone()));
-            self.context.journal.record(Event::CheckStarted { check, name });
+            self.context.reporter.record(Event::CheckStarted { check, name });
         }
     }
 
@@ -145,7 +145,7 @@ impl<'c> Preparation<'c> {
         // A missing project ends a long build early.
         let (project, ()) = tokio::try_join!(early_look_up(context, &planned), self.build())?;
         if self.site.build.is_some() {
-            let warn = |message: &str| context.journal.warn(message);
+            let warn = |message: &str| context.reporter.warn(message);
             self.site = configure::after_build(&planned, &context.args.building, &context.args.target, warn)
                 .map_err(site_error("invalid_configuration"))?;
             if let Some(done) = self.worker()? {
@@ -185,7 +185,7 @@ impl<'c> Preparation<'c> {
         let turn = context.builds.acquire().await;
         self.begin();
         context.activity.begin(&self.site.name, Step::Building);
-        context.journal.progress().show(&self.site.name, "building");
+        context.reporter.progress().show(&self.site.name, "building");
         let began = Instant::now();
         let built = build::run(&command, &self.site.path, &context.variables, &context.log_of(&self.site)).await;
         drop(turn);
@@ -198,7 +198,7 @@ impl<'c> Preparation<'c> {
             tail: failure.tail,
             exit_code: failure.code,
         })?;
-        context.journal.say(&self.site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
+        context.reporter.event(&self.site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
         Ok(())
     }
 
@@ -266,14 +266,14 @@ async fn unchanged(
     let text = format!("its content is what deployment {} serves", live.id);
     let stats = UploadStats { uploaded: 0, uploaded_bytes: 0, ..all_new(read) };
     let outcome = Outcome::new(site, Status::Skipped).measured(stats, PhaseTimes::default());
-    context.journal.say(&site.name, &text);
+    context.reporter.event(&site.name, &text);
     Ok(Some(outcome.because("unchanged", text).deployed(Some(live.clone()))))
 }
 
 async fn create(context: &Context<'_>, client: &PagesClient, site: &Site) -> Result<Project, SiteError> {
     let production_branch = &context.args.target.production_branch;
     let project = client.create_project(&site.project, production_branch).await.map_err(site_error("project"))?;
-    context.journal.say(&site.name, &format!("created the Pages project `{}`", site.project));
+    context.reporter.event(&site.name, &format!("created the Pages project `{}`", site.project));
     Ok(project)
 }
 
@@ -320,7 +320,7 @@ fn tell_left_out(context: &Context<'_>, site: &Site, left_out: &LeftOut) {
     if left_out.count > 0 {
         let more = if left_out.count > left_out.first.len() { ", …" } else { "" };
         let text = format!("{} left out, as by wrangler: {}{more}", files(left_out.count), left_out.first.join(", "));
-        context.journal.say(&site.name, &text);
+        context.reporter.event(&site.name, &text);
     }
 }
 
@@ -335,12 +335,12 @@ async fn upload(context: &Context<'_>, client: &PagesClient, site: &Site, read: 
     let missing = assets.missing(manifest).await?;
     let new = pages::Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
     if !context.args.running.dry_run {
-        context.journal.say(&site.name, &format!("{}, {} new ({})", files(count), new.files, size(new.bytes)));
+        context.reporter.event(&site.name, &format!("{}, {} new ({})", files(count), new.files, size(new.bytes)));
         let done = std::cell::Cell::new(0);
         let show = |stored| {
             done.set(done.get() + stored);
             let text = format!("uploaded {} of {}", size(done.get()), size(new.bytes));
-            context.journal.progress().show(&site.name, &text);
+            context.reporter.progress().show(&site.name, &text);
         };
         assets.upload(&missing, show).await?;
         keep(context, &assets, site, manifest).await?;
@@ -353,7 +353,7 @@ async fn upload(context: &Context<'_>, client: &PagesClient, site: &Site, read: 
 async fn keep(context: &Context<'_>, assets: &Assets<'_>, site: &Site, manifest: &Manifest) -> fault::Result<()> {
     match assets.keep(manifest).await {
         Err(fault) if fault.kind == Kind::Temporary => {
-            context.journal.warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
+            context.reporter.warn(&format!("{}: its files were not marked as in use: {}", site.name, fault.message));
             Ok(())
         }
         outcome => outcome,

@@ -18,8 +18,8 @@ use crate::words;
 pub(crate) async fn delete_all(context: &Context<'_>, sites: &[Site]) -> Vec<Outcome> {
     join_all(sites.iter().map(|site| async move {
         let (check, name) = (site.check(), Some(site.name.clone()));
-        context.journal.record(Event::CheckStarted { check, name });
-        context.journal.progress().begin(&site.name);
+        context.reporter.record(Event::CheckStarted { check, name });
+        context.reporter.progress().begin(&site.name);
         context.activity.begin(&site.name, Step::Deleting);
         let began = Instant::now();
         let mut outcome = delete(context, site).await;
@@ -63,10 +63,10 @@ async fn delete(context: &Context<'_>, site: &Site) -> Outcome {
             outcome.deleted = Some(deleted);
             return outcome;
         }
-        context.journal.progress().show(&site.name, &format!("deleted {}", one.url));
+        context.reporter.progress().show(&site.name, &format!("deleted {}", one.url));
         deleted.push(one);
     }
-    context.journal.say(&site.name, &format!("deleted {count}"));
+    context.reporter.event(&site.name, &format!("deleted {count}"));
     let mut outcome = Outcome::new(site, Status::Passed);
     outcome.deleted = Some(deleted);
     outcome

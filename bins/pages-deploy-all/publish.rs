@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use api::Deadline;
-use cli::Exit;
 use fault::{Fault, Kind};
 use futures_util::future::{join_all, try_join_all};
 use pages::probe::{self, Expect};
 use pages::{Deployment, PagesClient};
 use report::Status;
+use run::{Stop, StopReason};
 
 use crate::activity::Step;
 use crate::context::Context;
-use crate::interrupt::{Interrupt, why};
 use crate::outcome::{Outcome, site_error};
 use crate::prepare::Ready;
 use crate::rollback::{self, ProductionChange, Published};
@@ -21,9 +20,9 @@ use crate::rollback::{self, ProductionChange, Published};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Deploys all sites at once.
-pub(crate) async fn all(context: &Context<'_>, sites: &[Ready], interrupt: &Interrupt) -> Vec<Outcome> {
+pub(crate) async fn all(context: &Context<'_>, sites: &[Ready], stop: &Stop) -> Vec<Outcome> {
     let client = persistent(context);
-    let mut published = join_all(sites.iter().map(|ready| publish(context, &client, ready, interrupt))).await;
+    let mut published = join_all(sites.iter().map(|ready| publish(context, &client, ready, stop))).await;
     let all_live = published.iter().all(|one| one.outcome.status == Status::Passed);
     if context.args.running.atomic && !all_live {
         let client = persistent(context);
@@ -38,22 +37,17 @@ fn persistent(context: &Context<'_>) -> PagesClient {
 }
 
 /// Deploys one site, and notes when that began and ended.
-async fn publish<'a>(
-    context: &Context<'_>,
-    client: &PagesClient,
-    ready: &'a Ready,
-    interrupt: &Interrupt,
-) -> Published<'a> {
-    if let Some(exit) = interrupt.seen() {
-        let text = format!("not deployed: {}", why(exit));
+async fn publish<'a>(context: &Context<'_>, client: &PagesClient, ready: &'a Ready, stop: &Stop) -> Published<'a> {
+    if let Some(reason) = stop.reason() {
+        let text = format!("not deployed: {}", reason);
         let outcome = ready.outcome(Status::Cancelled).because("interrupted", text);
         return Published { ready, outcome, change: ProductionChange::No };
     }
     let name = &ready.site.name;
     context.activity.begin(name, Step::Deploying);
-    context.journal.progress().show(name, "deploying");
+    context.reporter.progress().show(name, "deploying");
     let began = Instant::now();
-    let (mut outcome, change) = deploy(context, client, ready, interrupt).await;
+    let (mut outcome, change) = deploy(context, client, ready, stop).await;
     outcome.times.deploy = Some(began.elapsed().as_secs_f64());
     context.activity.end(name);
     Published { ready, outcome, change }
@@ -63,14 +57,14 @@ async fn deploy(
     context: &Context<'_>,
     client: &PagesClient,
     ready: &Ready,
-    interrupt: &Interrupt,
+    stop: &Stop,
 ) -> (Outcome, ProductionChange) {
     let last_known = ready.project.as_ref().and_then(|project| project.latest_deployment.as_ref());
     let create = ready.release.create(client, &ready.site.project, last_known.map(|last| last.id.as_str()));
     let created = tokio::select! {
         created = create => created,
-        exit = grace_period(context, ready, interrupt) => {
-            let unknown = format!("it is unknown whether it was deployed: {} before the answer came", why(exit));
+        reason = grace_period(context, ready, stop) => {
+            let unknown = format!("it is unknown whether it was deployed: {} before the answer came", reason);
             return (ready.outcome(Status::Cancelled).because("interrupted", unknown), ProductionChange::Maybe);
         }
     };
@@ -84,21 +78,21 @@ async fn deploy(
     };
     if let Some(message) = &created.replaced_message {
         let text = format!("Cloudflare refused its commit message (8000111); deployed with `{message}` instead");
-        context.journal.warn(&format!("{}: {text}", ready.site.name));
+        context.reporter.warn(&format!("{}: {text}", ready.site.name));
     }
     let deployment = created.deployment;
     let change = if deployment.environment == "preview" { ProductionChange::No } else { ProductionChange::Maybe };
     let live = tokio::select! {
         live = wait_and_probe(context, client, ready, deployment.clone()) => live,
-        exit = interrupt.wait() => {
-            let text = format!("deployment {} was created and not seen to be live: {}", deployment.id, why(exit));
+        reason = stop.requested() => {
+            let text = format!("deployment {} was created and not seen to be live: {}", deployment.id, reason);
             let outcome = ready.outcome(Status::Cancelled).because("interrupted", text).deployed(Some(deployment));
             return (outcome, change);
         }
     };
     match live {
         Ok(live) => {
-            context.journal.say(&ready.site.name, &format!("live at {}", live.url));
+            context.reporter.event(&ready.site.name, &format!("live at {}", live.url));
             (ready.outcome(Status::Passed).deployed(Some(live)), change)
         }
         Err((code, fault)) => {
@@ -108,12 +102,12 @@ async fn deploy(
 }
 
 /// Waits for an interrupt, and then a little longer for the answer to the create request.
-async fn grace_period(context: &Context<'_>, ready: &Ready, interrupt: &Interrupt) -> Exit {
-    let exit = interrupt.wait().await;
-    let text = format!("{}: waiting {} s for the answer to its deployment", why(exit), GRACE.as_secs());
-    context.journal.say(&ready.site.name, &text);
+async fn grace_period(context: &Context<'_>, ready: &Ready, stop: &Stop) -> StopReason {
+    let reason = stop.requested().await;
+    let text = format!("{}: waiting {} s for the answer to its deployment", reason, GRACE.as_secs());
+    context.reporter.event(&ready.site.name, &text);
     tokio::time::sleep(GRACE).await;
-    exit
+    reason
 }
 
 /// Waits until the deployment is live, then requests some of its paths.

@@ -37,12 +37,12 @@ pub(crate) async fn rollback_site(context: &Context<'_>, client: &PagesClient, o
     match result {
         Ok((code, text)) => {
             if code == "rolled_back" {
-                context.journal.say(name, &text);
+                context.reporter.event(name, &text);
             }
             note(one, code, &text);
         }
         Err(fault) => {
-            let address = api_address(context.journal.console().environment());
+            let address = api_address(context.reporter.console().environment());
             let (project, before) = (&one.ready.site.project, before(one).map(|before| before.id.clone()));
             let fault = match before {
                 Some(id) => fault

@@ -73,7 +73,7 @@ fn a_deadline_ends_a_build_and_the_run_with_3() {
     let script = r#"{"scripts": {"build": "echo waiting for a lock; echo ::error::forged; sleep 300"}}"#;
     let step = step(&cloudflare).file("sites/shop/package.json", script).args(["--deadline", "2"]);
     let seen = honest::run(&cloudflare, step).exits(3);
-    assert_eq!(end_of(&seen, "shop").1, "not deployed: the --deadline is over while it was being built");
+    assert_eq!(end_of(&seen, "shop").1, "not deployed: the --deadline passed while it was being built");
     assert!(seen.stderr.contains("shop │ waiting for a lock\n"), "{}", seen.stderr);
     assert_eq!(seen.messages("error"), [""; 0]);
     assert_eq!(posts(&cloudflare, "*/deployments"), 0);

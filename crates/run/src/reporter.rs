@@ -1,0 +1,113 @@
+//! The records of a run and the streams that they and its status lines go to.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use cli::{Console, Shard};
+use report::{Event, Recorder, Report, Status, Verdict};
+
+use crate::Progress;
+
+/// What happens to records as they are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// Each is printed to stdout at once: `--format jsonl`.
+    Print,
+    /// They are kept for the report.
+    Keep,
+}
+
+/// Records and reports one run. All methods take `&self`: every item of the run may share it (on one thread).
+#[derive(Debug)]
+pub struct Reporter<'a> {
+    console: &'a Console,
+    recorder: RefCell<Recorder>,
+    /// Whether stdout still takes records.
+    prints: Cell<bool>,
+    started: Instant,
+    progress: Progress<'a>,
+}
+
+impl<'a> Reporter<'a> {
+    /// Begins the run: records that it promises to end the checks of `plan`. `title` is the run's name in reports.
+    #[must_use]
+    pub fn new(console: &'a Console, records: Records, shard: Option<Shard>, title: &str, plan: Vec<String>) -> Self {
+        let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
+        let recorder = Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now);
+        let reporter = Self {
+            console,
+            recorder: RefCell::new(recorder),
+            prints: Cell::new(records == Records::Print),
+            started: Instant::now(),
+            progress: Progress::new(console),
+        };
+        let tool = Some(console.tool().to_owned());
+        reporter.record(Event::RunStarted { tool, title: Some(title.to_owned()), plan });
+        reporter
+    }
+
+    /// Adds a record. A stdout that takes no more is warned about once; the run goes on, and the record is kept for the report.
+    pub fn record(&self, event: Event) {
+        let line = self.recorder.borrow_mut().record(event).line() + "\n";
+        if self.prints.get() {
+            self.prints.set(self.progress.suspend(|| self.console.narrate(line)));
+        }
+    }
+
+    /// Reports an event of an item.
+    pub fn event(&self, item: &str, text: &str) {
+        self.progress.event(item, text);
+    }
+
+    /// Prints a status line that is not one item's.
+    pub fn status(&self, text: &str) {
+        self.progress.suspend(|| self.console.status(text));
+    }
+
+    /// Prints lines of another program's output, each behind `gutter`.
+    pub fn foreign(&self, gutter: &str, lines: &[Vec<u8>]) {
+        self.progress.suspend(|| self.console.foreign_lines(gutter, lines));
+    }
+
+    /// Warns of something that is not wrong enough to fail.
+    pub fn warn(&self, message: &str) {
+        self.progress.suspend(|| self.console.warn(message));
+    }
+
+    /// The bars of the items.
+    pub fn progress(&self) -> &Progress<'a> {
+        &self.progress
+    }
+
+    /// The streams.
+    pub fn console(&self) -> &'a Console {
+        self.console
+    }
+
+    /// The time since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Ends the run: removes the bars and records the verdict, which is failed if a check failed, else incomplete if one was cancelled or
+    /// did not end. Returns what all records add up to.
+    pub fn finish(&self) -> Report {
+        self.progress.end();
+        let report = self.recorder.borrow().report();
+        let has = |status: &[Status]| report.checks().any(|(_, check)| status.contains(&check.status));
+        let result = if has(&[Status::Failed]) {
+            Verdict::Failed
+        } else if has(&[Status::Cancelled, Status::Missing]) {
+            Verdict::Incomplete
+        } else {
+            Verdict::Passed
+        };
+        self.record(Event::RunFinished { result, duration_seconds: Some(seconds(self.elapsed())) });
+        self.recorder.borrow().report()
+    }
+}
+
+/// Seconds to the millisecond, as records write them.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
