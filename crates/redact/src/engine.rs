@@ -91,7 +91,7 @@ impl Engine {
 
     /// The same, for texts as they are; see [`Engine::may_begin_in`].
     pub(crate) fn plain_reach(&self) -> usize {
-        self.indexes().map(Index::plain_reach).into_iter().fold(0, usize::max)
+        self.long.plain_reach().max(self.short.plain_reach())
     }
 
     /// How many forms are looked for.
