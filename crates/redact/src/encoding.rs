@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::component::{Component, MatchRule};
-use crate::escape::escaped;
+use crate::escape::{escaped, escaped_inside};
 use crate::unescaped;
 
 /// How a form is derived from the bytes it is made of.
@@ -212,6 +212,12 @@ pub(crate) fn forms(component: &Component, granularity: Granularity) -> Vec<Form
             add(Code::Base64 { skip, alphabet: Alphabet::Standard }, Some(wide), rare);
         }
         (0..3).for_each(|outer| add(Code::Base64Twice { inner: skip, outer }, None, rare));
+    }
+    for text in escaped_inside(&component.text) {
+        for skip in 0..3 {
+            add(Code::Base64 { skip, alphabet: Alphabet::Standard }, Some(text.clone().into_bytes()), least);
+            add(Code::Base64 { skip, alphabet: Alphabet::UrlSafe }, Some(text.clone().into_bytes()), least);
+        }
     }
     if (SHORTEST..PLAIN_RUN).contains(&bytes.len()) {
         // Too short for the decoder of numbers, which would have to look at every number.

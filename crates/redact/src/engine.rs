@@ -75,7 +75,10 @@ impl Engine {
     /// The place of the form's text in the arena.
     fn place(&mut self, form: &Form, start: usize, component: &Component) -> (usize, usize) {
         let Some(text) = &form.text else { return (start, component.text.len()) };
-        self.arena.extend_from_slice(text);
+        // Several forms in a row are made of the same text.
+        if !self.arena.ends_with(text) {
+            self.arena.extend_from_slice(text);
+        }
         (self.arena.len() - text.len(), text.len())
     }
 

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 /// How many times JSON may be inside JSON: a Kubernetes annotation that is logged as JSON has three levels.
 const JSON_LEVELS: usize = 3;
 
+/// What RFC 3986 leaves as it is in a component of a URL.
+const COMPONENT: &str = "-_.~";
+
 /// What `encodeURIComponent`, `encodeURI`, Python's `quote` and others leave as it is.
 const SPARED_IN_URLS: [&str; 6] = ["", "-_.~", "-_.~/", "-_.!~*'()", "-_.!~*'();/?:@&=+$,#", "-_.*"];
 
@@ -17,9 +20,24 @@ pub(crate) fn escaped(text: &str) -> Vec<String> {
         if !text.bytes().all(|byte| is_plain(byte) || b"-_.".contains(&byte)) {
             all.extend(in_strings(text));
             all.extend(SPARED_IN_URLS.iter().skip(1).flat_map(|spared| in_urls(text, spared)));
+            // A URL or a JSON document in the query of a URL.
+            all.extend(escaped_inside(text).iter().flat_map(|inner| in_urls(inner, COMPONENT)));
         }
         all.extend(in_urls(text, SPARED_IN_URLS[0]));
     }
+    unique(all, text)
+}
+
+/// The escaped texts that differ from `text` and that are often encoded again: JSON and forms in tokens and credentials.
+pub(crate) fn escaped_inside(text: &str) -> Vec<String> {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)) {
+        return Vec::new();
+    }
+    let json = json(text);
+    unique(vec![go(&json), json, percent(text, COMPONENT)], text)
+}
+
+fn unique(all: Vec<String>, text: &str) -> Vec<String> {
     let mut unique: Vec<String> = Vec::with_capacity(all.len());
     for form in all {
         if form != text && !unique.contains(&form) {
