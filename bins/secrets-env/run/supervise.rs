@@ -31,6 +31,10 @@ pub(super) fn run(
     environment: &Changes,
     plan: Option<&Plan>,
 ) -> io::Result<Outcome> {
+    // The redactor for a thousand secrets takes some 20 ms to build: the command starts meanwhile.
+    if let Some(plan) = plan {
+        plan.prepare();
+    }
     let mut terminal = plan.and_then(|_| Terminal::open());
     let mut command = second_start(program, words, terminal.as_ref()).unwrap_or_else(|_| {
         terminal = None;

@@ -125,6 +125,7 @@ impl Index {
             next += add_grams(&mut grams, bytes, pattern, size);
             true
         });
+        patterns.shrink_to_fit();
         let mut index = Self { patterns, size, step, factor: factor(size), ..Self::default() };
         index.reach = index.reach_of(|_| true);
         index.plain_reach = index.reach_of(|code| code == Code::Plain);
