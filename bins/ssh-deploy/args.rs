@@ -1,15 +1,19 @@
 //! The command line.
 
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use cli::{Shard, Shared, Tool};
-use ssh::{Space, User};
+use ssh::User;
 
 use crate::batches::{Batches, Share};
 use crate::plan::{Wait, pause};
 use crate::select::Only;
+use values::{account, floor, named};
+pub(crate) use values::{Fence, Floor, HttpCheck, TcpCheck};
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
@@ -54,7 +58,7 @@ pub(crate) struct Args {
     pub(crate) hosts: Vec<String>,
 
     /// What to run: one string for the shell, or a program and its arguments
-    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate"])]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate", "list", "lock_status", "unlock"])]
     pub(crate) command: Vec<String>,
 
     /// Login user of hosts that name none
@@ -91,6 +95,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) checks: Checks,
 
+    #[command(flatten)]
+    pub(crate) locking: Locking,
+
+    /// Print the hosts and do nothing; `--format matrix` is for strategy.matrix
+    #[arg(hide_short_help = true, long, help_heading = "Hosts")]
+    pub(crate) list: bool,
+
     /// Check every host, stage everything, change nothing
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
@@ -123,6 +134,22 @@ pub(crate) struct Connection {
     #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) ssh_env: Vec<String>,
 
+    /// Key exchange: `fast` selects curve25519, if the default is several times dearer
+    #[arg(hide_short_help = true, long, value_name = "KIND", value_enum)]
+    pub(crate) kex: Option<KeyExchange>,
+
+    /// Configuration of ssh, in place of `~/.ssh/config`
+    #[arg(hide_short_help = true, long, value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+
+    /// Go on without this many hosts that cannot be reached
+    #[arg(hide_short_help = true, long, value_name = "N", default_value_t = 0)]
+    pub(crate) allow_unreachable: usize,
+
+    /// Go on without hosts that cannot be reached, and try them once more at the end
+    #[arg(hide_short_help = true, long)]
+    pub(crate) retry_unreachable: bool,
+
     /// How long to try to connect to a host
     #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "15s")]
     pub(crate) connect_timeout: Duration,
@@ -151,6 +178,14 @@ pub(crate) struct Running {
     /// Run the command, checks and rollback as this user, through `sudo -n`
     #[arg(hide_short_help = true, long, value_name = "USER", num_args = 0..=1, require_equals = true, default_missing_value = "root", value_parser = account)]
     pub(crate) sudo: Option<String>,
+
+    /// Shell for the command, in place of `bash -eo pipefail`
+    #[arg(hide_short_help = true, long, value_name = "WORDS")]
+    pub(crate) shell: Option<String>,
+
+    /// Run the command under a terminal (`script` on the host)
+    #[arg(hide_short_help = true, long)]
+    pub(crate) pty: bool,
 
     /// Space that must be free on every host, at a path if one is given (`2G:/var`)
     #[arg(hide_short_help = true, long, value_name = "SIZE[:PATH]", value_parser = floor)]
@@ -186,6 +221,14 @@ pub(crate) struct Checks {
     #[arg(hide_short_help = true, long, value_name = "NAME=COMMAND", value_parser = named)]
     pub(crate) check: Vec<(String, String)>,
 
+    /// Address that must answer from here; `{host}` is the host's own
+    #[arg(hide_short_help = true, long, value_name = "NAME=URL [=STATUS] [~TEXT]")]
+    pub(crate) check_http: Vec<HttpCheck>,
+
+    /// Port of the host that must accept connections from here
+    #[arg(hide_short_help = true, long, value_name = "NAME=PORT")]
+    pub(crate) check_tcp: Vec<TcpCheck>,
+
     /// Time for a check to pass
     #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "60s")]
     pub(crate) check_timeout: Duration,
@@ -201,6 +244,54 @@ pub(crate) struct Checks {
     /// Command that restores a host that was changed and failed
     #[arg(hide_short_help = true, long, value_name = "COMMAND")]
     pub(crate) rollback: Option<String>,
+
+    /// If one host fails, roll back every changed host, in reverse order
+    #[arg(hide_short_help = true, long, requires = "rollback")]
+    pub(crate) rollback_all: bool,
+
+    /// How long a rollback may take, also without us
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "2m")]
+    pub(crate) rollback_timeout: Duration,
+}
+
+/// What keeps two deploys apart.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Lock")]
+pub(crate) struct Locking {
+    /// Deploy lock on every host; `none` for none [default: the repository's name in Actions]
+    #[arg(hide_short_help = true, long, value_name = "NAME")]
+    pub(crate) lock: Option<String>,
+
+    /// Folder of the lock on the hosts, which must exist [default: ~/.ssh-deploy]
+    #[arg(hide_short_help = true, long, value_name = "DIR")]
+    pub(crate) lock_dir: Option<String>,
+
+    /// How long to wait for the lock
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "10m")]
+    pub(crate) lock_wait: Duration,
+
+    /// Refuse to deploy over a higher number; `run` is the workflow run's
+    #[arg(hide_short_help = true, long, value_name = "N|run|none")]
+    pub(crate) fence: Option<Fence>,
+
+    /// Refuse hosts whose last deploy did not reach its end
+    #[arg(hide_short_help = true, long)]
+    pub(crate) require_clean: bool,
+
+    /// Print who holds the lock on each host
+    #[arg(hide_short_help = true, long, conflicts_with_all = ["command", "script"])]
+    pub(crate) lock_status: bool,
+
+    /// Remove a lock whose holder is gone
+    #[arg(hide_short_help = true, long, conflicts_with_all = ["command", "script", "lock_status"])]
+    pub(crate) unlock: bool,
+}
+
+/// How connections agree on keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyExchange {
+    /// curve25519
+    Fast,
 }
 
 /// How the result is printed.
@@ -212,6 +303,8 @@ pub(crate) enum Format {
     Json,
     /// Records, one JSON object per line, while it runs
     Jsonl,
+    /// What strategy.matrix takes, with --list
+    Matrix,
 }
 
 impl Args {
@@ -234,49 +327,11 @@ impl Tool for Args {
     }
 }
 
-/// `SIZE[:PATH]`: what must be free, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Floor(pub(crate) Space);
-
-fn floor(text: &str) -> Result<Floor, String> {
-    let (size, path) = text.split_once(':').unwrap_or((text, ""));
-    let digits = size.trim_end_matches(|one: char| one.is_ascii_alphabetic());
-    let factor: u64 = match size[digits.len()..].to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
-        "" => 1,
-        "K" => 1 << 10,
-        "M" => 1 << 20,
-        "G" => 1 << 30,
-        "T" => 1 << 40,
-        _ => return Err("expected SIZE[:PATH]: 500M or 2G:/var".to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_invalid| "expected SIZE[:PATH]: 500M or 2G:/var".to_owned())?;
-    let bytes = number.checked_mul(factor).ok_or_else(|| "too large".to_owned())?;
-    if path.chars().any(char::is_control) {
-        return Err("a path has no control characters".to_owned());
-    }
-    Ok(Floor(Space { path: path.to_owned(), bytes }))
-}
-
-/// The name of an account, for sudo.
-fn account(text: &str) -> Result<String, String> {
-    text.parse::<User>().map(|user| user.as_str().to_owned()).map_err(|fault| fault.message)
-}
-
-/// `NAME=COMMAND`.
-fn named(text: &str) -> Result<(String, String), String> {
-    let (name, command) = text.split_once('=').ok_or_else(|| "not NAME=COMMAND".to_owned())?;
-    let plain = |one: char| one.is_alphanumeric() || "-_.".contains(one);
-    if name.is_empty() || !name.chars().all(plain) || command.trim().is_empty() {
-        return Err("not NAME=COMMAND: a name has letters, digits, `-`, `_` and `.`".to_owned());
-    }
-    Ok((name.to_owned(), command.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Args, floor, named};
+    use super::Args;
 
     #[test]
     fn the_command_line_is_consistent_and_short_help_fits_a_screen() {
@@ -294,24 +349,5 @@ mod tests {
         );
         assert!(Args::try_parse_from(["ssh-deploy", "a"]).is_err());
         assert!(Args::try_parse_from(["ssh-deploy", "a", "--script", "x", "--", "ls"]).is_err());
-    }
-
-    #[test]
-    fn a_size_has_a_unit_and_may_have_a_path() {
-        let parts = |text: &str| floor(text).map(|floor| (floor.0.bytes, floor.0.path)).unwrap();
-        assert_eq!(parts("500M"), (500 << 20, String::new()));
-        assert_eq!(parts("2GiB:/var"), (2 << 30, "/var".to_owned()));
-        assert_eq!(parts("7"), (7, String::new()));
-        for text in ["", "G", "2X", "-1", "99999999T"] {
-            assert!(floor(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_check_has_a_name_and_a_command() {
-        assert_eq!(named("web=curl -f localhost?a=b").unwrap(), ("web".to_owned(), "curl -f localhost?a=b".to_owned()));
-        for text in ["web", "=x", "web=", "a b=x"] {
-            assert!(named(text).is_err(), "{text}");
-        }
     }
 }

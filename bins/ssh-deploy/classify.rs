@@ -54,6 +54,7 @@ impl HostResult {
 pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
     match outcome {
         Outcome::Refused(refusal) => refused(target, refusal),
+        Outcome::Unreachable(refusal) => unreachable(target, refusal),
         Outcome::Unready(unready) => not_ready(unready),
         Outcome::HeldBack => HostResult::skipped("held_back", "not changed: another host is not ready"),
         Outcome::NotReached => HostResult::skipped("not_reached", "not changed: an earlier batch failed"),
@@ -70,6 +71,14 @@ pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
         Outcome::Unhealthy(unhealthy) => check_failed(unhealthy),
         Outcome::RolledBack(from, result) => rolled_back(classify(target, from), result),
     }
+}
+
+/// A host that the run went on without.
+fn unreachable(target: &Target, refusal: &Refusal) -> HostResult {
+    let found = refused(target, refusal);
+    let why = found.reason.map(|reason| reason.text).unwrap_or_default();
+    let text = format!("not deployed: {why}");
+    HostResult { causes: found.causes, ..HostResult::skipped("unreachable", &text) }
 }
 
 fn not_ready(unready: &Unready) -> HostResult {

@@ -3,13 +3,15 @@
 //! A host that is ready stays connected and waits, so that the very connection that was checked is used. A host is never cut off
 //! because another failed; only a signal or the time limit ends a command, and then the host itself ends it.
 
-use std::time::{Duration, Instant};
+mod ready;
+mod rollout;
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use ssh::{Ending, Output, Ready, Refusal, Session, Transport, Unready, Verdict};
-use tokio::sync::Semaphore;
+use ssh::{Ending, Holder, Output, Ready, Refusal, Session as _, State, Transport, Unready, Verdict};
 
-use crate::host_runner::{HostRunner, StepResult, Unhealthy};
+use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::Plan;
 use crate::stop::{Stop, StopReason, StopSignal};
 
@@ -20,6 +22,8 @@ pub(crate) enum Outcome {
     Refused(Refusal),
     /// It can be reached, but not deployed to; nothing was changed on it.
     Unready(Unready),
+    /// It cannot be reached, and the run goes on without it; nothing was changed on it.
+    Unreachable(Refusal),
     /// It is ready, but not all hosts are; nothing was changed on it.
     HeldBack,
     /// A signal arrived before its command began; nothing was changed on it.
@@ -48,6 +52,7 @@ impl Outcome {
     pub(crate) fn has_changed(&self) -> bool {
         match self {
             Self::Refused(_)
+            | Self::Unreachable(_)
             | Self::Unready(_)
             | Self::HeldBack
             | Self::NotBegun(_)
@@ -69,6 +74,10 @@ impl Outcome {
 pub(crate) trait Observer {
     /// A host cannot be reached yet; reported once.
     fn waiting(&self, host: usize, refusal: &Refusal);
+    /// Another run holds a host's lock, and we wait for it; reported once.
+    fn locked(&self, host: usize, holder: &Holder);
+    /// The last deploy of a host did not reach its end.
+    fn unfinished(&self, host: usize, state: &State);
     /// A host is ready.
     fn ready(&self, host: usize, ready: &Ready);
     /// The command begins on a host.
@@ -93,22 +102,24 @@ pub(crate) struct Deploy<'a, T, O> {
     pub(crate) observer: &'a O,
 }
 
-/// A host that is ready, with its connection.
-struct Waiting<S> {
+/// A host that is connected.
+struct Connected<S> {
     host: usize,
     session: S,
+    /// The state that its last deploy has left; ours once we have begun.
+    state: State,
 }
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Carries the plan out. The end of every host is reported to the observer exactly once.
     pub(crate) async fn carry_out(&self) {
-        let ready = join_all((0..self.plan.targets.len()).map(|host| self.make_ready(host))).await;
-        let all_ready = ready.iter().all(Option::is_some);
-        let mut waiting: Vec<Waiting<T::Session>> = ready.into_iter().flatten().collect();
+        let hosts: Vec<usize> = (0..self.plan.targets.len()).collect();
+        let (mut connected, unreachable) = self.make_ready(&hosts).await;
+        let all_ready = connected.len() + unreachable.len() == hosts.len();
         if all_ready && !self.plan.dry_run {
-            self.roll_out(&mut waiting).await;
+            self.roll_out(&mut connected).await;
         } else {
-            for one in &waiting {
+            for one in &connected {
                 let outcome = match self.stop.signal() {
                     Some(signal) => Outcome::NotBegun(signal),
                     None if all_ready => Outcome::DryRun,
@@ -117,129 +128,27 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
                 self.observer.ended(one.host, &outcome, Duration::ZERO);
             }
         }
-        join_all(waiting.into_iter().map(|one| one.session.close())).await;
+        self.retry(unreachable, all_ready).await;
+        join_all(connected.into_iter().map(|one| one.session.close())).await;
     }
 
-    /// Gets a host ready; reports its end if that fails.
-    async fn make_ready(&self, host: usize) -> Option<Waiting<T::Session>> {
-        let begun = Instant::now();
-        let outcome = tokio::select! {
-            session = self.prepare(host) => match session {
-                Ok(session) => {
-                    self.observer.ready(host, session.ready());
-                    return Some(Waiting { host, session });
-                }
-                Err(outcome) => outcome,
-            },
-            signal = self.stop.requested() => Outcome::NotBegun(signal),
-        };
-        self.observer.ended(host, &outcome, begun.elapsed());
-        None
-    }
-
-    /// Connects, hands over the values, stages every step and looks whether the host can take the deploy.
-    async fn prepare(&self, host: usize) -> Result<T::Session, Outcome> {
-        let mut session = self.reach(host).await.map_err(Outcome::Refused)?;
-        match self.stage(&mut session).await {
-            Ok(()) => Ok(session),
-            Err(unready) => {
-                session.close().await;
-                Err(Outcome::Unready(unready))
-            }
-        }
-    }
-
-    async fn stage(&self, session: &mut T::Session) -> Result<(), Unready> {
-        session.values(&self.plan.values).await?;
-        for step in self.plan.steps() {
-            session.stage(step).await?;
-        }
-        self.plan.preflight.look(session, self.plan.steps()).await
-    }
-
-    /// Connects; again if the failure may pass and there is time to wait.
-    async fn reach(&self, host: usize) -> Result<T::Session, Refusal> {
-        let begun = Instant::now();
-        let mut tries = 0;
-        loop {
-            let refusal = match self.transport.connect(&self.plan.targets[host]).await {
-                Ok(session) => return Ok(session),
-                Err(refusal) => refusal,
+    /// Tries the hosts that could not be reached once more, if that was asked for; reports the ends of the others.
+    async fn retry(&self, unreachable: Vec<(usize, Refusal)>, all_ready: bool) {
+        let again = self.plan.unreachable.retry && all_ready && !self.plan.dry_run && self.stop.signal().is_none();
+        for (host, refusal) in unreachable {
+            let (mut connected, still) = if again {
+                self.make_ready(&[host]).await
+            } else {
+                (Vec::new(), vec![(host, refusal)])
             };
-            let Some(wait) = self.plan.wait.filter(|_| refusal.cause.may_pass()) else { return Err(refusal) };
-            let pause = (wait.pause)(tries);
-            if begun.elapsed() + pause > wait.limit {
-                return Err(refusal);
+            for one in &mut connected {
+                self.change_last(one).await;
             }
-            if tries == 0 {
-                self.observer.waiting(host, &refusal);
+            for (host, refusal) in still {
+                self.observer.ended(host, &Outcome::Unreachable(refusal), Duration::ZERO);
             }
-            tokio::time::sleep(pause).await;
-            tries += 1;
+            join_all(connected.into_iter().map(|one| one.session.close())).await;
         }
-    }
-
-    /// Changes the hosts, batch after batch.
-    async fn roll_out(&self, waiting: &mut [Waiting<T::Session>]) {
-        let slots = Semaphore::new(self.plan.jobs.unwrap_or(Semaphore::MAX_PERMITS));
-        let batches = &self.plan.batches;
-        let mut failures = 0;
-        let mut rest = waiting;
-        for (done, size) in batches.sizes.iter().enumerate() {
-            if done > 0 {
-                self.stop.pause(batches.pause).await;
-            }
-            let (batch, after) = rest.split_at_mut((*size).min(rest.len()));
-            rest = after;
-            let outcomes = join_all(batch.iter_mut().map(|one| self.change(one, &slots))).await;
-            failures += outcomes.iter().filter(|outcome| !outcome.is_success()).count();
-            if !batches.go_on(done + 1, failures) {
-                break;
-            }
-        }
-        for one in rest.iter() {
-            let outcome = self.stop.signal().map_or(Outcome::NotReached, Outcome::NotBegun);
-            self.observer.ended(one.host, &outcome, Duration::ZERO);
-        }
-    }
-
-    /// Deploys to a host that is ready, in its turn.
-    async fn change(&self, one: &mut Waiting<T::Session>, slots: &Semaphore) -> Outcome {
-        let _slot = slots.acquire().await;
-        let begun = Instant::now();
-        let outcome = match self.stop.signal() {
-            Some(signal) => Outcome::NotBegun(signal),
-            None => self.run(one).await,
-        };
-        self.observer.ended(one.host, &outcome, begun.elapsed());
-        outcome
-    }
-
-    /// Runs the command and what follows it: checks; diagnostics and rollback if it or a check has failed.
-    async fn run(&self, one: &mut Waiting<T::Session>) -> Outcome {
-        let (host, post) = (one.host, &self.plan.post_deploy);
-        self.observer.begun(host);
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
-        let sink = |output: Output<'_>| self.observer.output(host, output);
-        let (ending, reason) = runner.run(&self.plan.command, self.plan.timeout, sink).await;
-        let mut outcome = Outcome::Ran(ending, reason);
-        if outcome.is_success()
-            && let Err(unhealthy) = runner.check(post).await
-        {
-            outcome = self.stop.signal().map_or(Outcome::Unhealthy(unhealthy), Outcome::Unchecked);
-        }
-        if !outcome.is_failure() || self.stop.signal().is_some() {
-            return outcome;
-        }
-        for diagnosis in &post.diagnoses {
-            self.observer.follows(host, &format!("diagnosis {}", diagnosis.name));
-            // Its output is in the log and the report; how it ends changes nothing.
-            let _result = runner.run_aside(&diagnosis.step, Some(post.check_timeout), sink).await;
-        }
-        let Some(rollback) = &post.rollback else { return outcome };
-        self.observer.follows(host, "rollback");
-        let result = runner.run_aside(rollback, self.plan.timeout, sink).await;
-        Outcome::RolledBack(Box::new(outcome), result)
     }
 }
 

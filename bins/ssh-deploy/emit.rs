@@ -26,7 +26,8 @@ pub(crate) fn finish(
     let text = match args.format {
         Format::Text => text(targets, &ends),
         Format::Json => format!("{}\n", report::neutral(&json(targets, &ends, &report, exit).to_string())),
-        Format::Jsonl => String::new(),
+        // A deploy has no matrix; `list` refuses the format without --list.
+        Format::Jsonl | Format::Matrix => String::new(),
     };
     let _ = console.narrate(text);
     annotate(targets, &ends, console);

@@ -10,10 +10,11 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
-use ssh::{Preflight, PrivateKey, Settings, Step, Target, UnknownHosts, inventory};
+use ssh::{Clean, Holder, Interpreter, Lock, Preflight, PrivateKey, Settings, Step, Target, Terminal, UnknownHosts, inventory};
 
-use crate::args::Args;
-use crate::plan::{NamedCommand, Plan, PostDeploy};
+use crate::args::{Args, Fence, KeyExchange};
+use crate::locking::LockPlan;
+use crate::plan::{NamedCommand, Plan, PostDeploy, RollbackScope, Run, Unreachable};
 use crate::select::selected;
 
 const KEY: &str = "SSH_PRIVATE_KEY";
@@ -87,7 +88,7 @@ pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found>
 ///
 /// # Errors
 /// A usage fault for a script that cannot be read, and for a value that cannot be handed over.
-pub(crate) fn plan(args: &Args, found: &Found, targets: Vec<Target>) -> Result<Plan> {
+pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<Target>) -> Result<Plan> {
     Ok(Plan {
         command: command(args)?,
         values: values(args, found)?,
@@ -101,9 +102,58 @@ pub(crate) fn plan(args: &Args, found: &Found, targets: Vec<Target>) -> Result<P
             writes: Vec::new(),
             sudo: args.running.sudo.clone(),
         },
+        lock: lock(args, console)?,
+        run: run(args, console)?,
+        unreachable: Unreachable {
+            allowed: args.connection.allow_unreachable,
+            retry: args.connection.retry_unreachable,
+        },
         dry_run: args.dry_run,
         targets,
     })
+}
+
+/// The lock of the run, if it has one.
+///
+/// # Errors
+/// A usage fault for an option that needs a lock, without one.
+pub(crate) fn lock(args: &Args, console: &Console) -> Result<Option<LockPlan>> {
+    let options = &args.locking;
+    let name = options.lock.as_deref().or(console.context().repository.as_deref()).filter(|name| *name != "none");
+    let Some(name) = name else {
+        let fence = matches!(options.fence, Some(Fence::Number(_) | Fence::Run));
+        if fence || options.require_clean || options.lock_status || options.unlock {
+            return Err(Fault::usage("there is no lock").help("name one with --lock NAME"));
+        }
+        return Ok(None);
+    };
+    let context = console.context();
+    let run_key = context.run_key().unwrap_or_else(|| "local".to_owned());
+    let user = || console.environment().get("GITHUB_ACTOR").or_else(|| console.environment().get("USER"));
+    let holder = Holder {
+        token: format!("{run_key}-{}", ssh::random_word()),
+        who: user().unwrap_or_default().to_owned(),
+        run: context.run_url().unwrap_or(run_key),
+        commit: context.sha.clone().unwrap_or_default(),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    let lock = Lock { name: Lock::file_name(name), folder: options.lock_dir.clone(), holder };
+    Ok(Some(LockPlan { lock, wait: options.lock_wait }))
+}
+
+/// Which run this is, for the hosts' state.
+fn run(args: &Args, console: &Console) -> Result<Run> {
+    let context = console.context();
+    let fence = match args.locking.fence {
+        Some(Fence::Number(number)) => Some(number),
+        Some(Fence::Run) => Some(context.run_id.as_deref().and_then(|id| id.parse().ok()).ok_or_else(|| {
+            Fault::usage("`--fence run` needs the number of a workflow run").help("set GITHUB_RUN_ID, or give a number")
+        })?),
+        Some(Fence::None) | None => None,
+    };
+    let key = context.run_url().or_else(|| context.run_key()).unwrap_or_else(|| "a local run".to_owned());
+    let clean = if args.locking.require_clean { Clean::Required } else { Clean::Any };
+    Ok(Run { key, commit: context.sha.clone().unwrap_or_default(), fence, clean })
 }
 
 fn command(args: &Args) -> Result<Step> {
@@ -115,7 +165,10 @@ fn command(args: &Args) -> Result<Step> {
         }
         None => Step::command("command", &args.command),
     };
-    Ok(Step { sudo: args.running.sudo.clone(), ..step })
+    let terminal = if args.running.pty { Terminal::Pseudo } else { Terminal::None };
+    let shell = args.running.shell.as_deref().map(|words| words.split_ascii_whitespace().map(str::to_owned).collect());
+    let interpreter = shell.map_or(step.interpreter.clone(), Interpreter::Words);
+    Ok(Step { sudo: args.running.sudo.clone(), terminal, interpreter, ..step })
 }
 
 /// What follows the command on each host.
@@ -139,7 +192,12 @@ fn post_deploy(args: &Args) -> PostDeploy {
         check_timeout: args.checks.check_timeout,
         check_interval: args.checks.check_interval,
         diagnoses: named("diagnosis", &args.checks.diagnose, &None),
-        rollback: args.checks.rollback.as_ref().map(|text| step("rollback", text, sudo)),
+        rollback: args.checks.rollback.as_ref().map(|text| Step {
+            patience: args.checks.rollback_timeout,
+            ..step("rollback", text, sudo)
+        }),
+        rollback_timeout: args.checks.rollback_timeout,
+        scope: if args.checks.rollback_all { RollbackScope::All } else { RollbackScope::Failed },
     }
 }
 
@@ -191,15 +249,20 @@ pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usi
         connect_timeout: args.connection.connect_timeout,
         // More only makes each slower.
         handshakes: cores * 8,
-        name: folder_name(console),
+        name: folder_name(args, console),
+        key_exchange: args.connection.kex.map(|KeyExchange::Fast| ssh::KeyExchange::Fast),
+        configuration: args.connection.ssh_config.clone(),
     })
 }
 
-/// How the private folders on the hosts begin: whoever finds one sees which run has left it.
-fn folder_name(console: &Console) -> String {
+/// How the private folders on the hosts begin: with the lock, whose next holder removes what this run may leave, and the run.
+fn folder_name(args: &Args, console: &Console) -> String {
     let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
-    let plain = |one: char| if one.is_ascii_alphanumeric() || "._-".contains(one) { one } else { '_' };
-    format!(".ssh-deploy.{}", run.chars().map(plain).collect::<String>())
+    let plain = |one: char| if one.is_ascii_alphanumeric() || "_-".contains(one) { one } else { '_' };
+    let run: String = run.chars().map(plain).collect();
+    let name = args.locking.lock.as_deref().or(console.context().repository.as_deref());
+    let lock = name.filter(|name| *name != "none").map_or_else(|| "none".to_owned(), Lock::file_name);
+    format!(".ssh-deploy.{lock}.{run}")
 }
 
 fn known_hosts(args: &Args, found: &Found) -> Result<Option<String>> {

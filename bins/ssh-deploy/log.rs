@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use cli::Console;
 use redact::Redactor;
-use report::{Event, Recorder, Status};
+use report::{Event, Level, Recorder, Status};
 use runner::foreign::Lines;
 use serde_json::{Map, Value, json};
-use ssh::{Group, Output, Ready, Refusal, Source, Target};
+use ssh::{Group, Holder, Output, Ready, Refusal, Source, State, Target};
 
 use crate::args::{Args, Format};
 use crate::classify::{HostResult, classify};
@@ -29,10 +29,10 @@ pub(crate) struct Log<'a> {
     /// Whether records go to stdout as they happen: `--format jsonl`, as long as stdout takes them.
     prints: Cell<bool>,
     redact: Box<dyn Fn() -> Option<Redactor> + 'a>,
-    state: RefCell<State>,
+    state: RefCell<Progress>,
 }
 
-struct State {
+struct Progress {
     recorder: Recorder,
     hosts: Vec<Host>,
     begun: Instant,
@@ -65,7 +65,7 @@ impl<'a> Log<'a> {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
         let width = targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0).min(GUTTER);
         let host = |target: &Target| Host { gutter: format!("{:width$} │ ", target.name), ..Host::default() };
-        let state = State {
+        let state = Progress {
             recorder: Recorder::new(run, args.shard.map(|shard| shard.to_string()), jiff::Timestamp::now),
             hosts: targets.iter().map(host).collect(),
             begun: Instant::now(),
@@ -117,6 +117,20 @@ impl<'a> Log<'a> {
         (state.hosts, report)
     }
 
+    /// A warning on stderr and in the records.
+    fn warn(&self, target: &Target, rule: &str, message: String) {
+        self.console.warn(&message);
+        self.record(Event::Finding {
+            check: id(target),
+            level: Level::Warning,
+            path: None,
+            line: None,
+            column: None,
+            rule: Some(rule.to_owned()),
+            message,
+        });
+    }
+
     /// Shows lines of a host, and keeps the last for the report.
     fn show(&self, host: &mut Host, source: Source, lines: &[Vec<u8>]) {
         if lines.is_empty() {
@@ -151,6 +165,15 @@ impl<'a> Log<'a> {
 impl Observer for Log<'_> {
     fn waiting(&self, host: usize, refusal: &Refusal) {
         self.console.status(&format!("{}: not reachable yet ({})", self.targets[host].name, refusal.text));
+    }
+
+    fn locked(&self, host: usize, holder: &Holder) {
+        self.console.status(&format!("{}: waiting for the deploy lock, held by {}", self.targets[host].name, holder.text()));
+    }
+
+    fn unfinished(&self, host: usize, state: &State) {
+        let text = format!("{}: {}", self.targets[host].name, state.unfinished_text());
+        self.warn(&self.targets[host], "unfinished", text);
     }
 
     fn ready(&self, host: usize, ready: &Ready) {
@@ -212,10 +235,11 @@ impl Observer for Log<'_> {
         if let Outcome::Ran(ending, None) = outcome {
             if ending.group == Group::Alive {
                 let text = "processes that the command started still run; nothing of ours ends them";
-                self.console.warn(&format!("{}: {text}", target.name));
+                self.warn(target, "left_behind", format!("{}: {text}", target.name));
             }
             if !ending.complete {
-                self.console.warn(&format!("{}: some of the command's output may be missing", target.name));
+                let text = format!("{}: some of the command's output may be missing", target.name);
+                self.warn(target, "output_incomplete", text);
             }
         }
         let (data, output) = {

@@ -11,6 +11,9 @@ mod deploy;
 mod emit;
 mod gather;
 mod host_runner;
+mod list;
+mod lock_report;
+mod locking;
 mod log;
 mod plan;
 mod select;
@@ -21,6 +24,7 @@ use std::process::ExitCode;
 use args::Args;
 use cli::{Console, Exit};
 use log::Log;
+use ssh::{OpenSsh, Target};
 
 fn main() -> ExitCode {
     cli::main(|args: Args, console| act(&args, console))
@@ -28,20 +32,36 @@ fn main() -> ExitCode {
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let targets = gather::targets(args, console)?;
+    if args.list {
+        console.print(list::render(&targets, args.format)?)?;
+        return Ok(Exit::Success);
+    }
+    list::check_format(args.format)?;
     if targets.is_empty() {
         console.status("no hosts: nothing to do");
         return Ok(emit::finish(Log::new(&targets, args, || None, console), &targets, None, args, console));
     }
-    cli::block_on(async {
-        let found = gather::credentials(args, console).await?;
-        let plan = gather::plan(args, &found, targets)?;
-        let settings = gather::settings(args, console, &found, plan.targets.len())?;
-        let values = gather::hidden(args, &found);
-        let stop = stop::on_signals()?;
-        let transport = ssh::OpenSsh::prepare(settings).await?;
-        let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
-        deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
+    cli::block_on(connected(args, targets, console))?
+}
+
+async fn connected(args: &Args, targets: Vec<Target>, console: &Console) -> anyhow::Result<Exit> {
+    let found = gather::credentials(args, console).await?;
+    let settings = gather::settings(args, console, &found, targets.len())?;
+    if args.locking.lock_status || args.locking.unlock {
+        let plan = gather::lock(args, console)?;
+        let (stop, transport) = (stop::on_signals()?, OpenSsh::prepare(settings).await?);
+        let exit = match plan {
+            Some(plan) => lock_report::report(args, &targets, &plan.lock, &transport, &stop, console).await,
+            None => Exit::Usage,
+        };
         transport.close().await;
-        Ok(emit::finish(log, &plan.targets, stop.signal(), args, console))
-    })?
+        return Ok(exit);
+    }
+    let plan = gather::plan(args, console, &found, targets)?;
+    let values = gather::hidden(args, &found);
+    let (stop, transport) = (stop::on_signals()?, OpenSsh::prepare(settings).await?);
+    let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
+    deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
+    transport.close().await;
+    Ok(emit::finish(log, &plan.targets, stop.signal(), args, console))
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use ssh::{Step, Target};
+use ssh::{Clean, Step, Target};
 
 use crate::batches::Batches;
+use crate::locking::LockPlan;
 
 /// What to do.
 #[derive(Debug)]
@@ -28,6 +29,12 @@ pub(crate) struct Plan {
     pub(crate) post_deploy: PostDeploy,
     /// What has to hold on every host before the first is changed.
     pub(crate) preflight: ssh::Preflight,
+    /// The lock that is held from before the first staged byte to the end.
+    pub(crate) lock: Option<LockPlan>,
+    /// Which run this is.
+    pub(crate) run: Run,
+    /// What becomes of hosts that cannot be reached.
+    pub(crate) unreachable: Unreachable,
     /// Whether to change nothing.
     pub(crate) dry_run: bool,
 }
@@ -59,6 +66,49 @@ pub(crate) struct PostDeploy {
     pub(crate) diagnoses: Vec<NamedCommand>,
     /// What runs then to restore the previous state.
     pub(crate) rollback: Option<Step>,
+    /// How long that may take.
+    pub(crate) rollback_timeout: Duration,
+    /// Which hosts it runs on.
+    pub(crate) scope: RollbackScope,
+}
+
+/// Which hosts are rolled back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RollbackScope {
+    /// Those that were changed and failed.
+    #[default]
+    Failed,
+    /// If one fails, every host that was changed, the last one first.
+    All,
+}
+
+/// Which run this is, for the hosts' state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Run {
+    /// Its name.
+    pub(crate) key: String,
+    /// The commit that is deployed.
+    pub(crate) commit: String,
+    /// Its place in the order of deploys, if older ones must not follow newer ones.
+    pub(crate) fence: Option<u64>,
+    /// Whether it may follow a deploy that did not reach its end.
+    pub(crate) clean: Clean,
+}
+
+/// What becomes of hosts that cannot be reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unreachable {
+    /// How many the run may go on without.
+    pub(crate) allowed: usize,
+    /// Whether they are tried once more at the end.
+    pub(crate) retry: bool,
+}
+
+impl Unreachable {
+    /// Whether the run may go on without this many hosts.
+    pub(crate) fn allows(self, hosts: usize) -> bool {
+        hosts <= self.allowed || self.retry
+    }
 }
 
 /// A command with a name.

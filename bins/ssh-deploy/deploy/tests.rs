@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use ssh::{
-    Cause, Ending, Lost, Output, Preflight, Ready, Refusal, Session, Step, Target, Transport, Verdict, inventory,
+    Cause, Ending, Holder, Lost, Output, Preflight, Ready, Refusal, Session, State, Step, Target, Transport, Verdict, inventory,
 };
 
 use super::{Deploy, Observer, Outcome};
 use crate::batches::{Batches, Share};
 use crate::host_runner::{StepResult, Unhealthy};
-use crate::plan::{NamedCommand, Plan, PostDeploy, Wait, pause};
+use crate::plan::{NamedCommand, Plan, PostDeploy, Run, Unreachable, Wait, pause};
 use crate::stop::{Stop, StopReason, StopSignal};
 
 /// What each host does: `down` refuses the connection, `booting` does so twice, `full` cannot take its script, `stuck` runs until it is
@@ -124,6 +124,8 @@ struct Memory {
 
 impl Observer for Memory {
     fn waiting(&self, _host: usize, _refusal: &Refusal) {}
+    fn locked(&self, _host: usize, _holder: &Holder) {}
+    fn unfinished(&self, _host: usize, _state: &State) {}
     fn ready(&self, _host: usize, _ready: &Ready) {}
     fn begun(&self, _host: usize) {
         let mut running = self.running.borrow_mut();
@@ -153,6 +155,9 @@ fn plan(hosts: &[&str]) -> Plan {
         batches: Batches::new(&[], None, Duration::ZERO, hosts.len()),
         post_deploy: PostDeploy::default(),
         preflight: Preflight::default(),
+        lock: None,
+        run: Run::default(),
+        unreachable: Unreachable::default(),
         dry_run: false,
     }
 }

@@ -16,11 +16,22 @@ pub(crate) struct Policy<'a> {
     pub(crate) key: Option<(&'a Path, &'a Path)>,
     /// How long a connection may take.
     pub(crate) connect_seconds: u64,
-    /// What becomes of a server whose key nobody knows.
+    /// What becomes of a server whose key is not known.
     pub(crate) unknown: UnknownHosts,
+    /// How keys are agreed on; ssh's own default if `None`.
+    pub(crate) key_exchange: Option<KeyExchange>,
+    /// The user's configuration; `~/.ssh/config` if `None`.
+    pub(crate) user_configuration: Option<&'a Path>,
 }
 
-/// What becomes of a server whose key nobody knows; a changed key is refused always.
+/// How a connection's keys are agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyExchange {
+    /// curve25519 alone: where the default is post-quantum and several times dearer.
+    Fast,
+}
+
+/// What becomes of a server whose key is not known; a changed key is always refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownHosts {
     /// It is refused.
@@ -48,9 +59,11 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
          ForwardAgent no\nForwardX11 no\nClearAllForwardings yes\n\
          PermitLocalCommand no\nRemoteCommand none\nRequestTTY no\nEscapeChar none\n\
          ControlMaster no\nControlPath none\n\
-         {known_hosts}{}Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\n",
+         {known_hosts}{}{}Include {}\nInclude /etc/ssh/ssh_config\n",
         policy.connect_seconds,
         key.unwrap_or_default(),
+        if policy.key_exchange.is_some() { "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org\n" } else { "" },
+        policy.user_configuration.map_or_else(|| "~/.ssh/config".to_owned(), quoted),
     )
 }
 
@@ -199,6 +212,8 @@ mod tests {
             key: None,
             connect_seconds: 10,
             unknown: UnknownHosts::Refuse,
+            key_exchange: None,
+            user_configuration: None,
         };
         let text = configuration(&policy);
         let position = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));

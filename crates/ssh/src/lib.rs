@@ -11,27 +11,35 @@ mod evidence;
 mod fragment;
 mod host_key;
 pub mod inventory;
-pub mod lock;
+mod lock;
 mod openssh;
 mod preflight;
 mod private_key;
 mod program;
 mod pulse;
 mod shell;
+mod state;
 mod step;
 mod target;
 mod text;
 mod transport;
 mod wire;
 
-pub use client::UnknownHosts;
+pub use client::{KeyExchange, UnknownHosts};
 pub use evidence::{Cause, Refusal};
 pub use host_key::HostKey;
-pub use lock::{Holder, Lock, Locking};
+pub use lock::{EXPIRY, Holder, Lock, Locking};
 pub use openssh::{OpenSsh, Settings};
 pub use preflight::{Preflight, Space, Unready};
 pub use private_key::PrivateKey;
 pub use shell::quote;
+pub use state::{Clean, Guard, Phase, State};
 pub use step::{Interpreter, Step, Terminal, exports};
 pub use target::{Address, Host, Target, User};
 pub use transport::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Transport, Verdict};
+
+/// 48 random bits in hexadecimal: tells one run from another.
+#[must_use]
+pub fn random_word() -> String {
+    wire::nonce()[..12].to_owned()
+}

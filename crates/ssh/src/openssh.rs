@@ -5,7 +5,7 @@
 
 mod session;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::agent::Agent;
 use crate::bootstrap::{command_line, program};
-use crate::client::{FINGERPRINTS, Files, Policy, UnknownHosts, arguments, configuration, pins};
+use crate::client::{FINGERPRINTS, Files, KeyExchange, Policy, UnknownHosts, arguments, configuration, pins};
 use crate::evidence::{host_key, newly_known, read_log, refusal};
 use crate::program::{is_installed, missing};
 use crate::pulse::Pulse;
@@ -42,6 +42,10 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How many handshakes run at the same time.
     pub handshakes: usize,
+    /// How a connection's keys are agreed on; ssh's own default if `None`.
+    pub key_exchange: Option<KeyExchange>,
+    /// The user's configuration of ssh; `~/.ssh/config` if `None`.
+    pub configuration: Option<PathBuf>,
     /// How the private folders on the servers begin: `.ssh-deploy.LOCK.RUN`, without characters that a shell could take for more.
     pub name: String,
 }
@@ -95,6 +99,8 @@ impl OpenSsh {
             key: agent.as_ref().map(|agent| (agent.socket.as_path(), agent.public_key.as_path())),
             connect_seconds: settings.connect_timeout.as_secs().max(1),
             unknown: settings.unknown_hosts,
+            key_exchange: settings.key_exchange,
+            user_configuration: settings.configuration.as_deref(),
         };
         file("config", &configuration(&policy))?;
         file("fingerprints", FINGERPRINTS)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fault::Kind;
 
 use crate::fragment::{fragment, sha256};
-use crate::{Lost, Session, Step, quote};
+use crate::{Guard, Holder, Lost, Session, Step, quote};
 
 const LOOK: &str = include_str!("fragment/preflight.sh");
 /// What must stay free on each file system that a run writes to, beyond twice what it writes there.
@@ -49,6 +49,12 @@ pub enum Unready {
         /// What must be free.
         needed: u64,
     },
+    /// Another run holds the lock.
+    Locked(Holder),
+    /// The lock's file cannot be written.
+    LockUnwritable,
+    /// The host's last deploy forbids it.
+    Guarded(Guard),
     /// sudo refuses.
     Sudo {
         /// The user that steps should run as.
@@ -73,6 +79,9 @@ impl Unready {
             Self::Damaged(_) => "staging_damaged",
             Self::NotWritten(_) | Self::NoSpace { .. } => "no_space",
             Self::Sudo { .. } => "sudo_refused",
+            Self::Locked(_) => "locked",
+            Self::LockUnwritable => "lock_unwritable",
+            Self::Guarded(guard) => guard.code(),
         }
     }
 
@@ -80,7 +89,11 @@ impl Unready {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Lost(_) | Self::Damaged(_) | Self::NotWritten(_) | Self::NoSpace { .. } => Kind::Temporary,
+            Self::Lost(_) | Self::Damaged(_) | Self::NotWritten(_) | Self::NoSpace { .. } | Self::Locked(_) => {
+                Kind::Temporary
+            }
+            Self::LockUnwritable => Kind::No,
+            Self::Guarded(guard) => guard.kind(),
             Self::Sudo { .. } => Kind::Permission,
         }
     }
@@ -95,6 +108,9 @@ impl Unready {
             Self::NoSpace { path, free, needed } => {
                 format!("too little space at {path}: {} free, {} needed", mebibytes(*free), mebibytes(*needed))
             }
+            Self::Locked(holder) => format!("the deploy lock is held by {}", holder.text()),
+            Self::LockUnwritable => "the lock's file cannot be written".to_owned(),
+            Self::Guarded(guard) => guard.text(),
             Self::Sudo { user, .. } => format!("sudo does not let us run commands as {user}"),
         }
     }
@@ -118,6 +134,11 @@ impl Unready {
             Self::Sudo { user, .. } => {
                 format!("allow it without a password: `LOGIN ALL=({user}) NOPASSWD: ALL` in /etc/sudoers.d")
             }
+            Self::Locked(_) => "wait for that run, or give this one more time with --lock-wait".to_owned(),
+            Self::LockUnwritable => {
+                "make the home folder writable, or name a folder that is with --lock-dir".to_owned()
+            }
+            Self::Guarded(guard) => guard.help().to_owned(),
             Self::Lost(_) | Self::Damaged(_) => return None,
         })
     }

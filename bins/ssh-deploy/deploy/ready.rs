@@ -1,0 +1,143 @@
+//! Getting every host ready, before the first is changed: connect, lock, look at the last deploy, stage, look at the host.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use ssh::{Refusal, Session, State, Transport, Unready};
+
+use super::{Connected, Deploy, Observer, Outcome};
+
+/// What connecting to a host came to.
+enum Reached<S> {
+    Connected(Connected<S>),
+    Refused(usize, Refusal, Duration),
+    Stopped,
+}
+
+impl<T: Transport, O: Observer> Deploy<'_, T, O> {
+    /// Gets `hosts` ready. Returns those that are, and those that the run may go on without. The ends of the others are reported;
+    /// if there are any, nothing may be changed.
+    pub(super) async fn make_ready(&self, hosts: &[usize]) -> (Vec<Connected<T::Session>>, Vec<(usize, Refusal)>) {
+        let (mut connected, unreachable) = self.connect_all(hosts).await;
+        let complete = |connected: &Vec<_>| connected.len() + unreachable.len() == hosts.len();
+        if complete(&connected) {
+            self.lock_all(&mut connected).await;
+        }
+        if complete(&connected) {
+            self.prepare_all(&mut connected).await;
+        }
+        (connected, unreachable)
+    }
+
+    async fn connect_all(&self, hosts: &[usize]) -> (Vec<Connected<T::Session>>, Vec<(usize, Refusal)>) {
+        let (mut connected, mut refused) = (Vec::new(), Vec::new());
+        for reached in join_all(hosts.iter().map(|host| self.connect(*host))).await {
+            match reached {
+                Reached::Connected(one) => connected.push(one),
+                Reached::Refused(host, refusal, elapsed) => refused.push((host, refusal, elapsed)),
+                Reached::Stopped => {}
+            }
+        }
+        let unreachable = refused.iter().filter(|(_, refusal, _)| refusal.cause.kind() == fault::Kind::Temporary).count();
+        let allowed = unreachable == refused.len() && self.plan.unreachable.allows(unreachable);
+        if allowed {
+            return (connected, refused.into_iter().map(|(host, refusal, _)| (host, refusal)).collect());
+        }
+        for (host, refusal, elapsed) in refused {
+            self.observer.ended(host, &Outcome::Refused(refusal), elapsed);
+        }
+        (connected, Vec::new())
+    }
+
+    async fn connect(&self, host: usize) -> Reached<T::Session> {
+        let begun = Instant::now();
+        tokio::select! {
+            session = self.reach(host) => match session {
+                Ok(session) => Reached::Connected(Connected { host, session, state: State::default() }),
+                Err(refusal) => Reached::Refused(host, refusal, begun.elapsed()),
+            },
+            signal = self.stop.requested() => {
+                self.observer.ended(host, &Outcome::NotBegun(signal), begun.elapsed());
+                Reached::Stopped
+            }
+        }
+    }
+
+    /// Connects; again if the failure may pass and there is time to wait.
+    async fn reach(&self, host: usize) -> Result<T::Session, Refusal> {
+        let begun = Instant::now();
+        let mut tries = 0;
+        loop {
+            let refusal = match self.transport.connect(&self.plan.targets[host]).await {
+                Ok(session) => return Ok(session),
+                Err(refusal) => refusal,
+            };
+            let Some(wait) = self.plan.wait.filter(|_| refusal.cause.may_pass()) else { return Err(refusal) };
+            let pause = (wait.pause)(tries);
+            if begun.elapsed() + pause > wait.limit {
+                return Err(refusal);
+            }
+            if tries == 0 {
+                self.observer.waiting(host, &refusal);
+            }
+            tokio::time::sleep(pause).await;
+            tries += 1;
+        }
+    }
+
+    /// Takes the lock on all hosts, or reports why not.
+    async fn lock_all(&self, connected: &mut Vec<Connected<T::Session>>) {
+        let Some(plan) = &self.plan.lock else { return };
+        let hosts: Vec<usize> = connected.iter().map(|one| one.host).collect();
+        let mut sessions: Vec<(&str, &mut T::Session)> = connected
+            .iter_mut()
+            .map(|one| (self.plan.targets[one.host].name.as_str(), &mut one.session))
+            .collect();
+        let waiting = |index: usize, holder: &ssh::Holder| self.observer.locked(hosts[index], holder);
+        let Err(failures) = plan.acquire(&mut sessions, self.stop, waiting).await else { return };
+        let failures = failures.into_iter().map(|(index, unready)| (hosts[index], unready)).collect();
+        self.give_up(connected, failures).await;
+    }
+
+    /// Looks at every host and stages what it needs; all are looked at, so that one run reports every fault.
+    async fn prepare_all(&self, connected: &mut Vec<Connected<T::Session>>) {
+        let results = join_all(connected.iter_mut().map(|one| self.prepare(one))).await;
+        let failures = connected.iter().zip(results).filter_map(|(one, result)| Some((one.host, result.err()?)));
+        let failures: Vec<(usize, Unready)> = failures.collect();
+        self.give_up(connected, failures).await;
+        for one in connected {
+            self.observer.ready(one.host, one.session.ready());
+        }
+    }
+
+    /// Looks at the last deploy, hands over the values, stages every step and looks whether the host can take the deploy.
+    async fn prepare(&self, one: &mut Connected<T::Session>) -> Result<(), Unready> {
+        if let Some(plan) = &self.plan.lock {
+            plan.lock.remove_leftovers(&mut one.session).await?;
+            if let Some(state) = State::read(&mut one.session, &plan.lock).await? {
+                state.admit(self.plan.run.fence, self.plan.run.clean).map_err(Unready::Guarded)?;
+                if state.phase.is_unfinished() {
+                    self.observer.unfinished(one.host, &state);
+                }
+                one.state = state;
+            }
+        }
+        one.session.values(&self.plan.values).await?;
+        for step in self.plan.steps() {
+            one.session.stage(step).await?;
+        }
+        self.plan.preflight.look(&mut one.session, self.plan.steps()).await
+    }
+
+    /// Ends the hosts that are not ready: reports why, and closes their connections.
+    async fn give_up(&self, connected: &mut Vec<Connected<T::Session>>, failures: Vec<(usize, Unready)>) {
+        for (host, unready) in failures {
+            if let Some(index) = connected.iter().position(|one| one.host == host) {
+                let signal = self.stop.signal().filter(|_| matches!(unready, Unready::Locked(_)));
+                let outcome = signal.map_or(Outcome::Unready(unready), Outcome::NotBegun);
+                self.observer.ended(host, &outcome, Duration::ZERO);
+                connected.remove(index).session.close().await;
+            }
+        }
+    }
+}
