@@ -1,5 +1,6 @@
 //! `ssh-deploy` against the real `sshd`, as a step of a job.
 
+mod locks;
 mod trust;
 
 use std::io::{BufRead as _, BufReader, Read as _};

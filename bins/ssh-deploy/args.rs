@@ -12,8 +12,8 @@ use ssh::User;
 use crate::batches::{Batches, Share};
 use crate::plan::{Wait, pause};
 use crate::select::Only;
-use values::{account, floor, named};
 pub(crate) use values::{Fence, Floor, HttpCheck, TcpCheck};
+use values::{account, floor, named, time_or_zero};
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
@@ -172,7 +172,7 @@ pub(crate) struct Running {
     pub(crate) env: Vec<String>,
 
     /// Kill a host's command after this long; 0 never does
-    #[arg(long, value_name = "TIME", value_parser = cli::time, default_value = "30m")]
+    #[arg(long, value_name = "TIME", value_parser = time_or_zero, default_value = "30m")]
     pub(crate) timeout: Duration,
 
     /// Run the command, checks and rollback as this user, through `sudo -n`
@@ -267,7 +267,7 @@ pub(crate) struct Locking {
     pub(crate) lock_dir: Option<String>,
 
     /// How long to wait for the lock
-    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "10m")]
+    #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = time_or_zero, default_value = "10m")]
     pub(crate) lock_wait: Duration,
 
     /// Refuse to deploy over a higher number; `run` is the workflow run's

@@ -136,11 +136,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     async fn retry(&self, unreachable: Vec<(usize, Refusal)>, all_ready: bool) {
         let again = self.plan.unreachable.retry && all_ready && !self.plan.dry_run && self.stop.signal().is_none();
         for (host, refusal) in unreachable {
-            let (mut connected, still) = if again {
-                self.make_ready(&[host]).await
-            } else {
-                (Vec::new(), vec![(host, refusal)])
-            };
+            let (mut connected, still) =
+                if again { self.make_ready(&[host]).await } else { (Vec::new(), vec![(host, refusal)]) };
             for one in &mut connected {
                 self.change_last(one).await;
             }

@@ -10,7 +10,9 @@ use credentials::Credentials;
 use fault::{Fault, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
-use ssh::{Clean, Holder, Interpreter, Lock, Preflight, PrivateKey, Settings, Step, Target, Terminal, UnknownHosts, inventory};
+use ssh::{
+    Clean, Holder, Interpreter, Lock, Preflight, PrivateKey, Settings, Step, Target, Terminal, UnknownHosts, inventory,
+};
 
 use crate::args::{Args, Fence, KeyExchange};
 use crate::locking::LockPlan;
@@ -192,10 +194,11 @@ fn post_deploy(args: &Args) -> PostDeploy {
         check_timeout: args.checks.check_timeout,
         check_interval: args.checks.check_interval,
         diagnoses: named("diagnosis", &args.checks.diagnose, &None),
-        rollback: args.checks.rollback.as_ref().map(|text| Step {
-            patience: args.checks.rollback_timeout,
-            ..step("rollback", text, sudo)
-        }),
+        rollback: args
+            .checks
+            .rollback
+            .as_ref()
+            .map(|text| Step { patience: args.checks.rollback_timeout, ..step("rollback", text, sudo) }),
         rollback_timeout: args.checks.rollback_timeout,
         scope: if args.checks.rollback_all { RollbackScope::All } else { RollbackScope::Failed },
     }

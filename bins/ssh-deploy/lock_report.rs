@@ -86,7 +86,10 @@ fn text(targets: &[Target], answers: &[Answer]) -> String {
     let width = targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0);
     let line = |(target, answer): (&Target, &Answer)| {
         let (word, rest) = state(answer);
-        format!("{}\n", format!("{:width$}  {word:8}  {}", target.name, runner::foreign::line("", rest.as_bytes())).trim_end())
+        format!(
+            "{}\n",
+            format!("{:width$}  {word:8}  {}", target.name, runner::foreign::line("", rest.as_bytes())).trim_end()
+        )
     };
     targets.iter().zip(answers).map(line).collect()
 }

@@ -168,7 +168,11 @@ impl Observer for Log<'_> {
     }
 
     fn locked(&self, host: usize, holder: &Holder) {
-        self.console.status(&format!("{}: waiting for the deploy lock, held by {}", self.targets[host].name, holder.text()));
+        self.console.status(&format!(
+            "{}: waiting for the deploy lock, held by {}",
+            self.targets[host].name,
+            holder.text()
+        ));
     }
 
     fn unfinished(&self, host: usize, state: &State) {

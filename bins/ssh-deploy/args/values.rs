@@ -1,6 +1,7 @@
 //! The values of options that are more than text.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use ssh::{Space, User};
 
@@ -42,6 +43,11 @@ pub(super) fn named(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), command.to_owned()))
 }
 
+/// A time, or 0: no limit, or no wait.
+pub(super) fn time_or_zero(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { cli::time(text) }
+}
+
 /// `--fence`: the place of a run in the order of deploys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fence {
@@ -60,7 +66,9 @@ impl FromStr for Fence {
         match text {
             "run" => Ok(Self::Run),
             "none" => Ok(Self::None),
-            number => number.parse().map(Self::Number).map_err(|_invalid| "expected a number, `run` or `none`".to_owned()),
+            number => {
+                number.parse().map(Self::Number).map_err(|_invalid| "expected a number, `run` or `none`".to_owned())
+            }
         }
     }
 }
@@ -83,7 +91,8 @@ impl FromStr for HttpCheck {
 
     /// `NAME=URL [=STATUS] [~TEXT]`; the text may have blanks.
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || "expected NAME=URL, then perhaps =STATUS and ~TEXT: `web=http://{host}/up =200 ~ready`".to_owned();
+        let form =
+            || "expected NAME=URL, then perhaps =STATUS and ~TEXT: `web=http://{host}/up =200 ~ready`".to_owned();
         let (name, rest) = named(text).map_err(|_invalid| form())?;
         let (rest, word) = match rest.split_once(" ~") {
             Some((rest, word)) if !word.is_empty() => (rest.to_owned(), Some(word.to_owned())),
@@ -153,7 +162,9 @@ mod tests {
         assert_eq!((plain.url.as_str(), plain.status, plain.text), ("http://{host}:8080/up?a=b", 200, None));
         let full = check("web=https://x/ =204 ~all good").unwrap();
         assert_eq!((full.status, full.text.as_deref()), (204, Some("all good")));
-        for text in ["web", "web=ftp://x", "web=http://x =abc", "web=http://x =999", "web=http://x 200", "web=http://x ~"] {
+        for text in
+            ["web", "web=ftp://x", "web=http://x =abc", "web=http://x =999", "web=http://x 200", "web=http://x ~"]
+        {
             assert!(check(text).is_err(), "{text}");
         }
     }

@@ -38,7 +38,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
                 Reached::Stopped => {}
             }
         }
-        let unreachable = refused.iter().filter(|(_, refusal, _)| refusal.cause.kind() == fault::Kind::Temporary).count();
+        let unreachable =
+            refused.iter().filter(|(_, refusal, _)| refusal.cause.kind() == fault::Kind::Temporary).count();
         let allowed = unreachable == refused.len() && self.plan.unreachable.allows(unreachable);
         if allowed {
             return (connected, refused.into_iter().map(|(host, refusal, _)| (host, refusal)).collect());
@@ -89,10 +90,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     async fn lock_all(&self, connected: &mut Vec<Connected<T::Session>>) {
         let Some(plan) = &self.plan.lock else { return };
         let hosts: Vec<usize> = connected.iter().map(|one| one.host).collect();
-        let mut sessions: Vec<(&str, &mut T::Session)> = connected
-            .iter_mut()
-            .map(|one| (self.plan.targets[one.host].name.as_str(), &mut one.session))
-            .collect();
+        let mut sessions: Vec<(&str, &mut T::Session)> =
+            connected.iter_mut().map(|one| (self.plan.targets[one.host].name.as_str(), &mut one.session)).collect();
         let waiting = |index: usize, holder: &ssh::Holder| self.observer.locked(hosts[index], holder);
         let Err(failures) = plan.acquire(&mut sessions, self.stop, waiting).await else { return };
         let failures = failures.into_iter().map(|(index, unready)| (hosts[index], unready)).collect();

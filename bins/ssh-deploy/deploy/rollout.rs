@@ -132,13 +132,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let Some(plan) = &self.plan.lock else { return };
         let run = &self.plan.run;
         let fence = run.fence.into_iter().chain(one.state.fence).max();
-        one.state = State {
-            run: run.key.clone(),
-            commit: run.commit.clone(),
-            phase,
-            release: String::new(),
-            fence,
-        };
+        one.state = State { run: run.key.clone(), commit: run.commit.clone(), phase, release: String::new(), fence };
         let _written = one.state.write(&mut one.session, &plan.lock).await;
     }
 

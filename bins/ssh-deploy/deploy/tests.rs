@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use ssh::{
-    Cause, Ending, Holder, Lost, Output, Preflight, Ready, Refusal, Session, State, Step, Target, Transport, Verdict, inventory,
+    Cause, Ending, Holder, Lost, Output, Preflight, Ready, Refusal, Session, State, Step, Target, Transport, Verdict,
+    inventory,
 };
 
 use super::{Deploy, Observer, Outcome};

@@ -62,7 +62,11 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
          {known_hosts}{}{}Include {}\nInclude /etc/ssh/ssh_config\n",
         policy.connect_seconds,
         key.unwrap_or_default(),
-        if policy.key_exchange.is_some() { "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org\n" } else { "" },
+        if policy.key_exchange.is_some() {
+            "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org\n"
+        } else {
+            ""
+        },
         policy.user_configuration.map_or_else(|| "~/.ssh/config".to_owned(), quoted),
     )
 }

@@ -72,10 +72,7 @@ impl State {
     /// # Errors
     /// The connection was lost.
     pub async fn read(session: &mut impl Session, lock: &Lock) -> Result<Option<Self>, Lost> {
-        let text = format!(
-            "while IFS= read -r sd_row; do sd_say state \"$sd_row\"; done <{}.state\n",
-            lock.path()
-        );
+        let text = format!("while IFS= read -r sd_row; do sd_say state \"$sd_row\"; done <{}.state\n", lock.path());
         let answer = session.ask(&text).await?;
         let mut fields = answer.iter().filter_map(|line| line.strip_prefix("state ")?.split_once('=')).peekable();
         if fields.peek().is_none() {
@@ -235,7 +232,12 @@ mod tests {
 
     #[test]
     fn an_unfinished_deploy_is_refused_only_on_request_and_names_its_phase() {
-        let state = State { run: "7.1".to_owned(), commit: "0123456789abcdef".to_owned(), phase: Phase::Activate, ..State::default() };
+        let state = State {
+            run: "7.1".to_owned(),
+            commit: "0123456789abcdef".to_owned(),
+            phase: Phase::Activate,
+            ..State::default()
+        };
         assert_eq!(state.admit(None, Clean::Any), Ok(()));
         let guard = state.admit(None, Clean::Required).unwrap_err();
         assert_eq!(guard.text(), "the deploy of 7.1 (commit 0123456789ab) stopped in `activate`");

@@ -37,9 +37,18 @@ impl Sshd {
     /// # Panics
     /// With `CI=true`, where nothing may be skipped silently, and when the server does not come up.
     #[must_use]
-    #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "speaks for the test that is skipped")]
     pub fn start() -> Option<Self> {
-        let sshd = Self::find();
+        Self::start_with("", &[])
+    }
+
+    /// The same, with `lines` in front of its configuration, and `variables` in the environment of its sessions.
+    ///
+    /// # Panics
+    /// As [`Sshd::start`].
+    #[must_use]
+    #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "speaks for the test that is skipped")]
+    pub fn start_with(lines: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        let sshd = Self::find_with(lines, variables);
         if sshd.is_none() {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{ABSENT}");
             eprintln!("skipped: {ABSENT}");
@@ -50,6 +59,10 @@ impl Sshd {
     /// The server, or `None` when the machine has none.
     #[must_use]
     pub fn find() -> Option<Self> {
+        Self::find_with("", &[])
+    }
+
+    fn find_with(lines: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let program = PROGRAMS.iter().map(Path::new).find(|path| path.exists())?;
         let folder = TempDir::with_prefix("sshd-").expect("a temporary folder");
         for (name, kind) in [("host_key", "ed25519"), ("user_key", "ed25519")] {
@@ -57,7 +70,10 @@ impl Sshd {
         }
         fs::copy(folder.path().join("user_key.pub"), folder.path().join("authorized_keys"))
             .expect("the authorised key");
-        let (daemon, port) = launch(program, folder.path());
+        for name in ["home", "tmp"] {
+            fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        let (daemon, port) = launch(program, folder.path(), lines, variables);
         let secrets = Secrets::default();
         let sshd = Self { proxy: Proxy::start(port), daemon, user: login_name(), secrets, folder };
         sshd.secrets.add(sshd.user_key());
@@ -136,6 +152,29 @@ impl Sshd {
         self.proxy.set(trouble.into());
     }
 
+    /// From now on nothing gets through, in either direction, as in a network that swallows packets; or everything again.
+    pub fn stall(&self, stalled: bool) {
+        self.proxy.stall(stalled);
+    }
+
+    /// The file of the keys that may log in.
+    #[must_use]
+    pub fn authorized_keys(&self) -> PathBuf {
+        self.folder.path().join("authorized_keys")
+    }
+
+    /// The home folder of its sessions.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// The folder for temporary files of its sessions.
+    #[must_use]
+    pub fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
+    }
+
     /// Resets every open connection.
     pub fn cut(&self) {
         self.proxy.cut();
@@ -180,14 +219,14 @@ fn keygen(file: &Path, arguments: &[&str]) {
 }
 
 /// Starts the daemon on a port that was free a moment ago; another one when somebody took it in between.
-fn launch(program: &Path, folder: &Path) -> (Child, u16) {
+fn launch(program: &Path, folder: &Path, lines: &str, variables: &[(&str, &str)]) -> (Child, u16) {
     // As root, sshd insists on its privilege separation folder, which only a service manager makes otherwise.
     let _ = fs::create_dir_all("/run/sshd");
     let mut lenient = Vec::new();
     for _ in 0..5 {
         let port =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
-        fs::write(folder.join("config"), config(folder, port)).expect("the configuration");
+        fs::write(folder.join("config"), config(folder, port, lines, variables)).expect("the configuration");
         if lenient.is_empty() && knows(program, folder, PENALTIES) {
             lenient = vec!["-o", PENALTIES];
         }
@@ -233,10 +272,18 @@ fn answers(daemon: &mut Child, port: u16) -> bool {
     false
 }
 
-fn config(folder: &Path, port: u16) -> String {
+/// Sessions have a home and a folder for temporary files of their own. sshd takes the first value it finds.
+fn config(folder: &Path, port: u16, lines: &str, variables: &[(&str, &str)]) -> String {
     let folder = folder.display();
+    let own = [("HOME", format!("{folder}/home")), ("TMPDIR", format!("{folder}/tmp"))];
+    let own = own.into_iter().filter(|(name, _)| variables.iter().all(|(given, _)| given != name));
+    let given = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let environment: String =
+        own.chain(given).fold(String::new(), |text, (name, value)| text + &format!(" \"{name}={value}\""));
     format!(
-        "ListenAddress 127.0.0.1:{port}\n\
+        "{lines}\n\
+         SetEnv{environment}\n\
+         ListenAddress 127.0.0.1:{port}\n\
          HostKey {folder}/host_key\n\
          PidFile none\n\
          AuthorizedKeysFile {folder}/authorized_keys\n\

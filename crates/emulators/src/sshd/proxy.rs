@@ -1,4 +1,4 @@
-//! A TCP proxy that can refuse, delay, drop and reset.
+//! A TCP proxy that can refuse, delay, drop, reset, and stall as a network does that swallows packets.
 
 use std::net::{Ipv4Addr, TcpListener as StdListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::http::lock;
 
@@ -41,6 +41,8 @@ struct Shared {
     trouble: Mutex<Option<Trouble>>,
     connections: AtomicUsize,
     cut: Notify,
+    /// Whether nothing gets through.
+    stalled: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -48,8 +50,13 @@ impl Proxy {
         let socket = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
         socket.set_nonblocking(true).expect("a non-blocking socket");
         let port = socket.local_addr().expect("the address of a bound socket").port();
-        let shared =
-            Shared { upstream, trouble: Mutex::default(), connections: AtomicUsize::new(0), cut: Notify::new() };
+        let shared = Shared {
+            upstream,
+            trouble: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            cut: Notify::new(),
+            stalled: watch::Sender::new(false),
+        };
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
         let state = Arc::clone(&shared);
@@ -73,6 +80,10 @@ impl Proxy {
 
     pub(super) fn cut(&self) {
         self.shared.cut.notify_waiters();
+    }
+
+    pub(super) fn stall(&self, stalled: bool) {
+        self.shared.stalled.send_replace(stalled);
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -119,18 +130,31 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let (from_server, mut to_server) = server.split();
     let mut from_server = from_server.take(limit);
     let up = async {
-        let _ = copy(&mut from_client, &mut to_server).await;
+        pass(&mut from_client, &mut to_server, &shared).await;
         let _ = to_server.shutdown().await;
         // The server still answers after the client's end; only its own end, or a cut, ends the connection.
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        _ = copy(&mut from_server, &mut to_client) => true,
+        () = pass(&mut from_server, &mut to_client, &shared) => true,
         () = up => true,
         () = shared.cut.notified() => false,
     };
     if !ended || matches!(trouble, Some(Trouble::ResetAfter(_))) {
         reset(&client);
+    }
+}
+
+/// Passes bytes on until their source ends. While the network stalls, neither bytes nor an end get through.
+async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), shared: &Shared) {
+    let mut stalled = shared.stalled.subscribe();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut chunk).await.unwrap_or(0);
+        let _ = stalled.wait_for(|stalled| !stalled).await;
+        if count == 0 || to.write_all(&chunk[..count]).await.is_err() {
+            return;
+        }
     }
 }
 
