@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cli::Console;
 use redact::Redactor;
-use report::{Event, Level, Recorder, Status};
+use report::{Event, Finding, Level, Recorder, Status};
 use runner::foreign::Lines;
 use serde_json::{Map, Value, json};
 use ssh::{Group, Holder, Output, Ready, Refusal, Source, State, Target};
@@ -120,15 +120,8 @@ impl<'a> Log<'a> {
     /// A warning on stderr and in the records.
     fn warn(&self, target: &Target, rule: &str, message: String) {
         self.console.warn(&message);
-        self.record(Event::Finding {
-            check: id(target),
-            level: Level::Warning,
-            path: None,
-            line: None,
-            column: None,
-            rule: Some(rule.to_owned()),
-            message,
-        });
+        let finding = Finding { rule: Some(rule.to_owned()), ..Finding::new(Level::Warning, message) };
+        self.record(Event::Finding { check: id(target), finding });
     }
 
     /// Shows lines of a host, and keeps the last for the report.
