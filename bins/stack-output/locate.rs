@@ -7,7 +7,8 @@ use runner::{Environment, HomeRule};
 use stack::pulumi::project::{PulumiProject, StackReference};
 use stack::pulumi::store::DiskStore;
 use stack::pulumi::store_url;
-use stack::terraform::configuration::{BackendBlock, Configuration};
+use stack::terraform::backend_block::BackendBlock;
+use stack::terraform::configuration::Configuration;
 use stack::terraform::local;
 use stack::terraform::pointer::Backend;
 

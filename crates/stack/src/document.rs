@@ -5,12 +5,13 @@ use std::io::Read;
 
 use fault::{Fault, Result};
 
-use crate::fields::{Fields, Form, Version};
+use crate::fields::{Decryption, Fields, Form, Version};
 use crate::json::{Json, parse};
 use crate::outputs::{Dialect, Output, Outputs, SourceKind};
 use crate::pulumi::secrets_provider::SecretsProvider;
 use crate::pulumi::signature;
-use crate::state::{Decryption, Extent, Rest, read};
+
+use crate::state::{Extent, Rest, read};
 use crate::terraform;
 use crate::value::{SecretValue, Value};
 

@@ -36,11 +36,9 @@ pub(crate) fn utf8<'a>(mut input: impl Read + 'a) -> io::Result<(Beginning, Box<
         return Ok((Beginning::Wrapper, Box::new(Cursor::new(first).chain(input))));
     }
     let unit = match first.as_slice() {
-        [0xff, 0xfe, ..] => u16::from_le_bytes as fn([u8; 2]) -> u16,
-        [0xfe, 0xff, ..] => u16::from_be_bytes,
-        // Without a mark: JSON begins with an ASCII character.
-        [b' '..=b'~', 0, ..] => u16::from_le_bytes,
-        [0, b' '..=b'~', ..] => u16::from_be_bytes,
+        // Without a mark, JSON begins with an ASCII character.
+        [0xff, 0xfe, ..] | [b' '..=b'~', 0, ..] => u16::from_le_bytes as fn([u8; 2]) -> u16,
+        [0xfe, 0xff, ..] | [0, b' '..=b'~', ..] => u16::from_be_bytes,
         [0xef, 0xbb, 0xbf, rest @ ..] => {
             return Ok((Beginning::Utf8, Box::new(Cursor::new(rest.to_vec()).chain(input))));
         }

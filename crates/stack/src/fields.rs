@@ -2,7 +2,14 @@
 
 use std::fmt;
 
-use crate::state::Decryption;
+/// Whether the caller will decrypt secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decryption {
+    /// Secrets stay encrypted, so the secrets provider is not needed.
+    NotNeeded,
+    /// Secrets will be decrypted, so the secrets provider is needed.
+    Wanted,
+}
 
 /// What was found in the document. Byte strings hold JSON text.
 #[derive(Debug, Default)]

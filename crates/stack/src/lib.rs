@@ -21,5 +21,5 @@ pub mod value_path;
 pub mod value_type;
 
 pub use document::Document;
+pub use fields::Decryption;
 pub use outputs::{Dialect, Output, Outputs};
-pub use state::Decryption;

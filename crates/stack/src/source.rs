@@ -1,4 +1,4 @@
-//! Where the bytes of a state come from, and how much of them is read.
+//! The sources of a state's bytes, and how much of them is read.
 //!
 //! The outputs are near the front, so reading stops soon after them if nothing is lost by that:
 //! - A file: its last bytes are checked, which detects a truncated copy.
@@ -16,8 +16,9 @@ use fault::{Fault, Result};
 use crate::compression::Compression;
 use crate::document::{Document, document};
 use crate::encoding::{self, Beginning};
+use crate::fields::Decryption;
 use crate::json::{Broken, is_closed};
-use crate::state::{Decryption, Extent, Rest, SIZE_LIMIT};
+use crate::state::{Extent, Rest, SIZE_LIMIT};
 
 /// The most bytes that a compressed state may decompress to.
 const DECOMPRESSED_LIMIT: u64 = 1 << 30;

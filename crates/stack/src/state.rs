@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use crate::fields::{Fields, TOP, Version};
+use crate::fields::{Decryption, Fields, TOP, Version};
 use crate::json::{Broken, Json, Scanner, parse};
 use crate::pulumi::signature::may_hold_secret;
 
@@ -21,15 +21,6 @@ const PART_LIMIT: usize = 1 << 20;
 
 /// How far the reader goes on once it knows everything.
 const CHECKED_REST: u64 = 64 * 1024;
-
-/// Whether the caller will decrypt secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decryption {
-    /// Secrets stay encrypted, so the secrets provider is not needed.
-    NotNeeded,
-    /// Secrets will be decrypted, so the secrets provider is needed.
-    Wanted,
-}
 
 /// What to do with the rest of the document once the outputs are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,7 +58,7 @@ impl ValuePath {
     }
 }
 
-/// Where a path ends early.
+/// The step at which a path leads nowhere.
 #[derive(Clone, Debug)]
 pub struct Nowhere<'a> {
     /// The path up to, but without, the step that leads nowhere.
@@ -74,9 +74,8 @@ pub struct Nowhere<'a> {
 /// Takes `steps` from the value at the path `before`.
 fn follow<'a>(steps: &[Step], mut value: &'a Value, mut before: String) -> std::result::Result<Value, Nowhere<'a>> {
     let mut is_secret = false;
-    let secret = |value: Value, is_secret| match is_secret {
-        true => Value::Secret(SecretValue::Plain(Box::new(value))),
-        false => value,
+    let secret = |value: Value, is_secret| {
+        if is_secret { Value::Secret(SecretValue::Plain(Box::new(value))) } else { value }
     };
     for (at, step) in steps.iter().enumerate() {
         while let Value::Secret(SecretValue::Plain(inner)) = value {

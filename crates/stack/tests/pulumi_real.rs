@@ -69,7 +69,7 @@ fn every_store_of_the_real_pulumi_prints_as_it_prints_it() {
         assert_eq!(printed(&outputs, |value| value.revealed().0), text(case, "shown.json"), "{case}");
         let lines = outputs.named.iter().map(|(name, output)| {
             let value = raw(&output.value.clone().revealed().0, outputs.dialect);
-            format!("{name}={}\n", shell::quoted(&value))
+            name.clone() + "=" + &shell::quoted(&value) + "\n"
         });
         assert_eq!(lines.collect::<String>(), text(case, "shown.sh"), "{case}");
     }

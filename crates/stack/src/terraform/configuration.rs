@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
 
-use super::hcl::{Block, Body, Expression, Syntax};
-use super::pointer::Backend;
-use crate::json::Json;
+use super::backend_block::BackendBlock;
+use super::hcl::{Body, Expression, Syntax};
 
 /// The largest file of a configuration that is read.
 const FILE_LIMIT: u64 = 16 << 20;
@@ -26,17 +25,6 @@ pub struct Configuration {
 struct File {
     is_override: bool,
     name: String,
-}
-
-/// The block of the configuration that names where the state is stored: `backend "s3" { … }` or `cloud { … }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendBlock {
-    /// The backend with the attributes that are literals; its kind is `cloud` for the second form.
-    pub backend: Backend,
-    /// The attributes whose values would have to be evaluated first.
-    pub unevaluated: Vec<String>,
-    /// The name of the file it is in.
-    pub file: String,
 }
 
 impl Configuration {
@@ -67,7 +55,7 @@ impl Configuration {
     /// registry.
     #[must_use]
     pub fn is_opentofu(&self) -> bool {
-        self.files.iter().any(|file| file.name.ends_with(".tofu") || file.name.ends_with(".tofu.json"))
+        self.files.iter().any(|file| matches!(suffix(&file.name), Some(".tofu" | ".tofu.json")))
             || std::fs::read_to_string(self.directory.join(".terraform.lock.hcl"))
                 .is_ok_and(|lock| lock.contains("registry.opentofu.org"))
     }
@@ -109,7 +97,7 @@ impl Configuration {
                 return Err(about(format!("it is larger than {} MiB", FILE_LIMIT >> 20)));
             }
             let text = std::fs::read(&path).map_err(|error| about(error.to_string()))?;
-            let syntax = if file.name.ends_with(".json") { Syntax::Json } else { Syntax::Native };
+            let syntax = Syntax::of_file(&file.name);
             let holds = |word: &str| text.windows(word.len()).any(|window| window == word.as_bytes());
             if syntax == Syntax::Json || words.iter().all(|any| any.iter().any(|word| holds(word))) {
                 let body = Body::parse(&text, syntax, "")
@@ -156,75 +144,6 @@ impl Configuration {
         let bodies = self.bodies(&[&["locals"]])?;
         let blocks = bodies.into_iter().flat_map(|(_, body)| body.blocks);
         Ok(blocks.filter(|block| block.kind == "locals").flat_map(|block| block.body.attributes).collect())
-    }
-}
-
-impl BackendBlock {
-    fn of(block: &Block, file: &str) -> Option<Self> {
-        let kind = match (block.kind.as_str(), block.labels.first()) {
-            ("backend", Some(kind)) => kind.clone(),
-            ("cloud", _) => "cloud".to_owned(),
-            _ => return None,
-        };
-        let (mut config, mut unevaluated) = (BTreeMap::new(), Vec::new());
-        read_literals(&block.body, "", &mut config, &mut unevaluated);
-        Some(Self { backend: Backend::new(kind, Json::Map(config)), unevaluated, file: file.to_owned() })
-    }
-
-    /// In what the backend that `terraform init` stored differs from this block; `None` if it may have come from it. Attributes
-    /// that the block leaves out may come from `-backend-config`.
-    #[must_use]
-    pub fn difference(&self, initialised: &Backend) -> Option<String> {
-        let (block, stored) = (&self.backend, initialised);
-        if block.kind != stored.kind {
-            return Some(format!(
-                "it was initialised for the backend `{}`, and {} names `{}`",
-                stored.kind, self.file, block.kind
-            ));
-        }
-        let differs = block.attributes().find(|(name, value)| !agrees(value, stored.attribute(name)));
-        differs.map(|(name, _)| format!("`{name}` of the backend `{}` was changed in {} since", block.kind, self.file))
-    }
-}
-
-fn read_literals(body: &Body, before: &str, config: &mut BTreeMap<String, Json>, unevaluated: &mut Vec<String>) {
-    for (name, value) in &body.attributes {
-        match value.literal() {
-            Some(value) => {
-                config.insert(name.clone(), value);
-            }
-            None => unevaluated.push(format!("{before}{name}")),
-        }
-    }
-    for block in &body.blocks {
-        let mut inner = BTreeMap::new();
-        read_literals(&block.body, &format!("{before}{}.", block.kind), &mut inner, unevaluated);
-        config.insert(block.kind.clone(), Json::Map(inner));
-    }
-}
-
-/// Whether a literal of the configuration and what was stored for it are the same. A block may be stored in a list of one, a set in
-/// another order, and a number or a bool as a string.
-fn agrees(literal: &Json, stored: Option<&Json>) -> bool {
-    match (literal, stored.unwrap_or(&Json::Null)) {
-        (Json::Null, _) => true,
-        (Json::Map(map), Json::List(list)) if list.len() == 1 => {
-            map.iter().all(|(name, value)| agrees(value, list[0].get(name)))
-        }
-        (Json::Map(map), stored @ Json::Map(_)) => map.iter().all(|(name, value)| agrees(value, stored.get(name))),
-        (Json::Map(map), Json::Null) => map.is_empty(),
-        (Json::List(list), Json::List(stored)) => {
-            list.len() == stored.len() && list.iter().all(|item| stored.iter().any(|stored| agrees(item, Some(stored))))
-        }
-        (literal, stored) => scalar(literal).is_some_and(|literal| scalar(stored) == Some(literal)),
-    }
-}
-
-fn scalar(json: &Json) -> Option<String> {
-    match json {
-        Json::Bool(value) => Some(value.to_string()),
-        Json::Number(text) | Json::Text(text) => Some(text.clone()),
-        _ => None,
     }
 }
 
@@ -365,7 +284,7 @@ mod tests {
             "bucket":"b","key":"k","encrypt":true,"max_retries":5,"assume_role":[{"role_arn":"arn","duration":null}],
             "allowed_account_ids":["2","1"],"region":null}}}"#;
         std::fs::write(folder.path().join("terraform.tfstate"), stored).unwrap();
-        let stored = super::Backend::read(folder.path()).unwrap().unwrap();
+        let stored = crate::terraform::pointer::Backend::read(folder.path()).unwrap().unwrap();
         let difference = |attributes: &str| {
             let text = format!("terraform {{\n backend \"s3\" {{\n{attributes}\n}}\n}}");
             backend(&[("main.tf", &text)]).unwrap().difference(&stored)

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use fault::{Fault, Result};
 use hcl_edit::expr::{self, ObjectKey, TraversalOperator};
@@ -20,6 +21,13 @@ pub(crate) enum Syntax {
     Native,
     /// `*.tf.json`.
     Json,
+}
+
+impl Syntax {
+    /// The syntax of a file, by its name.
+    pub(crate) fn of_file(name: &str) -> Self {
+        if Path::new(name).extension().is_some_and(|extension| extension == "json") { Self::Json } else { Self::Native }
+    }
 }
 
 /// The contents of a file or of a block.

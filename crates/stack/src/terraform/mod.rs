@@ -1,5 +1,6 @@
 //! Terraform and OpenTofu: the contents of their state, and where it is stored.
 
+pub mod backend_block;
 pub mod configuration;
 pub mod encryption;
 mod hcl;

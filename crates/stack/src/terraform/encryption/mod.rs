@@ -69,7 +69,7 @@ pub enum Method {
 /// The method `aes_gcm` with a key from `pbkdf2`.
 #[derive(Debug)]
 pub struct AesGcm {
-    /// Where the metadata of each key provider of the chain is stored. The first derives its key from the passphrase, each other
+    /// The names under which the metadata of the key providers of the chain is stored. The first derives its key from the passphrase, each other
     /// from the key before it.
     pub(super) chain: Vec<String>,
     /// The passphrase of the first key provider.
@@ -200,7 +200,9 @@ impl Encryption {
                 ("method", [kind, name]) => {
                     self.methods.entry((kind.clone(), name.clone())).or_default().extend(block.body.attributes);
                 }
-                ("state", []) => self.state = Target::read(&block, 0)?.merged(self.state.take()),
+                ("state", []) => {
+                    self.state = Some(Target::read(&block, 0)?.over(self.state.take().unwrap_or_default()));
+                }
                 // They encrypt other files.
                 ("plan" | "remote_state_data_sources", []) => {}
                 _ => return Err(foreign("a block")),
@@ -237,11 +239,10 @@ impl Target {
     }
 
     /// This block over `base`. Once enforced, encryption stays so.
-    fn merged(self, base: Option<Self>) -> Option<Self> {
-        let Some(base) = base else { return Some(self) };
+    fn over(self, base: Self) -> Self {
         let is_true = |enforced: &Option<Expression>| *enforced == Some(Expression::Bool(true));
         let enforced = if is_true(&base.enforced) { base.enforced } else { self.enforced.or(base.enforced) };
-        Some(Self { method: self.method.or(base.method), fallback: self.fallback.or(base.fallback), enforced })
+        Self { method: self.method.or(base.method), fallback: self.fallback.or(base.fallback), enforced }
     }
 }
 

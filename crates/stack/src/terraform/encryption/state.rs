@@ -2,14 +2,14 @@
 //!
 //! Source: opentofu `internal/encryption/{base,state}.go`, `keyprovider/pbkdf2`, `method/aesgcm`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
 
 use aes_gcm::aead::consts::U12;
-use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::aead::{Aead as _, Payload};
 use aes_gcm::aes::{Aes128, Aes192, Aes256};
-use aes_gcm::{AesGcm as Cipher, KeyInit, Nonce};
+use aes_gcm::{AesGcm as Cipher, KeyInit as _, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fault::{Fault, Result};
@@ -96,9 +96,7 @@ impl EncryptedState {
             let found = match method {
                 Method::Unencrypted => None,
                 Method::AesGcm(method) => self.with_chain(method, &mut budget)?,
-                Method::Passphrase { passphrase, aads } => {
-                    self.with_passphrase(passphrase, aads.iter().map(Vec::as_slice), &mut budget)?
-                }
+                Method::Passphrase { passphrase, aads } => self.with_passphrase(passphrase, aads, &mut budget)?,
                 Method::Unsupported(what) => {
                     unsupported.get_or_insert_with(|| beyond(what));
                     None
@@ -149,14 +147,15 @@ impl EncryptedState {
     }
 
     /// Which key provider comes first in a chain is not stored, so every order is tried.
-    fn with_passphrase<'a>(
+    fn with_passphrase(
         &self,
         passphrase: &SecretString,
-        aads: impl Iterator<Item = &'a [u8]> + Clone,
+        aads: &BTreeSet<Vec<u8>>,
         budget: &mut u64,
     ) -> Result<Option<Vec<u8>>> {
         let metadata: Option<Vec<&Metadata>> = self.keys.values().map(Option::as_ref).collect();
         let Some(metadata) = metadata.filter(|metadata| metadata.len() <= CHAIN_LIMIT) else { return Ok(None) };
+        let none = Vec::new();
         // Exposed to derive the key from.
         let mut open = vec![(passphrase.expose_secret().as_bytes().to_vec(), metadata)];
         while let Some((key, left)) = open.pop() {
@@ -168,7 +167,7 @@ impl EncryptedState {
                     open.push((key, rest));
                     continue;
                 }
-                let state = std::iter::once([].as_slice()).chain(aads.clone()).find_map(|aad| self.opened(&key, aad));
+                let state = std::iter::once(&none).chain(aads).find_map(|aad| self.opened(&key, aad));
                 if state.is_some() {
                     return Ok(state);
                 }

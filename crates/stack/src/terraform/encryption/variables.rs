@@ -46,8 +46,7 @@ impl Variables {
             let path = directory.join(&name);
             let about = |cause: String| Fault::usage(format!("cannot read {}", path.display())).cause(cause);
             let text = std::fs::read(&path).map_err(|error| about(error.to_string()))?;
-            let syntax = if name.ends_with(".json") { Syntax::Json } else { Syntax::Native };
-            let body = Body::parse(&text, syntax, "values").map_err(|fault| about(fault.message))?;
+            let body = Body::parse(&text, Syntax::of_file(&name), "values").map_err(|fault| about(fault.message))?;
             variables.files.extend(body.attributes);
         }
         Ok(variables)
