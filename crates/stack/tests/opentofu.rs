@@ -178,6 +178,9 @@ fn a_fallback_is_tried_after_the_method() {
     }
 }
 
+/// Files with their texts, or variables with their values.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A configuration whose passphrase is the expression `passphrase`.
 fn configured(passphrase: &str) -> String {
     format!(
@@ -197,7 +200,7 @@ fn a_variable_of_the_passphrase_has_the_value_that_opentofu_gives_it() {
     let main = configured("var.pass");
     let environment: &[(&str, &str)] = &[("TF_VAR_pass", PASSPHRASE)];
     let wrong_environment: &[(&str, &str)] = &[("TF_VAR_pass", wrong)];
-    let cases: [(&[(&str, &str)], &[(&str, &str)]); 7] = [
+    let cases: [(Pairs<'_>, Pairs<'_>); 7] = [
         (&[("main.tf", &main)], environment),
         (&[("main.tf", &default)], &[]),
         (&[("main.tf", &main), ("terraform.tfvars", &right)], wrong_environment),

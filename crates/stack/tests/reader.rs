@@ -1,4 +1,4 @@
-//! The streaming reader compared with a full parse by serde_json, on generated states, some of them broken.
+//! The streaming reader compared with a full parse by `serde_json`, on generated states, some of them broken.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test, as its functions do")]
 
 use std::collections::BTreeMap;
