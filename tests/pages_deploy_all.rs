@@ -15,6 +15,7 @@ mod previews;
 mod selection;
 mod terminal;
 mod trees;
+mod worker;
 mod wrangler;
 
 use emulators::Cloudflare;

@@ -144,6 +144,105 @@ fn a_file_of_25_mib_is_deployed_and_a_byte_more_is_refused_before_any_upload() {
 }
 
 #[test]
+fn every_file_over_the_limit_is_named_at_once() {
+    let said = refused(1, |dist| {
+        for name in ["a.mp4", "b.mp4", "c.mp4"] {
+            fs::File::create(dist.join(name)).unwrap().set_len(25 * 1024 * 1024 + 1).unwrap();
+        }
+    });
+    has(&said, &["a.mp4` (26214401 bytes)", "b.mp4` (26214401 bytes)", "c.mp4` (26214401 bytes) are too large"]);
+}
+
+#[test]
+fn files_with_names_of_secrets_are_refused_unless_they_are_allowed() {
+    let files = [".env", ".env.local", "sub/.dev.vars", ".dev.vars.production", ".npmrc", "keys/id_ed25519"];
+    for file in files {
+        let said = refused(1, |dist| {
+            fs::create_dir_all(dist.join(file).parent().unwrap()).unwrap();
+            fs::write(dist.join(file), "TOKEN=x").unwrap();
+        });
+        has(&said, &[&format!("`sites/docs/dist/{file}` looks like a file with secrets"), "--allow-file"]);
+    }
+    let cloudflare = Cloudflare::start();
+    let all = || files.iter().fold(step(&cloudflare), |step, file| step.file(&format!("sites/docs/dist/{file}"), "x"));
+    // One error names all of them.
+    let said = refuses(&cloudflare, all().args(["--only", "docs", "--allow-file", ".npmrc,.env"]), 1);
+    has(&said, &["/.env.local`", "/sub/.dev.vars` look like files", "/.dev.vars.production`", "/keys/id_ed25519`"]);
+    assert!(!said.contains(".npmrc`"), "{said}");
+    let allowed = ".env,.env.local,sub/.dev.vars,.dev.vars.production,.npmrc,keys/id_ed25519";
+    honest::run(&cloudflare, all().args(["--only", "docs", "--allow-file", allowed])).exits(0);
+    assert_eq!(cloudflare.deployments("docs")[0].manifest.len(), 7);
+}
+
+#[test]
+fn what_is_left_out_is_one_line_with_a_count_and_three_names() {
+    let cloudflare = Cloudflare::start();
+    let step = (10..84).fold(step(&cloudflare).args(["--only", "docs"]), |step, number| {
+        step.file(&format!("sites/docs/dist/node_modules/a/{number}.js"), "x")
+    });
+    let seen = step.run().exits(0);
+    let names = "node_modules/a/10.js, node_modules/a/11.js, node_modules/a/12.js, …";
+    assert!(seen.stderr.contains(&format!("docs: 74 files left out, as by wrangler: {names}\n")), "{}", seen.stderr);
+    assert_eq!(seen.stderr.matches("node_modules/a").count(), 3, "{}", seen.stderr);
+    assert_eq!(cloudflare.deployments("docs")[0].manifest.len(), 1);
+}
+
+#[test]
+fn a_request_that_is_too_large_says_what_to_do() {
+    for call in ["POST */assets/upload", "POST */projects/docs/deployments"] {
+        let cloudflare = Cloudflare::start();
+        let page = emulators::http::Fault::status(413).body("text/html", "<h1>413 Request Entity Too Large</h1>");
+        cloudflare.fail(call, page);
+        let seen = honest::run(&cloudflare, step(&cloudflare).args(["--only", "docs"])).exits(1);
+        has(&seen.messages("error").concat(), &["answered 413", "help: raise the request limit of the proxy"]);
+    }
+}
+
+#[test]
+fn sites_without_an_output_are_skipped_if_that_is_allowed_but_not_all_of_them() {
+    let cloudflare = Cloudflare::start();
+    let api = r#"{"scripts": {"build": "true"}}"#;
+    let mixed = || step(&cloudflare).file("sites/api/package.json", api).arg("--allow-missing-output");
+    let seen = mixed().run().exits(0);
+    assert!(seen.stdout.contains("skipped    api   `sites/api/dist` does not exist"), "{}", seen.stdout);
+    assert_eq!(cloudflare.deployments("docs").len(), 1);
+    // An empty output is still an error, and so is a run that would deploy nothing.
+    let empty = mixed();
+    fs::create_dir(empty.folder().join("sites/api/dist")).unwrap();
+    has(&refuses_more(&cloudflare, empty, 1), &["does not exist", "help: create it with --create"]);
+    let said = refuses_more(&cloudflare, mixed().args(["--only", "api"]), 1);
+    has(&said, &["no site has an output, so there is nothing to deploy", "--output"]);
+    has(&refuses_more(&cloudflare, mixed().args(["--output", "out"]), 1), &["failed to deploy 2 sites, all for one"]);
+}
+
+/// As [`refuses`], for a service with one deployment already.
+#[track_caller]
+fn refuses_more(cloudflare: &Cloudflare, step: Step, code: i32) -> String {
+    let before = posts(cloudflare, "*/deployments");
+    let seen = step.run().exits(code);
+    assert_eq!(posts(cloudflare, "*/deployments"), before);
+    seen.messages("error").join("\n")
+}
+
+#[test]
+fn an_empty_value_of_any_option_means_that_it_is_not_given() {
+    let help = Step::new("pages-deploy-all").arg("--help").run().exits(0).stdout;
+    let options: Vec<&str> = help
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("--") && line.contains('<'))
+        .map(|line| line.split([' ', '=']).next().unwrap())
+        .filter(|option| *option != "--generate")
+        .collect();
+    assert!(options.len() > 20, "{options:?}");
+    let cloudflare = Cloudflare::start();
+    let blank = options.iter().flat_map(|option| [(*option).to_owned(), String::new()]);
+    step(&cloudflare).args(blank).run().exits(0);
+    step(&cloudflare).args(options.iter().map(|option| format!("{option}="))).run().exits(0);
+    assert_eq!(cloudflare.deployments("docs").len(), 2);
+}
+
+#[test]
 fn more_files_than_the_token_allows_are_counted_before_any_upload() {
     let cloudflare = Cloudflare::start();
     cloudflare.upload_tokens_will(Duration::from_mins(5), 2);

@@ -54,6 +54,35 @@ fn an_unknown_commit_exits_2_and_says_how_to_fetch_it() {
 }
 
 #[test]
+fn a_new_branch_has_no_commit_before_so_everything_has_changed() {
+    // `github.event.before` of a push that creates the branch.
+    for zeros in [40, 64] {
+        let cloudflare = Cloudflare::start();
+        committed(&cloudflare).args(["--changed-since", &"0".repeat(zeros)]).run().exits(0);
+        assert_eq!(deployed(&cloudflare), ["docs", "shop"]);
+    }
+}
+
+#[test]
+fn each_of_several_directories_is_compared() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.project("web");
+    let several = || {
+        let step = step(&cloudflare).file("apps/web/dist/index.html", "web");
+        git(step.folder(), &["init", "-q", "-b", "main"]);
+        record(step.folder(), "base");
+        git(step.folder(), &["tag", "base"]);
+        step.args(["sites", "apps", "--changed-since", "base"])
+    };
+    several().run().exits(0);
+    assert_eq!(deployed(&cloudflare), [""; 0]);
+    several().file("apps/web/new.md", "x").run().exits(0);
+    assert_eq!(deployed(&cloudflare), ["web"]);
+    several().file("sites/docs/new.md", "x").run().exits(0);
+    assert_eq!(deployed(&cloudflare), ["docs", "web"]);
+}
+
+#[test]
 fn a_deleted_file_and_both_ends_of_a_rename_are_changes() {
     let cloudflare = Cloudflare::start();
     let step = committed(&cloudflare).file("sites/docs/old.md", "old");

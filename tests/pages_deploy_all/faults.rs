@@ -144,6 +144,41 @@ fn a_deployment_that_cannot_be_looked_at_is_told_of_by_its_id() {
 }
 
 #[test]
+fn what_cannot_be_asked_for_a_while_is_asked_until_the_timeout() {
+    // More failures than one call is repeated for before a deployment exists.
+    const FAILURES: usize = 7;
+    together([500, 502, 503], |status| {
+        let cloudflare = Cloudflare::start();
+        cloudflare.fail("GET */projects/docs/deployments/*", Fault::status(status).times(FAILURES));
+        honest::run(&cloudflare, docs(&cloudflare)).exits(0);
+        let asked = |request: &emulators::http::Request| request.matches("GET */projects/docs/deployments/*");
+        assert!(cloudflare.requests().into_iter().filter(asked).count() > FAILURES);
+    });
+}
+
+#[test]
+fn a_lost_deployment_is_looked_for_until_the_timeout() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.fail("POST */projects/docs/deployments", Fault::reset().carried_out().times(1));
+    cloudflare.fail(LIST, Fault::status(500).times(7));
+    honest::run(&cloudflare, docs(&cloudflare)).exits(0);
+    assert_eq!(cloudflare.deployments("docs").len(), 1);
+}
+
+#[test]
+fn what_takes_long_is_reported_with_its_time_limit() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.fail("GET */projects/docs/deployments/*", Fault::none().delayed(Duration::from_secs(7)).times(1));
+    let slow = r#"{"scripts": {"build": "sleep 7; mkdir -p dist; echo x > dist/index.html"}}"#;
+    let seen = step(&cloudflare).file("sites/shop/package.json", slow).args(["--deadline", "10m"]).run().exits(0);
+    for (step, left) in [("building shop", "9m"), ("deploying docs", "9m")] {
+        let line = seen.stderr.lines().find(|line| line.starts_with(&format!("still {step} (")));
+        let line = line.unwrap_or_else(|| panic!("{step}: {}", seen.stderr));
+        assert!(line.contains(&format!(", for at most another {left}")), "{line}");
+    }
+}
+
+#[test]
 fn a_deployment_whose_answer_is_lost_is_found_and_not_made_twice() {
     together([0, 1, 2], |kind| {
         let cloudflare = Cloudflare::start();

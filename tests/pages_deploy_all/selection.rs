@@ -27,6 +27,20 @@ fn a_list_needs_no_credential_and_is_made_for_a_matrix() {
 }
 
 #[test]
+fn sites_of_several_directories_are_deployed_together() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.project("web");
+    let several = || step(&cloudflare).file("apps/web/dist/index.html", "web").args(["sites", "apps"]);
+    assert_eq!(several().arg("--list").run().exits(0).stdout, "docs\nshop\nweb\n");
+    several().args(["--except", "shop"]).run().exits(0);
+    assert_eq!(deployed(&cloudflare), ["docs", "web"]);
+    let seen = several().file("apps/docs/dist/index.html", "x").run().exits(2);
+    assert!(seen.messages("error")[0].contains("two sites have the name `docs`"), "{:?}", seen.annotations);
+    let seen = step(&cloudflare).args(["sites", "nowhere"]).run().exits(2);
+    assert!(seen.messages("error")[0].contains("cannot read the directory `nowhere`"), "{:?}", seen.annotations);
+}
+
+#[test]
 fn shards_deploy_every_site_once() {
     let cloudflare = Cloudflare::start();
     let shard = |part: &str| step(&cloudflare).args(["--shard", part, "--format", "jsonl"]).run().exits(0).records();
@@ -118,10 +132,15 @@ fn addresses_become_outputs_of_the_step() {
     let short = |project: &str| cloudflare.deployments(project)[0].short_id().to_owned();
     assert!(seen.outputs["docs_url"].contains(&short("docs")));
     assert!(seen.outputs["urls"].contains(&short("shop")));
+    assert_eq!(seen.outputs["aliases"], "{}");
     assert_eq!(seen.stdout, "");
+    let seen = step(&cloudflare).args(["--to", "output", "--branch", "feature"]).run().exits(0);
+    assert!(seen.outputs["docs_alias"].starts_with("http://feature.docs."), "{:?}", seen.outputs);
+    let aliases: serde_json::Value = serde_json::from_str(&seen.outputs["aliases"]).unwrap();
+    assert!(aliases["shop"].as_str().unwrap().starts_with("http://feature.shop."), "{aliases}");
     let seen = step(&cloudflare).without("GITHUB_OUTPUT").args(["--to", "output"]).run().exits(2);
     assert!(seen.messages("error")[0].contains("GITHUB_OUTPUT"), "{:?}", seen.annotations);
-    assert_eq!(cloudflare.deployments("docs").len(), 1);
+    assert_eq!(cloudflare.deployments("docs").len(), 2);
 }
 
 #[test]

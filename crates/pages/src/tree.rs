@@ -228,10 +228,13 @@ impl<'a> Walk<'a> {
         self.too_large.sort_unstable();
         let shown = |path: &str| format!("`{}`", root.join(path).display());
         let credentials = (!self.credentials.is_empty()).then(|| {
-            let names = self.credentials.iter().map(|path| shown(path));
-            let (what, them) = if self.credentials.len() == 1 { ("looks", "it") } else { ("look", "them") };
-            Fault::no(format!("{} {what} like a file with secrets, and would be public", listed(names)))
-                .help(format!("remove {them} from the site's output, or pass --allow-file with the name"))
+            let list = listed(self.credentials.iter().map(|path| shown(path)));
+            match self.credentials.len() {
+                1 => Fault::no(format!("{list} looks like a file with secrets, and would be public"))
+                    .help("remove it from the site's output, or pass its name to --allow-file"),
+                _ => Fault::no(format!("{list} look like files with secrets, and would be public"))
+                    .help("remove them from the site's output, or pass their names to --allow-file"),
+            }
         });
         let too_large = (!self.too_large.is_empty()).then(|| {
             let (message, cause) = match self.too_large.as_slice() {

@@ -1,4 +1,4 @@
-//! The account calls: projects, upload token, deployments, rollback.
+//! The calls of an account: Pages projects, upload token, deployments, rollback. Those of Workers are in `workers`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::envelope::{ACCOUNT, failure, success};
 use super::state::{Deployment, Permission, Project, State, deployment_json, project_json};
-use super::token;
+use super::{token, workers};
 use crate::http::{Part, Request, Response, parts};
 
 /// The most deployments of one page of the list.
@@ -17,15 +17,19 @@ pub(super) fn answer(state: &mut State, port: u16, segments: &[&str], request: &
     let Some(permission) = request.bearer().and_then(|token| state.permission(token)) else {
         return failure(401, 10_000, "Authentication error");
     };
-    let ["accounts", account, "pages", "projects", rest @ ..] = segments else { return user(segments) };
+    let ["accounts", account, product @ ("pages" | "workers"), rest @ ..] = segments else { return user(segments) };
     if *account != ACCOUNT {
         return failure(404, 7003, "Could not route to the account, perhaps your object identifier is invalid?");
     }
     if permission != Permission::Edit {
         return failure(403, 10_000, "Authentication error");
     }
-    let method = request.method.as_str();
-    match (method, rest) {
+    let projects = match (*product, rest) {
+        ("workers", rest) => return workers::answer(state, rest, request),
+        (_, ["projects", projects @ ..]) => projects,
+        _ => return user(segments),
+    };
+    match (request.method.as_str(), projects) {
         ("GET", []) => list_projects(state, port, request),
         ("POST", []) => create_project(state, port, &request.json()),
         (_, [name, ..]) if !state.projects.contains_key(*name) => failure(

@@ -1,4 +1,4 @@
-//! Cloudflare Pages: projects, direct upload, deployments, and the deployed sites themselves.
+//! Cloudflare: Pages projects, direct upload, deployments and the deployed sites themselves; and the upload of Workers.
 //!
 //! Held to real `wrangler pages deploy`, which deploys to it in a test. The sites answer on the same port under
 //! `http://<project>.localhost:PORT` (what production serves) and `http://<deployment>.<project>.localhost:PORT`.
@@ -10,6 +10,7 @@ mod rules;
 mod site;
 mod state;
 mod token;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ pub use envelope::ACCOUNT;
 use envelope::failure;
 pub use state::{Deployment, Progress};
 use state::{Permission, State};
+pub use workers::WorkerVersion;
 
 /// A loopback Cloudflare with one account.
 #[derive(Debug)]
@@ -94,6 +96,18 @@ impl Cloudflare {
     #[must_use]
     pub fn live(&self, project: &str) -> Option<String> {
         lock(&self.state).projects.get(project)?.canonical.clone()
+    }
+
+    /// The versions of a Worker's script, oldest first.
+    #[must_use]
+    pub fn worker_versions(&self, name: &str) -> Vec<WorkerVersion> {
+        lock(&self.state).workers.get(name).map(|worker| worker.versions.clone()).unwrap_or_default()
+    }
+
+    /// The id of the version of a Worker's script that answers requests.
+    #[must_use]
+    pub fn live_worker(&self, name: &str) -> Option<String> {
+        lock(&self.state).workers.get(name)?.deployed.clone()
     }
 
     /// The port of the API and of every site.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::envelope::{ACCOUNT, failure};
+use super::workers::Worker;
 use crate::http::{Response, Secrets};
 
 /// Requests that Cloudflare answers in five minutes, as its headers say.
@@ -142,6 +143,7 @@ impl Project {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) projects: BTreeMap<String, Project>,
+    pub(super) workers: BTreeMap<String, Worker>,
     /// The project of each upload token that is still valid.
     pub(super) upload_tokens: HashMap<String, (String, Timestamp)>,
     pub(super) token_life: Duration,
@@ -157,6 +159,7 @@ impl State {
     pub(super) fn new(secrets: Secrets) -> Self {
         Self {
             projects: BTreeMap::new(),
+            workers: BTreeMap::new(),
             upload_tokens: HashMap::new(),
             token_life: Duration::from_mins(5),
             max_files: 20_000,
