@@ -59,8 +59,9 @@ fn render(report: &Report, limits: &Limits) -> String {
     blocks.extend(doubts(report));
     blocks.extend(troubles(report, limits));
     blocks.extend(logs(report, limits));
-    // A single stage with a table of its own needs no table of stages.
-    blocks.extend(stages(report, limits).filter(|_| !matches!(report.stages.as_slice(), [one] if has_results(one))));
+    // A table of stages repeats what other tables list of a single stage.
+    let is_listed = |stage: &Stage| has_results(stage) || stage.checks.iter().all(Check::is_trouble);
+    blocks.extend(stages(report, limits).filter(|_| !matches!(report.stages.as_slice(), [one] if is_listed(one))));
     blocks.extend(report.stages.iter().filter(|stage| has_results(stage)).filter_map(|stage| results(stage, limits)));
     blocks.extend(timeline::timeline(report, limits.items));
     blocks.push(footer(report, limits));
@@ -211,24 +212,40 @@ fn tally(checks: &[Check]) -> String {
 
 /// Whether its checks made something that can be visited or counted: those get a table of their own.
 fn has_results(stage: &Stage) -> bool {
-    stage.checks.iter().any(|check| check.url.is_some() || !format::details(&check.data).is_empty())
+    let is_result = |check: &Check| check.url.is_some() || !format::details(&check.data).is_empty();
+    stage.checks.iter().any(|check| is_result_row(check) && is_result(check))
+}
+
+/// Whether the table of results lists the check. What failed is listed with its reason already, so it is listed again only for the
+/// address it can be visited at.
+fn is_result_row(check: &Check) -> bool {
+    check.url.is_some() || !check.is_trouble()
 }
 
 fn results(stage: &Stage, limits: &Limits) -> Option<String> {
     let mut rows =
         vec![format!("| | {} | Time | Result | Details |", cell(&stage.name)), "|:-:|:--|--:|:--|:--|".to_owned()];
-    for check in stage.checks.iter().take(limits.items) {
+    let checks: Vec<&Check> = stage.checks.iter().filter(|check| is_result_row(check)).collect();
+    for check in checks.iter().take(limits.items) {
         let time = check.duration_seconds.map(seconds).unwrap_or_default();
-        let url = check.url.as_deref().map(place::address).unwrap_or_default();
-        let note = check.note.clone().into_iter().chain(format::details(&check.data)).chain(shown_reason(check));
+        let addresses = [check.url.as_deref(), word(check, "alias")].map(|url| url.map(place::address));
+        let url = addresses.into_iter().flatten().collect::<Vec<_>>().join("<br>");
+        let environment = word(check, "environment").map(str::to_owned);
+        let note = environment.into_iter().chain(check.note.clone());
+        let note = note.chain(format::details(&check.data)).chain(shown_reason(check));
         let details = note.map(|detail| cell(&detail)).collect::<Vec<_>>().join(", ");
         rows.push(format!("| {} | {} | {time} | {url} | {details} |", mark(check.status), cell(check.name())));
     }
-    let left_out = stage.checks.len().saturating_sub(limits.items);
+    let left_out = checks.len().saturating_sub(limits.items);
     if left_out > 0 {
         rows.push(format!("| | … and {left_out} more | | | |"));
     }
     (limits.items > 0).then(|| rows.join("\n"))
+}
+
+/// A word of the tool's data that a deployment has: `alias`, the address of its branch, and `environment`.
+fn word<'a>(check: &'a Check, name: &str) -> Option<&'a str> {
+    check.data.get(name).and_then(serde_json::Value::as_str).filter(|word| !word.is_empty())
 }
 
 fn shown_reason(check: &Check) -> Option<String> {

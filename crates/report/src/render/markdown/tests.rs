@@ -75,10 +75,21 @@ fn a_deployment_links_its_results() {
     | | Sites | Time | Result | Details |
     |:-:|:--|--:|:--|:--|
     | ✅ | shop | 3.2 s | [shop.pages.dev](https://shop.pages.dev) | 213 files, 4 uploaded |
-    | ❌ | docs |  |  | no files in sites/docs/dist |
 
     <sub>preflight-report 0.1.0 · exit code 1</sub>
     "#);
+}
+
+#[test]
+fn a_preview_has_its_environment_and_the_address_of_its_branch() {
+    let report = report(
+        r#"{"v":1,"event":"run_started","title":"Sites","plan":["sites/shop"]}
+{"v":1,"event":"check_finished","check":"sites/shop","status":"passed","url":"https://1.shop.pages.dev","data":{"environment":"preview","alias":"https://feature.shop.pages.dev","files":1}}
+{"v":1,"event":"run_finished","result":"passed"}"#,
+    );
+    let row = "| ✅ | shop |  | [1.shop.pages.dev](https://1.shop.pages.dev)<br>\
+         [feature.shop.pages.dev](https://feature.shop.pages.dev) | preview, 1 file |";
+    assert!(markdown(&report, 900_000).contains(row));
 }
 
 #[test]
@@ -94,10 +105,6 @@ fn an_incomplete_section_says_what_did_not_report() {
     | | Check | Why | Where |
     |:-:|:--|:--|:--|
     | ❓ | **Sites** › shop | planned, but did not report |  |
-
-    | Stage | | Time | Checks |
-    |:--|:-:|--:|:--|
-    | Sites | ❓ | – | ❓ **shop** |
 
     <sub>preflight-report 0.1.0 · exit code 3</sub>
     "#);
