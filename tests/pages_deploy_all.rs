@@ -13,6 +13,7 @@ mod interruption;
 mod messages;
 mod previews;
 mod selection;
+mod summary;
 mod terminal;
 mod trees;
 mod worker;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cli::shown;
 
 /// What takes longer than this is reported.
-const QUIET: Duration = Duration::from_secs(5);
+pub(crate) const QUIET: Duration = Duration::from_secs(5);
 
 /// How often it is reported again.
 const AGAIN: Duration = Duration::from_secs(30);

@@ -71,7 +71,9 @@ async fn compiled(
     if !status.is_success() {
         let fault = Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
             .cause(format!("`wrangler pages functions build` {status}"));
-        return Err(SiteError { tail: log.tail(), exit_code: status.code(), ..invalid(fault) });
+        let tail = log.tail();
+        let log = context.without_given_values(&tail);
+        return Err(SiteError { tail, log, exit_code: status.code(), ..invalid(fault) });
     }
     let bundle = std::fs::read(scratch.join("bundle")).map_err(failed)?;
     let own_routes = pages::routes(&site.output).map_err(invalid)?;

@@ -15,6 +15,9 @@ use crate::build::{Log, Variables};
 use crate::configure::Site;
 use crate::origin::Trust;
 
+/// The length from which a value may be a secret: shorter ones would make holes in every text.
+const SECRET: usize = 6;
+
 /// Shared by all sites of a run.
 pub(crate) struct Context<'a> {
     pub(crate) args: &'a Args,
@@ -47,6 +50,13 @@ impl Context<'_> {
     /// Removes the log of `site`: its build ended by itself.
     pub(crate) fn ended(&self, site: &Site) {
         self.under_way.borrow_mut().remove(&site.name);
+    }
+
+    /// The lines as one text, without the values of the variables that `--build-env` names: one of them may be a secret.
+    pub(crate) fn without_given_values(&self, lines: &[Vec<u8>]) -> String {
+        let text = lines.iter().map(|line| String::from_utf8_lossy(line).into_owned() + "\n").collect::<String>();
+        let given = self.variables.iter().filter(|(name, _)| self.args.building.build_env.contains(name));
+        given.filter(|(_, value)| value.len() >= SECRET).fold(text, |text, (_, value)| text.replace(value, "***"))
     }
 
     /// Which links in `site` may be followed.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use report::Status;
 use run::{Records, Reporter, Stop, StopReason};
 use tokio::sync::Semaphore;
 
-use crate::activity::{Activity, Limits};
+use crate::activity::{self, Activity, Limits};
 use crate::args::{Args, Format};
 use crate::build::{self, Variables};
 use crate::changed::{self, Changed};
@@ -23,7 +24,7 @@ use crate::context::Context;
 use crate::origin::{self, Trust};
 use crate::outcome::{Outcome, site_error};
 use crate::prepare::{self, PrepareError, Prepared, Ready};
-use crate::sign_in::sign_in;
+use crate::sign_in::{SIGN_IN, sign_in};
 use crate::{discover, emit, errors, list, previews, publish};
 
 /// How often the run looks whether something takes long.
@@ -98,6 +99,7 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
             console.status(&format!("not deployed: {reason} while signing in"));
             return Ok(reason.exit());
         }
+        never = signing_in(console) => match never {},
     };
     let checks = plan.sites.iter().chain(&plan.unchanged).map(Site::check).collect();
     let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
@@ -121,6 +123,14 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
         exit = carry_out(&context, &plan.sites, left_out, &stop) => exit,
         never = heartbeat(&context) => match never {},
     }
+}
+
+/// Reports that signing in takes long.
+async fn signing_in(console: &Console) -> Infallible {
+    tokio::time::sleep(activity::QUIET).await;
+    let left = cli::shown(SIGN_IN.saturating_sub(activity::QUIET));
+    console.status(&format!("still reading the credentials, for at most another {left}"));
+    std::future::pending().await
 }
 
 async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
@@ -158,7 +168,7 @@ async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outc
 }
 
 /// Reports what takes long, and the pauses that Cloudflare asks for.
-async fn heartbeat(context: &Context<'_>) -> std::convert::Infallible {
+async fn heartbeat(context: &Context<'_>) -> Infallible {
     let mut reported = Instant::now();
     loop {
         tokio::time::sleep(LOOK).await;
@@ -168,7 +178,7 @@ async fn heartbeat(context: &Context<'_>) -> std::convert::Infallible {
             context.reporter.status(&line);
         }
         let pause = context.client.held_back_for();
-        if pause > Duration::from_secs(5) && now > reported {
+        if pause > activity::QUIET && now > reported {
             reported = now + pause;
             let pause = cli::shown(Duration::from_secs(pause.as_secs()));
             context.reporter.status(&format!("Cloudflare's rate limit: no requests for another {pause}"));

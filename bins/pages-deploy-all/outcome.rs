@@ -17,13 +17,15 @@ pub(crate) struct SiteError {
     pub(crate) fault: Fault,
     /// The end of a failed build's log, untrusted.
     pub(crate) tail: Vec<Vec<u8>>,
+    /// The same for the report, without the values that builds were given by name: only the log is masked by the runner.
+    pub(crate) log: String,
     /// A failed build's exit code.
     pub(crate) exit_code: Option<i32>,
 }
 
 /// Makes a site's error with a code from a fault.
 pub(crate) fn site_error(code: &'static str) -> impl Fn(Fault) -> SiteError {
-    move |fault| SiteError { code, fault, tail: Vec::new(), exit_code: None }
+    move |fault| SiteError { code, fault, tail: Vec::new(), log: String::new(), exit_code: None }
 }
 
 /// What a site consists of, and how much of it was uploaded.
@@ -144,9 +146,8 @@ impl Outcome {
                     ..report::Finding::new(report::Level::Error, message)
                 },
             });
-            if !error.tail.is_empty() {
-                let text = String::from_utf8_lossy(&error.tail.join(&b'\n')).into_owned() + "\n";
-                events.push(Event::Output { check: check.clone(), stream: None, text });
+            if !error.log.is_empty() {
+                events.push(Event::Output { check: check.clone(), stream: None, text: error.log.clone() });
             }
         }
         events.push(Event::CheckFinished {

@@ -195,6 +195,7 @@ impl<'c> Preparation<'c> {
         built.map_err(|failure| SiteError {
             code: "build_failed",
             fault: failure.fault,
+            log: context.without_given_values(&failure.tail),
             tail: failure.tail,
             exit_code: failure.code,
         })?;

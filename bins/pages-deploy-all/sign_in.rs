@@ -15,7 +15,7 @@ use secrecy::ExposeSecret as _;
 const AT_ONCE: usize = 24;
 
 /// How long the lookup of credentials may take.
-const SIGN_IN: Duration = Duration::from_mins(1);
+pub(crate) const SIGN_IN: Duration = Duration::from_mins(1);
 
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
