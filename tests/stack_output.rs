@@ -20,6 +20,7 @@ mod programs;
 mod pulumi;
 mod reading;
 mod real_pulumi;
+mod seaweedfs;
 mod signed_in;
 mod terraform;
 mod written;
@@ -236,7 +237,7 @@ fn outputs_and_variables_are_handed_to_later_steps() {
     let seen = prod(&["port", "--to", "env"]).run().exits(0);
     assert_eq!(seen.variables["port"], "8000");
     assert_eq!(prod(&["dash-name", "--to", "env"]).run().exits(0).variables["dash_name"], "dash");
-    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["`a b` cannot be a variable's name"]);
+    refused(piped(r#"{"a b":"x"}"#, &["--to", "env"]), 2, &["`a b` cannot name a variable"]);
     refused(piped(r#"{"a-b":"x","a_b":"y"}"#, &["--to", "env"]), 2, &["two of the outputs", "`a_b`"]);
     refused(piped(r#"{"path":"/x"}"#, &["--to", "env"]), 2, &["how every later step runs"]);
     refused(prod(&["port", "--to", "env"]).plain(), 2, &["GITHUB_ENV"]);

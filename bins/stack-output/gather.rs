@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fault::{Fault, Result};
+use fault::{Fault, Result, nearest};
 use stack::pulumi::project::StackReference;
 use stack::pulumi::{bucket, store_url};
 use stack::{Dialect, Document, Outputs, source};
@@ -138,10 +138,20 @@ async fn terraform(path: &Path, workspace: &str, session: Session<'_>) -> Result
             Ok(Document::Outputs(Outputs::nothing(Dialect::Terraform, "its state file is empty: nothing was applied")))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Fault::no(format!("the workspace `{workspace}` has no state"))
-                .cause(format!("there is no {}", path.display()))
-                .help("run `terraform apply` first, or check --cwd and --stack"))
+            let fault = Fault::no(format!("the workspace `{workspace}` has no state"))
+                .cause(format!("there is no {}", path.display()));
+            let names = path.parent().and_then(Path::parent).filter(|_| workspace != "default").map(folders);
+            Err(match nearest(workspace, names.iter().flatten().map(String::as_str)) {
+                Some(name) => fault.help(format!("add --stack {name}, the nearest name")),
+                None => fault.help("run `terraform apply` first, or check --cwd and --stack"),
+            })
         }
         _ => file(path, session).await?.from_backend(&path.display().to_string()),
     }
+}
+
+/// The names of the folders in `folder`: Terraform's workspaces.
+fn folders(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

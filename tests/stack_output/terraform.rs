@@ -214,3 +214,15 @@ fn an_http_backend_is_asked_once_and_never_locked() {
     let calls: Vec<String> = server.requests().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
     assert_eq!(calls, ["GET /state"]);
 }
+
+#[test]
+fn a_mistyped_workspace_is_met_with_the_nearest_name() {
+    let step = |name: &str| {
+        let state = super::backends::STATE;
+        Step::new("stack-output")
+            .args(["ip", "--stack", name])
+            .file("terraform.tfstate.d/prod/terraform.tfstate", state)
+    };
+    assert_eq!(step("prod").run().exits(0).stdout, "203.0.113.9\n");
+    refused(step("prd"), 1, &["the workspace `prd` has no state", "--stack prod, the nearest name"]);
+}

@@ -6,7 +6,8 @@ pub(crate) mod http;
 pub(crate) mod s3_gcs;
 pub(crate) mod stores;
 
-use fault::{Fault, Result};
+use clouds::Store;
+use fault::{Fault, Result, nearest};
 use stack::pulumi::store_url::StoreUrl;
 use stack::terraform::pointer::Backend;
 use stack::{Decryption, Dialect, Document, Outputs, source};
@@ -40,13 +41,25 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
         None if workspace == "default" => None,
         // Every other workspace exists only by its state: --default must not hide a mistyped name.
         None => {
-            return Err(Fault::no(format!("the workspace `{workspace}` does not exist"))
-                .cause(format!("the backend `{}` has nothing at `{key}`", backend.kind))
-                .help("check --stack and TF_WORKSPACE"));
+            let fault = Fault::no(format!("the workspace `{workspace}` does not exist"))
+                .cause(format!("the backend `{}` has nothing at `{key}`", backend.kind));
+            return Err(match nearest_workspace(&store, &key, workspace).await {
+                Some(name) => fault.help(format!("add --stack {name}, the nearest name")),
+                None => fault.help("check --stack and TF_WORKSPACE"),
+            });
         }
     };
     let document = document.unwrap_or_else(nothing).from_backend(&name)?;
     Stack::of_document(name, document, Some(workspace), session).await.map(Support::Native)
+}
+
+/// The workspace with the nearest name, if the store can be listed.
+async fn nearest_workspace(store: &Store, key: &str, workspace: &str) -> Option<String> {
+    let (before, after) = key.split_once(&format!("{workspace}/"))?;
+    let keys = store.keys(before).await;
+    let names: Vec<&str> = keys.iter().filter_map(|key| key.strip_prefix(before)?.strip_suffix(after)).collect();
+    let names = names.iter().filter_map(|name| name.strip_suffix('/'));
+    nearest(workspace, names).map(str::to_owned)
 }
 
 fn nothing() -> Document {

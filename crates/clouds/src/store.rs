@@ -32,4 +32,13 @@ impl Store {
             Self::Azure(container) => container.get(key).await,
         }
     }
+
+    /// Keys that begin with `prefix`, for advice about a name that was mistyped: empty in a store other than S3, and if the
+    /// identity may not list.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        match self {
+            Self::S3(bucket) => bucket.keys(prefix).await,
+            Self::Google(_) | Self::Azure(_) => Vec::new(),
+        }
+    }
 }

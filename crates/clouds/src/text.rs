@@ -42,10 +42,19 @@ pub(crate) fn xml_error(body: &[u8]) -> Option<ServiceError> {
 
 /// The text of the first element of that name.
 pub(crate) fn element(xml: &str, name: &str) -> Option<String> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let text = rest.split_once(&format!("</{name}>"))?.0;
-    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    Some(plain.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character)))
+    elements(xml, name).into_iter().next()
+}
+
+/// The texts of the elements of that name.
+pub(crate) fn elements(xml: &str, name: &str) -> Vec<String> {
+    let (start, end) = (format!("<{name}>"), format!("</{name}>"));
+    let texts = xml.split(&start).skip(1).filter_map(|rest| Some(rest.split_once(&end)?.0));
+    texts.map(plain).collect()
+}
+
+fn plain(text: &str) -> String {
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    entities.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
 
 /// `{"error": "invalid_grant", "error_description": "…"}` of OAuth 2 (RFC 6749 §5.2), or `{"error": {"status", "message"}}`.

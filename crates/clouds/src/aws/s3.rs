@@ -1,6 +1,6 @@
 //! Objects in S3 and in services that speak its protocol: signed reads only.
 
-use api::{Base, Client, Deadline, Error};
+use api::{Base, Client, Deadline, Error, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fault::{Fault, Kind, Result};
@@ -11,7 +11,10 @@ pub use super::endpoint::Address;
 use super::endpoint::{self, Style};
 use super::sign::{Signable, signed};
 use crate::object::{Object, no_container};
-use crate::text::{encoded, xml_error};
+use crate::text::{elements, encoded, xml_error};
+
+/// The most bytes of a list of keys that are read.
+const LIST_LIMIT: u64 = 4 << 20;
 
 /// One bucket.
 #[derive(Clone, Debug)]
@@ -56,21 +59,31 @@ impl Bucket {
         Ok(Self { client, host, name, root, region, key, encryption })
     }
 
+    fn request(&self, path: &str, query: &str, headers: &[(&str, &str)]) -> Request {
+        let request =
+            if query.is_empty() { self.client.get(path) } else { self.client.get(&format!("{path}?{query}")) };
+        let Some(key) = &self.key else {
+            return headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        };
+        let (host, region) = (self.host.as_str(), self.region.as_str());
+        signed(request, &Signable { method: "GET", host, path, query, headers, body: b"", region, service: "s3" }, key)
+    }
+
+    /// The keys that begin with `prefix`, at most a thousand. None of them if the identity may not list.
+    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
+        let prefix = encoded(prefix).replace('/', "%2F");
+        let root = if self.root.is_empty() { "/" } else { &self.root };
+        let answer = self.request(root, &format!("list-type=2&max-keys=1000&prefix={prefix}"), &[]).open().await;
+        let Ok(answer) = answer else { return Vec::new() };
+        let text = Object::of(answer).bytes(LIST_LIMIT).await.unwrap_or_default();
+        elements(&String::from_utf8_lossy(&text), "Key")
+    }
+
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Object>> {
         let path = format!("{}/{}", self.root, encoded(key.trim_start_matches('/')));
         // Exposed to be sent: S3 decrypts with it and forgets it.
         let headers: Vec<_> = self.encryption.iter().map(|(name, value)| (*name, value.expose_secret())).collect();
-        let request = self.client.get(&path);
-        let request = match &self.key {
-            None => headers.iter().fold(request, |request, (name, value)| request.header(name, value)),
-            Some(key) => {
-                let (host, region) = (self.host.as_str(), self.region.as_str());
-                let signable =
-                    Signable { method: "GET", host, path: &path, headers: &headers, body: b"", region, service: "s3" };
-                signed(request, &signable, key)
-            }
-        };
-        match request.open().await {
+        match self.request(&path, "", &headers).open().await {
             Ok(answer) => Ok(Some(Object::of(answer))),
             Err(Error::Refused(refusal)) if refusal.status == 404 => match refusal.code.as_deref() {
                 Some("NoSuchBucket") => Err(no_container(&format!("bucket `{}`", self.name), Error::Refused(refusal))),

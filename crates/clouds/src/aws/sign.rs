@@ -21,6 +21,8 @@ pub struct Signable<'a> {
     pub host: &'a str,
     /// Percent-encoded.
     pub path: &'a str,
+    /// Percent-encoded, its parameters in the order of their names.
+    pub query: &'a str,
     /// Further headers, lower-case names.
     pub headers: &'a [(&'a str, &'a str)],
     /// The whole body.
@@ -54,7 +56,7 @@ fn headers(request: &Signable<'_>, key: &AccessKey, time: &str) -> Vec<(String, 
     }
     signed.sort_unstable();
     let names = signed.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-    let mut canonical = format!("{}\n{}\n\n", request.method, request.path);
+    let mut canonical = format!("{}\n{}\n{}\n", request.method, request.path, request.query);
     for (name, value) in &signed {
         // Writing to a string cannot fail.
         let _ = writeln!(canonical, "{name}:{}", value.trim());
@@ -106,6 +108,7 @@ mod tests {
             method: "GET",
             host: "examplebucket.s3.amazonaws.com",
             path: "/test.txt",
+            query: "",
             headers: &[("range", "bytes=0-9")],
             body: b"",
             region: "us-east-1",

@@ -58,6 +58,7 @@ impl Sts {
             method: "POST",
             host: &self.host,
             path: "/",
+            query: "",
             headers: &[("content-type", FORM)],
             body: &body,
             region: &self.region,

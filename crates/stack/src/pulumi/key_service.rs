@@ -138,8 +138,16 @@ pub async fn unwrap_by_aws(
     let host = base.to_string();
     let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host).to_owned();
     let fixed = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "TrentService.Decrypt")];
-    let signable =
-        Signable { method: "POST", host: &host, path: "/", headers: &fixed, body: &body, region, service: "kms" };
+    let signable = Signable {
+        method: "POST",
+        host: &host,
+        path: "/",
+        query: "",
+        headers: &fixed,
+        body: &body,
+        region,
+        service: "kms",
+    };
     let request = Client::new("AWS KMS", base, deadline)?.errors(decode_aws).post("/").repeatable();
     let request = signed(request, &signable, key);
     let answer: Plaintext = answer(request.body("application/x-amz-json-1.1", body), "AWS KMS").await?;
