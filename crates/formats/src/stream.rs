@@ -266,7 +266,13 @@ impl Stream<'_> {
         let alone = self.reading.documents.is_empty() && !self.has_others;
         let text = self.text.finish();
         let says_something = !text.tally.is_empty() || text.tally.clone().finish().0.tool.is_some();
-        if says_something && (alone || prose == Prose::Read) {
+        // In the output of a command the places are worth having, whoever printed them.
+        let text = if prose == Prose::Read { Document { unreadable: None, ..text } } else { text };
+        let is_of_runner = alone && text.unreadable.is_some();
+        if is_of_runner {
+            let tally = Tally::new(text.format, Nature::Linter);
+            self.reading.documents.push(Document { tally, ..text });
+        } else if says_something && (alone || prose == Prose::Read) {
             self.reading.documents.push(text);
         }
         self.reading

@@ -10,7 +10,7 @@ mod trace;
 
 use report::{Level, Nature};
 
-use crate::{Claim, Diagnostic, Item, Reader, Sink, Unreadable};
+use crate::{Claim, Diagnostic, Item, Outcome, Reader, Sink, Test, Unreadable};
 
 /// One way to write a finding on one line.
 struct Shape {
@@ -58,6 +58,25 @@ const CLEAN: [(&str, &str); 9] = [
     ("No problems found", "linter"),
 ];
 
+/// Lines that only the text of a test runner has, its name, and the report to ask it for. Such text has no form that could be
+/// relied on, and to read the places in it alone would give the wrong counts.
+const RUNNERS: [(&str, &str, &str); 14] = [
+    ("=== test session starts ===", "pytest", "--junitxml=report.xml"),
+    ("[==========] Running ", "GoogleTest", "--gtest_output=xml:report.xml"),
+    ("Test project /", "ctest", "--output-junit report.xml"),
+    (" Test Files  ", "vitest", "--reporter=junit --outputFile=report.xml"),
+    ("Test Suites: ", "jest", "--json --outputFile=report.json"),
+    ("test result: ok. ", "cargo test", "cargo nextest with a JUnit path"),
+    ("test result: FAILED. ", "cargo test", "cargo nextest with a JUnit path"),
+    ("--- FAIL: ", "go test", "-json"),
+    ("=== RUN   ", "go test", "-json"),
+    ("[INFO] Running ", "Surefire", "target/surefire-reports/*.xml"),
+    ("[ERROR] Tests run: ", "Surefire", "target/surefire-reports/*.xml"),
+    ("##teamcity[", "a TeamCity reporter", "JUnit XML"),
+    ("Ran all test suites", "jest", "--json --outputFile=report.json"),
+    ("nox > ", "nox", "the reports of its sessions"),
+];
+
 /// The reader of text.
 #[derive(Debug, Default)]
 pub(crate) struct Text {
@@ -66,6 +85,10 @@ pub(crate) struct Text {
     /// The last finding: a note may belong to it.
     last: Option<(String, Option<u64>, String)>,
     tool: Option<&'static str>,
+    /// The test runner whose text it is.
+    runner: Option<(&'static str, &'static str)>,
+    /// The last line of dashes or equals signs, above which unittest prints how many tests ran.
+    has_rule: bool,
 }
 
 impl Reader for Text {
@@ -81,7 +104,12 @@ impl Reader for Text {
         if let Some(tool) = self.tool {
             sink.tool(tool);
         }
-        Ok(())
+        match self.runner {
+            Some((runner, report)) => {
+                Err(Unreadable::new(format!("it is the text of {runner}, which is not read: use {report}")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -89,6 +117,19 @@ impl Text {
     fn line(&mut self, line: &str, sink: &mut dyn Sink) {
         if line.trim().is_empty() {
             self.layout.blank();
+            return;
+        }
+        let is_unittest = self.has_rule && line.starts_with("Ran ") && line.contains(" test");
+        self.has_rule = line.starts_with("------");
+        let runner =
+            RUNNERS.iter().find(|(begin, ..)| line.contains(begin)).map(|(_, runner, report)| (*runner, *report));
+        let unittest = is_unittest.then_some(("unittest", "xmlrunner"));
+        self.runner = self.runner.or(runner).or(unittest);
+        // Go's unit is the package: one that cannot be built is a failed test of it.
+        if let Some(package) = line.strip_prefix("FAIL\t").and_then(|rest| rest.strip_suffix(" [build failed]")) {
+            let name = format!("{package} [build failed]");
+            let failure = Some(Diagnostic::error("the package cannot be built"));
+            sink.test(Test { name: &name, outcome: Outcome::Failed, seconds: None, failure });
             return;
         }
         if let Some((_, tool)) = CLEAN.iter().find(|(words, _)| line.trim_start().starts_with(words)) {
@@ -142,7 +183,7 @@ impl Text {
 pub fn diagnostics(text: &str) -> Vec<Diagnostic> {
     struct Collected(Vec<Diagnostic>);
     impl Sink for Collected {
-        fn test(&mut self, _: crate::Test<'_>) {}
+        fn test(&mut self, _: Test<'_>) {}
         fn finding(&mut self, diagnostic: Diagnostic) {
             self.0.push(diagnostic);
         }
