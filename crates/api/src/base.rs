@@ -30,6 +30,10 @@ impl Base {
         self.0.scheme() == "http"
     }
 
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
     pub(crate) fn domain(&self) -> Option<&str> {
         self.0.domain()
     }

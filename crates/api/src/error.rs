@@ -45,7 +45,8 @@ impl Refusal {
     pub fn kind(&self) -> Kind {
         match self.status {
             401 | 403 => Kind::Permission,
-            408 | 429 | 500..=599 => Kind::Temporary,
+            // A redirect is no answer of an API: a proxy or a login page stands in between.
+            300..=399 | 408 | 429 | 500..=599 => Kind::Temporary,
             _ => Kind::No,
         }
     }

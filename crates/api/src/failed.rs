@@ -5,9 +5,9 @@ use std::time::Duration;
 use fault::Fault;
 use jiff::Timestamp;
 
-use crate::request::{Request, Response, describe};
 use crate::retry::{self, End};
-use crate::{Error, Refusal};
+use crate::scrub::Scrub;
+use crate::{Client, Error, Refusal, Response};
 
 /// What the body of a refusal says about trying again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,39 +49,33 @@ impl Failed {
             Error::Fault(fault) => Error::Fault(fault.cause(why)),
         }
     }
-}
 
-impl Request {
-    pub(crate) fn refused(&self, response: &Response) -> Failed {
+    /// An attempt that the service answered with no.
+    pub(crate) fn refused(client: &Client, request: String, response: &Response, scrub: &Scrub) -> Self {
         let now = Timestamp::now();
-        let advice = (self.client().advise)(&response.body);
-        let said = response.header("retry-after").and_then(|value| retry::retry_after(value, now));
-        // Many who limit say when the limit ends even where they do not say when to come back.
+        let advice = (client.advise)(&response.body);
+        let header = response.header("retry-after").and_then(|value| retry::retry_after(value, now));
+        // Many services that limit requests state when the limit ends, even if they do not state when to come back.
         let reset = || response.header("x-ratelimit-reset").filter(|_| response.status == 429);
-        let asked = said.max(advice.after).or_else(|| retry::reset(reset()?, now));
-        let error = Error::Refused(self.refusal(response, asked));
-        Failed { end: End::Answered(response.status), asked, advised: advice.retryable, error }
-    }
-
-    fn refusal(&self, response: &Response, retry_after: Option<Duration>) -> Refusal {
-        let own = (self.client().decode)(&response.body);
-        let (code, message) = match own {
+        let asked = header.max(advice.after).or_else(|| retry::reset(reset()?, now));
+        let (code, message) = match (client.decode)(&response.body) {
             Some(error) => (error.code, error.message),
-            None => (None, describe(response)),
+            None => (None, response.describe()),
         };
         let request_id = ["x-request-id", "cf-ray", "x-amz-request-id", "x-ms-request-id"]
             .iter()
             .find_map(|name| response.header(name));
-        Refusal {
+        let refusal = Refusal {
             status: response.status,
-            code,
-            message,
-            request_id: request_id.map(str::to_owned),
-            request: self.shown(),
-            // A part of a second is waited for whole.
-            retry_after_seconds: retry_after
-                .map(|wait| u16::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u16::MAX)),
+            code: code.map(|code| scrub.apply(code)),
+            message: scrub.apply(message),
+            request_id: request_id.map(|id| scrub.apply(id.to_owned())),
+            request,
+            // Rounded up, because coming early would be refused again.
+            retry_after_seconds: asked.map(|wait| u16::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u16::MAX)),
             gave_up: None,
-        }
+        };
+        let end = End::Answered(response.status);
+        Self { end, asked, advised: advice.retryable, error: Error::Refused(refusal) }
     }
 }

@@ -10,7 +10,9 @@ mod error;
 mod failed;
 mod request;
 mod resolve;
+mod response;
 mod retry;
+mod scrub;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Once;
@@ -23,12 +25,13 @@ pub use deadline::Deadline;
 pub use error::{Error, Refusal, ServiceError};
 pub use failed::Advice;
 use fault::{Fault, Result};
-pub use request::{Request, Response};
+pub use request::Request;
 /// A body made piece by piece, for [`Request::stream`].
 pub use reqwest::Body;
 use reqwest::Method;
 /// Multipart forms, for [`Request::multipart`].
 pub use reqwest::multipart;
+pub use response::Response;
 use secrecy::SecretString;
 
 /// How long a connection may take to stand.
@@ -139,12 +142,6 @@ impl Client {
     #[must_use]
     pub fn put(&self, path: &str) -> Request {
         Request::new(self.clone(), Method::PUT, path)
-    }
-
-    /// A write, not repeated blindly unless [`Request::repeatable`].
-    #[must_use]
-    pub fn patch(&self, path: &str) -> Request {
-        Request::new(self.clone(), Method::PATCH, path)
     }
 
     /// A write, not repeated blindly unless [`Request::repeatable`].

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::error::reason;
 use crate::failed::Failed;
 use crate::retry::{self, End, Repeat};
-use crate::{Answer, Client, Error};
+use crate::scrub::Scrub;
+use crate::{Answer, Client, Error, Response};
 
 /// The most bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
@@ -38,30 +39,12 @@ pub struct Request {
     query: Vec<(String, String)>,
     headers: HeaderMap,
     bearer: Option<SecretString>,
+    secrets: Vec<SecretString>,
     body: Body,
     repeat: Repeat,
     attempts: u32,
     timeout: Duration,
     broken: Option<Fault>,
-}
-
-/// An answer with a status of 2xx or 304.
-#[derive(Debug)]
-pub struct Response {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers, lower-case names.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// A header's text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
 }
 
 impl Request {
@@ -74,6 +57,7 @@ impl Request {
             path: path.to_owned(),
             query: Vec::new(),
             headers: HeaderMap::new(),
+            secrets: Vec::new(),
             body: Body::Empty,
             repeat,
             attempts: retry::ATTEMPTS,
@@ -105,6 +89,13 @@ impl Request {
     #[must_use]
     pub fn bearer(mut self, token: &SecretString) -> Self {
         self.bearer = Some(token.clone());
+        self
+    }
+
+    /// Names a secret that the body holds, so that no error quotes it; the token and headers that carry credentials are known already.
+    #[must_use]
+    pub fn secret(mut self, secret: &SecretString) -> Self {
+        self.secrets.push(secret.clone());
         self
     }
 
@@ -223,7 +214,11 @@ impl Request {
         }
         let pause = retry::pause(*attempt, jitter(), failed.asked);
         *attempt += 1;
-        let most = if failed.end == End::NotSent { self.client.reach.min(self.attempts) } else { self.attempts };
+        let most = match failed.end {
+            End::NotSent => self.client.reach.min(self.attempts),
+            End::NoAddress => retry::LOOKUPS,
+            End::Lost | End::Hopeless | End::Answered(_) => self.attempts,
+        };
         if *attempt >= most || pause >= self.client.deadline.remaining() {
             return Err(failed.gave_up(*attempt, *attempt < most));
         }
@@ -240,7 +235,7 @@ impl Request {
         let response = self.send().await?;
         serde_json::from_slice(&response.body).map_err(|error| {
             Fault::temporary(format!("{service} answered with something else than its API promises"))
-                .cause(format!("{request} answered {}: {}", response.status, describe(&response)))
+                .cause(format!("{request} answered {}: {}", response.status, response.describe()))
                 // Where, not what: serde_json's full text can quote the body.
                 .cause(format!("not the expected JSON at line {} column {}", error.line(), error.column()))
                 .help("check whether a proxy or a login page stands between here and the service")
@@ -285,8 +280,8 @@ impl Request {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
             if body.len() + chunk.len() > ANSWER_LIMIT {
-                let fault = Fault::usage(format!("{} answered with more than {ANSWER_LIMIT} bytes", self.shown()));
-                // As good as an answer: the next attempt would be as long.
+                let fault = Fault::temporary(format!("{} answered with more than {ANSWER_LIMIT} bytes", self.shown()));
+                // Counts as an answer, because the next attempt would be as long.
                 return Err((End::Answered(status), fault));
             }
             body.extend_from_slice(&chunk);
@@ -295,7 +290,8 @@ impl Request {
     }
 
     fn failed(&self, error: reqwest::Error) -> (End, Fault) {
-        let end = if error.is_connect() { End::NotSent } else { End::Lost };
+        let end =
+            if error.is_connect() { retry::connecting(&error, self.client.base.is_loopback()) } else { End::Lost };
         let reason = reason(&error.without_url());
         (end, Fault::temporary(format!("{} failed: {reason}", self.shown())))
     }
@@ -324,8 +320,9 @@ impl Request {
         }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    fn refused(&self, response: &Response) -> Failed {
+        let scrub = Scrub::new(self.bearer.iter().chain(&self.secrets), &self.headers);
+        Failed::refused(&self.client, self.shown(), response, &scrub)
     }
 
     /// Method and URL without the query.
@@ -337,12 +334,6 @@ impl Request {
 
 fn is_good(status: u16) -> bool {
     status == 304 || (200..300).contains(&status)
-}
-
-/// What a body is, without quoting it: it may hold secrets.
-pub(crate) fn describe(response: &Response) -> String {
-    let kind = response.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or("no content type");
-    format!("{kind}, {} bytes", response.body.len())
 }
 
 /// From 0 to 1; without random numbers there is no jitter, which is still right.

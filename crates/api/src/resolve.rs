@@ -4,6 +4,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+/// The system's resolver found no address. A type of ours, so that it can be recognised among the causes of a failed connection.
+#[derive(Debug)]
+pub(crate) struct NoAddress(std::io::Error);
+
+impl std::fmt::Display for NoAddress {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl std::error::Error for NoAddress {}
+
 /// Resolves `localhost` and everything below it to this machine, the rest as the system does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resolver;
@@ -17,7 +29,7 @@ impl Resolve for Resolver {
                 return Ok(Box::new(std::iter::once(loopback)) as Addrs);
             }
             // The port is put in by the connector.
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await.map_err(NoAddress)?.collect();
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

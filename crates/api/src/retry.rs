@@ -1,9 +1,12 @@
 //! When to try again, and after how long: pure decisions.
 
+use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+
+use crate::resolve::NoAddress;
 
 /// The most attempts of one request; the deadline usually ends it before.
 pub(crate) const ATTEMPTS: u32 = 12;
@@ -16,10 +19,40 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 pub(crate) enum End {
     /// No connection was made: the service never saw the request.
     NotSent,
+    /// The service's name has no address. A resolver that has just started may find it a moment later; nothing else will.
+    NoAddress,
+    /// No connection can be made, and waiting changes nothing: no program listens on this machine's port, or what listens does not
+    /// speak TLS.
+    Hopeless,
     /// The connection broke or timed out: the service may have seen it.
     Lost,
     /// The service answered with this status.
     Answered(u16),
+}
+
+/// The most attempts at looking up a name, in about a second.
+pub(crate) const LOOKUPS: u32 = 3;
+
+/// What a failed attempt at connecting means for the next.
+pub(crate) fn connecting(error: &(dyn std::error::Error + 'static), is_loopback: bool) -> End {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<NoAddress>() {
+            return End::NoAddress;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if error.kind() == io::ErrorKind::ConnectionRefused && is_loopback {
+                return End::Hopeless;
+            }
+            // `source` skips the error that an `io::Error` wraps.
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if matches!(inner, Some(rustls::Error::InvalidMessage(_) | rustls::Error::InvalidCertificate(_))) {
+                return End::Hopeless;
+            }
+        }
+        next = error.source();
+    }
+    End::NotSent
 }
 
 /// Whether repeating the request can do harm.
@@ -37,7 +70,8 @@ pub(crate) fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> 
         End::Answered(_) if advised == Some(false) => false,
         End::Answered(_) if advised == Some(true) && repeat == Repeat::Harmless => true,
         // A 429 was turned away before it was acted on.
-        End::NotSent | End::Answered(429) => true,
+        End::NotSent | End::NoAddress | End::Answered(429) => true,
+        End::Hopeless => false,
         End::Lost | End::Answered(408 | 500..=599) => repeat == Repeat::Harmless,
         End::Answered(_) => false,
     }
@@ -75,9 +109,10 @@ pub(crate) fn reset(value: &str, now: Timestamp) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::time::Duration;
 
-    use super::{End, Repeat, is_worthwhile, pause, reset, retry_after};
+    use super::{End, Repeat, connecting, is_worthwhile, pause, reset, retry_after};
 
     #[test]
     fn a_write_is_repeated_only_where_it_did_not_take_effect() {
@@ -89,6 +124,17 @@ mod tests {
             assert!(is_worthwhile(end, Repeat::Harmless, None), "{end:?}");
         }
         assert!(!is_worthwhile(End::Answered(403), Repeat::Harmless, None));
+        assert!(!is_worthwhile(End::Hopeless, Repeat::Harmless, None));
+    }
+
+    #[test]
+    fn what_cannot_get_better_is_told_from_what_may() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(connecting(&refused(), true), End::Hopeless);
+        assert_eq!(connecting(&refused(), false), End::NotSent);
+        let not_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        assert_eq!(connecting(&io::Error::new(io::ErrorKind::InvalidData, not_tls), false), End::Hopeless);
+        assert_eq!(connecting(&io::Error::from(io::ErrorKind::TimedOut), true), End::NotSent);
     }
 
     #[test]

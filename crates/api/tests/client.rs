@@ -153,8 +153,59 @@ fn where_nothing_says_when_to_come_back_the_reset_of_the_limit_does() {
 
 #[test]
 fn a_service_that_cannot_be_connected_to_is_tried_as_often_as_was_said() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let client = client(&format!("http://{closed}")).reach(2);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client(&format!("https://{}", listener.local_addr().unwrap())).reach(2);
+    // Each connection is closed in the middle of its handshake.
+    let server = std::thread::spawn(move || (0..2).for_each(|_| drop(listener.accept().unwrap())));
     let fault = Fault::from(run(client.get("/x").send()).unwrap_err());
+    server.join().unwrap();
     assert_eq!((fault.kind, fault.causes.last().map(String::as_str)), (Kind::Temporary, Some("tried 2 times")));
+}
+
+#[test]
+fn an_answer_that_echoes_our_token_does_not_put_it_into_the_error() {
+    let (address, _requests) = serve(&[
+        "400 Bad Request\nx-request-id: hunter2-token\n\n{\"message\":\"bad header Authorization: Bearer hunter2-token\"}",
+    ]);
+    let error = run(client(&address).get("/x").send()).unwrap_err();
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    assert!(Fault::from(error).message.contains("(10000: bad header Authorization: Bearer ***), request id ***"));
+}
+
+#[test]
+fn a_secret_in_the_body_is_not_quoted_either() {
+    let (address, _requests) = serve(&["400 Bad Request\n\n{\"message\":\"no such token: eyJhbGci.x\"}"]);
+    let jwt = "eyJhbGci.x".into();
+    let error = run(client(&address).post("/x").secret(&jwt).send()).unwrap_err();
+    assert!(Fault::from(error).message.contains("no such token: ***"));
+}
+
+#[test]
+fn a_redirect_is_temporary_and_not_followed() {
+    let (address, requests) = serve(&["302 Found\nlocation: https://example.org/"]);
+    let error = run(client(&address).get("/x").send()).unwrap_err();
+    assert_eq!(Fault::from(error).kind, Kind::Temporary);
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[test]
+fn a_port_of_this_machine_where_nothing_listens_is_tried_once() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = run(client(&format!("http://127.0.0.1:{port}")).get("/x").send()).unwrap_err();
+    let fault = Fault::from(error);
+    assert_eq!((fault.kind, fault.causes.len()), (Kind::Temporary, 0));
+}
+
+#[test]
+fn tls_spoken_to_a_port_that_has_none_is_tried_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        write!(stream, "HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+    });
+    let fault = Fault::from(run(client(&address).get("/x").send()).unwrap_err());
+    server.join().unwrap();
+    assert_eq!((fault.kind, fault.causes.len()), (Kind::Temporary, 0), "{fault:?}");
 }

@@ -42,7 +42,7 @@ impl Exit {
         }
     }
 
-    /// The worst of several items' ends: an interruption, then 77, 1, 75, 3; of the rest, anything but success.
+    /// The worst of several items' ends: an interruption, then 77, 1, 2, 75, 3; of the rest, anything but success.
     pub fn worst(ends: impl IntoIterator<Item = Self>) -> Self {
         ends.into_iter().max_by_key(|end| end.weight()).unwrap_or(Self::Success)
     }
@@ -53,9 +53,9 @@ impl Exit {
             Self::Child(_) => 1,
             Self::Incomplete => 2,
             Self::Temporary => 3,
-            Self::No => 4,
-            Self::Permission => 5,
-            Self::Usage => 6,
+            Self::Usage => 4,
+            Self::No => 5,
+            Self::Permission => 6,
             Self::Interrupted => 7,
             Self::Terminated => 8,
         }
@@ -79,8 +79,8 @@ mod tests {
     use super::Exit;
 
     #[test]
-    fn the_worst_of_several_wins_in_the_order_77_1_75_3() {
-        let mut ends = vec![Exit::Success, Exit::Incomplete, Exit::Temporary, Exit::No, Exit::Permission];
+    fn the_worst_of_several_wins_in_the_order_77_1_2_75_3() {
+        let mut ends = vec![Exit::Success, Exit::Incomplete, Exit::Temporary, Exit::Usage, Exit::No, Exit::Permission];
         while let Some(worst) = ends.last().copied() {
             assert_eq!(Exit::worst(ends.iter().rev().copied()), worst);
             ends.pop();

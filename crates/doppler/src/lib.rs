@@ -127,7 +127,7 @@ impl Doppler {
         let client = client(base.clone(), deadline)?;
         let body = Exchange { identity, token: jwt.expose_secret() };
         // Trading the same JWT again gives another short-lived token and harms nothing.
-        let request = client.post("/v3/auth/oidc").json(&body).repeatable().timeout(ATTEMPT);
+        let request = client.post("/v3/auth/oidc").json(&body).secret(jwt).repeatable().timeout(ATTEMPT);
         let exchanged: Exchanged = request.receive().await.map_err(|error| refused_identity(error, identity))?;
         let expiry = exchanged.expires_at.and_then(|at| at.parse::<Timestamp>().ok());
         let origin = match expiry {
