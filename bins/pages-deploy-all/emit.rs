@@ -26,7 +26,7 @@ pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, cons
         // Refused at the start where it is not for a list.
         Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, console.tool())),
     };
-    let _ = console.narrate(text);
+    let _ = console.print_or_warn(text);
 }
 
 /// Prints what a dry run found, and which sites it would skip.

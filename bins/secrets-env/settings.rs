@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use api::Base;
-use doppler::{Place, Token};
+use doppler::{ConfigRef, Token};
 use fault::{Fault, Result};
 use runner::Environment;
 use secrecy::SecretString;
@@ -55,7 +55,7 @@ pub(crate) fn resolve(
         },
     };
     // A service token is bound to one config, so ignore the project and config from `doppler.yaml`.
-    let is_bound = matches!(&login, Login::Token(token) if !token.needs_place());
+    let is_bound = matches!(&login, Login::Token(token) if !token.needs_config());
     let repository = |setting: &Option<Setting<String>>| setting.clone().filter(|_| !is_bound);
     let project = option(&source.project, "--project")
         .or_else(|| variable("DOPPLER_PROJECT"))
@@ -91,9 +91,9 @@ fn stored(token: &Setting<SecretString>) -> Result<Token> {
 
 impl Settings {
     /// The configs to read, in order; one that says nothing where nothing is setting.
-    pub(crate) fn places(&self) -> Vec<Place> {
+    pub(crate) fn places(&self) -> Vec<ConfigRef> {
         let project = self.project.as_ref().map(|setting| setting.value.clone());
-        let place = |config: Option<String>| Place { project: project.clone(), config };
+        let place = |config: Option<String>| ConfigRef { project: project.clone(), config };
         if self.configs.is_empty() {
             return vec![place(None)];
         }

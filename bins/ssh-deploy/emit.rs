@@ -29,7 +29,7 @@ pub(crate) fn finish(
         // A deploy has no matrix; `list` refuses the format without --list.
         Format::Jsonl | Format::Matrix => String::new(),
     };
-    let _ = console.narrate(text);
+    let _ = console.print_or_warn(text);
     annotate(targets, &ends, console);
     if !targets.is_empty() {
         console.summary(&args.shared, |room| report::markdown(&report, room));

@@ -34,7 +34,7 @@ pub(crate) async fn report(
     let answers = join_all(targets.iter().map(|target| ask(target, lock, transport, args.locking.unlock, stop))).await;
     let exits = answers.iter().map(|answer| exit(answer, args.locking.unlock));
     let exit = Exit::worst(exits);
-    let _printed = console.narrate(match args.format {
+    let _printed = console.print_or_warn(match args.format {
         Format::Json => format!("{}\n", document(targets, &answers, exit)),
         Format::Text | Format::Jsonl | Format::Matrix => text(targets, &answers),
     });

@@ -89,7 +89,7 @@ impl<'a> Log<'a> {
     fn record(&self, event: Event) {
         let line = self.state.borrow_mut().recorder.record(event).line();
         if self.prints.get() {
-            self.prints.set(self.console.narrate(line + "\n"));
+            self.prints.set(self.console.print_or_warn(line + "\n"));
         }
     }
 

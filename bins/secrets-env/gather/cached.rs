@@ -5,7 +5,7 @@
 //! same values from then on.
 
 use api::Deadline;
-use doppler::{Doppler, Failure, Fetched, Place, Query};
+use doppler::{ConfigRef, Doppler, Failure, Fetched, Query};
 use secrets::Secret;
 
 use super::unconditional;
@@ -14,7 +14,7 @@ use crate::cache::{CacheEntry, CachedResponse, Tag};
 /// The secrets of `place`, all of them.
 pub(super) async fn read(
     doppler: &Doppler,
-    place: &Place,
+    place: &ConfigRef,
     entry: &CacheEntry,
     deadline: Deadline,
 ) -> Result<Vec<Secret>, Failure> {
@@ -31,7 +31,7 @@ pub(super) async fn read(
 /// Revalidates the cached response, or replaces it.
 async fn confirmed(
     doppler: &Doppler,
-    place: &Place,
+    place: &ConfigRef,
     entry: &CacheEntry,
     known: CachedResponse,
 ) -> Result<Vec<Secret>, Failure> {
@@ -54,7 +54,7 @@ async fn confirmed(
 /// Fetches the list, or returns the cached response if the list has not changed.
 async fn listed(
     doppler: &Doppler,
-    place: &Place,
+    place: &ConfigRef,
     entry: &CacheEntry,
     known: Option<CachedResponse>,
 ) -> Result<Vec<Secret>, Failure> {

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use api::Deadline;
 use cli::{Console, Destination};
 use credentials::Session;
-use doppler::{Doppler, Failure, Fetched, Place, Query};
+use doppler::{ConfigRef, Doppler, Failure, Fetched, Query};
 use fault::{Fault, Kind, Result};
 use jiff::Timestamp;
 use runner::oidc::IdTokenRequest;
@@ -149,7 +149,7 @@ async fn sign_in(args: &Args, settings: &Settings, deadline: Deadline, console: 
     };
     let session = signed_in.map_err(|fault| Failure { is_outage: fault.kind == Kind::Temporary, fault })?;
     let token = session.doppler().token();
-    if token.needs_place() && (settings.project.is_none() || settings.configs.is_empty()) {
+    if token.needs_config() && (settings.project.is_none() || settings.configs.is_empty()) {
         let fault = Fault::usage(format!("the token from {} can read many configs, and none was chosen", token.origin))
             .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)");
         sign_out(session, console).await;
@@ -168,7 +168,7 @@ async fn sign_out(session: Session, console: &Console) {
 async fn read(
     args: &Args,
     doppler: &Doppler,
-    place: &Place,
+    place: &ConfigRef,
     whole: bool,
     console: &Console,
 ) -> Result<Vec<Secret>, Failure> {
@@ -185,7 +185,7 @@ fn cache_entry(
     args: &Args,
     settings: &Settings,
     session: &Session,
-    place: &Place,
+    place: &ConfigRef,
     console: &Console,
 ) -> Option<CacheEntry> {
     // A lease must not be shared between steps.

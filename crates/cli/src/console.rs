@@ -9,7 +9,7 @@ use runner::command::{self, Annotation, Level};
 use runner::handoff::{self, StepFile};
 use runner::{Context, Environment, file, foreign};
 
-use crate::{Shared, failure};
+use crate::Shared;
 
 /// GitHub keeps ten annotations of a level for a whole composite step; a failed step spends one error on its exit code.
 const ANNOTATIONS: usize = 9;
@@ -61,10 +61,10 @@ impl Console {
         }
     }
 
-    /// Prints what tells of a deed that is done: a stdout that takes nothing does not undo it, so that is warned of and changes
-    /// no exit code. Whether it was taken.
+    /// Prints the report of something that is done already. A stdout that cannot be written does not undo it: that is a warning, and
+    /// the exit code stays. Returns whether it was written.
     #[must_use]
-    pub fn narrate(&self, text: impl AsRef<[u8]>) -> bool {
+    pub fn print_or_warn(&self, text: impl AsRef<[u8]>) -> bool {
         let printed = self.print(text);
         if let Err(fault) = &printed {
             self.warn(&format!("{}: {}", fault.message, fault.causes.join(", ")));
@@ -185,7 +185,7 @@ impl Console {
     /// The one error of a failed run.
     pub(crate) fn fail(&self, text: &str) {
         if self.context.in_actions {
-            to_stderr(&command::annotation(&failure::annotation(&self.tool, text)));
+            to_stderr(&command::annotation(&Annotation::new(Level::Error, &self.tool, text)));
         } else {
             to_stderr(&format!("error: {text}"));
         }

@@ -1,7 +1,6 @@
 //! How an error is told: in the contract's form on stderr, as one annotation in Actions, inside the JSON document.
 
 use fault::{Fault, Kind};
-use runner::command::{Annotation, Level};
 use runner::foreign;
 use serde_json::{Value, json};
 
@@ -62,11 +61,6 @@ fn text(fault: &Fault) -> String {
     lines.extend(fault.causes.iter().take(CAUSES).map(|cause| format!("  caused by: {}", safe(cause))));
     lines.extend(fault.help.iter().map(|help| format!("  help: {}", safe(help))));
     lines.join("\n")
-}
-
-/// The annotation that carries an error's text; the runner prints it in the log too.
-pub(crate) fn annotation<'a>(tool: &'a str, text: &'a str) -> Annotation<'a> {
-    Annotation::new(Level::Error, tool, text)
 }
 
 #[cfg(test)]

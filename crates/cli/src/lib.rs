@@ -10,6 +10,7 @@ mod exit;
 mod failure;
 mod generate;
 mod shard;
+mod shared;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -24,18 +25,7 @@ pub use failure::{error_document, fault_of};
 pub use generate::Generate;
 use runner::Environment;
 pub use shard::Shard;
-
-/// Options that every tool has; flatten them into the tool's own.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Shared {
-    /// Write no section to the job summary
-    #[arg(long, hide_short_help = true, help_heading = "Output")]
-    pub no_summary: bool,
-
-    /// Print a man page or shell completions for this program
-    #[arg(long, value_name = "KIND", value_enum, exclusive = true, hide_short_help = true, help_heading = "Output")]
-    pub generate: Option<Generate>,
-}
+pub use shared::Shared;
 
 /// A tool's command line.
 pub trait Tool: clap::Parser {

@@ -8,7 +8,7 @@ mod sign_in;
 use std::collections::BTreeMap;
 
 use api::Deadline;
-use doppler::{Fetched, Place, Query};
+use doppler::{ConfigRef, Fetched, Query};
 use fault::{Fault, Result};
 use redact::Plan;
 use runner::Environment;
@@ -125,9 +125,9 @@ impl Credentials {
             .collect()
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> ConfigRef {
         let text = |name: &str| self.environment.get(name).map(str::to_owned);
-        Place { project: text("DOPPLER_PROJECT"), config: text("DOPPLER_CONFIG") }
+        ConfigRef { project: text("DOPPLER_PROJECT"), config: text("DOPPLER_CONFIG") }
     }
 }
 

@@ -6,7 +6,8 @@ use api::{Advice, Refusal, ServiceError};
 use fault::{Fault, Kind};
 use serde::Deserialize;
 
-use crate::{Place, Token};
+use crate::config_ref::ConfigRef;
+use crate::token::Token;
 
 /// Why a read of secrets failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(crate) fn advice(body: &[u8]) -> Advice {
 }
 
 /// What went wrong when `token` asked for `place`.
-pub(crate) fn of(error: api::Error, place: &Place, token: &Token) -> Failure {
+pub(crate) fn of(error: api::Error, place: &ConfigRef, token: &Token) -> Failure {
     match error {
         api::Error::Refused(refusal) => of_refusal(refusal, place, token),
         api::Error::Fault(fault) => {
@@ -62,7 +63,7 @@ pub(crate) fn of(error: api::Error, place: &Place, token: &Token) -> Failure {
     }
 }
 
-fn of_refusal(refusal: Refusal, place: &Place, token: &Token) -> Failure {
+fn of_refusal(refusal: Refusal, place: &ConfigRef, token: &Token) -> Failure {
     let status = refusal.status;
     let words = refusal.message.to_lowercase();
     let fault: Fault = refusal.into();
@@ -91,7 +92,7 @@ fn of_refusal(refusal: Refusal, place: &Place, token: &Token) -> Failure {
     Failure { fault, is_outage: matches!(status, 408 | 429 | 500..=599) }
 }
 
-fn advice_on_access(place: &Place, token: &Token) -> String {
+fn advice_on_access(place: &ConfigRef, token: &Token) -> String {
     match (token.config_hint(), place.config.as_deref()) {
         (Some(own), Some(asked)) if own != asked => {
             format!(
@@ -109,7 +110,7 @@ mod tests {
     use fault::Kind;
 
     use super::{advice, decode, of};
-    use crate::{Place, Token};
+    use crate::{ConfigRef, Token};
 
     fn failure(status: u16, message: &str) -> super::Failure {
         let refusal = Refusal {
@@ -121,7 +122,7 @@ mod tests {
             retry_after_seconds: None,
             gave_up: None,
         };
-        let place = Place { project: Some("shop".to_owned()), config: Some("prd".to_owned()) };
+        let place = ConfigRef { project: Some("shop".to_owned()), config: Some("prd".to_owned()) };
         of(Error::Refused(refusal), &place, &Token::new("dp.st.dev.x".into(), "DOPPLER_TOKEN"))
     }
 

@@ -4,9 +4,11 @@
 //! shape the errors: a token that may not see a config is answered with 400, as a config that does not exist may be; and no status
 //! but 408, 429 and 5xx means that the service is away. Values stay inside [`SecretString`] and out of every error.
 
+mod config_ref;
 mod failure;
-mod pace;
+mod rate_limit;
 mod read;
+mod token;
 
 use std::time::Duration;
 
@@ -16,9 +18,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
+pub use config_ref::ConfigRef;
 pub use failure::Failure;
-use pace::Pace;
+use rate_limit::RateLimit;
 pub use read::{Fetched, MANAGED, Query};
+pub use token::Token;
 
 /// Where Doppler lives unless `DOPPLER_API_HOST` says otherwise.
 pub const API_HOST: &str = "https://api.doppler.com";
@@ -26,69 +30,13 @@ pub const API_HOST: &str = "https://api.doppler.com";
 /// How long one attempt at one request may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// A token with the place it came from, which errors name; its kind is in its prefix (`dp.st.` and so on).
-#[derive(Clone, Debug)]
-pub struct Token {
-    /// The token.
-    pub value: SecretString,
-    /// Where it came from: `DOPPLER_TOKEN`, a file, a command-line option.
-    pub origin: String,
-}
-
-impl Token {
-    /// A token and the place it came from.
-    #[must_use]
-    pub fn new(value: SecretString, origin: impl Into<String>) -> Self {
-        Self { value, origin: origin.into() }
-    }
-
-    /// Whether this kind of token needs a project and a config: all but service tokens (`dp.st.`), which know theirs.
-    #[must_use]
-    pub fn needs_place(&self) -> bool {
-        let text = self.value.expose_secret();
-        ["dp.sa.", "dp.said.", "dp.pt.", "dp.ct."].iter().any(|prefix| text.starts_with(prefix))
-    }
-
-    /// The config a service token names in itself (`dp.st.<config>.`): a hint for errors, not a proof.
-    #[must_use]
-    pub fn config_hint(&self) -> Option<&str> {
-        let rest = self.value.expose_secret().strip_prefix("dp.st.")?;
-        rest.split_once('.').map(|(config, _)| config).filter(|config| {
-            (2..=60).contains(&config.len())
-                && config
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
-        })
-    }
-}
-
-/// Which secrets: a project's config. A service token needs neither.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The project's slug.
-    pub project: Option<String>,
-    /// The config's slug.
-    pub config: Option<String>,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.project, &self.config) {
-            (Some(project), Some(config)) => write!(out, "project `{project}`, config `{config}`"),
-            (Some(project), None) => write!(out, "project `{project}`"),
-            (None, Some(config)) => write!(out, "config `{config}`"),
-            (None, None) => out.write_str("the token's own config"),
-        }
-    }
-}
-
 /// A signed-in client.
 #[derive(Clone, Debug)]
 pub struct Doppler {
     client: Client,
     base: Base,
     token: Token,
-    pace: Pace,
+    rate_limit: RateLimit,
 }
 
 #[derive(Serialize)]
@@ -114,9 +62,9 @@ impl Doppler {
     /// # Errors
     /// [`fault::Kind::Usage`] when HTTPS cannot be set up.
     pub fn new(base: Base, token: Token, deadline: Deadline) -> Result<Self> {
-        check(&token)?;
+        token.check()?;
         let client = client(base.clone(), deadline)?.bearer(token.value.clone());
-        Ok(Self { client, base, token, pace: Pace::default() })
+        Ok(Self { client, base, token, rate_limit: RateLimit::default() })
     }
 
     /// Trades a JWT for a short-lived token of the service account identity `identity`.
@@ -135,8 +83,8 @@ impl Doppler {
             None => format!("Doppler identity `{identity}`"),
         };
         let token = Token::new(exchanged.token, origin);
-        check(&token)?;
-        Ok(Self { client: client.bearer(token.value.clone()), base, token, pace: Pace::default() })
+        token.check()?;
+        Ok(Self { client: client.bearer(token.value.clone()), base, token, rate_limit: RateLimit::default() })
     }
 
     /// Ends the life of the token this client signs with.
@@ -180,19 +128,6 @@ fn client(base: Base, deadline: Deadline) -> Result<Client> {
     Ok(Client::new("Doppler", base, deadline)?.errors(failure::decode).advice(failure::advice))
 }
 
-/// A token that no header can carry never leaves the machine.
-fn check(token: &Token) -> Result<()> {
-    let sound = token.value.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());
-    if sound && !token.value.expose_secret().is_empty() {
-        return Ok(());
-    }
-    Err(Fault::permission(format!(
-        "the token from {} is not one: it is empty, or holds blanks or other bytes",
-        token.origin
-    ))
-    .help(format!("set {} to the token alone, without quotes, blanks or a line end", token.origin)))
-}
-
 fn refused_identity(error: api::Error, identity: &str) -> Fault {
     match error {
         api::Error::Refused(refusal)
@@ -205,39 +140,5 @@ fn refused_identity(error: api::Error, identity: &str) -> Fault {
                 .help("check the identity's issuer, subject and audience in Doppler, and DOPPLER_IDENTITY_ID")
         }
         other => Fault::from(other).context("cannot sign in to Doppler with this job's OIDC identity"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Place, Token};
-
-    fn token(text: &str) -> Token {
-        Token::new(text.into(), "DOPPLER_TOKEN")
-    }
-
-    #[test]
-    fn a_service_token_may_name_its_config() {
-        assert_eq!(token("dp.st.dev.abc").config_hint(), Some("dev"));
-        assert_eq!(token("dp.st.abc").config_hint(), None);
-        assert_eq!(token("dp.sa.abc").config_hint(), None);
-    }
-
-    #[test]
-    fn only_service_tokens_know_their_config() {
-        assert!(!token("dp.st.dev.abc").needs_place());
-        assert!(token("dp.said.abc").needs_place());
-    }
-
-    #[test]
-    fn a_token_with_a_line_end_is_refused_before_it_is_sent() {
-        let fault = super::check(&token("dp.st.abc\n")).unwrap_err();
-        assert_eq!(fault.kind, fault::Kind::Permission);
-        assert!(!format!("{fault:?}").contains("abc"));
-    }
-
-    #[test]
-    fn a_place_says_what_it_knows() {
-        assert_eq!(Place::default().to_string(), "the token's own config");
     }
 }

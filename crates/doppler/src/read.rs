@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use secrets::{Secret, Visibility};
 use serde::Deserialize;
 
-use crate::{ATTEMPT, Doppler, Failure, Place, failure};
+use crate::{ATTEMPT, ConfigRef, Doppler, Failure, failure};
 
 /// The names Doppler adds to every config; they say where the secrets come from and are no secrets.
 pub const MANAGED: [&str; 3] = ["DOPPLER_PROJECT", "DOPPLER_ENVIRONMENT", "DOPPLER_CONFIG"];
@@ -70,7 +70,7 @@ impl Doppler {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn list(&self, place: &Place, query: &Query) -> Result<Fetched, Failure> {
+    pub async fn list(&self, place: &ConfigRef, query: &Query) -> Result<Fetched, Failure> {
         let response = self.read("/v3/configs/config/secrets", place, query).await?;
         decode(&response, place, |listing: Listing| {
             let secret = |(name, listed): (String, Listed)| Secret {
@@ -86,7 +86,7 @@ impl Doppler {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn download(&self, place: &Place, query: &Query) -> Result<Fetched, Failure> {
+    pub async fn download(&self, place: &ConfigRef, query: &Query) -> Result<Fetched, Failure> {
         let response = self.read("/v3/configs/config/secrets/download", place, query).await?;
         decode(&response, place, |values: BTreeMap<String, Option<SecretString>>| {
             let secret = |(name, value)| Secret { name, value, visibility: Visibility::default() };
@@ -98,7 +98,7 @@ impl Doppler {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn names(&self, place: &Place) -> Result<Vec<String>, Failure> {
+    pub async fn names(&self, place: &ConfigRef) -> Result<Vec<String>, Failure> {
         let request = at(self.client.get("/v3/configs/config/secrets/names"), place);
         let names: Names = request.receive().await.map_err(|error| failure::of(error, place, &self.token))?;
         Ok(names.names)
@@ -108,7 +108,7 @@ impl Doppler {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn configs(&self, place: &Place) -> Result<Vec<String>, Failure> {
+    pub async fn configs(&self, place: &ConfigRef) -> Result<Vec<String>, Failure> {
         let request = self.client.get("/v3/configs").query("per_page", "100").timeout(ATTEMPT);
         let request = match &place.project {
             Some(project) => request.query("project", project),
@@ -118,7 +118,7 @@ impl Doppler {
         Ok(configs.configs.into_iter().map(|config| config.name).collect())
     }
 
-    async fn read(&self, path: &str, place: &Place, query: &Query) -> Result<Response, Failure> {
+    async fn read(&self, path: &str, place: &ConfigRef, query: &Query) -> Result<Response, Failure> {
         let mut request = at(self.client.get(path), place)
             // Leases cost: the API's default is not to issue them, and it is said aloud.
             .query("include_dynamic_secrets", if query.dynamic { "true" } else { "false" });
@@ -131,9 +131,9 @@ impl Doppler {
         if let Some(etag) = &query.known {
             request = request.header("if-none-match", etag);
         }
-        self.pace.wait(self.client.remaining()).await;
+        self.rate_limit.wait(self.client.remaining()).await;
         let response = request.send().await.map_err(|error| failure::of(error, place, &self.token))?;
-        self.pace.note(&response);
+        self.rate_limit.note(&response);
         Ok(response)
     }
 }
@@ -147,7 +147,7 @@ fn visibility(word: Option<&str>) -> Visibility {
     }
 }
 
-fn at(request: Request, place: &Place) -> Request {
+fn at(request: Request, place: &ConfigRef) -> Request {
     let mut request = request.header("accept", "application/json").timeout(ATTEMPT);
     for (name, value) in [("project", &place.project), ("config", &place.config)] {
         if let Some(value) = value {
@@ -160,7 +160,7 @@ fn at(request: Request, place: &Place) -> Request {
 /// A 200 that is not what the API promises is no answer: it replaces nothing, and no older secrets stand in for it.
 fn decode<T: for<'a> Deserialize<'a>>(
     response: &Response,
-    place: &Place,
+    place: &ConfigRef,
     secrets: impl FnOnce(T) -> Vec<Secret>,
 ) -> Result<Fetched, Failure> {
     if response.status == 304 {

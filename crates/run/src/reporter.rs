@@ -50,7 +50,7 @@ impl<'a> Reporter<'a> {
     pub fn record(&self, event: Event) {
         let line = self.recorder.borrow_mut().record(event).line() + "\n";
         if self.prints.get() {
-            self.prints.set(self.progress.suspend(|| self.console.narrate(line)));
+            self.prints.set(self.progress.suspend(|| self.console.print_or_warn(line)));
         }
     }
 

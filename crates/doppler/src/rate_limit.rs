@@ -1,4 +1,4 @@
-//! Waits where the next read would be refused: Doppler tells with every answer how many reads are left, and when there will be more.
+//! Waits when the next read would be refused: every answer of Doppler states how many reads are left, and when there will be more.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use api::Response;
 use jiff::Timestamp;
 
-/// When the next read may be made, as far as the last answer told.
+/// When the next read may be made, according to the last answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pace(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct RateLimit(Arc<Mutex<Option<Instant>>>);
 
-impl Pace {
-    /// Remembers what `response` tells.
+impl RateLimit {
+    /// Remembers what `response` states.
     pub(crate) fn note(&self, response: &Response) {
         let header = |name: &str| response.header(name);
         let wait = wait(header("x-ratelimit-remaining"), header("x-ratelimit-reset"), Timestamp::now());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wait.map(|wait| Instant::now() + wait);
     }
 
-    /// Waits until the next read may be made, unless that is longer than `remaining`: then the attempt itself has to tell.
+    /// Waits until the next read may be made, unless that is longer than `remaining`: then the attempt itself shows whether it is refused.
     pub(crate) async fn wait(&self, remaining: Duration) {
         let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default();
@@ -28,7 +28,7 @@ impl Pace {
     }
 }
 
-/// How long no read is left; `None` while some are. `reset` is a second of the epoch.
+/// How long to wait for the next read; `None` while some are left. `reset` is a second of the epoch.
 fn wait(remaining: Option<&str>, reset: Option<&str>, now: Timestamp) -> Option<Duration> {
     let left: u64 = remaining?.trim().parse().ok()?;
     let at = Timestamp::from_second(reset?.trim().parse().ok()?).ok()?;
@@ -42,7 +42,7 @@ mod tests {
     use super::wait;
 
     #[test]
-    fn only_where_no_read_is_left_is_there_a_wait_until_the_reset() {
+    fn a_read_waits_for_the_reset_only_if_none_is_left() {
         let now = "2026-11-21T08:00:00.5Z".parse().unwrap();
         assert_eq!(wait(Some("0"), Some("1795248030"), now), Some(Duration::from_millis(29_500)));
         assert_eq!(wait(Some("1"), Some("1795248030"), now), None);
