@@ -19,8 +19,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{AesGcm, Method};
 use crate::json::{Json, parse};
 
-/// The most PBKDF2 rounds of one state, however many keys are tried: a minute of work. OpenTofu's default is 600,000.
-const ROUNDS_LIMIT: u64 = 100_000_000;
+/// The most PBKDF2 rounds of one state, however many keys are tried: half a minute of work. OpenTofu's default is 600,000.
+const ROUNDS_LIMIT: u64 = 50_000_000;
 
 /// The longest key that is derived: one of a chain may be longer than a cipher's.
 const KEY_LIMIT: usize = 4096;
