@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fault::{Fault, Kind, Result};
-use stack::Output;
+use stack::StackOutput;
 use stack::select::{self, Show};
 use stack::value::Value;
 use stack::value_path::ValuePath;
@@ -28,7 +28,7 @@ pub(crate) struct Chosen {
     /// Where it came from.
     pub(crate) path: ValuePath,
     /// The value, and Terraform's type of it where it is a whole output. Every secret in it is decrypted.
-    pub(crate) output: Output,
+    pub(crate) output: StackOutput,
     /// Whether it is or holds a secret.
     pub(crate) is_secret: bool,
     /// Texts to be masked.
@@ -85,7 +85,7 @@ pub(crate) fn chosen(stack: &Stack, request: &Request, args: &Args) -> Result<Ve
 
 fn one(stack: &Stack, path: &ValuePath, args: &Args) -> Result<Chosen> {
     let Some(value) = value(stack, path, args)? else {
-        let output = Output::new(default(args)?);
+        let output = StackOutput::new(default(args)?);
         return Ok(Chosen { path: path.clone(), output, is_secret: false, leaves: Vec::new() });
     };
     let is_secret = value.holds_secret();
@@ -97,7 +97,7 @@ fn one(stack: &Stack, path: &ValuePath, args: &Args) -> Result<Chosen> {
     }
     let output = match stack.outputs.named.get(&path.name) {
         Some(output) if path.steps.is_empty() => output.with(value),
-        _ => Output::new(value),
+        _ => StackOutput::new(value),
     };
     Ok(Chosen { path: path.clone(), output, is_secret, leaves })
 }

@@ -7,7 +7,7 @@ use cli::Console;
 use fault::{Fault, Result};
 use stack::terraform::configuration::Configuration;
 use stack::value::{SecretValue, Value};
-use stack::{Decryption, Document, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, source};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
@@ -78,8 +78,8 @@ fn merged(mut hidden: Outputs, mut shown: Outputs) -> Outputs {
 
 fn outputs(printed: &[u8], source: &str) -> Result<Outputs> {
     match source::stream(printed, &format!("the answer of `{source}`"), Decryption::NotNeeded)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` does not hold outputs"))),
+        StackDocument::Outputs(outputs) => Ok(outputs),
+        StackDocument::Encrypted(_) => Err(Fault::usage(format!("the answer of `{source}` does not hold outputs"))),
     }
 }
 

@@ -9,7 +9,7 @@ use runner::handoff::{self, StepFile};
 use stack::print::{json, raw, shell};
 use stack::value::Value;
 use stack::value_path::ValuePath;
-use stack::{Dialect, Output};
+use stack::{Dialect, StackOutput};
 
 use crate::args::{Args, Format};
 use crate::choose::{Chosen, Request};
@@ -74,7 +74,7 @@ fn one_json(value: &Value, dialect: Dialect) -> String {
     }
 }
 
-fn named(chosen: &[Chosen]) -> BTreeMap<String, (&Output, bool)> {
+fn named(chosen: &[Chosen]) -> BTreeMap<String, (&StackOutput, bool)> {
     chosen.iter().map(|one| (one.path.to_string(), (&one.output, one.is_secret))).collect()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use fault::{Fault, Result, nearest};
 use stack::pulumi::project::StackReference;
 use stack::pulumi::{bucket, store_url};
-use stack::{Dialect, Document, Outputs, source};
+use stack::{Dialect, Outputs, StackDocument, source};
 
 use crate::backends::{self, stores};
 use crate::cli_fallback::{self, Reason};
@@ -84,7 +84,7 @@ async fn of_bucket(
     project: Option<&str>,
     name: &str,
     session: Session<'_>,
-) -> Result<Support<Document>> {
+) -> Result<Support<StackDocument>> {
     let store = match stores::open(&address.bucket, session).await? {
         Support::Native(store) => store,
         Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
@@ -104,7 +104,7 @@ async fn of_cloud(url: &str, reference: &StackReference, project: Option<&str>, 
 }
 
 /// The document in the file at `path`, which may also be a pipe.
-async fn file(path: &Path, session: Session<'_>) -> Result<Document> {
+async fn file(path: &Path, session: Session<'_>) -> Result<StackDocument> {
     let (decryption, owned) = (session.secrets(), path.to_owned());
     // Only what is not a regular file can make the reader wait.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
@@ -113,7 +113,7 @@ async fn file(path: &Path, session: Session<'_>) -> Result<Document> {
     source::file(path, decryption)
 }
 
-async fn stdin(session: Session<'_>) -> Result<Document> {
+async fn stdin(session: Session<'_>) -> Result<StackDocument> {
     if session.console.stdin_is_terminal() {
         return Err(
             Fault::usage("stdin is a terminal").help("pipe a state or outputs into stack-output, or name a file")
@@ -131,12 +131,13 @@ async fn stdin(session: Session<'_>) -> Result<Document> {
 }
 
 /// Terraform reads a missing or an empty file as a state in which nothing was applied; here both are errors.
-async fn terraform(path: &Path, workspace: &str, session: Session<'_>) -> Result<Document> {
+async fn terraform(path: &Path, workspace: &str, session: Session<'_>) -> Result<StackDocument> {
     let size = std::fs::metadata(path).map(|metadata| metadata.len());
     match size {
-        Ok(0) if path.is_file() => {
-            Ok(Document::Outputs(Outputs::nothing(Dialect::Terraform, "its state file is empty: nothing was applied")))
-        }
+        Ok(0) if path.is_file() => Ok(StackDocument::Outputs(Outputs::nothing(
+            Dialect::Terraform,
+            "its state file is empty: nothing was applied",
+        ))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let fault = Fault::no(format!("the workspace `{workspace}` has no state"))
                 .cause(format!("there is no {}", path.display()));

@@ -3,7 +3,7 @@
 use fault::Result;
 use stack::pulumi::pulumi_cloud::StackName;
 use stack::terraform::remote::Remote;
-use stack::{Document, Outputs};
+use stack::{Outputs, StackDocument};
 
 use crate::sign_in::Session;
 use crate::state_encryption;
@@ -40,7 +40,7 @@ impl Stack {
     /// the state was found by its project.
     pub(crate) async fn of_document(
         name: String,
-        document: Document,
+        document: StackDocument,
         workspace: Option<&str>,
         session: Session<'_>,
     ) -> Result<Self> {

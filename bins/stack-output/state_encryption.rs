@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use stack::outputs::SourceKind;
 use stack::terraform::configuration::Configuration;
 use stack::terraform::encryption::{Decrypted, EncryptedState, Encryption, Method};
-use stack::{Decryption, Dialect, Document, Outputs, source};
+use stack::{Decryption, Dialect, Outputs, StackDocument, source};
 
 use crate::cli_fallback::{self, Reason};
 use crate::sign_in::{self, Session};
@@ -19,22 +19,22 @@ const PASSPHRASE: &str = "STACK_OUTPUT_STATE_PASSPHRASE";
 /// project and not named by `--state`: then the `tofu` program can be asked for what is not supported here.
 pub(crate) async fn outputs(
     name: &str,
-    document: Document,
+    document: StackDocument,
     workspace: Option<&str>,
     session: Session<'_>,
 ) -> Result<Outputs> {
     let about = |fault: Fault| fault.context(format!("cannot read {name}"));
     match document {
-        Document::Encrypted(text) => match decrypted(&text, session).await.map_err(about)? {
+        StackDocument::Encrypted(text) => match decrypted(&text, session).await.map_err(about)? {
             Decrypted::State(state) => {
                 match source::stream(state.as_slice(), name, Decryption::NotNeeded)?.from_backend(name)? {
-                    Document::Outputs(outputs) => Ok(outputs),
-                    Document::Encrypted(_) => Err(about(Fault::usage("it is encrypted twice"))),
+                    StackDocument::Outputs(outputs) => Ok(outputs),
+                    StackDocument::Encrypted(_) => Err(about(Fault::usage("it is encrypted twice"))),
                 }
             }
             Decrypted::Unsupported(fault) => by_tofu(about(fault), workspace, session).await,
         },
-        Document::Outputs(outputs) => {
+        StackDocument::Outputs(outputs) => {
             if outputs.source_kind == SourceKind::State && outputs.dialect == Dialect::Terraform {
                 check_plain(&outputs, workspace.is_some(), session).map_err(about)?;
             }

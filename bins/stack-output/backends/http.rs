@@ -1,7 +1,7 @@
 //! Terraform's backend `http`, and states at an address.
 
 use fault::{Fault, Result};
-use stack::Document;
+use stack::StackDocument;
 use stack::terraform::http;
 use stack::terraform::pointer::Backend;
 
@@ -11,7 +11,7 @@ const USER: &str = "TF_HTTP_USERNAME";
 const PASSWORD: &str = "TF_HTTP_PASSWORD";
 
 /// The document at an address of `--state`.
-pub(crate) async fn of_address(url: &str, shown: &str, session: Session<'_>) -> Result<Option<Document>> {
+pub(crate) async fn of_address(url: &str, shown: &str, session: Session<'_>) -> Result<Option<StackDocument>> {
     let login = match session.variable(USER) {
         Some(user) => Some((user.to_owned(), session.require(PASSWORD).await?)),
         None => None,
@@ -25,7 +25,7 @@ pub(crate) async fn from_backend(
     workspace: &str,
     name: &str,
     session: Session<'_>,
-) -> Result<Option<Document>> {
+) -> Result<Option<StackDocument>> {
     if workspace != "default" {
         return Err(Fault::usage(format!("Terraform's backend `http` has no workspace `{workspace}`, only `default`")));
     }

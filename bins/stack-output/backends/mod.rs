@@ -10,7 +10,7 @@ use clouds::Store;
 use fault::{Fault, Result, nearest};
 use stack::pulumi::store_url::StoreUrl;
 use stack::terraform::pointer::Backend;
-use stack::{Decryption, Dialect, Document, Outputs, source};
+use stack::{Decryption, Dialect, Outputs, StackDocument, source};
 
 use crate::loaded::Stack;
 use crate::sign_in::{Session, Support};
@@ -62,8 +62,8 @@ async fn nearest_workspace(store: &Store, key: &str, workspace: &str) -> Option<
     nearest(workspace, names).map(str::to_owned)
 }
 
-fn nothing() -> Document {
-    Document::Outputs(Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"))
+fn nothing() -> StackDocument {
+    StackDocument::Outputs(Outputs::nothing(Dialect::Terraform, "it has no state: nothing was applied"))
 }
 
 /// Why this backend cannot be read as terraform would: an unknown type, or an attribute that is not supported.
@@ -99,7 +99,7 @@ pub(crate) async fn address(
     shown: &str,
     secrets: Decryption,
     session: Session<'_>,
-) -> Result<Option<Document>> {
+) -> Result<Option<StackDocument>> {
     if let Some(place) = StoreUrl::parse(url) {
         let place = place?;
         return match stores::object(&place.bucket, place.prefix.trim_end_matches('/'), session).await? {

@@ -9,7 +9,7 @@ use runner::{Environment, HomeRule};
 use secrecy::SecretString;
 use stack::pulumi::oidc::{self, TokenOwner};
 use stack::pulumi::project::StackReference;
-use stack::pulumi::pulumi_cloud::{PulumiCloud, StackName};
+use stack::pulumi::pulumi_cloud::{PulumiClient, StackName};
 use stack::pulumi::saved_logins::{PUBLIC, SavedLogins};
 
 use crate::sign_in::Session;
@@ -34,10 +34,10 @@ pub(crate) fn address(environment: &Environment) -> String {
 }
 
 /// Signs in to the service at `url`, for a stack of `organization` if that is known.
-pub(crate) async fn sign_in(url: &str, organization: Option<&str>, session: Session<'_>) -> Result<PulumiCloud> {
+pub(crate) async fn sign_in(url: &str, organization: Option<&str>, session: Session<'_>) -> Result<PulumiClient> {
     let base: Base = url.parse()?;
     let token = session.issued(token(url, organization, session).await?);
-    PulumiCloud::new(base, token, session.deadline)
+    PulumiClient::new(base, token, session.deadline)
 }
 
 /// The variable, then the login that `pulumi login` stored for that address, then Doppler, then a token exchanged for this job's
@@ -103,7 +103,7 @@ pub(crate) async fn name(
     reference: &StackReference,
     project: Option<&str>,
     organization: Option<String>,
-    cloud: &PulumiCloud,
+    cloud: &PulumiClient,
 ) -> Result<StackName> {
     let project = reference.project.as_deref().or(project).ok_or_else(|| {
         Fault::usage(format!("the project of the stack `{}` is not known", reference.stack))

@@ -7,7 +7,7 @@ use fault::{Fault, Result};
 
 use crate::fields::{Decryption, Fields, Form, Version};
 use crate::json::{Json, parse};
-use crate::outputs::{Dialect, Output, Outputs, SourceKind};
+use crate::outputs::{Dialect, Outputs, SourceKind, StackOutput};
 use crate::pulumi::secrets_provider::SecretsProvider;
 use crate::pulumi::signature;
 
@@ -17,7 +17,7 @@ use crate::value::{SecretValue, Value};
 
 /// A document that was read from a stream.
 #[derive(Debug)]
-pub enum Document {
+pub enum StackDocument {
     /// Outputs.
     Outputs(Outputs),
     /// The text of an OpenTofu state that is encrypted as a whole.
@@ -36,7 +36,7 @@ const FEATURES: &[&str] = &[
     "byteString",
 ];
 
-impl Document {
+impl StackDocument {
     /// The same document, which must be a state. A backend stores nothing else, so other JSON is the answer of a proxy or of
     /// another server.
     ///
@@ -64,13 +64,13 @@ pub(crate) fn document(
     source: &str,
     decryption: Decryption,
     rest: Rest,
-) -> Result<(Document, Extent)> {
+) -> Result<(StackDocument, Extent)> {
     let about = |fault: Fault| fault.context(format!("cannot read {source}"));
     let (fields, extent) = read(input, decryption, rest).map_err(|broken| about(broken.into()))?;
     let outputs = match fields.form() {
         Form::Encrypted => {
             return match fields.text {
-                Some(text) => Ok((Document::Encrypted(text), extent)),
+                Some(text) => Ok((StackDocument::Encrypted(text), extent)),
                 None => Err(about(Fault::usage("it is encrypted and larger than 16 MiB"))),
             };
         }
@@ -84,7 +84,7 @@ pub(crate) fn document(
         },
         Form::Foreign(format) => Err(Fault::usage(format!("it is neither a state nor outputs, but {format}"))),
     };
-    Ok((Document::Outputs(outputs.map_err(about)?), extent))
+    Ok((StackDocument::Outputs(outputs.map_err(about)?), extent))
 }
 
 fn pulumi_state(fields: &Fields) -> Result<Outputs> {
@@ -136,7 +136,7 @@ fn pulumi_outputs(text: &[u8], provider: Option<&[u8]>) -> Result<Outputs> {
     let mut named = BTreeMap::new();
     for (name, json) in map {
         let value = signature::value(json).map_err(|fault| fault.context(format!("the output `{name}` is broken")))?;
-        named.insert(name, Output { value, constraint: None });
+        named.insert(name, StackOutput { value, constraint: None });
     }
     let mut outputs = Outputs::new(Dialect::Pulumi, named);
     outputs.provider = provider.map(SecretsProvider::read).transpose()?;
@@ -166,7 +166,7 @@ fn printed_outputs(text: &[u8]) -> Result<Outputs> {
         let value = signature::printed(json)
             .map(with_sensitive)
             .map_err(|fault| fault.context(format!("the output `{name}` is broken")))?;
-        named.insert(name, Output { value, constraint: None });
+        named.insert(name, StackOutput { value, constraint: None });
     }
     Ok(Outputs::new(Dialect::Pulumi, named))
 }

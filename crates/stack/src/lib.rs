@@ -20,6 +20,6 @@ pub mod value;
 pub mod value_path;
 pub mod value_type;
 
-pub use document::Document;
+pub use document::StackDocument;
 pub use fields::Decryption;
-pub use outputs::{Dialect, Output, Outputs};
+pub use outputs::{Dialect, Outputs, StackOutput};

@@ -20,7 +20,7 @@ pub enum Dialect {
 
 /// One output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
+pub struct StackOutput {
     /// Its value.
     pub value: Value,
     /// Terraform's type constraint, as JSON; Pulumi has none.
@@ -44,14 +44,14 @@ pub struct Outputs {
     /// Which program's rules the values are printed by.
     pub dialect: Dialect,
     /// The outputs by name.
-    pub named: BTreeMap<String, Output>,
+    pub named: BTreeMap<String, StackOutput>,
     /// What can decrypt the secrets, if the state names it.
     pub provider: Option<SecretsProvider>,
     /// Why there are no outputs, if there are none.
     pub none: Option<&'static str>,
 }
 
-impl Output {
+impl StackOutput {
     /// An output with this value and no type constraint.
     #[must_use]
     pub fn new(value: Value) -> Self {
@@ -68,7 +68,7 @@ impl Output {
 impl Outputs {
     /// Outputs from their names and values.
     #[must_use]
-    pub(crate) fn new(dialect: Dialect, named: BTreeMap<String, Output>) -> Self {
+    pub(crate) fn new(dialect: Dialect, named: BTreeMap<String, StackOutput>) -> Self {
         let none = named.is_empty().then_some("it has no outputs");
         Self { source_kind: SourceKind::Printed, dialect, named, provider: None, none }
     }

@@ -4,7 +4,7 @@ use fault::{Fault, Result, nearest};
 
 use crate::outputs::Outputs;
 use crate::value::{SecretValue, Value};
-use crate::value_path::{Nowhere, Step, ValuePath};
+use crate::value_path::{Nowhere, PathStep, ValuePath};
 
 /// The path that `argument` means: the output of exactly that name if there is one, else a name and steps into its value.
 ///
@@ -71,16 +71,18 @@ fn nothing_at(path: &ValuePath, nowhere: Nowhere<'_>) -> Fault {
     let fault = Fault::no(format!("nothing found at `{path}`"));
     match (&nowhere.step, nowhere.value) {
         // The keys of a secret object are part of the secret.
-        (Step::Key(key), Value::Map(_)) if nowhere.is_secret => fault.cause(format!("`{before}` has no `{key}`")),
-        (Step::Key(key), Value::Map(map)) => {
+        (PathStep::Key(key), Value::Map(_)) if nowhere.is_secret => fault.cause(format!("`{before}` has no `{key}`")),
+        (PathStep::Key(key), Value::Map(map)) => {
             let fault = fault.cause(format!("`{before}` has no `{key}`"));
             match nearest(key, map.keys().map(String::as_str)) {
-                Some(name) => fault.help(format!("ask for `{before}{}`", Step::Key(name.to_owned()))),
+                Some(name) => fault.help(format!("ask for `{before}{}`", PathStep::Key(name.to_owned()))),
                 None => fault,
             }
         }
-        (Step::Index(_), Value::List(list)) => fault.cause(format!("`{before}` has {} items, from [0]", list.len())),
-        (Step::Each, value) => fault.cause(format!("`{before}` is {}, not a list", value.kind())),
+        (PathStep::Index(_), Value::List(list)) => {
+            fault.cause(format!("`{before}` has {} items, from [0]", list.len()))
+        }
+        (PathStep::Each, value) => fault.cause(format!("`{before}` is {}, not a list", value.kind())),
         (_, value) => fault.cause(format!("`{before}` is {}", value.kind())),
     }
 }

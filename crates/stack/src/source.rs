@@ -14,7 +14,7 @@ use api::{Answer, Incoming};
 use fault::{Fault, Result};
 
 use crate::compression::Compression;
-use crate::document::{Document, document};
+use crate::document::{StackDocument, document};
 use crate::encoding::{self, Beginning};
 use crate::fields::Decryption;
 use crate::json::{Broken, is_closed};
@@ -30,7 +30,7 @@ const TAIL: u64 = 64 * 1024;
 ///
 /// # Errors
 /// [`fault::Kind::Usage`] if it cannot be read in full or is not such a document.
-pub fn file(path: &Path, decryption: Decryption) -> Result<Document> {
+pub fn file(path: &Path, decryption: Decryption) -> Result<StackDocument> {
     let source = path.display().to_string();
     let about = |cause: String| Fault::usage(format!("cannot read {source}")).cause(cause);
     let mut file = File::open(path).map_err(|error| about(error.to_string()))?;
@@ -60,7 +60,7 @@ pub fn file(path: &Path, decryption: Decryption) -> Result<Document> {
 ///
 /// # Errors
 /// As [`file()`].
-pub fn stream(input: impl Read, source: &str, decryption: Decryption) -> Result<Document> {
+pub fn stream(input: impl Read, source: &str, decryption: Decryption) -> Result<StackDocument> {
     decompressed(input, source, decryption, Rest::Read, DECOMPRESSED_LIMIT).map(|(document, _)| document)
 }
 
@@ -68,7 +68,7 @@ pub fn stream(input: impl Read, source: &str, decryption: Decryption) -> Result<
 ///
 /// # Errors
 /// As [`file()`]; [`fault::Kind::Temporary`] if the response is cut off.
-pub async fn answer(answer: Answer, source: &str, decryption: Decryption) -> Result<Option<Document>> {
+pub async fn answer(answer: Answer, source: &str, decryption: Decryption) -> Result<Option<StackDocument>> {
     if answer.status() == 204 {
         return Ok(None);
     }
@@ -95,7 +95,7 @@ fn decompressed(
     decryption: Decryption,
     rest: Rest,
     limit: u64,
-) -> Result<(Document, Extent)> {
+) -> Result<(StackDocument, Extent)> {
     let about = |error: std::io::Error| Fault::usage(format!("cannot read {source}")).cause(error.to_string());
     let (compression, input) = Compression::detect(input).map_err(about)?;
     let (beginning, text) = encoding::utf8(compression.reader(input, limit).map_err(about)?).map_err(about)?;

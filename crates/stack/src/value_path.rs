@@ -9,7 +9,7 @@ use crate::value::{SecretValue, Value};
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PathStep {
     /// A member of an object.
     Key(String),
     /// An item of a list, from 0.
@@ -25,7 +25,7 @@ pub struct ValuePath {
     /// The output's name.
     pub name: String,
     /// The steps into its value.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PathStep>,
 }
 
 impl ValuePath {
@@ -49,9 +49,9 @@ impl ValuePath {
         let mut name = self.name.clone();
         for step in &self.steps {
             match step {
-                Step::Key(key) => name.extend(["_", key]),
-                Step::Index(index) => name.extend(["_", &index.to_string()]),
-                Step::Each => {}
+                PathStep::Key(key) => name.extend(["_", key]),
+                PathStep::Index(index) => name.extend(["_", &index.to_string()]),
+                PathStep::Each => {}
             }
         }
         if self.steps.is_empty() { name } else { name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_") }
@@ -64,7 +64,7 @@ pub struct Nowhere<'a> {
     /// The path up to, but without, the step that leads nowhere.
     pub before: String,
     /// That step.
-    pub step: Step,
+    pub step: PathStep,
     /// The value it was to lead into.
     pub value: &'a Value,
     /// Whether that is part of a secret.
@@ -72,7 +72,7 @@ pub struct Nowhere<'a> {
 }
 
 /// Takes `steps` from the value at the path `before`.
-fn follow<'a>(steps: &[Step], mut value: &'a Value, mut before: String) -> std::result::Result<Value, Nowhere<'a>> {
+fn follow<'a>(steps: &[PathStep], mut value: &'a Value, mut before: String) -> std::result::Result<Value, Nowhere<'a>> {
     let mut is_secret = false;
     let secret = |value: Value, is_secret| {
         if is_secret { Value::Secret(SecretValue::Plain(Box::new(value))) } else { value }
@@ -83,9 +83,9 @@ fn follow<'a>(steps: &[Step], mut value: &'a Value, mut before: String) -> std::
         }
         let next = match (step, value) {
             (_, Value::Secret(_) | Value::Unknown) => break,
-            (Step::Key(key), Value::Map(map)) => map.get(key),
-            (Step::Index(index), Value::List(list)) => list.get(*index),
-            (Step::Each, Value::List(list)) => {
+            (PathStep::Key(key), Value::Map(map)) => map.get(key),
+            (PathStep::Index(index), Value::List(list)) => list.get(*index),
+            (PathStep::Each, Value::List(list)) => {
                 let items = list.iter().enumerate();
                 let items = items.map(|(index, item)| follow(&steps[at + 1..], item, format!("{before}[{index}]")));
                 let items: std::result::Result<_, Nowhere<'_>> = items.collect();
@@ -108,7 +108,7 @@ impl fmt::Display for ValuePath {
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for PathStep {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index(index) => write!(out, "[{index}]"),
@@ -138,7 +138,7 @@ impl FromStr for ValuePath {
         }
         let mut steps = steps.into_iter();
         match steps.next() {
-            Some(Step::Key(name)) => Ok(Self { text: text.to_owned(), name, steps: steps.collect() }),
+            Some(PathStep::Key(name)) => Ok(Self { text: text.to_owned(), name, steps: steps.collect() }),
             _ => {
                 Err(Fault::usage("an output's name cannot be empty")
                     .help("name an output, or omit the name to print all"))
@@ -147,7 +147,7 @@ impl FromStr for ValuePath {
     }
 }
 
-fn next(rest: &mut &str, is_first: bool) -> Option<std::result::Result<Step, String>> {
+fn next(rest: &mut &str, is_first: bool) -> Option<std::result::Result<PathStep, String>> {
     if rest.is_empty() {
         return None;
     }
@@ -158,7 +158,7 @@ fn next(rest: &mut &str, is_first: bool) -> Option<std::result::Result<Step, Str
     })
 }
 
-fn word<'a>(whole: &'a str, rest: &mut &'a str, is_first: bool) -> std::result::Result<Step, String> {
+fn word<'a>(whole: &'a str, rest: &mut &'a str, is_first: bool) -> std::result::Result<PathStep, String> {
     let text = match whole.strip_prefix('.') {
         Some(text) if !is_first => text,
         None if is_first => whole,
@@ -169,10 +169,10 @@ fn word<'a>(whole: &'a str, rest: &mut &'a str, is_first: bool) -> std::result::
         return Err("a name is missing".to_owned());
     }
     *rest = &text[end..];
-    Ok(Step::Key(text[..end].to_owned()))
+    Ok(PathStep::Key(text[..end].to_owned()))
 }
 
-fn bracket<'a>(inside: &'a str, rest: &mut &'a str) -> std::result::Result<Step, String> {
+fn bracket<'a>(inside: &'a str, rest: &mut &'a str) -> std::result::Result<PathStep, String> {
     if inside.starts_with('"') {
         let mut values = serde_json::Deserializer::from_str(inside).into_iter::<String>();
         let Some(Ok(key)) = values.next() else { return Err("a key in quotes does not end".to_owned()) };
@@ -180,41 +180,41 @@ fn bracket<'a>(inside: &'a str, rest: &mut &'a str) -> std::result::Result<Step,
             return Err("a closing `]` is missing".to_owned());
         };
         *rest = after;
-        return Ok(Step::Key(key));
+        return Ok(PathStep::Key(key));
     }
     let (index, after) = inside.split_once(']').ok_or("a closing `]` is missing")?;
     *rest = after;
     if index == "*" {
-        return Ok(Step::Each);
+        return Ok(PathStep::Each);
     }
     // Without a sign, which `parse` would allow.
     let index =
         Some(index).filter(|index| index.bytes().all(|byte| byte.is_ascii_digit())).and_then(|it| it.parse().ok());
-    index.map(Step::Index).ok_or_else(|| "an item is chosen by its number from 0, or all by `*`".to_owned())
+    index.map(PathStep::Index).ok_or_else(|| "an item is chosen by its number from 0, or all by `*`".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Step, ValuePath};
+    use super::{PathStep, ValuePath};
     use crate::value::{SecretValue, Value};
 
-    fn steps(text: &str) -> (String, Vec<Step>) {
+    fn steps(text: &str) -> (String, Vec<PathStep>) {
         let path: ValuePath = text.parse().unwrap();
         (path.name, path.steps)
     }
 
-    fn key(name: &str) -> Step {
-        Step::Key(name.to_owned())
+    fn key(name: &str) -> PathStep {
+        PathStep::Key(name.to_owned())
     }
 
     #[test]
     fn a_path_is_a_name_and_steps() {
         assert_eq!(steps("ip"), ("ip".to_owned(), vec![]));
-        assert_eq!(steps("servers[0].ip"), ("servers".to_owned(), vec![Step::Index(0), key("ip")]));
+        assert_eq!(steps("servers[0].ip"), ("servers".to_owned(), vec![PathStep::Index(0), key("ip")]));
         assert_eq!(steps(r#"db["host name"].x"#), ("db".to_owned(), vec![key("host name"), key("x")]));
         assert_eq!(steps(r#"["a.b"]["c\"]\u00e9"]"#), ("a.b".to_owned(), vec![key("c\"]é")]));
         assert_eq!(steps("dash-name"), ("dash-name".to_owned(), vec![]));
-        assert_eq!(steps("a[*].b"), ("a".to_owned(), vec![Step::Each, key("b")]));
+        assert_eq!(steps("a[*].b"), ("a".to_owned(), vec![PathStep::Each, key("b")]));
     }
 
     fn text(text: &str) -> Value {

@@ -5,15 +5,15 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use stack::outputs::SourceKind;
 use stack::print::json::line;
-use stack::{Decryption, Document, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, source};
 
 /// The value that must not be shown.
 const SECRET: &str = "hunter2";
 
 fn read(text: &str) -> fault::Result<Outputs> {
     match source::stream(text.as_bytes(), "it", Decryption::NotNeeded)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => Err(fault::Fault::usage("it is encrypted")),
+        StackDocument::Outputs(outputs) => Ok(outputs),
+        StackDocument::Encrypted(_) => Err(fault::Fault::usage("it is encrypted")),
     }
 }
 

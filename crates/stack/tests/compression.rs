@@ -7,7 +7,7 @@ use fault::{Kind, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-use stack::{Decryption, Document, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, source};
 
 /// A state of some 500 KB, its outputs first.
 fn state() -> Vec<u8> {
@@ -34,8 +34,8 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 fn read(bytes: &[u8]) -> Result<Outputs> {
     match source::stream(bytes, "it", Decryption::NotNeeded)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => panic!("not encrypted"),
+        StackDocument::Outputs(outputs) => Ok(outputs),
+        StackDocument::Encrypted(_) => panic!("not encrypted"),
     }
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use stack::print::json::all;
 use stack::terraform::configuration::Configuration;
 use stack::terraform::encryption::{Decrypted, EncryptedState, Encryption, Method, VARIABLE};
-use stack::{Decryption, Document, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, source};
 
 /// The passphrase of nearly all states.
 const PASSPHRASE: &str = "correct-horse-battery-staple";
@@ -27,8 +27,8 @@ fn encrypted(case: &str) -> EncryptedState {
 
 fn outputs(state: &[u8]) -> Outputs {
     match source::stream(state, "it", Decryption::NotNeeded).unwrap() {
-        Document::Outputs(outputs) => outputs,
-        Document::Encrypted(_) => panic!("it is still encrypted"),
+        StackDocument::Outputs(outputs) => outputs,
+        StackDocument::Encrypted(_) => panic!("it is still encrypted"),
     }
 }
 

@@ -10,7 +10,7 @@ use stack::print::{json, raw, shell};
 use stack::pulumi::key::Key;
 use stack::pulumi::secrets_provider::SecretsProvider;
 use stack::value::Value;
-use stack::{Decryption, Document, Output, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, StackOutput, source};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -22,8 +22,8 @@ fn read(name: &str) -> Json {
 
 fn outputs(file: &str) -> fault::Result<Outputs> {
     match source::file(&fixtures().join(file), Decryption::Wanted)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => panic!("not an OpenTofu state"),
+        StackDocument::Outputs(outputs) => Ok(outputs),
+        StackDocument::Encrypted(_) => panic!("not an OpenTofu state"),
     }
 }
 
@@ -38,7 +38,7 @@ fn printed(name: &str, value: &Value, dialect: stack::Dialect) -> [(&'static str
 
 /// Checks that all outputs are printed under sorted names, each value indented by two more spaces.
 fn check_all(outputs: &Outputs, expected: &serde_json::Map<String, Json>) {
-    let revealed: BTreeMap<String, Output> = outputs
+    let revealed: BTreeMap<String, StackOutput> = outputs
         .named
         .iter()
         .map(|(name, output)| (name.clone(), output.with(output.value.clone().revealed().0)))

@@ -9,7 +9,7 @@ use stack::pulumi::key::Key;
 use stack::pulumi::secrets_provider::SecretsProvider;
 use stack::pulumi::store::DiskStore;
 use stack::value::Value;
-use stack::{Decryption, Document, Output, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, StackOutput, source};
 
 const CASES: [&str; 6] = ["plain", "gzip", "zstd", "legacy", "emptyphrase", "unicodephrase"];
 
@@ -23,8 +23,8 @@ fn text(case: &str, file: &str) -> String {
 
 fn outputs(file: &Path) -> Outputs {
     match source::file(file, Decryption::Wanted).unwrap() {
-        Document::Outputs(outputs) => outputs,
-        Document::Encrypted(_) => panic!("not an OpenTofu state"),
+        StackDocument::Outputs(outputs) => outputs,
+        StackDocument::Encrypted(_) => panic!("not an OpenTofu state"),
     }
 }
 
@@ -45,7 +45,7 @@ fn decrypted(case: &str) -> Outputs {
 
 /// All outputs as `pulumi stack output --json` prints them, each value changed by `change`.
 fn printed(outputs: &Outputs, change: impl Fn(Value) -> Value) -> String {
-    let changed: BTreeMap<&String, Output> =
+    let changed: BTreeMap<&String, StackOutput> =
         outputs.named.iter().map(|(name, output)| (name, output.with(change(output.value.clone())))).collect();
     let all = changed.iter().map(|(name, output)| ((*name).clone(), (output, false))).collect();
     json::all(&all, outputs.dialect) + "\n"

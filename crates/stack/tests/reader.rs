@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use stack::print::json::line;
-use stack::{Decryption, Document, Outputs, source};
+use stack::{Decryption, Outputs, StackDocument, source};
 
 /// JSON with its members in an order that depends on `seed`.
 fn shuffled(value: &Value, seed: &mut u64) -> String {
@@ -69,8 +69,8 @@ fn others() -> impl Strategy<Value = Value> {
 
 fn outputs(text: &[u8]) -> fault::Result<Outputs> {
     match source::stream(text, "it", Decryption::Wanted)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => panic!("not encrypted"),
+        StackDocument::Outputs(outputs) => Ok(outputs),
+        StackDocument::Encrypted(_) => panic!("not encrypted"),
     }
 }
 
@@ -79,8 +79,8 @@ fn of_file(text: &[u8]) -> fault::Result<Outputs> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     match source::file(file.path(), Decryption::Wanted)? {
-        Document::Outputs(outputs) => Ok(outputs),
-        Document::Encrypted(_) => panic!("not encrypted"),
+        StackDocument::Outputs(outputs) => Ok(outputs),
+        StackDocument::Encrypted(_) => panic!("not encrypted"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::json::Json;
-use crate::outputs::{Dialect, Output};
+use crate::outputs::{Dialect, StackOutput};
 use crate::value::Value;
 
 /// One line. Callers refuse encrypted secrets before; here they are written as `null`, never as ciphertext.
@@ -21,7 +21,7 @@ pub fn pretty(value: &Value, dialect: Dialect) -> String {
 
 /// All outputs: Pulumi's names and values, or Terraform's names with `sensitive`, `type` and `value`.
 #[must_use]
-pub fn all(outputs: &BTreeMap<String, (&Output, bool)>, dialect: Dialect) -> String {
+pub fn all(outputs: &BTreeMap<String, (&StackOutput, bool)>, dialect: Dialect) -> String {
     Writer::new(dialect, Layout::Pretty).written(|writer| {
         writer.object(outputs.iter(), 0, |writer, (name, (output, is_secret)), depth| {
             writer.key(name);
@@ -69,7 +69,7 @@ impl Writer {
         }
     }
 
-    fn terraform(&mut self, output: &Output, is_secret: bool, depth: usize) {
+    fn terraform(&mut self, output: &StackOutput, is_secret: bool, depth: usize) {
         let inner = depth + 1;
         self.text.push('{');
         self.newline(inner);

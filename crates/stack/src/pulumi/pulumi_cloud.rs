@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::project::is_name;
 use crate::document::from_pulumi_cloud;
-use crate::{Decryption, Document, Outputs, source};
+use crate::{Decryption, Outputs, StackDocument, source};
 
 /// The most ciphertexts per request, as in the pulumi program.
 const BATCH: usize = 1000;
@@ -57,12 +57,12 @@ impl fmt::Display for StackName {
 
 /// The API at one address, with a token.
 #[derive(Clone, Debug)]
-pub struct PulumiCloud {
+pub struct PulumiClient {
     client: Client,
     token: SecretString,
 }
 
-impl PulumiCloud {
+impl PulumiClient {
     /// The API at `base`.
     ///
     /// # Errors
@@ -92,8 +92,8 @@ impl PulumiCloud {
         let answer = answer.map_err(|error| fault(error, name))?;
         answer.headers().get_all(WARNING).iter().filter_map(|text| text.to_str().ok()).for_each(warn);
         match source::answer(answer, &format!("the state of {name}"), Decryption::Wanted).await? {
-            Some(Document::Outputs(outputs)) => Ok(outputs),
-            Some(Document::Encrypted(_)) | None => Err(Fault::temporary(unexpected(name))),
+            Some(StackDocument::Outputs(outputs)) => Ok(outputs),
+            Some(StackDocument::Encrypted(_)) | None => Err(Fault::temporary(unexpected(name))),
         }
     }
 

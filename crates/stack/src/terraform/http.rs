@@ -9,7 +9,7 @@ use fault::{Fault, Kind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::{Decryption, Document, source};
+use crate::{Decryption, StackDocument, source};
 
 /// A user's name and password.
 pub type BasicAuth = (String, SecretString);
@@ -24,7 +24,7 @@ pub async fn document(
     name: &str,
     decryption: Decryption,
     deadline: Deadline,
-) -> Result<Option<Document>> {
+) -> Result<Option<StackDocument>> {
     let about = |cause: &str| Fault::usage("cannot read the http backend's address").cause(cause);
     let url = Url::parse(address).map_err(|error| about(&error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::json::{Json, parse};
-use crate::outputs::{Dialect, Output, Outputs};
+use crate::outputs::{Dialect, Outputs, StackOutput};
 use crate::value::{SecretValue, Value};
 
 /// The most pages of outputs that are read.
@@ -139,7 +139,7 @@ impl Remote {
     }
 }
 
-fn output(item: Item) -> Result<Output> {
+fn output(item: Item) -> Result<StackOutput> {
     let read = |raw: &RawValue| parse(raw.get().as_bytes());
     let constraint: Option<Json> = item.attributes.constraint.as_deref().map(read).transpose()?;
     let value = match item.attributes.value.as_deref() {
@@ -147,7 +147,7 @@ fn output(item: Item) -> Result<Output> {
         Some(raw) => Value::from(read(raw)?),
         None => Value::Null,
     };
-    Ok(Output { value, constraint })
+    Ok(StackOutput { value, constraint })
 }
 
 fn decode(body: &[u8]) -> Option<ServiceError> {

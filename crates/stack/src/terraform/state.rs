@@ -8,7 +8,7 @@ use fault::{Fault, Result};
 
 use crate::fields::{Fields, Version};
 use crate::json::{Json, parse};
-use crate::outputs::{Dialect, Output, Outputs, SourceKind};
+use crate::outputs::{Dialect, Outputs, SourceKind, StackOutput};
 use crate::value::{SecretValue, Value};
 
 /// Reads the outputs of a state of any version.
@@ -50,12 +50,12 @@ fn module_outputs(modules: &[Vec<u8>], version: &str, none: &'static str) -> Res
         for (name, json) in members(text)? {
             let output = match json {
                 json if version != "1" => output(json, &name)?,
-                Json::Text(text) => Output { value: Value::Text(text), constraint: None },
-                Json::Null => Output { value: Value::Text(String::new()), constraint: None },
+                Json::Text(text) => StackOutput { value: Value::Text(text), constraint: None },
+                Json::Null => StackOutput { value: Value::Text(String::new()), constraint: None },
                 _ => return Err(broken(&name, "it is not a string")),
             };
             let constraint = Some(implied_type(&output.value));
-            named.insert(name, Output { constraint, ..output });
+            named.insert(name, StackOutput { constraint, ..output });
         }
     }
     Ok(with_reason(named, none))
@@ -68,7 +68,7 @@ fn members(text: &[u8]) -> Result<BTreeMap<String, Json>> {
     }
 }
 
-fn with_reason(named: BTreeMap<String, Output>, none: &'static str) -> Outputs {
+fn with_reason(named: BTreeMap<String, StackOutput>, none: &'static str) -> Outputs {
     let outputs = Outputs::new(Dialect::Terraform, named);
     Outputs { none: outputs.none.map(|_| none), ..outputs }
 }
@@ -79,12 +79,12 @@ pub(crate) fn is_printed_output(json: &Json) -> bool {
     sensitive(map).next().is_some() && map.contains_key("type") && map.contains_key("value")
 }
 
-fn output(json: Json, name: &str) -> Result<Output> {
+fn output(json: Json, name: &str) -> Result<StackOutput> {
     let Json::Map(mut map) = json else { return Err(broken(name, "it is not an object")) };
     let is_sensitive = is_sensitive(&map).ok_or_else(|| broken(name, "its `sensitive` is neither true nor false"))?;
     let value = Value::from(map.remove("value").ok_or_else(|| broken(name, "it has no value"))?);
     let value = if is_sensitive { Value::Secret(SecretValue::Plain(Box::new(value))) } else { value };
-    Ok(Output { value, constraint: map.remove("type") })
+    Ok(StackOutput { value, constraint: map.remove("type") })
 }
 
 fn broken(name: &str, why: &str) -> Fault {
