@@ -1,5 +1,9 @@
 //! `secrets-env`, as a workflow's step, a recipe and a pipe run it.
 
+#[cfg(target_os = "linux")]
+mod background;
+#[cfg(target_os = "linux")]
+mod files;
 mod input;
 mod memory;
 mod outage;
@@ -8,6 +12,7 @@ mod running;
 mod session;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod watch;
 
 use emulators::Doppler;
 use emulators::doppler::Visibility;

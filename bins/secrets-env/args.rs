@@ -9,6 +9,7 @@ use cli::{Deadline, Destination, Shared, Tool};
 
 use crate::format::Format;
 use crate::name::{Rename, Transform};
+use crate::watch_signal::WatchSignal;
 
 const AFTER_HELP: &str = "\
 Environment:
@@ -156,6 +157,10 @@ pub(crate) struct Selection {
     #[arg(long, value_enum, value_name = "STYLE", hide_short_help = true)]
     pub(crate) transform: Option<Transform>,
 
+    /// Do not hide these secrets in output and logs; restricted ones are always hidden
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
+    pub(crate) show: Vec<String>,
+
     /// Continue if the config has no secrets
     #[arg(long, hide_short_help = true)]
     pub(crate) allow_empty: bool,
@@ -177,6 +182,18 @@ pub(crate) struct Running {
     /// Do not redact; exec the command directly
     #[arg(long, hide_short_help = true, requires = "command")]
     pub(crate) no_redact: bool,
+
+    /// Start the command again when its secrets have changed
+    #[arg(long, hide_short_help = true, requires = "command")]
+    pub(crate) watch: bool,
+
+    /// With --watch, send this signal instead, for programs that read --file again: `HUP`, `USR1`, `USR2`, `INT`, `QUIT`, `TERM`, `WINCH`
+    #[arg(long, value_name = "SIGNAL", hide_short_help = true, requires = "watch", value_parser = WatchSignal::parse)]
+    pub(crate) watch_signal: Option<WatchSignal>,
+
+    /// With --watch, how often to read the secrets
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cli::time, hide_short_help = true)]
+    pub(crate) watch_interval: Duration,
 
     /// Start with an empty environment: only PATH and the secrets
     #[arg(long, hide_short_help = true, requires = "command")]

@@ -2,8 +2,7 @@
 
 use cli::{Console, Exit};
 use doppler::MANAGED;
-use fault::Result;
-use redact::Plan;
+use fault::{Fault, Result};
 use runner::handoff::StepFile;
 use secrecy::ExposeSecret as _;
 use secrets::Visibility;
@@ -11,32 +10,47 @@ use secrets::Visibility;
 use crate::args::Args;
 use crate::chosen::Chosen;
 use crate::format::{self, Format};
+use crate::hidden::{Hidden, Hiding, cannot_show};
 use crate::settings::Settings;
 use crate::validate;
 
-/// Registers the masks with the runner and names the secrets that are not masked. Call this before any value is handed out.
-pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Plan {
-    let mut plan = Plan::new();
-    let mut spared = Vec::new();
+/// Registers the masks with the runner and names the secrets that are not masked. Returns what to hide in the output of a command. Call
+/// this before any value is handed out.
+///
+/// # Errors
+/// --show names a secret that does not exist ([`fault::Kind::Failed`]) or is restricted ([`fault::Kind::Permission`]).
+pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Result<Hidden> {
+    let shown: Vec<&String> = args.selection.show.iter().filter(|name| !name.is_empty()).collect();
+    let is_named = |secret: &Chosen, name: &String| *name == secret.name || *name == secret.origin;
+    if let Some(unknown) = shown.iter().find(|name| !secrets.iter().any(|secret| is_named(secret, name))) {
+        return Err(Fault::no(format!("not among the secrets: {unknown}"))
+            .help("check --show against `secrets-env --format names`"));
+    }
+    let mut hidden = Hidden::default();
+    let mut unmasked = Vec::new();
     for secret in secrets.iter().filter(|secret| !MANAGED.contains(&secret.origin.as_str())) {
-        if secret.visibility == Visibility::Unmasked {
-            spared.push(format!("{} (unmasked in Doppler)", secret.name));
-        } else {
-            // Exposed to derive the forms to hide.
-            plan.add(&secret.name, secret.value.expose_secret());
+        let is_shown = shown.iter().any(|name| is_named(secret, name));
+        match secret.visibility {
+            Visibility::Unmasked => unmasked.push(format!("{} (unmasked in Doppler)", secret.name)),
+            Visibility::Restricted if is_shown => cannot_show(&secret.name)?,
+            Visibility::Restricted => hidden.add(&secret.name, &secret.value, Hiding::Always),
+            Visibility::Masked if is_shown => hidden.add(&secret.name, &secret.value, Hiding::Never),
+            Visibility::Masked => hidden.add(&secret.name, &secret.value, Hiding::Unless),
         }
     }
-    if console.context().in_actions {
+    let in_actions = console.context().in_actions;
+    if !in_actions && !(args.running.redact && !args.command.is_empty()) {
+        return Ok(hidden);
+    }
+    let plan = hidden.plan();
+    if in_actions {
         console.mask(&plan.masks());
     }
-    let hides = console.context().in_actions || (args.running.redact && !args.command.is_empty());
-    if hides {
-        spared.extend(plan.spared().iter().map(|spared| format!("{} ({})", spared.name, spared.reason)));
-        if !spared.is_empty() {
-            console.status(&format!("not masked: {}", spared.join(", ")));
-        }
+    unmasked.extend(plan.spared().iter().map(|spared| format!("{} ({})", spared.name, spared.reason)));
+    if !unmasked.is_empty() {
+        console.status(&format!("not masked: {}", unmasked.join(", ")));
     }
-    plan
+    Ok(hidden)
 }
 
 /// Prints where each setting came from (--explain).

@@ -12,6 +12,7 @@ mod fallback;
 mod format;
 mod from;
 mod gather;
+mod hidden;
 mod local;
 mod name;
 mod run;
@@ -20,6 +21,7 @@ mod select;
 mod settings;
 mod stored;
 mod validate;
+mod watch_signal;
 
 use std::process::ExitCode;
 
@@ -47,9 +49,9 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         return Err(Fault::usage("--to env and --to output take no --format").help("leave one of them out").into());
     }
     let secrets = select::apply(gather::secrets(args, console)?, &args.selection)?;
-    let plan = emit::mask(&secrets, args, console);
+    let hidden = emit::mask(&secrets, args, console)?;
     if !args.command.is_empty() {
-        return run::command(args, secrets, &plan, console);
+        return run::command(args, secrets, &hidden, console);
     }
     match args.output.to.step_file() {
         None => emit::print(&secrets, args.output.format, console)?,

@@ -147,7 +147,7 @@ fn names_and_values_that_no_variable_can_hold_are_refused_by_name() {
     }
 }
 
-fn signal(name: &str, id: u32) {
+pub(super) fn signal(name: &str, id: u32) {
     assert!(Command::new("kill").args(["-s", name, &id.to_string()]).status().unwrap().success());
 }
 

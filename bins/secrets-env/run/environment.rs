@@ -1,20 +1,20 @@
-//! The environment of the command: ours with the secrets, without what would let it sign in as us.
+//! The environment of the command: ours with the secrets, without the variables to sign in with.
 
 use std::process::Command;
 
 use cli::Console;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::file::Handed;
+use super::file::Files;
 use crate::args::Args;
 use crate::chosen::Chosen;
 use crate::validate::KEPT;
 
-/// Whoever has these can read every secret again, or identify as this job.
+/// With these, a process could read every secret again, or identify as this job.
 const WITHHELD: [&str; 4] =
     ["DOPPLER_TOKEN", "DOPPLER_PASSPHRASE", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"];
 
-/// What is different from our own environment.
+/// The differences from our own environment.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     cleared: bool,
@@ -22,8 +22,8 @@ pub(super) struct Changes {
     set: Vec<(String, SecretString)>,
 }
 
-/// The environment for the command of `args`; says which secrets it does not get.
-pub(super) fn of_command(args: &Args, secrets: Vec<Chosen>, files: &[Handed], console: &Console) -> Changes {
+/// Decides the environment for the command of `args`, and prints which secrets are not set in it.
+pub(super) fn of_command(args: &Args, secrets: Vec<Chosen>, files: &Files, console: &Console) -> Changes {
     let kept = |name: &str| KEPT.contains(&name);
     let dropped: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).filter(|name| kept(name)).collect();
     if !dropped.is_empty() {
@@ -37,7 +37,7 @@ pub(super) fn of_command(args: &Args, secrets: Vec<Chosen>, files: &[Handed], co
     }
     let given = secrets.into_iter().filter(|secret| !kept(&secret.name));
     set.extend(given.map(|secret| (secret.name, secret.value)));
-    set.extend(files.iter().map(|file| (file.name.clone(), file.path.display().to_string().into())));
+    set.extend(files.variables().map(|(name, path)| (name.to_owned(), path.display().to_string().into())));
     let removed = if args.running.keep_token { Vec::new() } else { WITHHELD.to_vec() };
     Changes { cleared: args.running.pristine, removed, set }
 }

@@ -1,75 +1,77 @@
-//! The moment between our process and the command's (Linux): asks the kernel to kill the command when its supervisor dies.
+//! Starts this program again, for jobs that need a process of their own (Linux).
 //!
-//! The request (`PR_SET_PDEATHSIG`) has to be made by the child between `fork` and `exec`, where only unsafe code can stand. So the
-//! supervisor starts this program once more, under a name of its own; it makes the request and becomes the command. A command with a
-//! terminal of its own is started by a leader of that terminal's session ([`super::session`]), which is started in the same way.
+//! Some things can only be done by a process to itself: asking the kernel to be killed with its parent (`PR_SET_PDEATHSIG`, which
+//! Rust cannot call between `fork` and `exec` without unsafe code), leading a session, outliving the command. Such a process is this
+//! program under another `argv[0]`; [`super::entry`] does what the name asks for.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
+use runner::Environment;
 
-use super::session;
-
-/// What a start of this program is for.
+/// The job of such a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// To become the command.
+    /// Become the command.
     Become,
-    /// To stop, and to become the command when it is told to go on.
+    /// Stop, and become the command when continued.
     Wait,
-    /// To lead a session on the terminal that is its standard input, and run the command there.
+    /// Lead a session on the terminal that is its standard input, and run the command there.
     Lead,
+    /// Hold secrets that the command reads as files.
+    Hold,
+    /// Kill the command's process group if the supervisor is killed.
+    Watch,
+    /// Redact what the command's background processes print after its end.
+    Drain,
 }
 
-/// The names (`argv[0]`) of such starts. Their arguments: the parent's id, the program, the command line.
-const NAMES: [(Start, &str); 3] = [
+/// The `argv[0]` of each; `ps` shows it. The arguments after it: the parent's process id, then what the job needs.
+const NAMES: [(Start, &str); 6] = [
     (Start::Become, "secrets-env: about to become the command"),
     (Start::Wait, "secrets-env: waits to become the command"),
     (Start::Lead, "secrets-env: leads the session of the command"),
+    (Start::Hold, "secrets-env: holds secrets that are passed as files"),
+    (Start::Watch, "secrets-env: ends the command if the supervisor is killed"),
+    (Start::Drain, "secrets-env: redacts the output of background processes"),
 ];
 
 impl Start {
+    /// The job that `name` stands for.
+    pub(super) fn of(name: &OsString) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| name == known).map(|(start, _)| *start)
+    }
+
     fn name(self) -> &'static str {
         NAMES.iter().find(|(start, _)| *start == self).map_or("", |(_, name)| name)
     }
 }
 
-/// The command that starts `words` at `program` by way of this program.
+/// A start that becomes, or runs, `words` at `program`.
 pub(super) fn command(start: Start, program: &Path, words: &[OsString]) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg0(start.name()).arg(std::process::id().to_string()).arg(program).args(words);
+    let mut command = this_program(start)?;
+    command.arg(program).args(words);
+    inherit::pass_on_ignored(&mut command);
     Ok(command)
 }
 
-/// Does what this start is for when it is not the user's; returns only when that failed or is over.
-pub(crate) fn reexec_entry() -> Option<ExitCode> {
-    let mut words = std::env::args_os();
-    let name = words.next()?;
-    let (start, _) = NAMES.iter().find(|(_, own)| name == *own)?;
-    let parent = words.next()?.to_str()?.parse().ok().and_then(Pid::from_raw)?;
-    let (program, words) = (words.next()?, words.collect::<Vec<_>>());
-    let shown = words.first()?.display().to_string();
-    // Without it the command only outlives a supervisor that is killed, as it would anywhere but on Linux.
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    if getppid() != Some(parent) {
-        // It died before the request was made.
-        return Some(ExitCode::from(super::OWN_FAILURE));
+/// A start that works beside the command: it has no secrets in its environment, and keeps no folder busy.
+///
+/// It keeps `RUNNER_TRACKING_ID`, by which the runner finds processes to end after a job.
+pub(super) fn helper(start: Start) -> io::Result<Command> {
+    let mut command = this_program(start)?;
+    command.env_clear().current_dir("/");
+    if let Some(id) = Environment::of_process().get("RUNNER_TRACKING_ID") {
+        command.env("RUNNER_TRACKING_ID", id);
     }
-    let error = match start {
-        Start::Lead => match session::lead(Path::new(&program), &words) {
-            Ok(exit) => return Some(ExitCode::from(exit.code())),
-            Err(error) => error,
-        },
-        Start::Wait => match kill_process(getpid(), Signal::STOP) {
-            Ok(()) => super::plain(Path::new(&program), &words).exec(),
-            Err(error) => error.into(),
-        },
-        Start::Become => super::plain(Path::new(&program), &words).exec(),
-    };
-    let _ = writeln!(io::stderr(), "error: cannot run `{shown}`\n  caused by: {error}");
-    Some(ExitCode::from(super::code(&error)))
+    Ok(command)
+}
+
+fn this_program(start: Start) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg0(start.name()).arg(std::process::id().to_string());
+    Ok(command)
 }

@@ -1,6 +1,7 @@
-//! Passes signals on to the command, and tells how it fares.
+//! Passes signals on to the command, and reports how it changes.
 
 use std::future::poll_fn;
+use std::io;
 use std::task::Poll;
 
 use cli::Exit;
@@ -9,14 +10,14 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_p
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// Who gets the signals that we get.
+/// The receiver of the signals that we get.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
-    /// The command leads a process group of its own: all of it.
+    /// The command leads its own process group: all of it.
     Group(Pid),
-    /// The leader of the command's session, who passes them on.
+    /// The leader of the command's session, which passes them on.
     Leader(Pid),
-    /// The command shares our terminal and our group, whose keys it hears itself: it alone, and only what no key sends.
+    /// The command shares our terminal and our group, and gets what the keyboard sends by itself: the command alone, and only the others.
     Companion(Pid),
 }
 
@@ -24,8 +25,10 @@ pub(super) enum Target {
 pub(super) struct Signals(Vec<(Signal, Stream)>);
 
 impl Signals {
-    /// Starts to listen: from now on these signals no longer end this process.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    /// Starts to listen: from now on these signals do not end this process.
+    ///
+    /// One that was ignored at start (`nohup`, `trap '' INT`) stays ignored, for us and so for the command, which inherits that.
+    pub(super) fn listen() -> io::Result<Self> {
         let kinds = [
             Signal::INT,
             Signal::TERM,
@@ -36,11 +39,14 @@ impl Signals {
             Signal::WINCH,
             Signal::CONT,
         ];
+        // If SIGCHLD is ignored, the system discards how a child ended. A handler undoes that; this one does nothing.
+        drop(signal(SignalKind::child())?);
         let listen = |kind: Signal| Ok((kind, signal(SignalKind::from_raw(kind.as_raw()))?));
-        kinds.into_iter().map(listen).collect::<std::io::Result<_>>().map(Self)
+        let heard = kinds.into_iter().filter(|kind| !inherit::ignored_at_start(kind.as_raw()));
+        heard.map(listen).collect::<io::Result<_>>().map(Self)
     }
 
-    /// The next signal to come.
+    /// The next signal.
     pub(super) async fn next(&mut self) -> Signal {
         poll_fn(|context| {
             for (kind, stream) in &mut self.0 {
@@ -54,22 +60,22 @@ impl Signals {
     }
 }
 
-/// Passes `kind` on. A target that is gone needs no signal.
+/// Passes `kind` on. If the target has ended, that is not an error.
 pub(super) fn pass_on(kind: Signal, target: Target) {
     let _ = match target {
-        // What has stopped has to wake to hear it, as the system does when a terminal hangs up.
+        // A stopped process has to be continued to handle it; the system does the same when a terminal hangs up.
         Target::Group(leader) if kind == Signal::HUP || kind == Signal::TERM => {
             kill_process_group(leader, kind).and_then(|()| kill_process_group(leader, Signal::CONT))
         }
         Target::Group(leader) => kill_process_group(leader, kind),
         Target::Companion(_) if kind == Signal::INT || kind == Signal::QUIT => Ok(()),
-        // Its terminal tells its session of another size.
+        // The command's terminal sends these itself.
         Target::Leader(_) if kind == Signal::WINCH || kind == Signal::CONT => Ok(()),
         Target::Companion(process) | Target::Leader(process) => kill_process(process, kind),
     };
 }
 
-/// What becomes of a child.
+/// A change of a child.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     /// It has stopped.
@@ -78,7 +84,7 @@ pub(super) enum Change {
     Ended(Exit),
 }
 
-/// The changes of the child `id`, in order, watched on a thread of its own.
+/// The changes of the child `id`, in order, watched on their own thread.
 pub(super) fn changes(id: Pid) -> UnboundedReceiver<Change> {
     let (sender, receiver) = unbounded_channel();
     std::thread::spawn(move || {
@@ -89,7 +95,7 @@ pub(super) fn changes(id: Pid) -> UnboundedReceiver<Change> {
                 Ok(None) | Err(Errno::INTR) => continue,
                 Err(_) => return,
             };
-            // Nobody who still listens is nobody who wants to know.
+            // The receiver may already be gone; that is not an error.
             if sender.send(change).is_err() || matches!(change, Change::Ended(_)) {
                 return;
             }

@@ -15,7 +15,7 @@ use crate::Shared;
 const ANNOTATIONS: usize = 9;
 
 /// The streams and the runner's files, as one tool may use them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Console {
     tool: String,
     environment: Environment,

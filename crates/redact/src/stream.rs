@@ -83,6 +83,32 @@ impl Redactor {
         self.show(scan.secret, end)
     }
 
+    /// Ends the filter between two chunks, for another process to go on with [`Redactor::resume`]. The bytes hold what is undecided, which may
+    /// be the beginning of a secret.
+    #[must_use]
+    pub fn suspend(self) -> Vec<u8> {
+        let numbers = [self.released as u64, self.hidden as u64, u64::from(self.marked)];
+        numbers.into_iter().flat_map(u64::to_le_bytes).chain(self.text).collect()
+    }
+
+    /// Goes on where [`Redactor::suspend`] ended, with the same plan. State of another kind is taken for text.
+    #[must_use]
+    pub fn resume(mut self, state: &[u8]) -> Self {
+        let mut rest = state;
+        let mut number = || {
+            let (bytes, after) = rest.split_first_chunk::<8>()?;
+            rest = after;
+            usize::try_from(u64::from_le_bytes(*bytes)).ok()
+        };
+        if let (Some(released), Some(hidden), Some(marked)) = (number(), number(), number()) {
+            self.released = released.min(rest.len());
+            (self.hidden, self.marked, self.text) = (hidden, marked > 0, rest.to_vec());
+        } else {
+            self.text = state.to_vec();
+        }
+        self
+    }
+
     /// Returns what is not shown yet of `text` up to `end`, with the secrets in it replaced.
     fn show(&mut self, mut secret: Vec<Span>, end: usize) -> Vec<u8> {
         secret.push(Span { start: 0, end: self.hidden });

@@ -25,6 +25,21 @@ fn text(plan: &Plan, text: &str) -> String {
 }
 
 #[test]
+fn a_suspended_filter_goes_on_in_another_as_if_nothing_had_happened() {
+    let text = b"the password is hunter2-SECRET, a pin 9x7q, postgres://shop:Tr0ub4dor&3@db.internal/shop and more";
+    for cut in 0..text.len() {
+        let rest = |mut redactor: redact::Redactor| [redactor.push(&text[cut..]), redactor.finish()].concat();
+        let mut redactor = plan().redactor();
+        let _ = redactor.push(&text[..cut]);
+        if cut % 2 == 0 {
+            let _ = redactor.release();
+        }
+        let expected = rest(redactor.clone());
+        assert_eq!(rest(plan().redactor().resume(&redactor.suspend())), expected, "{cut}");
+    }
+}
+
+#[test]
 fn a_secret_split_over_chunks_is_hidden() {
     let mut redactor = plan().redactor();
     let mut out = redactor.push(b"the password is hunter2");

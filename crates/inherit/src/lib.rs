@@ -1,0 +1,13 @@
+//! What a process has from its parent, and what its children get: ignored signals and open descriptors.
+//!
+//! Nothing here has a safe interface in the standard library or in `rustix`. Each unsafe block has its reason beside it.
+
+#![cfg(unix)]
+
+mod descriptors;
+mod signals;
+
+#[cfg(target_os = "linux")]
+pub use descriptors::close_all_but;
+pub use descriptors::{is_same_description, take};
+pub use signals::{ignored_at_start, pass_on_ignored};
