@@ -204,14 +204,15 @@ fn what_the_doppler_cli_stored_on_this_machine_is_honoured_and_explained() {
 #[test]
 fn a_check_reads_names_only_and_its_records_are_a_report() {
     let doppler = doppler();
-    let seen = step(&doppler, &["--check", "API_KEY,API_KYE", "--format", "jsonl"]).run().exits(1);
+    let seen = step(&doppler, &["--check-names", "API_KEY,API_KYE", "--format", "jsonl"]).run().exits(1);
     let records = seen.records();
     assert_eq!(records[0]["plan"], serde_json::json!(["secrets/API_KEY", "secrets/API_KYE"]));
     assert_eq!((&records[1]["status"], &records[2]["status"]), (&"passed".into(), &"failed".into()));
     assert!(records[2]["reason"]["text"].as_str().unwrap().contains("it has API_KEY"), "{records:?}");
     assert!(doppler.requests().iter().all(|request| request.path.ends_with("/names")));
+    // The former spelling of --check-names.
     assert!(step(&doppler, &["--check", "API_KEY"]).run().exits(0).summary.contains("Secrets"));
-    refused(step(&doppler, &["--check", "API_KEY", "--format", "json"]), 2, &["--format jsonl"]);
+    refused(step(&doppler, &["--check-names", "API_KEY", "--format", "json"]), 2, &["--format jsonl"]);
 }
 
 #[test]

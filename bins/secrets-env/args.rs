@@ -58,8 +58,8 @@ pub(crate) struct Args {
     pub(crate) selection: Selection,
 
     /// Only check that the config has these secrets, by name; records with --format jsonl
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true, help_heading = "Selection", conflicts_with_all = ["command", "to", "explain"])]
-    pub(crate) check: Vec<String>,
+    #[arg(long, alias = "check", value_name = "NAME,…", value_delimiter = ',', hide_short_help = true, help_heading = "Selection", conflicts_with_all = ["command", "to", "explain"])]
+    pub(crate) check_names: Vec<String>,
 
     #[command(flatten)]
     pub(crate) running: Running,

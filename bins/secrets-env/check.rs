@@ -12,9 +12,9 @@ use crate::gather;
 /// Checks the names and prints the result, as text or as records for `preflight-report`.
 pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if !matches!(args.output.format, Format::Text | Format::Jsonl) {
-        return Err(Fault::usage("--check prints no secrets").help("use --format text or --format jsonl").into());
+        return Err(Fault::usage("--check-names prints no secrets").help("use --format text or --format jsonl").into());
     }
-    let required: Vec<&str> = args.check.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    let required: Vec<&str> = args.check_names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     let (place, names) = gather::names(args, console)?;
     let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
     let mut recorder = Recorder::new(run, None, jiff::Timestamp::now);

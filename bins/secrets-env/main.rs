@@ -41,7 +41,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if args.source.explain {
         return emit::explain(&gather::settings(args, console)?, console);
     }
-    if !args.check.is_empty() {
+    if !args.check_names.is_empty() {
         return check::run(args, console);
     }
     if args.output.to != Destination::Stdout && args.output.format != Format::Text {

@@ -53,7 +53,7 @@ Output format:
   tfvars      for terraform -var-file
   names       the names, one per line
   raw         the value alone, of exactly one secret
-  jsonl       records, with --check";
+  jsonl       records, with --check-names";
 
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
@@ -77,7 +77,9 @@ pub(crate) fn render(secrets: &[Chosen], format: Format) -> Result<String> {
         Format::Tfvars => lines(secrets, tfvars::line, format),
         Format::Names => Ok(secrets.iter().flat_map(|secret| [secret.name.as_str(), "\n"]).collect()),
         Format::Raw => raw(secrets),
-        Format::Jsonl => Err(Fault::usage("--format jsonl is for --check").help("use --format json for the secrets")),
+        Format::Jsonl => {
+            Err(Fault::usage("--format jsonl is for --check-names").help("use --format json for the secrets"))
+        }
     }
 }
 
