@@ -49,7 +49,7 @@ fn posts(cloudflare: &Cloudflare, path: &str) -> usize {
 }
 
 #[test]
-fn every_site_is_built_deployed_and_told_of() {
+fn every_site_is_built_deployed_and_reported() {
     let cloudflare = Cloudflare::start();
     let seen = step(&cloudflare).run().exits(0);
     for project in ["docs", "shop"] {
@@ -114,12 +114,12 @@ fn a_build_sees_no_token() {
         .exits(0);
     let uploads = cloudflare.requests().into_iter().filter(|request| request.matches("POST */assets/upload"));
     let bodies: Vec<_> = uploads.map(|request| request.json()[0]["value"].as_str().unwrap().to_owned()).collect();
-    // base64 of "API_URL=" stands at any of three offsets; the step itself searched the site for the token.
+    // base64 of "API_URL=" has three forms, one per offset; the step itself searched the site for the token.
     assert!(["QVBJX1VSTD", "FQSV9VUkw9", "BUElfVVJMP"].iter().any(|text| bodies[0].contains(text)), "{bodies:?}");
 }
 
 #[test]
-fn a_failed_build_ends_the_run_before_anybody_sees_anything() {
+fn a_failed_build_ends_the_run_before_anything_is_visible() {
     let cloudflare = Cloudflare::start();
     let script = r#"{"scripts": {"build": "echo '::set-env name=X::y'; echo '##[add-mask]e'; echo no such module >&2; exit 7"}}"#;
     let seen = step(&cloudflare).file("sites/shop/package.json", script).run().exits(1);
@@ -132,7 +132,7 @@ fn a_failed_build_ends_the_run_before_anybody_sees_anything() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_says_what_is_new() {
+fn a_dry_run_changes_nothing_and_prints_what_is_new() {
     let cloudflare = Cloudflare::start();
     let seen = step(&cloudflare).args(["--dry-run"]).run().exits(0);
     assert!(seen.stdout.contains("docs: would deploy 1 file (13 B) to `docs` (production), 1 new"), "{}", seen.stdout);
@@ -162,7 +162,7 @@ fn a_token_without_the_permission_exits_77_and_names_it() {
 }
 
 #[test]
-fn what_every_site_failed_for_is_told_once() {
+fn what_every_site_failed_for_is_reported_once() {
     let cloudflare = Cloudflare::start();
     let seen = step(&cloudflare).workflow_secret("CLOUDFLARE_API_TOKEN", &cloudflare.powerless_token()).run().exits(77);
     let errors = seen.messages("error");
@@ -214,7 +214,7 @@ fn a_pull_requests_branch_is_a_preview_and_a_forks_main_is_refused() {
     assert!(seen.messages("error")[0].contains("fork"), "{:?}", seen.annotations);
     assert_eq!(cloudflare.deployments("docs").len(), 1);
     fork().args(["--branch", "main"]).run().exits(77);
-    // One whose payload is not there may be anybody's.
+    // Without its payload, it may come from a fork.
     fork().without("GITHUB_EVENT_PATH").run().exits(77);
     // Nor is a project created whose production branch it would be.
     fork().args(["--create", "--project-name", "new-{site}"]).run().exits(77);
@@ -236,7 +236,7 @@ fn credentials_come_from_doppler_by_name() {
         .run()
         .exits(0);
     assert!(seen.masks.contains(&cloudflare.token().to_owned()));
-    // What comes from a store of secrets is one, even where another account would say it in its addresses.
+    // A value from a store of secrets is a secret, although an account's id is part of every address.
     assert!(seen.masks.contains(&cloudflare.account().to_owned()));
     assert!(doppler.requests().iter().all(|request| !request.path.contains("DATABASE_URL")));
     assert!(doppler.requests().iter().any(|request| request.query.contains("CLOUDFLARE_API_TOKEN")));

@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
-    /// Where the result goes: to stdout, or to the step's outputs `urls`, `aliases`, `NAME_url`, `NAME_alias`
+    /// Destination of the result: stdout, or the step's outputs `urls`, `aliases`, `NAME_url`, `NAME_alias`
     #[arg(long, value_parser = cli::stdout_or_output(), default_value = "stdout", value_name = "WHERE", help_heading = "Output", hide_short_help = true)]
     pub(crate) to: Destination,
 
@@ -141,7 +141,7 @@ pub(crate) struct Building {
     pub(crate) allow_file: Vec<String>,
 }
 
-/// Where they go.
+/// The projects and branch they go to.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct Target {

@@ -60,15 +60,15 @@ const TAIL: usize = 30;
 /// Variables for builds.
 pub(crate) type Variables = Vec<(String, String)>;
 
-/// The variables that a build gets: the harmless ones and those named. A credential of ours cannot be named.
+/// The variables that a build gets: the harmless ones and those named. This tool's own credentials cannot be named.
 pub(crate) fn variables(environment: &Environment, named: &[String]) -> Result<Variables> {
     if let Some(name) = named.iter().find(|name| NEVER.iter().any(|never| name.eq_ignore_ascii_case(never))) {
         return Err(Fault::usage(format!("--build-env cannot give builds {name}"))
             .cause("a build runs code of all its dependencies")
-            .help("give the build a token of its own under another name"));
+            .help("give the build another token, under another name"));
     }
     let wanted = |name: &str| {
-        // Windows does not tell `Path` from `PATH`.
+        // On Windows, `Path` and `PATH` are the same variable.
         ALWAYS.iter().any(|always| name == *always || (cfg!(windows) && name.eq_ignore_ascii_case(always)))
             || named.iter().any(|one| one == name)
     };
@@ -79,18 +79,18 @@ pub(crate) fn variables(environment: &Environment, named: &[String]) -> Result<V
         .collect())
 }
 
-/// What a failed build said last.
+/// How a build failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// What happened.
     pub(crate) fault: Fault,
-    /// The last lines of its log, foreign.
+    /// The last lines of its log, untrusted.
     pub(crate) tail: Vec<Vec<u8>>,
-    /// Its exit code, where it ended by itself.
+    /// Its exit code, if it ended by itself.
     pub(crate) code: Option<i32>,
 }
 
-/// The last lines that a program has written so far, foreign.
+/// The last lines that a program has written so far, untrusted.
 #[derive(Debug)]
 pub(crate) struct Log(RefCell<Tail>);
 
@@ -146,7 +146,7 @@ pub(crate) async fn supervise(
     Ok(ended.await?.status)
 }
 
-/// The site's own wrangler, where its dependencies or the `PATH` have one.
+/// The site's own wrangler, if its dependencies or the `PATH` have one.
 pub(crate) fn wrangler(folder: &Path, variables: &Variables) -> Option<PathBuf> {
     let name = if cfg!(windows) { "wrangler.cmd" } else { "wrangler" };
     std::env::split_paths(&path(folder, variables)).map(|folder| folder.join(name)).find(|program| program.is_file())
@@ -158,7 +158,7 @@ fn path(folder: &Path, variables: &Variables) -> OsString {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_unknown| folder.to_path_buf());
     let own = absolute.ancestors().map(|folder| folder.join("node_modules/.bin")).filter(|folder| folder.is_dir());
     let all: Vec<PathBuf> = own.chain(std::env::split_paths(given)).collect();
-    // A folder with a colon in its name cannot be on a PATH at all.
+    // A directory with a colon in its name cannot be on a PATH at all.
     std::env::join_paths(all).unwrap_or_else(|_unusable| given.into())
 }
 

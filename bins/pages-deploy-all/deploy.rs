@@ -269,7 +269,7 @@ fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, stop: &Stop) -> Res
     let (reporter, console) = (context.reporter, context.reporter.console());
     outcomes.iter().flat_map(Outcome::events).for_each(|event| reporter.record(event));
     let report = reporter.finish();
-    errors::tell(&outcomes, console);
+    errors::print(&outcomes, console);
     match context.args.to.step_file() {
         None => emit::result(&outcomes, &report, context.args.format, console),
         Some(file) => emit::outputs(&outcomes, file, console)?,

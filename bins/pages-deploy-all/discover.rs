@@ -38,7 +38,7 @@ pub(crate) fn sites(dirs: &[PathBuf], output: &str) -> Result<Vec<Folder>> {
 
 fn sites_in(dir: &Path, output: &str) -> Result<Vec<Folder>> {
     let unreadable = |error: std::io::Error| {
-        Fault::usage(format!("cannot read the directory `{}`", dir.display()))
+        Fault::usage(format!("cannot read the folder `{}`", dir.display()))
             .cause(error.to_string())
             .help("name the directory that holds the sites")
     };

@@ -20,10 +20,10 @@ use crate::words::{files, previews, size};
 /// Prints the result on stdout.
 pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) {
     let text = match format {
-        // The records are there already.
+        // The records have been printed already.
         Format::Jsonl => return,
         Format::Text => text(outcomes),
-        // Refused at the start where it is not for a list.
+        // `matrix` is refused at the start unless it is for a list.
         Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, console.tool())),
     };
     let _ = console.print_or_warn(text);
@@ -150,7 +150,7 @@ fn document(outcomes: &[Outcome], report: &Report, tool: &str) -> Value {
     })
 }
 
-/// The run's failure in one fault, if it failed.
+/// The run's failure as one fault, if it failed.
 fn failure(outcomes: &[Outcome]) -> Option<Fault> {
     let troubled: Vec<&Outcome> =
         outcomes.iter().filter(|one| one.status != Status::Passed && one.status != Status::Skipped).collect();
@@ -169,7 +169,7 @@ fn failure(outcomes: &[Outcome]) -> Option<Fault> {
 /// Appends wrangler's line for each deployed site to `path`, for what reads wrangler's output.
 pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let mut lines = String::new();
-    // As in wrangler, nothing is said of a deployment that failed.
+    // As in wrangler, a failed deployment gets no line.
     let deployed = outcomes.iter().filter(|one| matches!(one.status, Status::Passed | Status::Skipped));
     for (one, deployment) in deployed.filter_map(|one| Some((one, one.deployment.as_ref()?))) {
         let commit = deployment.commit();
@@ -180,7 +180,7 @@ pub(crate) fn wrangler_lines(outcomes: &[Outcome], path: &Path) -> Result<()> {
             "deployment_trigger": { "metadata": { "commit_hash": commit.commit_hash } },
             "timestamp": format!("{:.3}", jiff::Timestamp::now()),
         });
-        // Its consumers take a null for a broken line.
+        // Programs that read the line reject a null.
         if let Some(alias) = one.alias() {
             line["alias"] = json!(alias);
         }

@@ -1,4 +1,4 @@
-//! What went wrong, told once: each failed site with the end of its log, sites that failed for one reason together.
+//! Prints the errors: each failed site with the end of its log, and one error for sites that failed for the same reason.
 
 use std::fmt::Write as _;
 
@@ -9,11 +9,11 @@ use runner::foreign;
 
 use crate::outcome::Outcome;
 
-/// Sites that are named where many failed alike.
+/// How many sites one error names.
 const NAMED: usize = 10;
 
-/// Tells of each failed site: the log's tail behind a gutter, then the error in the contract's form.
-pub(crate) fn tell(outcomes: &[Outcome], console: &Console) {
+/// Prints each failed site: the end of its log behind a gutter, then the error.
+pub(crate) fn print(outcomes: &[Outcome], console: &Console) {
     let errors = errors(outcomes);
     for one in outcomes {
         for line in one.error.iter().flat_map(|error| &error.tail) {
@@ -31,7 +31,7 @@ pub(crate) fn tell(outcomes: &[Outcome], console: &Console) {
     }
 }
 
-/// An error a site, or one for all that failed alike: a token that is refused is refused to every site.
+/// One error per site, or one for all that failed for the same reason: a rejected token is rejected for every site.
 fn errors(outcomes: &[Outcome]) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Outcome>)> = Vec::new();
     for one in outcomes {
@@ -65,7 +65,7 @@ fn text(group: &[&Outcome], fault: &Fault) -> String {
     text
 }
 
-/// The fault without what differs from site to site: its names, and the request's number.
+/// The fault without what differs between sites: their names, and the request's id.
 fn alike(fault: &Fault, one: &Outcome) -> String {
     let all = std::iter::once(&fault.message).chain(&fault.causes).chain(&fault.help);
     let plain = all.map(|text| {

@@ -1,7 +1,7 @@
-//! What the deployments are said to come from: branch and commit, from flags, the workflow or git.
+//! Decides which branch and commit the deployments name: from flags, the workflow or git.
 //!
-//! The branch is always sent: without one Cloudflare takes it for the production branch. A fork's pull request can name its branch
-//! as it likes, so it never decides about production.
+//! The branch is always sent, because Cloudflare takes a missing one for the production branch. A fork chooses the name of its
+//! branch, so a fork's pull request never deploys production.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use pages::{Origin, WorkTree};
 use runner::{Context, Environment};
 use serde_json::Value;
 
-/// What was found out, before anything is decided.
+/// Everything the decision depends on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     /// `--branch`.
@@ -25,11 +25,11 @@ pub(crate) struct Surroundings {
     pub(crate) repository: Option<String>,
     /// The event's payload.
     pub(crate) event: Value,
-    /// What git says, where there is a repository.
+    /// The git repository, if there is one.
     pub(crate) git: Option<Git>,
 }
 
-/// A git repository as it stands.
+/// The state of a git repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Git {
     /// `None` when detached.
@@ -39,10 +39,10 @@ pub(crate) struct Git {
     pub(crate) work_tree: WorkTree,
 }
 
-/// Who vouches for the branch's name.
+/// Who chose the name of the branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// The repository.
+    /// The repository itself.
     Own,
     /// A fork.
     Fork,
@@ -68,12 +68,12 @@ pub(crate) fn decide(around: &Surroundings) -> Result<(Origin, Trust)> {
     let branch = [&around.flag, &around.head_ref, &around.ref_name, &from_git].into_iter().flatten().next();
     let branch = branch.cloned().ok_or_else(|| {
         Fault::usage("it is unknown which branch this is")
-            .cause("no workflow says so, and git is on no branch")
+            .cause("no variable of a workflow names it, and git is on no branch")
             .help("name it with --branch")
     })?;
     let head = around.event.pointer("/pull_request/head/sha").and_then(Value::as_str);
     let in_git = around.git.as_ref();
-    // On a pull request GITHUB_SHA and git's HEAD are a merge commit that nobody wrote.
+    // On a pull request GITHUB_SHA and git's HEAD are a merge commit that GitHub made.
     let commit = head.or(in_git.map(|git| git.commit.as_str())).or(around.sha.as_deref());
     let at_head = in_git.filter(|git| commit == Some(git.commit.as_str()));
     let title = around.event.pointer("/pull_request/title").and_then(Value::as_str);
@@ -86,7 +86,7 @@ pub(crate) fn decide(around: &Surroundings) -> Result<(Origin, Trust)> {
     Ok((origin, trust(around)))
 }
 
-/// Refuses a fork's run that would be production.
+/// Refuses a fork's run that would deploy production.
 pub(crate) fn check_production(origin: &Origin, trust: Trust, production_branch: Option<&str>) -> Result<()> {
     if trust == Trust::Own || production_branch.is_some_and(|production| production != origin.branch) {
         return Ok(());
@@ -97,25 +97,25 @@ pub(crate) fn check_production(origin: &Origin, trust: Trust, production_branch:
 }
 
 fn trust(around: &Surroundings) -> Trust {
-    // `workflow_run` runs on the default branch, whoever caused it.
+    // `workflow_run` runs on the default branch, even if a fork caused it.
     let heads = [
         ("/pull_request", "/pull_request/head/repo/full_name"),
         ("/workflow_run", "/workflow_run/head_repository/full_name"),
     ];
     for (event, name) in heads {
-        // A deleted fork has no repository any more.
+        // After a fork is deleted, the event has no repository for it.
         let head = || around.event.pointer(name).and_then(Value::as_str);
         let is_own = || around.repository.as_deref().is_some_and(|own| head() == Some(own));
         if around.event.pointer(event).is_some_and(Value::is_object) && !is_own() {
             return Trust::Fork;
         }
     }
-    // Only a pull request has a head, and one whose payload cannot be read may be anybody's.
+    // Only a pull request has a head. If its payload cannot be read, it may come from a fork.
     let is_unread = around.head_ref.is_some() && !around.event["pull_request"].is_object();
     if is_unread { Trust::Fork } else { Trust::Own }
 }
 
-/// What git says when the checkout is another user's, as it often is in a container: then it says nothing else.
+/// Whether git refuses to read the checkout because another user owns it, as is common in containers.
 pub(crate) fn distrusted_by_git(dir: &Path) -> bool {
     let answer = Command::new("git").arg("-C").arg(dir).args(["rev-parse", "HEAD"]).output();
     answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stderr).contains("dubious ownership"))
@@ -130,7 +130,7 @@ fn git(dir: &Path) -> Option<Git> {
     Some(Git { branch, commit, message, work_tree })
 }
 
-/// What git prints, trimmed; `None` without git or outside a repository.
+/// The trimmed output of git; `None` without git or outside a repository.
 fn ask_git(dir: &Path, arguments: &[&str]) -> Option<String> {
     let answer = Command::new("git").arg("-C").arg(dir).args(arguments).output().ok()?;
     answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).trim().to_owned())
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_request_that_nobody_can_vouch_for_is_a_forks() {
+    fn a_pull_request_of_unknown_origin_counts_as_a_forks() {
         let unread = Surroundings { event: serde_json::Value::Null, ..pull_request("acme/web") };
         assert_eq!(decide(&unread).unwrap().1, Trust::Fork);
         let nowhere = Surroundings { repository: None, ..pull_request("acme/web") };
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_fork_and_a_forks_workflow_run_are_forks() {
+    fn a_deleted_fork_and_a_forks_workflow_run_count_as_forks() {
         let mut around = pull_request("x");
         around.event = json!({"pull_request": {"head": {"sha": "s", "repo": null}}});
         assert_eq!(decide(&around).unwrap().1, Trust::Fork);

@@ -21,7 +21,7 @@ pub(super) fn tools() -> Option<PathBuf> {
 pub(super) struct Arrived {
     pub(super) manifest: serde_json::Value,
     pub(super) fields: Vec<Field>,
-    /// The hashes that the store was asked for, and told of.
+    /// The hashes that the store was asked for, and those that were marked as in use.
     pub(super) asked: BTreeSet<String>,
     pub(super) kept: BTreeSet<String>,
     /// The uploaded items of each key, as JSON: wrangler sends equal files more than once.
@@ -111,14 +111,14 @@ pub(super) fn commit(folder: &Path, message: &str) {
     git(folder, &["commit", "-q", "--allow-empty", "--cleanup=verbatim", "-m", message]);
 }
 
-/// Runs git as somebody.
+/// Runs git with an identity.
 pub(super) fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
     let done = Command::new("git").current_dir(folder).args(identity).args(arguments).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Deploys `site` with both, each to a service of its own and with arguments of its own, and returns what arrived: theirs, ours.
+/// Deploys `site` with both, each to another service and with other arguments, and returns what arrived: theirs, ours.
 pub(super) fn both<A: AsRef<OsStr>>(root: &Path, theirs: &[A], ours: &[A]) -> Option<(Arrived, Arrived)> {
     let programs = tools()?;
     let services = [Cloudflare::start(), Cloudflare::start()];

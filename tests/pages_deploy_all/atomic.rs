@@ -1,4 +1,4 @@
-//! `--atomic`: all sites or none, and what is said where that cannot be.
+//! `--atomic`: all sites or none, and what is reported if that is not possible.
 
 use emulators::Cloudflare;
 use emulators::cloudflare::Progress;
@@ -11,7 +11,7 @@ use super::interruption::until;
 use super::{posts, step};
 use crate::support::Step;
 
-/// From now on `shop` says that its deployment failed.
+/// From now on the deployment of `shop` fails.
 fn shop_fails(cloudflare: &Cloudflare) {
     let failed = json!({"id": "x", "latest_stage": {"name": "deploy", "status": "failure"}});
     let answer = json!({"success": true, "errors": [], "messages": [], "result": failed});
@@ -31,7 +31,7 @@ fn live(cloudflare: &Cloudflare) -> [Option<String>; 2] {
 }
 
 #[test]
-fn every_site_is_put_back_when_one_fails() {
+fn every_site_is_rolled_back_when_one_fails() {
     let (cloudflare, before) = deployed();
     shop_fails(&cloudflare);
     let seen = honest::run(&cloudflare, step(&cloudflare).arg("--atomic")).exits(1);
@@ -54,7 +54,7 @@ fn without_atomic_the_other_sites_stay() {
 }
 
 #[test]
-fn a_first_deployment_cannot_be_put_back_and_is_told_of() {
+fn a_first_deployment_cannot_be_rolled_back_and_is_reported() {
     let cloudflare = Cloudflare::start();
     shop_fails(&cloudflare);
     let seen = honest::run(&cloudflare, step(&cloudflare).arg("--atomic")).exits(1);
@@ -89,7 +89,7 @@ fn by_hand(message: &str) -> String {
 }
 
 #[test]
-fn a_rollback_that_fails_is_told_with_the_command_that_does_it() {
+fn a_rollback_that_fails_is_reported_with_the_command_that_does_it() {
     let (cloudflare, before) = deployed();
     shop_fails(&cloudflare);
     cloudflare.fail("POST */projects/docs/deployments/*/rollback", refused(400, 8_000_000, "no"));
@@ -105,7 +105,7 @@ fn a_rollback_that_fails_is_told_with_the_command_that_does_it() {
 }
 
 #[test]
-fn what_somebody_else_deployed_during_the_build_is_what_comes_back() {
+fn a_rollback_leads_to_what_another_run_deployed_during_the_build() {
     let (cloudflare, before) = deployed();
     let waits = r#"{"scripts": {"build": "touch started; until [ -e go ]; do sleep 0.02; done; mkdir -p dist; echo new > dist/index.html"}}"#;
     let step_of_long_build = step(&cloudflare).file("sites/shop/package.json", waits).arg("--atomic");
@@ -125,7 +125,7 @@ fn what_somebody_else_deployed_during_the_build_is_what_comes_back() {
 }
 
 #[test]
-fn what_somebody_else_deploys_after_us_stays() {
+fn what_another_run_deploys_after_ours_stays() {
     let (cloudflare, _) = deployed();
     cloudflare.fail("GET */projects/shop/deployments/*", Fault::status(503).carried_out());
     let started = step(&cloudflare).args(["--atomic", "--format", "json", "--timeout", "6"]).spawn();
@@ -139,7 +139,7 @@ fn what_somebody_else_deploys_after_us_stays() {
 }
 
 #[test]
-fn a_deployment_that_may_still_go_live_is_told_of() {
+fn a_deployment_that_may_still_go_live_is_reported() {
     let (cloudflare, before) = deployed();
     cloudflare.deployments_will(Progress::SucceedAfter(1000));
     let seen = honest::run(&cloudflare, step(&cloudflare).args(["--atomic", "--timeout", "2"])).exits(3);

@@ -1,4 +1,4 @@
-//! Sites that cannot be deployed: the run says which, why and what to do, before anything is uploaded.
+//! Sites that cannot be deployed: the run reports which, why and what to do, before anything is uploaded.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +14,7 @@ use super::trees::number;
 use super::{honest, posts, step};
 use crate::support::Step;
 
-/// What a run of `docs` says after `change` was done to its output folder; it ends with `code`.
+/// The error of a run of `docs` after `change` was applied to its output folder; it ends with `code`.
 #[track_caller]
 fn refused(code: i32, change: impl Fn(&Path)) -> String {
     let cloudflare = Cloudflare::start();

@@ -158,7 +158,7 @@ fn a_shallow_clone_says_what_to_fetch() {
 }
 
 #[test]
-fn a_folder_that_is_in_no_repository_or_in_somebody_elses_says_so() {
+fn a_folder_that_is_in_no_repository_or_in_another_users_is_an_error() {
     let cloudflare = Cloudflare::start();
     let seen = step(&cloudflare).args(["--changed-since", "main"]).run().exits(2);
     assert!(seen.messages("error")[0].contains("not a git repository"), "{:?}", seen.annotations);

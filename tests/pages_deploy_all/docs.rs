@@ -1,4 +1,4 @@
-//! The examples of `--help` and the recipes of docs/pages-deploy-all.md run as they stand there.
+//! The examples of `--help` and the recipes of docs/pages-deploy-all.md run as they are written.
 
 use std::fs;
 
@@ -10,14 +10,17 @@ use super::selection::deployed;
 use super::with_sites;
 use crate::support::Step;
 
-const PAGE: &str = include_str!("../../docs/pages-deploy-all.md");
+pub(super) const PAGE: &str = include_str!("../../docs/pages-deploy-all.md");
 
 /// A shell in a checkout of `ours`, which left `origin/main` and a tag `v41` behind; `shop` has changed since.
 fn checkout(cloudflare: &Cloudflare, script: &str) -> Step {
-    for project in ["acme-docs", "acme-shop"] {
+    for project in ["acme-docs", "acme-shop", "web"] {
         cloudflare.project(project);
     }
     let step = with_sites(Step::script(script), cloudflare)
+        .file("apps/web/dist/index.html", "web")
+        .file("apps/api/package.json", "{}")
+        .file("apps/edge/wrangler.jsonc", r#"{"main": "index.js"}"#)
         .file("pnpm/pnpm", "#!/bin/sh\ntest \"$1\" = build && mkdir -p dist && echo built > dist/index.html\n");
     let folder = step.folder().to_owned();
     let pnpm = folder.join("pnpm");
@@ -62,17 +65,23 @@ fn every_recipe_of_the_page_runs() {
     for block in fences("yaml") {
         Yaml::load_from_str(&block).unwrap().iter().for_each(|document| runs(document, &mut scripts));
     }
-    assert_eq!(scripts.len(), 11, "{scripts:#?}");
+    assert_eq!(scripts.len(), 14, "{scripts:#?}");
     let cloudflare = Cloudflare::start();
-    for script in &scripts {
+    // The recipe for a Worker runs in a test beside wrangler.
+    for script in scripts.iter().filter(|script| !script.contains("wrangler deploy")) {
         // The reports are of records that jobs before them have left.
         let before = "pages-deploy-all sites --branch x --format jsonl > sites.jsonl; cp sites.jsonl sites-docs.jsonl;";
-        let script = if script.contains("preflight-report") { format!("{before} {script}") } else { script.clone() };
+        let script = match script {
+            report if report.contains("preflight-report") => format!("{before} {report}"),
+            // The variable of a pull request, whose event this checkout does not have.
+            cleanup if cleanup.contains("GITHUB_HEAD_REF") => format!("GITHUB_HEAD_REF=closed; {cleanup}"),
+            script => script.clone(),
+        };
         let seen = checkout(&cloudflare, &script).run();
         assert_eq!(seen.code, 0, "{script}\n{}", seen.log);
     }
     // Both projects of a site: the page has recipes for either name.
-    assert_eq!(deployed(&cloudflare), ["acme-docs", "acme-shop", "docs", "shop"]);
+    assert_eq!(deployed(&cloudflare), ["acme-docs", "acme-shop", "docs", "shop", "web"]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn a_429_on_any_call_is_waited_for_and_nothing_happens_twice() {
         if call == LIST {
             cloudflare.fail("POST */projects/docs/deployments", Fault::reset().carried_out().times(1));
         }
-        // One with the time to wait, as the API says it; one bare, as a gateway says it.
+        // One with the time to wait, as from the API; one bare, as from a gateway.
         let fault =
             if says_when { refused(429, 971, "Please wait").header("retry-after", "1") } else { Fault::status(429) };
         cloudflare.fail(call, fault.times(1));
@@ -66,14 +66,14 @@ fn a_429_on_any_call_is_waited_for_and_nothing_happens_twice() {
 }
 
 #[test]
-fn a_limit_told_by_a_code_is_waited_for_too() {
+fn a_limit_that_only_a_code_names_is_waited_for_too() {
     let cloudflare = Cloudflare::start();
     cloudflare.fail(CALLS[1], refused(403, 10_000, "Rate limited. Please wait").times(1));
     honest::run(&cloudflare, docs(&cloudflare)).exits(0);
 }
 
 #[test]
-fn a_limit_past_the_deadline_exits_75_at_once_and_says_so() {
+fn a_limit_past_the_deadline_exits_75_at_once_and_names_it() {
     let cloudflare = Cloudflare::start();
     cloudflare.limit(3, 3600);
     let mut step = step(&cloudflare);
@@ -103,7 +103,7 @@ fn a_gateways_page_on_any_call_is_asked_again_and_nothing_happens_twice() {
 }
 
 #[test]
-fn a_service_that_stays_away_exits_75_with_its_last_answer_and_nothing_deployed() {
+fn a_service_that_stays_unavailable_exits_75_with_its_last_answer_and_nothing_deployed() {
     // The last call is not among them: then the deployment is there, which the next test is about. Nor is upsert-hashes.
     together(CALLS.into_iter().filter(|call| !call.ends_with('*') && !call.contains("upsert")), |call| {
         let cloudflare = Cloudflare::start();
@@ -116,7 +116,7 @@ fn a_service_that_stays_away_exits_75_with_its_last_answer_and_nothing_deployed(
 
 #[test]
 fn a_service_that_never_answers_ends_the_run_within_its_timeout() {
-    // What was lost may have been made: `honest` sees that the report says so.
+    // A lost deployment may have been created: `honest` checks that the report admits it.
     together(CALLS.into_iter().filter(|call| !call.contains("upsert")), |call| {
         let cloudflare = Cloudflare::start();
         cloudflare.fail(call, Fault::hang());
@@ -134,7 +134,7 @@ fn files_that_cannot_be_marked_as_in_use_are_a_warning() {
 }
 
 #[test]
-fn a_deployment_that_cannot_be_looked_at_is_told_of_by_its_id() {
+fn a_deployment_that_cannot_be_observed_is_reported_by_its_id() {
     let cloudflare = Cloudflare::start();
     cloudflare.fail("GET */projects/docs/deployments/*", Fault::status(503));
     let seen = honest::run(&cloudflare, docs(&cloudflare).args(["--timeout", "3"])).exits(75);
@@ -287,7 +287,7 @@ fn a_deployment_that_fails_exits_1_with_the_logs_last_line() {
 }
 
 #[test]
-fn a_success_that_answers_500_is_none() {
+fn a_success_that_answers_500_is_a_failure() {
     let cloudflare = Cloudflare::start();
     cloudflare.deployments_will(Progress::SucceedBroken);
     let seen = honest::run(&cloudflare, step(&cloudflare).args(["--timeout", "3"])).exits(1);

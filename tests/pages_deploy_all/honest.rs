@@ -23,9 +23,9 @@ impl Before {
         }
     }
 
-    /// Stops the test unless the run's JSON document tells of everything that it changed.
+    /// Fails the test unless the run's JSON document reports everything that it changed.
     pub(super) fn judge(&self, cloudflare: &Cloudflare, seen: &Seen) {
-        // What is under way with nobody looking comes to its end.
+        // What is under way comes to its end.
         cloudflare.settle();
         let document = seen.json();
         let sites = document["sites"].as_array().unwrap();

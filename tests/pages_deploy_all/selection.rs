@@ -37,7 +37,7 @@ fn sites_of_several_directories_are_deployed_together() {
     let seen = several().file("apps/docs/dist/index.html", "x").run().exits(2);
     assert!(seen.messages("error")[0].contains("two sites have the name `docs`"), "{:?}", seen.annotations);
     let seen = step(&cloudflare).args(["sites", "nowhere"]).run().exits(2);
-    assert!(seen.messages("error")[0].contains("cannot read the directory `nowhere`"), "{:?}", seen.annotations);
+    assert!(seen.messages("error")[0].contains("cannot read the folder `nowhere`"), "{:?}", seen.annotations);
 }
 
 #[test]

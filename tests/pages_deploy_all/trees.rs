@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::arrived::{Arrived, Field, both, commit, git};
 
-/// Folders' names. What wrangler ignores stands among them more than once.
+/// Names of folders, with those that wrangler ignores more than once.
 const FOLDERS: [&str; 26] = [
     "a",
     "B",
@@ -325,7 +325,7 @@ fn is_rule_or_code(path: &str) -> bool {
     path.starts_with('_')
 }
 
-/// `_worker.bundle` has a boundary, and often a module's name, that nobody can foresee: its parts are compared by themselves.
+/// `_worker.bundle` has a boundary, and often a module's name, that cannot be predicted: its parts are compared instead.
 fn plain(arrived: &Arrived) -> Vec<&Field> {
     arrived.fields.iter().filter(|field| field.name != "_worker.bundle").collect()
 }

@@ -3,6 +3,7 @@
 use emulators::{Cloudflare, Doppler};
 
 use super::arrived::tools;
+use super::docs::PAGE;
 use crate::support::Step;
 
 /// As docs/pages-deploy-all.md shows it.
@@ -11,6 +12,13 @@ const DEPLOY: &str = "secrets-env --only API_KEY,DATABASE_URL --format json \
 
 const KEY: &str = "key-7f3a9c1e5b2d4860";
 const DATABASE: &str = "postgres://app:pw-5e8d1c7a@db.internal/shop";
+
+#[test]
+fn the_page_and_the_justfile_show_the_command_that_is_tested() {
+    assert!(PAGE.contains(DEPLOY));
+    let justfile = include_str!("../../examples/justfile").replace("DOPPLER_CONFIG={{ENV}} ", "");
+    assert!(justfile.contains(&format!("cd worker && {DEPLOY}\n")));
+}
 
 /// The step that deploys the Worker of the examples.
 fn deploy(cloudflare: &Cloudflare, doppler: &Doppler) -> Option<Step> {

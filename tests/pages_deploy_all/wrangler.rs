@@ -200,7 +200,7 @@ fn functions_are_compiled_by_the_sites_own_wrangler_and_arrive_alike() {
     assert_eq!(our_metadata, their_metadata);
 }
 
-/// What wrangler does with the site in `root`, which is a success to it; and what ours says, which ends with `code`.
+/// What wrangler does with the site in `root`, which it calls a success; and our error, which ends with `code`.
 fn ours_refuses(root: &Path, code: i32) -> Option<(Cloudflare, String)> {
     let (programs, theirs, ours) = (tools()?, Cloudflare::start(), Cloudflare::start());
     theirs.project("site");
@@ -213,7 +213,7 @@ fn ours_refuses(root: &Path, code: i32) -> Option<(Cloudflare, String)> {
 }
 
 #[test]
-fn where_wrangler_blanks_a_site_ours_refuses() {
+fn a_site_that_wrangler_would_blank_is_refused() {
     let root = repository(|dist| write(dist, &[("_headers", b"/*\n  X-A: b\n")]));
     let Some((theirs, said)) = ours_refuses(root.path(), 1) else { return };
     assert!(theirs.deployments("site")[0].manifest.is_empty());
@@ -221,7 +221,7 @@ fn where_wrangler_blanks_a_site_ours_refuses() {
 }
 
 #[test]
-fn where_wrangler_takes_a_detached_head_for_a_branch_ours_asks() {
+fn a_detached_head_is_no_branch_although_wrangler_takes_it_for_one() {
     let root = repository(|dist| write(dist, &[("index.html", b"x")]));
     git(root.path(), &["checkout", "-q", "--detach"]);
     let Some((theirs, said)) = ours_refuses(root.path(), 2) else { return };
@@ -246,7 +246,7 @@ fn detailed(told: &str) -> (serde_json::Value, [String; 4]) {
 }
 
 #[test]
-fn what_is_told_to_wranglers_consumers_is_what_wrangler_tells() {
+fn wranglers_consumers_get_the_line_that_wrangler_writes() {
     let root = repository(|dist| write(dist, &[("index.html", b"x")]));
     for branch in ["main", "feature"] {
         let (Some(programs), theirs, ours) = (tools(), Cloudflare::start(), Cloudflare::start()) else { return };

@@ -1,11 +1,11 @@
-//! What the API's answers mean: the envelope, which refusals are a limit or an expired token, what can be done about the others.
+//! Interprets the API's answers: the envelope, which errors are a rate limit or an expired token, and advice for the others.
 
 use api::{Error, Refusal, ServiceError};
 use fault::{Fault, Kind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// What to do about a limit.
+/// The advice for a rate limit.
 pub(crate) const WAIT: &str = "run it again in five minutes: Cloudflare allows 1,200 requests in that time";
 
 /// `{"success","errors","result"}`, around everything.
@@ -25,7 +25,7 @@ pub(crate) struct Stated {
     message: String,
 }
 
-/// A `result` that does not matter.
+/// A `result` that is not used.
 pub(crate) type Ignored = IgnoredAny;
 
 /// Reads Cloudflare's own code and text from the body of an error; the bare text `Expired JWT` too.
@@ -48,7 +48,7 @@ fn text(code: &serde_json::Value) -> String {
     code.as_str().map_or_else(|| code.to_string(), str::to_owned)
 }
 
-/// An envelope that says no under a status that says yes.
+/// The error of an envelope with `success: false` under a status of 200.
 pub(crate) fn refused(errors: Vec<Stated>) -> Error {
     let (code, message) = match stated(errors) {
         Some(error) => (error.code, error.message),
@@ -65,18 +65,18 @@ pub(crate) fn refused(errors: Vec<Stated>) -> Error {
     })
 }
 
-/// Whether the service wants fewer requests: 429, or one of the codes that mean it (`10000` also means a wrong token).
+/// Whether this is a rate limit: 429, or one of the codes for it (`10000` also means a wrong token).
 pub(crate) fn is_limit(refusal: &Refusal) -> bool {
     let says_so = || refusal.message.to_ascii_lowercase().contains("rate limited");
     refusal.status == 429 || refusal.code.as_deref() == Some("971") || (is(refusal, "10000") && says_so())
 }
 
-/// Whether an asset call was refused for its token, which another token may cure.
+/// Whether an asset call was refused because of its token, so that a new token may help.
 pub(crate) fn is_expired(refusal: &Refusal) -> bool {
     matches!(refusal.status, 401 | 403) || is(refusal, "8000013") || refusal.message == "Expired JWT"
 }
 
-/// Whether the project does not exist; nothing else proves that.
+/// Whether the project does not exist. Only this code proves it.
 pub(crate) fn is_no_project(error: &Error) -> bool {
     matches!(error, Error::Refused(refusal) if refusal.status == 404 && is(refusal, "8000007"))
 }
@@ -86,12 +86,12 @@ pub(crate) fn is_no_deployment(error: &Error) -> bool {
     matches!(error, Error::Refused(refusal) if refusal.status == 404 && is(refusal, "8000009"))
 }
 
-/// Whether the service took offence at the commit message.
+/// Whether the service refused the commit message.
 pub(crate) fn is_bad_message(error: &Error) -> bool {
     matches!(error, Error::Refused(refusal) if is(refusal, "8000111"))
 }
 
-/// Whether asking again can help: the service stumbled, or the way to it did.
+/// Whether a retry can help: a failure of the service, or of the connection to it.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Refused(refusal) => is_limit(refusal) || refusal.kind() == Kind::Temporary,
@@ -99,7 +99,7 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     }
 }
 
-/// Whether the service does not know what went wrong itself (8000000), and so not whether it has done what it was asked.
+/// Whether the service reports an unknown error (8000000), after which it is open whether the call was carried out.
 pub(crate) fn is_unclear(error: &Error) -> bool {
     matches!(error, Error::Refused(refusal) if is(refusal, "8000000"))
 }
@@ -108,7 +108,7 @@ fn is(refusal: &Refusal, code: &str) -> bool {
     refusal.code.as_deref() == Some(code)
 }
 
-/// The fault of an error on a call about `project`, with what to do about it.
+/// The fault for an error of a call about `project`, with advice.
 pub(crate) fn advise(error: Error, project: &str) -> Fault {
     let Error::Refused(refusal) = error else { return error.into() };
     let (kind, help) = advice(&refusal, project);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_upload_token_has_four_faces() {
+    fn an_expired_upload_token_is_recognised_in_all_its_forms() {
         assert!(is_expired(&refusal(401, None, "")));
         assert!(is_expired(&refusal(403, None, "text/plain, 11 bytes")));
         assert!(is_expired(&refusal(400, Some("8000013"), "")));

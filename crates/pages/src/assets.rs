@@ -1,4 +1,5 @@
-//! A project's asset store: what is missing is asked for, sent, and kept alive, under a token that is renewed once for all.
+//! The asset store of a project: asks what is missing, uploads it, and marks it as in use. One token serves all calls and is renewed
+//! once for all of them.
 
 use fault::{Fault, Result};
 use futures_util::stream::{self, TryStreamExt as _};
@@ -12,13 +13,13 @@ use crate::manifest::{Asset, Manifest};
 use crate::token::UploadToken;
 use crate::upload_batch::{UploadBatch, deal};
 
-/// Uploads of one site at once, as in wrangler; the governor bounds all sites together.
+/// Uploads of one site at once, as in wrangler; the rate limit bounds all sites together.
 const AT_ONCE: usize = 3;
 
-/// Renewals for one call: a token that is refused fresh from the service stays refused.
+/// How often one call may renew its token: a token that is refused when it is new stays refused.
 const RENEWALS: u32 = 2;
 
-/// What was sent of a site.
+/// What was uploaded of a site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Distinct files that the store did not have.
@@ -39,7 +40,7 @@ impl<'a> Assets<'a> {
     /// The store of `project`, opened with a fresh token.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn open(client: &'a PagesClient, project: &'a str) -> Result<Self> {
         Ok(Self { client, project, token: Mutex::new(client.upload_token(project).await?) })
     }
@@ -52,7 +53,7 @@ impl<'a> Assets<'a> {
     /// The assets of `manifest` that the store does not have, one for each hash.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn missing<'m>(&self, manifest: &'m Manifest) -> Result<Vec<&'m Asset>> {
         let body = hashes(&manifest.hashes());
         let answer: Vec<String> =
@@ -64,7 +65,7 @@ impl<'a> Assets<'a> {
     /// Sends `missing`, three requests at once; `progress` gets the content's bytes of each that was stored.
     ///
     /// # Errors
-    /// The service refuses, or is away; a file changed meanwhile.
+    /// The service refuses, or is unreachable; a file changed meanwhile.
     pub async fn upload(&self, missing: &[&Asset], progress: impl Fn(u64)) -> Result<Sent> {
         let batches = deal(missing);
         let sent = Sent { files: missing.len(), bytes: missing.iter().map(|asset| asset.file.size).sum() };
@@ -81,10 +82,10 @@ impl<'a> Assets<'a> {
         Ok(sent)
     }
 
-    /// Tells the store that all of `manifest` is in use.
+    /// Marks all of `manifest` as in use.
     ///
     /// # Errors
-    /// The service refuses, or is away.
+    /// The service refuses, or is unreachable.
     pub async fn keep(&self, manifest: &Manifest) -> Result<()> {
         let body = hashes(&manifest.hashes());
         let call = self
@@ -101,7 +102,7 @@ impl<'a> Assets<'a> {
         call.await.map(|_| ())
     }
 
-    /// All asset calls are the same twice: content is stored under its own hash.
+    /// All asset calls may be repeated: content is stored under its hash.
     async fn call<T: serde::de::DeserializeOwned>(
         &self,
         path: &str,
@@ -129,7 +130,7 @@ impl<'a> Assets<'a> {
         Ok(token.clone())
     }
 
-    /// Replaces `refused`, unless somebody else has done so meanwhile.
+    /// Replaces `refused`, unless another call has done so meanwhile.
     async fn renew(&self, refused: &UploadToken) -> Result<()> {
         let mut token = self.token.lock().await;
         if token.is(refused) {

@@ -1,16 +1,16 @@
-//! A file's content as base64, a piece at a time.
+//! Reads a file's content as base64, one piece at a time.
 
 use std::io::{self, ErrorKind, Read};
 
 use base64_simd::STANDARD;
 
-/// Bytes read at once: a multiple of 3, so that the pieces' base64 texts join to the whole file's. A piece and its text stay in a
-/// core's cache, and below what the allocator gives back to the system after each file.
+/// Bytes read at once: a multiple of 3, so that the base64 texts of the pieces join to that of the whole file. Small enough for a
+/// core's cache, and for the allocator to keep the memory between files.
 pub(crate) const PIECE: usize = 48 * 1024;
 
 /// Reads `size` bytes of `content`. For each piece, appends its base64 to `text` and calls `then`; only the last one is padded.
 ///
-/// The size is known, so no read is spent on finding the end: for most files there is one.
+/// The size is known, so no extra read is needed to find the end: most files take a single one.
 pub(crate) fn encode(
     mut content: impl Read,
     size: u64,

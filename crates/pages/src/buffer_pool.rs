@@ -1,10 +1,10 @@
-//! Memory that goes to the connection and comes back, chunk after chunk: new pages for each were a fifth of an upload's CPU time.
+//! Buffers that are lent to the connection and reused: allocating new pages for each took a fifth of an upload's CPU time.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use bytes::Bytes;
 
-/// BufferPool of one body. There are never more than are under way at once.
+/// The buffers of one request body. There are never more than are in use at once.
 pub(crate) struct BufferPool {
     capacity: usize,
     back: Sender<Vec<u8>>,
@@ -12,20 +12,20 @@ pub(crate) struct BufferPool {
 }
 
 impl BufferPool {
-    /// BufferPool for `capacity` bytes.
+    /// A pool of buffers for `capacity` bytes each.
     pub(crate) fn new(capacity: usize) -> Self {
         let (back, returned) = mpsc::channel();
         Self { capacity, back, returned }
     }
 
-    /// An empty chunk, one that came back if there is one.
+    /// An empty buffer: a returned one if there is any.
     pub(crate) fn empty(&self) -> Vec<u8> {
         let mut chunk = self.returned.try_recv().unwrap_or_else(|_none| Vec::with_capacity(self.capacity));
         chunk.clear();
         chunk
     }
 
-    /// The chunk for the connection; its memory comes back when that is done with it.
+    /// Lends the content to the connection. Its memory returns to the pool when the connection has sent it.
     pub(crate) fn lend(&self, content: Vec<u8>) -> Bytes {
         Bytes::from_owner(Lent { content, back: self.back.clone() })
     }
@@ -44,7 +44,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        // At the body's end nobody wants it back.
+        // At the end of the body the pool is gone already.
         let _ = self.back.send(std::mem::take(&mut self.content));
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::BufferPool;
 
     #[test]
-    fn a_chunk_comes_back_empty_with_its_memory() {
+    fn a_buffer_comes_back_empty_with_its_memory() {
         let chunks = BufferPool::new(64);
         let mut first = chunks.empty();
         first.extend_from_slice(b"content");

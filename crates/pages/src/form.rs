@@ -5,7 +5,7 @@
 /// a character, and then refuses it as invalid UTF-8 (8000111, workers-sdk issue 12679).
 const MESSAGE_LIMIT: usize = 384;
 
-/// The fields of a `multipart/form-data` body, in their order.
+/// The fields of a `multipart/form-data` body, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form {
     parts: Vec<Part>,

@@ -1,4 +1,4 @@
-//! Files that several sites have as one: hard links, and what symbolic links lead to. Their content is read once in a run.
+//! Hashes of files that several sites share, through hard or symbolic links: their content is read once per run.
 
 use std::collections::HashMap;
 use std::io;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::hash::AssetHash;
 
-/// What tells one content from another without reading it. A change to the file changes the last two.
+/// Identifies a file's content without reading it: a change to the file changes the last two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     device: u64,
@@ -17,7 +17,7 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// That of a file which may be met again: it has other names, or was reached through a link.
+    /// The identity of a file that may occur again, because it has other names or was reached through a link.
     #[cfg(unix)]
     pub(crate) fn of_shared(about: &std::fs::Metadata, is_linked: bool) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
@@ -30,7 +30,7 @@ impl FileIdentity {
         })
     }
 
-    /// Elsewhere such files are read each time.
+    /// On other systems such files are read each time.
     #[cfg(not(unix))]
     pub(crate) fn of_shared(_about: &std::fs::Metadata, _is_linked: bool) -> Option<Self> {
         None
@@ -39,12 +39,12 @@ impl FileIdentity {
 
 type Known = Arc<Mutex<Option<AssetHash>>>;
 
-/// The keys of files that were met before.
+/// The hashes of files that were read before.
 #[derive(Debug, Default)]
 pub(crate) struct HashCache(Mutex<HashMap<(FileIdentity, String), Known>>);
 
 impl HashCache {
-    /// The key of the file, by `read` where nobody has read it. Whoever comes meanwhile waits for that one.
+    /// The hash of the file, computed by `read` the first time. Other threads that need it meanwhile wait for that.
     pub(crate) fn hash(
         &self,
         identity: FileIdentity,

@@ -1,4 +1,4 @@
-//! What a site is made of: its paths with their hashes, computed on all cores, and the digest that says whether two sites are alike.
+//! The manifest of a site: its paths with their hashes, computed on all cores.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::hash_cache::HashCache;
 use crate::mime::content_type;
 use crate::tree::File;
 
-/// Files that a thread takes at once.
+/// How many files a thread takes at once.
 const HANDFUL: usize = 16;
 
 /// A file with its hash and type.
@@ -24,7 +24,7 @@ pub struct Asset {
     pub file: File,
     /// Its key in the asset store.
     pub hash: AssetHash,
-    /// What it is served as.
+    /// The content type it is served with.
     pub content_type: &'static str,
 }
 
@@ -54,7 +54,7 @@ impl Manifest {
         self.assets.iter().map(|asset| asset.hash).filter(|hash| seen.insert(*hash)).collect()
     }
 
-    /// One asset for each of `hashes`: the first by path. Hashes of no asset are left out.
+    /// One asset for each of `hashes`: the first by path. Unknown hashes are left out.
     #[must_use]
     pub fn holding(&self, hashes: &[AssetHash]) -> Vec<&Asset> {
         let mut first = HashMap::new();
@@ -81,7 +81,7 @@ impl Manifest {
     }
 }
 
-/// Reads sites on several threads; files that they share are read once.
+/// Hashes sites on several threads. Files that sites share are read once.
 #[derive(Debug)]
 pub struct Hasher {
     threads: usize,
@@ -105,7 +105,7 @@ impl Hasher {
         let work = || {
             let mut own = Vec::new();
             loop {
-                // A handful at a time, so that small files do not fight for the counter.
+                // Several at a time, so that threads do not contend for the counter on small files.
                 let from = next.fetch_add(HANDFUL, Ordering::Relaxed);
                 if from >= files.len() {
                     break;
@@ -212,7 +212,7 @@ mod tests {
         let (first, mut second) = (walked(one.path()), walked(other.path()));
         let hasher = Hasher::new(1);
         let first = hasher.manifest(first).unwrap();
-        // Were it read again, it would not be found.
+        // If it were read again, it would not be found.
         fs::remove_file(other.path().join("b.css")).unwrap();
         let text = second.split_off(1);
         assert_eq!(hasher.manifest(second).unwrap().hashes(), first.hashes());

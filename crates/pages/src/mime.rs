@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The type of what has none.
+/// The type of files without one.
 const UNKNOWN: &str = "application/octet-stream";
 
 static TYPES: LazyLock<HashMap<&str, &str>> =
-    // The table is part of the program; were it broken, every type would be unknown, and the tests say so.
+    // The table is part of the program: if it were broken, every type would be unknown, and tests would fail.
     LazyLock::new(|| serde_json::from_str(include_str!("mime-types.json")).unwrap_or_default());
 
 /// The content type of the asset at `path`, relative to the site's root.

@@ -1,4 +1,4 @@
-//! Projects and deployments as the API describes them; what we do not use is not read.
+//! Projects and deployments as the API describes them. Fields that are not used here are not read.
 
 use serde::{Deserialize, Deserializer};
 
@@ -10,7 +10,7 @@ pub struct Project {
     /// The branch whose deployments visitors see.
     #[serde(default)]
     pub production_branch: Option<String>,
-    /// What production serves now: where a rollback leads. Absent before the first deployment.
+    /// The deployment that production serves now, which a rollback returns to. Absent before the first deployment.
     #[serde(default)]
     pub canonical_deployment: Option<Deployment>,
     /// The newest deployment, production or not.
@@ -32,10 +32,10 @@ pub struct Deployment {
     /// The branch's address for a preview, custom domains for production.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub aliases: Vec<String>,
-    /// Where it stands.
+    /// Its current stage.
     #[serde(default)]
     pub latest_stage: Option<Stage>,
-    /// What it was made from.
+    /// The commit it was made from.
     #[serde(default)]
     pub deployment_trigger: Option<Trigger>,
     /// The project's production branch at that time.
@@ -52,15 +52,15 @@ pub struct Stage {
     pub status: String,
 }
 
-/// What made a deployment.
+/// The cause of a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Trigger {
-    /// The commit and branch it was said to come from.
+    /// Its commit and branch.
     #[serde(default)]
     pub metadata: Commit,
 }
 
-/// The commit that a deployment is said to come from. Absent parts are blank.
+/// The commit that a deployment names. Absent parts are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Commit {
     /// The branch.
@@ -69,31 +69,31 @@ pub struct Commit {
     /// The full hash.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub commit_hash: String,
-    /// The message, cut to what Pages keeps.
+    /// The message, cut to the length that Pages keeps.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub commit_message: String,
 }
 
-/// Where a deployment stands, as far as it matters to us.
+/// The state of a deployment, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentState {
-    /// It is served: stage `deploy` with `success`, nothing less.
+    /// It is served: stage `deploy` with status `success`, and nothing else.
     Live,
     /// It ended otherwise.
     Failed,
-    /// It goes on.
+    /// It has not ended.
     Pending,
 }
 
 impl Commit {
-    /// Whether both name one commit of one branch. The message is left out: line ends and blanks do not survive the way.
+    /// Whether both name the same commit and branch. Messages are not compared: the API changes line ends and blanks.
     pub(crate) fn is_from(&self, other: &Self) -> bool {
         self.branch == other.branch && self.commit_hash == other.commit_hash
     }
 }
 
 impl Deployment {
-    /// Where it stands.
+    /// Its current stage.
     #[must_use]
     pub fn state(&self) -> DeploymentState {
         let Some(stage) = &self.latest_stage else { return DeploymentState::Pending };
@@ -118,7 +118,7 @@ impl Deployment {
         self.deployment_trigger.clone().unwrap_or_default().metadata
     }
 
-    /// The alias on Cloudflare's own domain, or else the first one. Read, never computed: names get suffixes.
+    /// The alias on Cloudflare's own domain, or else the first one. It is read and never computed, because names get suffixes.
     #[must_use]
     pub fn alias(&self) -> Option<&str> {
         let own = self.aliases.iter().find(|alias| alias.trim_end_matches('/').ends_with(".pages.dev"));
@@ -126,7 +126,7 @@ impl Deployment {
     }
 }
 
-/// Our deployment among `newest_first`, after an answer to its creation was lost: newer than `last_known`, from the same commit.
+/// Finds our deployment in `newest_first` after the answer to its creation was lost: newer than `last_known`, of the same commit.
 #[must_use]
 pub fn find_ours<'a>(
     newest_first: &'a [Deployment],

@@ -1,4 +1,4 @@
-//! Looks at a deployment as a visitor does: with a wrong hash it ends in "success" and answers 500 on every path.
+//! Requests a deployment as a visitor does: with a wrong hash it ends in "success" and answers 500 on every path.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A new address may take this long to answer everywhere.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The paths to look at: `/`, then `count - 1` of the manifest, evenly spread; those first whose names mean the same to every server.
+/// The paths to request: `/`, then `count - 1` paths of the manifest, evenly spread. Names that every server treats alike come first.
 #[must_use]
 pub fn paths(manifest: &Manifest, count: usize) -> Vec<String> {
     let all: Vec<String> = manifest.assets().iter().map(|asset| visited(&asset.file.path)).collect();
@@ -28,7 +28,7 @@ pub fn paths(manifest: &Manifest, count: usize) -> Vec<String> {
     chosen
 }
 
-/// Whether nobody encodes, hides or rewrites it.
+/// Whether no server encodes, hides or rewrites it.
 fn is_plain(path: &str) -> bool {
     !path.contains(['%', '~']) && !path.contains("/.")
 }
@@ -52,10 +52,10 @@ fn visited(path: &str) -> String {
     visited
 }
 
-/// Gets `path` below `url` until it answers with something else than an error of the server or, where `strict`, a 404.
+/// Requests `path` below `url` until the answer is what `expect` allows.
 ///
 /// # Errors
-/// [`fault::Kind::No`] when it keeps failing, with its last answer.
+/// [`fault::Kind::No`] if it keeps failing, with the last answer.
 pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Result<()> {
     let base: Base = url.trim_end_matches('/').parse()?;
     let client = client.clone().at(base);
@@ -70,7 +70,7 @@ pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Re
         if tokio::time::Instant::now() + pause > until {
             return Err(Fault { kind: Kind::No, ..error }
                 .context(format!("`{url}{path}` does not answer as a deployed site does"))
-                .help("look at the deployment in the dashboard; --probe 0 leaves this look out"));
+                .help("look at the deployment in the dashboard; --probe 0 turns this check off"));
         }
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2);
@@ -82,7 +82,7 @@ pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Re
 pub enum Expect {
     /// An asset: a 404 means it is not there.
     Asset,
-    /// Answered by the site's own code or rules: any answer but an error of the server will do.
+    /// Answered by the site's code or rules: any answer except a server error is fine.
     Code,
 }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_names_are_looked_at_last() {
+    fn odd_names_are_requested_last() {
         let manifest = manifest(&["%.txt", ".well-known/x", "a b.css", "z.css"]);
         assert_eq!(paths(&manifest, 1), ["/z.css"]);
         assert_eq!(paths(&manifest, 2), ["/z.css", "/%25.txt"]);

@@ -1,7 +1,7 @@
-//! One governor for all sites: how many requests at once, how many in five minutes, and when everybody waits.
+//! One rate limit for all sites: requests at once, requests in five minutes, and pauses that all of them keep.
 //!
-//! Cloudflare counts 1,200 requests in five minutes for a user, whoever makes them, and then blocks everything of that user for as
-//! long. So a 429 stops all sites until `Retry-After`, not only the one that met it.
+//! Cloudflare allows 1,200 requests in five minutes for all clients of a user together, and then blocks that user for as long. So a
+//! 429 stops all sites until `Retry-After`, not only the site that received it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -9,47 +9,47 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Requests in a [`WINDOW`]; some are left for whoever else uses the account meanwhile.
+/// Requests in a [`WINDOW`]; the rest is left for other clients of the account.
 const BUDGET: usize = 1100;
 const WINDOW: Duration = Duration::from_mins(5);
 
-/// Even where the service says "at once".
+/// The shortest pause, even if the service asks for none.
 const LEAST: Duration = Duration::from_millis(500);
 
-/// How long everybody waits after a 429 that does not say.
+/// The pause after a 429 that does not name one; it doubles each time.
 const UNSAID: Duration = Duration::from_secs(2);
 const LONGEST_UNSAID: Duration = Duration::from_mins(1);
 
-/// The governor. Shared by everything that talks to the account.
+/// The rate limit of one account, shared by all its calls.
 #[derive(Debug)]
 pub struct RateLimit {
     slots: Semaphore,
     ledger: Mutex<Ledger>,
 }
 
-/// What was sent, and until when nothing may be.
+/// What was sent, and until when nothing may be sent.
 #[derive(Debug, Default)]
 struct Ledger {
     sent: VecDeque<Instant>,
     stopped_until: Option<Instant>,
-    /// 429s without `Retry-After` since the last answer that was none.
+    /// How many 429s without `Retry-After` came since the last other answer.
     unsaid: u32,
 }
 
 impl RateLimit {
-    /// A governor for `at_once` requests at a time.
+    /// Allows `at_once` requests at a time.
     #[must_use]
     pub fn new(at_once: usize) -> Self {
         Self { slots: Semaphore::new(at_once.max(1)), ledger: Mutex::default() }
     }
 
-    /// Waits for its turn: a slot, room in the window, no stop. The request is counted.
+    /// Waits until a request may be sent, and counts it.
     ///
     /// # Errors
-    /// The wait that is too long, where it would end after `patience`.
+    /// The wait, if it would end after `patience`.
     pub async fn turn(&self, patience: Duration) -> Result<SemaphorePermit<'_>, Duration> {
         let until = Instant::now() + patience;
-        // Closed never: nobody holds the semaphore but us.
+        // Never closed: this struct alone owns the semaphore.
         let slot = self.slots.acquire().await.map_err(|_closed| Duration::ZERO)?;
         loop {
             let now = Instant::now();
@@ -62,7 +62,7 @@ impl RateLimit {
         }
     }
 
-    /// A 429: nobody sends anything until the service's time is over.
+    /// Notes a 429: nothing is sent until the service's pause is over.
     pub fn stop(&self, retry_after: Option<Duration>) {
         self.ledger().stop(Instant::now(), retry_after);
     }
@@ -85,7 +85,7 @@ impl RateLimit {
 }
 
 impl Ledger {
-    /// Counts a request at `now`, or says how long to wait before asking again.
+    /// Counts a request at `now`, or returns how long to wait before asking again.
     fn admit(&mut self, now: Instant) -> Option<Duration> {
         if let Some(until) = self.stopped_until {
             if until > now {
@@ -121,7 +121,7 @@ mod tests {
     use super::{BUDGET, Ledger, UNSAID, WINDOW};
 
     #[test]
-    fn a_stop_holds_everybody_until_its_end_and_the_later_end_wins() {
+    fn a_stop_holds_all_requests_until_its_end_and_the_later_end_wins() {
         let (mut ledger, now) = (Ledger::default(), Instant::now());
         ledger.stop(now, Some(Duration::from_secs(9)));
         ledger.stop(now, Some(Duration::from_secs(2)));

@@ -1,4 +1,4 @@
-//! The upload token: which claims are read from it, and when it is due for another one.
+//! The upload token: the claims that are read from it, and when it has to be renewed.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-/// Files a site may have when the token does not say (wrangler's `MAX_ASSET_COUNT_DEFAULT`).
+/// How many files a site may have if the token does not name a limit (wrangler's `MAX_ASSET_COUNT_DEFAULT`).
 const FILES_DEFAULT: u64 = 20_000;
 
 /// Renewed this long before its end, in seconds: an upload that begins now must end under it.
@@ -27,7 +27,7 @@ struct Claims {
 }
 
 impl UploadToken {
-    /// Reads the claims, which nobody here can verify. A token without readable claims is used as it is: the service judges it.
+    /// Reads the claims, which cannot be verified here. A token without readable claims is used as it is, and the service decides.
     #[must_use]
     pub fn new(jwt: SecretString) -> Self {
         let claims = claims(jwt.expose_secret()).unwrap_or_default();
@@ -54,7 +54,7 @@ impl UploadToken {
         self.files_limit
     }
 
-    /// Whether it ends within a minute of `now`, in seconds since 1970.
+    /// Whether it expires within a minute of `now`, in seconds since 1970.
     #[must_use]
     pub fn is_due(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| now + MARGIN >= end)

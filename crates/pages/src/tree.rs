@@ -28,7 +28,7 @@ const ANYWHERE: [&str; 3] = [".DS_Store", "node_modules", ".git"];
 /// How many files one error names.
 const NAMED: usize = 100;
 
-/// Where links may lead.
+/// Which links are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links<'a> {
     /// Anywhere, as in wrangler.
@@ -42,7 +42,7 @@ pub enum Links<'a> {
 pub struct File {
     /// Relative to the site's root, with forward slashes.
     pub path: String,
-    /// Where it is read.
+    /// The path it is read from.
     pub source: PathBuf,
     /// Its length in bytes.
     pub size: u64,

@@ -1,4 +1,4 @@
-//! Which assets travel in one upload, and the bytes of it, read from disk while they are sent.
+//! Groups assets into upload requests, whose bodies are read from disk while they are sent.
 //!
 //! The limits are wrangler's: 40 MiB of content and 2,000 files; more has made gateways fail (workers-sdk PR 5813).
 
@@ -17,7 +17,7 @@ use crate::manifest::Asset;
 const CONTENT_LIMIT: u64 = 40 * 1024 * 1024;
 const FILES_LIMIT: usize = 2000;
 
-/// Content that is not worth a second request of its own.
+/// So little content is not worth a second request.
 const WORTHWHILE: u64 = 4 * 1024 * 1024;
 
 /// How many requests a large upload begins with, as in wrangler.
@@ -56,8 +56,8 @@ impl UploadBatch {
         items + 2 + (self.assets.len() as u64).saturating_sub(1)
     }
 
-    /// The request's body: `[{"key","value","metadata":{"contentType"},"base64":true},…]`, exactly [`UploadBatch::length`] bytes. A file
-    /// that changed since it was hashed breaks the body off, so that no wrong content is stored under a right key.
+    /// The request's body: `[{"key","value","metadata":{"contentType"},"base64":true},…]`, exactly [`UploadBatch::length`] bytes. If a
+    /// file changed since it was hashed, the body ends with an error, so that no wrong content is stored under a right key.
     #[must_use]
     pub fn body(&self) -> api::Body {
         let assets = Arc::clone(&self.assets);
@@ -66,7 +66,7 @@ impl UploadBatch {
             let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
             let end = write(&assets, |chunk| send.blocking_send(Ok(chunk)).map_err(|_gone| gone()));
             if let Err(error) = end {
-                // Where nobody receives any more there is nobody to tell.
+                // The receiver may be gone already; that is not an error here.
                 let _ = send.blocking_send(Err(error));
             }
         });
@@ -77,7 +77,7 @@ impl UploadBatch {
     }
 }
 
-/// Deals `missing` into batches: the largest first, round and round, as wrangler does; but little content stays one request.
+/// Deals `missing` into batches in turn, the largest first, as wrangler does; but little content stays one request.
 #[must_use]
 pub fn deal(missing: &[&Asset]) -> Vec<UploadBatch> {
     let mut sorted = missing.to_vec();
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_asset_is_in_one_bucket_and_no_bucket_is_over_the_limits(sizes in proptest::collection::vec(0u64..26_214_400, 0..3000)) {
+        fn every_asset_is_in_one_batch_and_no_batch_is_over_the_limits(sizes in proptest::collection::vec(0u64..26_214_400, 0..3000)) {
             let assets: Vec<Asset> = sizes.iter().enumerate().map(|(at, size)| asset(at.to_string(), *size)).collect();
             let batches = deal(&assets.iter().collect::<Vec<_>>());
             let mut seen: Vec<&str> = batches.iter().flat_map(super::UploadBatch::assets).map(|asset| asset.file.path.as_str()).collect();

@@ -16,7 +16,7 @@ use crate::tree::{File, Links, walk_all};
 /// The name of the file or folder.
 const WORKER: &str = "_worker.js";
 
-/// Keys of a Pages configuration that say nothing about a worker's bindings.
+/// Keys of a Pages configuration that do not affect a worker's bindings.
 const NO_BINDINGS: [&str; 13] = [
     "$schema",
     "name",
@@ -44,7 +44,7 @@ pub struct Code {
     pub routing: Option<Vec<u8>>,
 }
 
-/// Which of a configuration's environments a deployment is for.
+/// The environment of a configuration that a deployment uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentEnvironment {
     /// The production branch.
@@ -56,7 +56,7 @@ pub enum DeploymentEnvironment {
 /// The prebuilt code in the output folder `root`, if there is any.
 ///
 /// # Errors
-/// [`fault::Kind::No`]: a file cannot be read, a link leads where `links` does not let it, the folder has no `index.js`, or
+/// [`fault::Kind::No`]: a file cannot be read, `links` does not allow a link, the folder has no `index.js`, or
 /// `_routes.json` is not valid.
 /// [`fault::Kind::Usage`]: the configuration has bindings that are not known here.
 pub fn prebuilt(
@@ -79,7 +79,7 @@ pub fn prebuilt(
     Ok(Some(Code { bundle: form.encode(&form.boundary()), routes: routes(root)?, routing: None }))
 }
 
-/// The compiled code with the site's configuration in it: what wrangler compiles knows the modules and not the bindings.
+/// Adds the site's configuration to compiled code: the bundle that wrangler compiles has the modules, but not the bindings.
 ///
 /// # Errors
 /// [`fault::Kind::Usage`]: the configuration has bindings that are not known here, or the bundle is none.
@@ -107,11 +107,11 @@ struct Module {
     content: Vec<u8>,
 }
 
-/// `index.js` first, then every other module; files of no module's type are left out, as in wrangler.
+/// `index.js` first, then every other module; files that are not modules are left out, as in wrangler.
 fn modules(folder: &Path, links: Links<'_>) -> Result<Vec<Module>> {
     let mut files: Vec<File> = walk_all(folder, links)?;
     let main = files.iter().position(|file| file.path == "index.js").ok_or_else(|| {
-        Fault::no(format!("`{}` has no index.js", folder.display())).help("look why the build does not write it")
+        Fault::no(format!("`{}` has no index.js", folder.display())).help("find out why the build does not write it")
     })?;
     let main = files.remove(main);
     std::iter::once(main)
@@ -151,12 +151,12 @@ fn metadata(main: &str, config: Option<&Config>, environment: DeploymentEnvironm
     Ok(Value::Object(metadata))
 }
 
-/// The configuration with the environment's own keys in place of the general ones.
+/// The configuration with the keys of the environment in place of the general ones.
 fn effective(all: &Value, environment: DeploymentEnvironment) -> Map<String, Value> {
     let mut effective = all.as_object().cloned().unwrap_or_default();
     let name = if environment == DeploymentEnvironment::Production { "production" } else { "preview" };
     if let Some(own) = all.pointer(&format!("/env/{name}")).and_then(Value::as_object) {
-        // Bindings and variables are not inherited: an environment that is there has its own or none.
+        // Bindings and variables are not inherited: a configured environment has its own or none.
         effective.retain(|key, _| NO_BINDINGS.contains(&key.as_str()));
         effective.extend(own.clone());
     }
@@ -195,7 +195,7 @@ fn variable((name, value): (&String, &Value)) -> Value {
     }
 }
 
-/// One binding for each entry; `None` where an entry has other fields than these, whose meaning would be lost.
+/// One binding for each entry; `None` if an entry has other fields than these, whose meaning would be lost.
 fn each(bindings: &mut Vec<Value>, entries: &Value, kind: &str, fields: &[(&str, &str)]) -> Option<()> {
     for entry in entries.as_array()? {
         let entry = entry.as_object()?;
@@ -224,7 +224,7 @@ fn each(bindings: &mut Vec<Value>, entries: &Value, kind: &str, fields: &[(&str,
 /// `_routes.json` at `root`, checked as wrangler checks it.
 ///
 /// # Errors
-/// [`fault::Kind::No`] when it is not valid.
+/// [`fault::Kind::No`] if it is not valid.
 pub fn routes(root: &Path) -> Result<Option<Vec<u8>>> {
     let path = root.join("_routes.json");
     if !path.exists() {
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_that_is_not_known_is_not_dropped_in_silence() {
+    fn an_unknown_binding_is_an_error_and_not_left_out() {
         for all in [
             json!({"pages_build_output_dir": "dist", "durable_objects": {"bindings": []}}),
             json!({"pages_build_output_dir": "dist", "services": [{"binding": "S", "service": "s", "entrypoint": "E"}]}),

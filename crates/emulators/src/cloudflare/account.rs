@@ -121,7 +121,7 @@ fn list(project: &Project, port: u16, request: &Request) -> Response {
     paged(&all, number, size)
 }
 
-/// A look moves the stages on; the real ones move by themselves, which no test could wait for.
+/// A look advances the stages. Real ones advance by themselves, which a test could not wait for.
 fn look(state: &mut State, port: u16, name: &str, id: &str) -> Response {
     if let Some(project) = state.projects.get_mut(name) {
         project.look(id);

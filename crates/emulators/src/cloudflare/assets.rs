@@ -1,6 +1,6 @@
 //! The asset calls: check-missing, upload, upsert-hashes. They take the upload token only.
 //!
-//! An upload may have 56 MB, so its items are not copied out of it: they are parts of the request, checked in place.
+//! An upload may have 56 MB, so its items are not copied: they are slices of the request, checked in place.
 
 use std::borrow::Cow;
 
@@ -89,10 +89,10 @@ fn upload(state: &mut State, project: &str, body: &Bytes) -> Response {
     success(&json!({ "successful_key_count": count, "unsuccessful_keys": [] }))
 }
 
-/// Whether it is base64 with its padding (RFC 4648 §4), found out without decoding it.
+/// Whether it is padded base64 (RFC 4648 §4), checked without decoding it.
 fn is_base64(text: &[u8]) -> bool {
     let Some((before, last)) = text.split_last_chunk::<4>() else { return text.is_empty() };
-    // Without an early end, which would keep the compiler from looking at many bytes at once.
+    // Without an early exit, which would keep the compiler from vectorising the loop.
     let in_alphabet = |all, byte: &u8| all & (byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/'));
     text.len().is_multiple_of(4) && before.iter().fold(true, in_alphabet) && BASE64_STANDARD.decode(last).is_ok()
 }

@@ -69,7 +69,7 @@ impl Cloudflare {
         &self.token
     }
 
-    /// A token that is valid and may do nothing with Pages.
+    /// A valid token without any permission for Pages.
     #[must_use]
     pub fn powerless_token(&self) -> String {
         lock(&self.state).issue_token(Permission::None)
@@ -116,7 +116,7 @@ impl Cloudflare {
         self.server.address().port()
     }
 
-    /// Where production serves the project.
+    /// The address at which production serves the project.
     #[must_use]
     pub fn site(&self, project: &str) -> String {
         format!("http://{project}.localhost:{}", self.server.address().port())
@@ -128,7 +128,7 @@ impl Cloudflare {
         lock(&self.state).projects.keys().cloned().collect()
     }
 
-    /// Time passes: every deployment that is under way and can end does, as the real ones do with nobody looking.
+    /// Lets time pass: every pending deployment that can end does, as real ones do without being looked at.
     pub fn settle(&self) {
         for project in lock(&self.state).projects.values_mut() {
             let waiting = project.deployments.iter().filter(|one| !one.switched);
@@ -161,7 +161,7 @@ impl Cloudflare {
         lock(&self.state).limit = Some((requests, retry_after_seconds));
     }
 
-    /// Forgets all faults and limits.
+    /// Removes all faults and limits.
     pub fn recover(&self) {
         self.server.recover();
         lock(&self.state).limit = None;

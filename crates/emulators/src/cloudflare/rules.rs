@@ -1,6 +1,6 @@
 //! `_headers` and `_redirects`: path patterns with one `*` and `:placeholders`.
 
-/// What a pattern caught: `splat`, or a placeholder's name, and the text.
+/// What a pattern matched: `splat`, or a placeholder's name, and the text.
 pub(super) type Caught = Vec<(String, String)>;
 
 /// Matches `path` against a pattern whose `*` takes anything and whose `:name` takes one segment.
@@ -27,7 +27,7 @@ pub(super) fn matched(pattern: &str, path: &str) -> Option<Caught> {
     }
 }
 
-/// The first redirect for `path`: where to, and with which status.
+/// The first redirect for `path`: its target and its status.
 pub(super) fn redirect(rules: &str, path: &str) -> Option<(String, u16)> {
     rules.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
         let mut words = line.split_whitespace();
@@ -40,7 +40,7 @@ pub(super) fn redirect(rules: &str, path: &str) -> Option<(String, u16)> {
     })
 }
 
-/// The headers that the rules add to `path`, in their order; a name after `!` is taken away again.
+/// The headers that the rules add to `path`, in order; `!` and a name remove one.
 pub(super) fn headers(rules: &str, path: &str) -> Vec<(String, String)> {
     let mut applies = false;
     let mut headers: Vec<(String, String)> = Vec::new();

@@ -43,7 +43,7 @@ fn serve(project: &Project, deployment: &Deployment, request: &Request) -> Respo
     added.into_iter().fold(response, |response, (name, value)| response.header(&name, value))
 }
 
-/// A visitor's query travels along, unless the rule has one of its own.
+/// Keeps the visitor's query, unless the rule has another one.
 fn with_query(target: String, query: &str) -> String {
     if query.is_empty() || target.contains('?') { target } else { format!("{target}?{query}") }
 }

@@ -1,4 +1,4 @@
-//! What Cloudflare remembers: tokens, projects, assets, deployments.
+//! The state of the stand-in: tokens, projects, assets, deployments, Workers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -23,10 +23,10 @@ pub(super) enum Permission {
     None,
 }
 
-/// How a deployment proceeds after it was created.
+/// What happens to a deployment after it was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It is a success at that many-th look.
+    /// It succeeds at this look, counted from 1.
     SucceedAfter(usize),
     /// Its stage `deploy` fails at the first look.
     Fail,
@@ -70,7 +70,7 @@ pub struct Deployment {
     pub created: Timestamp,
     pub(super) progress: Progress,
     pub(super) looks: usize,
-    /// Whether production has moved to it once already: it does so when the deployment succeeds, and not again.
+    /// Whether production has moved to it already: that happens once, when the deployment succeeds.
     pub(super) switched: bool,
 }
 
@@ -81,7 +81,7 @@ impl Deployment {
         &self.id[..8]
     }
 
-    /// Whether it came to its end well.
+    /// Whether it succeeded.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.latest_stage() == ("deploy", "success")
@@ -98,7 +98,7 @@ impl Deployment {
         }
     }
 
-    /// Looks until it ends; none where it never does.
+    /// Looks until it ends; 0 if it never does.
     pub(super) fn looks_needed(&self) -> usize {
         match self.progress {
             Progress::SucceedAfter(looks) => looks.max(1).saturating_sub(self.looks),
@@ -125,7 +125,7 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// One more look at the deployment `id`: its stage moves on, and production with it once it is a success.
+    /// Looks at the deployment `id` once more: its stage advances, and production moves to it once it succeeds.
     pub(super) fn look(&mut self, id: &str) {
         let Some(one) = self.deployments.iter_mut().find(|one| one.id == id) else { return };
         one.looks = one.looks.saturating_add(1);
@@ -200,7 +200,7 @@ impl State {
         })
     }
 
-    /// 429 where the limit is reached; each call spends one.
+    /// A 429 if the limit is reached; each call counts.
     pub(super) fn over_limit(&mut self) -> Option<Response> {
         let (left, seconds) = self.limit.as_mut()?;
         if *left > 0 {
@@ -211,7 +211,7 @@ impl State {
         Some(refused.header("retry-after", *seconds).header("x-ratelimit-reset", *seconds))
     }
 
-    /// A UUID; the same in every run, so that a failing test can be read twice.
+    /// A UUID, the same in every run, so that a failing test can be reproduced.
     pub(super) fn next_id(&mut self) -> String {
         self.ids += 1;
         let hash = blake3::hash(format!("{ACCOUNT} {}", self.ids).as_bytes()).to_hex();
