@@ -19,9 +19,8 @@ use std::time::Duration;
 use crate::http::{Request, Response, Secrets, Server, Service, lock, served};
 pub use envelope::ACCOUNT;
 use envelope::failure;
-pub use state::{Deployment, Progress};
+pub use state::{Deployment, Progress, WorkerVersion};
 use state::{Permission, State};
-pub use workers::WorkerVersion;
 
 /// A loopback Cloudflare with one account.
 #[derive(Debug)]

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::envelope::{ACCOUNT, failure};
-use super::workers::Worker;
 use crate::http::{Response, Secrets};
 
 /// Requests that Cloudflare answers in five minutes, as its headers say.
@@ -138,6 +137,31 @@ impl Project {
     pub(super) fn deployment(&self, id: &str) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.id == id)
     }
+}
+
+/// One version of a Worker's script.
+#[derive(Clone, Debug)]
+pub struct WorkerVersion {
+    /// A UUID.
+    pub id: String,
+    /// The name of the module that answers requests.
+    pub main_module: String,
+    /// The content of each module, by name.
+    pub modules: BTreeMap<String, String>,
+    /// The secrets that the version was uploaded with.
+    pub secrets: BTreeMap<String, String>,
+    /// When it was uploaded.
+    pub created: Timestamp,
+}
+
+/// A Worker's script.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Worker {
+    pub(super) versions: Vec<WorkerVersion>,
+    /// The version that answers requests.
+    pub(super) deployed: Option<String>,
+    /// Whether it answers at the account's own domain.
+    pub(super) on_subdomain: bool,
 }
 
 #[derive(Debug)]

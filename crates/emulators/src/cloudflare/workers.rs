@@ -8,32 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::envelope::{failure, success};
-use super::state::State;
+use super::state::{State, Worker, WorkerVersion};
 use crate::http::{Part, Request, Response, parts};
-
-/// One version of a Worker's script.
-#[derive(Clone, Debug)]
-pub struct WorkerVersion {
-    /// A UUID.
-    pub id: String,
-    /// The name of the module that answers requests.
-    pub main_module: String,
-    /// The content of each module, by name.
-    pub modules: BTreeMap<String, String>,
-    /// The secrets that the version was uploaded with.
-    pub secrets: BTreeMap<String, String>,
-    /// When it was uploaded.
-    pub created: Timestamp,
-}
-
-/// A Worker's script.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Worker {
-    pub(super) versions: Vec<WorkerVersion>,
-    /// The version that answers requests.
-    pub(super) deployed: Option<String>,
-    on_subdomain: bool,
-}
 
 pub(super) fn answer(state: &mut State, segments: &[&str], request: &Request) -> Response {
     match (request.method.as_str(), segments) {
