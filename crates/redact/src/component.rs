@@ -4,6 +4,8 @@
 //! leaves of JSON are hidden, the values of `key: value` lines, the body of a PEM block and the password of a URL. The whole
 //! document is hidden too if it is a single line.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -34,7 +36,7 @@ pub(crate) struct Component {
     pub(crate) rule: MatchRule,
 }
 
-/// Where a text was found.
+/// The place in which a text was found.
 #[derive(Clone, Copy)]
 enum Place<'a> {
     /// The value itself.
@@ -76,19 +78,26 @@ pub(crate) fn components(value: &str, commonness: Commonness) -> Vec<Component> 
             found.components = lines.map(whole).collect();
         }
     }
-    let mut unique = Vec::with_capacity(found.components.len());
-    for component in found.components {
-        add(&mut unique, component);
-    }
-    unique
+    unique(found.components)
 }
 
-/// Adds a component; of two with the same text, the one with the stricter rule is kept.
-fn add(components: &mut Vec<Component>, component: Component) {
-    match components.iter_mut().find(|known| known.text == component.text) {
-        Some(known) => known.rule = known.rule.max(component.rule),
-        None => components.push(component),
+/// Removes duplicates; of two components with the same text, the stricter rule is kept.
+fn unique(components: Vec<Component>) -> Vec<Component> {
+    let mut places: HashMap<Arc<str>, usize> = HashMap::with_capacity(components.len());
+    let mut unique: Vec<Component> = Vec::with_capacity(components.len());
+    for component in components {
+        match places.entry(Arc::clone(&component.text)) {
+            Entry::Occupied(known) => {
+                let known = &mut unique[*known.get()];
+                known.rule = known.rule.max(component.rule);
+            }
+            Entry::Vacant(place) => {
+                place.insert(unique.len());
+                unique.push(component);
+            }
+        }
     }
+    unique
 }
 
 fn open(text: &str, place: Place<'_>, depth: usize, found: &mut Found) {

@@ -4,7 +4,7 @@
 //! component from its first, second or third byte on, in whole groups of three bytes. Encoders wrap lines, so a part of a core
 //! is enough, if it encodes eight bytes or more.
 //!
-//! What is written as a list of numbers (hexadecimal, decimal, octal) needs no form of its own: `numbers.rs` decodes it.
+//! Lists of numbers (hexadecimal, decimal, octal) need no forms: `numbers.rs` decodes them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};

@@ -22,7 +22,7 @@ const REPETITIONS: u8 = 4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pattern {
     pub(crate) code: Code,
-    /// Where its text is in the arena.
+    /// The place of its text in the arena.
     pub(crate) start: u32,
     pub(crate) size: u32,
     /// How many of its bytes in a row are hidden.
@@ -88,7 +88,7 @@ pub(crate) struct Index {
     factor: u64,
     /// A Bloom filter of 64-bit words, with two bits of one word for each gram: a lookup reads it once.
     filter: Vec<u64>,
-    /// Where each bucket of `places` begins.
+    /// The start of each bucket of `places`.
     buckets: Vec<u32>,
     /// The numbers of the grams, in buckets by their hash.
     places: Vec<u32>,
@@ -259,7 +259,7 @@ impl Last {
 }
 
 impl Pattern {
-    /// Where the known gram `number` of this pattern is in it.
+    /// The place in this pattern of its known gram `number`.
     fn offset(&self, number: u32) -> usize {
         let (number, stride) = (number as usize, self.stride());
         if stride == 1 { number } else { number / 2 * stride + number % 2 }

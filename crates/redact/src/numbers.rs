@@ -4,11 +4,11 @@
 //! `[104,117]`, `[104 117]`, `&#104;`, `\150\165`. They differ only in what is between the numbers. So runs of digits and such
 //! separators are decoded, whatever the separators are, and the secrets are looked for in the bytes.
 //!
-//! What a decoded piece means depends on nothing before its first digit: the redactor forgets what it has shown.
+//! The meaning of a decoded piece depends on nothing before its first digit, since the redactor forgets what it has shown.
 
 use std::ops::Range;
 
-/// A byte that a number stands for is skipped if it is 0: UTF-16 has one between two letters, and secrets have none.
+/// Bytes of this value are skipped: UTF-16 has one between two letters, and secrets have none.
 const FILLER: u8 = 0;
 
 /// Longer text between two numbers separates two lists: `, 0x` and `;&#x` are four characters.
@@ -44,7 +44,7 @@ fn is_in_region(byte: u8) -> bool {
     WEIGHTS[usize::from(byte)] != 0
 }
 
-/// Bytes that a list of numbers stands for, and where each number is in the text.
+/// The bytes that a list of numbers encodes, and the place of each number in the text.
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) bytes: Vec<u8>,
@@ -54,12 +54,12 @@ pub(crate) struct Decoded {
 }
 
 impl Decoded {
-    /// Where the bytes `from` to `to` (of which there is one or more) are in the text.
+    /// The place in the text of the bytes `from` to `to`, of which there must be one or more.
     pub(crate) fn span(&self, from: usize, to: usize) -> Range<usize> {
         self.places[from].0..self.places[to - 1].1
     }
 
-    /// Where the last `count` bytes begin in the text.
+    /// The place in the text at which the last `count` bytes begin.
     pub(crate) fn last(&self, count: usize) -> Option<usize> {
         self.places.get(self.places.len().saturating_sub(count)).map(|place| place.0)
     }
@@ -96,7 +96,7 @@ pub(crate) fn lists(text: &[u8], is_whole: bool, mut found: impl FnMut(&Decoded)
     }
 }
 
-/// Where an unfinished number at the end of `text` begins; at most three digits.
+/// The start of an unfinished number at the end of `text`, of at most three digits.
 pub(crate) fn unfinished(text: &[u8]) -> Option<usize> {
     let count = text.iter().rev().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
     (1..4).contains(&count).then(|| text.len() - count)

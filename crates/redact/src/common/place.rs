@@ -163,7 +163,7 @@ const DIRECTIONS: &[&str] = &[
     "westcentral",
 ];
 
-/// Where the names of AWS's and Google's regions begin.
+/// The beginnings of the names of AWS's and Google's regions.
 const AREAS: &[&str] = &[
     "af",
     "africa",
