@@ -214,47 +214,87 @@ impl Index {
 
     #[inline(never)]
     fn compare(&self, hash: u32, arena: &[u8], text: &[u8], at: usize, last: &mut Last, found: &mut impl FnMut(Run)) {
+        if last.hides(at, self.reach) {
+            return;
+        }
         let bucket = slot(hash, self.buckets.len() - 1);
         let places = self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize;
         for (&number, _) in
             self.places[places.clone()].iter().zip(&self.tags[places]).filter(|(_, known)| **known == tag(hash))
         {
-            let which = self.patterns.partition_point(|pattern| pattern.first <= number) - 1;
+            let which = match self.patterns.get(last.pattern + 1) {
+                Some(next) if (self.patterns[last.pattern].first..next.first).contains(&number) => last.pattern,
+                _ => self.patterns.partition_point(|pattern| pattern.first <= number) - 1,
+            };
             let pattern = &self.patterns[which];
             let offset = pattern.offset(number - pattern.first);
-            // Each known gram of a run would find it again: a long secret would be compared as often as it has grams.
             if last.covers(which, at, offset) {
                 continue;
             }
-            let (source, code) = (pattern.text(arena), pattern.code);
-            let is_equal = |(place, byte): (usize, &u8)| code.byte(source, place) == *byte;
-            if !(offset..).zip(&text[at..at + self.size]).all(is_equal) {
-                continue;
-            }
-            let back = (0..offset).rev().zip(text[..at].iter().rev());
-            let start = at - back.take_while(|&pair| is_equal(pair)).count();
-            let ahead = (offset + self.size..pattern.len()).zip(&text[at + self.size..]);
-            let end = at + self.size + ahead.take_while(|&pair| is_equal(pair)).count();
-            *last = Last { pattern: which, end, start_of_pattern: at.wrapping_sub(offset) };
+            let source = pattern.text(arena);
+            let run = match pattern.code {
+                // Most runs are of texts as they are, whose bytes need not be computed.
+                Code::Plain => self.run(text, at, offset, source.len(), |place| source[place]),
+                code => self.run(text, at, offset, pattern.len(), |place| code.byte(source, place)),
+            };
+            let Some((start, end)) = run else { continue };
+            last.pattern = which;
+            last.end = end;
+            last.start_of_pattern = at.wrapping_sub(offset);
             let first = offset - (at - start);
             let next = first + (end - start);
             let counts = end - start >= pattern.least() && is_telling(pattern, source, first, next);
+            if counts {
+                last.hide(start, end);
+            }
             found(Run { start, end, counts, goes_on: next < pattern.len() });
         }
     }
+
+    /// The run of a pattern, given by its length and its bytes, around its gram at `offset`, if that is what the text has at `at`.
+    fn run(
+        &self,
+        text: &[u8],
+        at: usize,
+        offset: usize,
+        len: usize,
+        byte: impl Fn(usize) -> u8,
+    ) -> Option<(usize, usize)> {
+        let is_equal = |&(place, known): &(usize, &u8)| byte(place) == *known;
+        let after = at + self.size;
+        if !(offset..).zip(&text[at..after]).all(|pair| is_equal(&pair)) {
+            return None;
+        }
+        let back = (0..offset).rev().zip(text[..at].iter().rev()).take_while(is_equal).count();
+        let ahead = (offset + self.size..len).zip(&text[after..]).take_while(is_equal).count();
+        Some((at - back, after + ahead))
+    }
 }
 
-/// The run that was compared last.
+/// What was compared last. Without it, each known gram of a long secret would find and compare the whole of it again.
 #[derive(Default)]
 struct Last {
     pattern: usize,
     end: usize,
     start_of_pattern: usize,
+    /// The last text that is hidden by runs which overlap.
+    hidden: (usize, usize),
 }
 
 impl Last {
+    /// Whether this is the same run again.
     fn covers(&self, pattern: usize, at: usize, offset: usize) -> bool {
         at < self.end && pattern == self.pattern && at.wrapping_sub(offset) == self.start_of_pattern
+    }
+
+    /// Whether a gram at `at` is so far inside hidden text that a run which leaves it has another known gram nearer to its edge.
+    fn hides(&self, at: usize, reach: usize) -> bool {
+        self.hidden.0 + reach < at && at + reach < self.hidden.1
+    }
+
+    fn hide(&mut self, start: usize, end: usize) {
+        let (from, to) = self.hidden;
+        self.hidden = if start <= to && end >= from { (from.min(start), to.max(end)) } else { (start, end) };
     }
 }
 

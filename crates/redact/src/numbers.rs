@@ -20,13 +20,16 @@ const SHORTEST: usize = 15;
 /// Text is looked at in blocks of eight. Every region of fifteen characters contains a whole block.
 const BLOCK: usize = 8;
 
-/// Digits weigh 0x11, separators 0x10, everything else 0.
+/// The weight of a digit; separators weigh 0x10, everything else 0.
+const DIGIT: u8 = 0x11;
+
+/// The weight of each byte.
 const WEIGHTS: [u8; 256] = {
     let mut weights = [0; 256];
     let (digits, separators) = (b"0123456789abcdefABCDEF", b" ,:;\\%&#xu");
     let mut at = 0;
     while at < digits.len() {
-        weights[digits[at] as usize] = 0x11;
+        weights[digits[at] as usize] = DIGIT;
         at += 1;
     }
     at = 0;
@@ -74,7 +77,7 @@ impl Decoded {
 
 /// Passes the lists of numbers in `text` to `found`, each in every reading. With `is_whole`, `text` has ended.
 pub(crate) fn lists(text: &[u8], is_whole: bool, mut found: impl FnMut(&Decoded)) {
-    let mut tokens = Vec::new();
+    let (mut tokens, mut decoded) = (Vec::new(), Decoded::default());
     for region in regions(text) {
         let is_open = region.end == text.len() && !is_whole;
         tokens.clear();
@@ -82,17 +85,24 @@ pub(crate) fn lists(text: &[u8], is_whole: bool, mut found: impl FnMut(&Decoded)
         let Some(last) = tokens.last() else { continue };
         let is_growing = is_open && last.end == text.len();
         let is_open = is_open && region.end - last.end <= SEPARATOR;
-        read(text, &tokens, is_open, hexadecimal, &mut found);
+        read(text, &tokens, is_open, hexadecimal, &mut decoded, &mut found);
         for token in tokens.iter().filter(|token| token.len() > 2 * BLOCK) {
             // The list may begin at any digit of a long run of them.
             let shifted = token.start + 1..token.end;
-            read(text, std::slice::from_ref(&shifted), is_open && token.end == text.len(), hexadecimal, &mut found);
+            read(
+                text,
+                std::slice::from_ref(&shifted),
+                is_open && token.end == text.len(),
+                hexadecimal,
+                &mut decoded,
+                &mut found,
+            );
         }
         // The last number may go on: `11` may be the beginning of `117`.
         let complete = &tokens[..tokens.len() - usize::from(is_growing)];
-        let follows = is_growing && last.len() < 4;
-        read(text, complete, if is_growing { follows } else { is_open }, decimal, &mut found);
-        read(text, complete, if is_growing { follows } else { is_open }, octal, &mut found);
+        let is_open = if is_growing { last.len() < 4 } else { is_open };
+        read(text, complete, is_open, decimal, &mut decoded, &mut found);
+        read(text, complete, is_open, octal, &mut decoded, &mut found);
     }
 }
 
@@ -131,10 +141,11 @@ fn regions(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
 /// The runs of digits in `region`.
 fn digits(text: &[u8], region: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let mut at = region.start;
+    let is_digit = |byte: &u8| WEIGHTS[usize::from(*byte)] == DIGIT;
     std::iter::from_fn(move || {
-        let start = at + text[at..region.end].iter().position(u8::is_ascii_hexdigit)?;
-        let count = text[start..region.end].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        at = start + count;
+        let rest = text.get(at..region.end)?;
+        let start = at + rest.iter().position(is_digit)?;
+        at = text[start..region.end].iter().position(|byte| !is_digit(byte)).map_or(region.end, |count| start + count);
         Some(start..at)
     })
 }
@@ -144,23 +155,24 @@ fn read(
     text: &[u8],
     tokens: &[Range<usize>],
     is_open: bool,
-    number: fn(&[u8], Range<usize>, &mut Decoded) -> bool,
+    number: impl Fn(&[u8], Range<usize>, &mut Decoded) -> bool,
+    decoded: &mut Decoded,
     found: &mut impl FnMut(&Decoded),
 ) {
-    let mut decoded = Decoded::default();
+    decoded.is_open = false;
     let mut end = None;
     for token in tokens {
         let is_near = end.is_none_or(|end| token.start - end <= SEPARATOR);
         end = Some(token.end);
         if !is_near {
-            pass(&mut decoded, found);
+            pass(decoded, found);
         }
-        if !number(text, token.clone(), &mut decoded) {
-            pass(&mut decoded, found);
+        if !number(text, token.clone(), decoded) {
+            pass(decoded, found);
         }
     }
     decoded.is_open = is_open;
-    pass(&mut decoded, found);
+    pass(decoded, found);
 }
 
 fn pass(decoded: &mut Decoded, found: &mut impl FnMut(&Decoded)) {
@@ -173,41 +185,44 @@ fn pass(decoded: &mut Decoded, found: &mut impl FnMut(&Decoded)) {
 
 /// Pairs of hexadecimal digits; a single digit (`0` in `0x68`) is none.
 fn hexadecimal(text: &[u8], token: Range<usize>, decoded: &mut Decoded) -> bool {
-    let value = |at: usize| char::from(text[at]).to_digit(16).unwrap_or_default();
+    let digits = &text[token.clone()];
     // A percent sign that is encoded itself: `%2568`.
-    let is_twice = token.len() == 4 && text[token.clone()].starts_with(b"25") && text[..token.start].ends_with(b"%");
-    for at in token.clone().step_by(2).skip(usize::from(is_twice)).filter(|at| at + 1 < token.end) {
-        decoded.push((value(at) << 4 | value(at + 1)).to_le_bytes()[0], at, at + 2);
+    let is_twice = digits.len() == 4 && digits.starts_with(b"25") && text[..token.start].ends_with(b"%");
+    for (pair, start) in digits.chunks_exact(2).zip((token.start..).step_by(2)).skip(usize::from(is_twice)) {
+        decoded.push(value(pair[0]) << 4 | value(pair[1]), start, start + 2);
     }
     true
 }
 
 /// A number from 0 to 255.
 fn decimal(text: &[u8], token: Range<usize>, decoded: &mut Decoded) -> bool {
-    number(text, token, 1..=3, 10, decoded)
+    token.len() <= 3 && number(text, token, 10, decoded)
 }
 
 /// Three octal digits.
 fn octal(text: &[u8], token: Range<usize>, decoded: &mut Decoded) -> bool {
-    number(text, token, 3..=3, 8, decoded)
+    token.len() == 3 && number(text, token, 8, decoded)
 }
 
-fn number(
-    text: &[u8],
-    token: Range<usize>,
-    digits: std::ops::RangeInclusive<usize>,
-    base: u32,
-    decoded: &mut Decoded,
-) -> bool {
-    if !digits.contains(&token.len()) {
-        return false;
+fn number(text: &[u8], token: Range<usize>, base: u8, decoded: &mut Decoded) -> bool {
+    let digits = &text[token.clone()];
+    let sum = digits.iter().fold(0, |sum: u16, &digit| sum * u16::from(base) + u16::from(value(digit)));
+    match u8::try_from(sum) {
+        Ok(byte) if digits.iter().all(|&digit| value(digit) < base) => {
+            decoded.push(byte, token.start, token.end);
+            true
+        }
+        _ => false,
     }
-    let add = |sum: u32, &digit: &u8| Some(sum * base + char::from(digit).to_digit(base)?);
-    let value = text[token.clone()].iter().try_fold(0, add).and_then(|value| u8::try_from(value).ok());
-    if let Some(value) = value {
-        decoded.push(value, token.start, token.end);
+}
+
+/// The value of a hexadecimal digit.
+fn value(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        // Upper and lower case differ in a bit above the lowest four.
+        _ => (digit & 15) + 9,
     }
-    value.is_some()
 }
 
 #[cfg(test)]
