@@ -25,13 +25,13 @@ pub(crate) struct Request {
 /// A value that is printed.
 #[derive(Debug)]
 pub(crate) struct Chosen {
-    /// Where it came from.
+    /// Its path.
     pub(crate) path: ValuePath,
-    /// The value, and Terraform's type of it where it is a whole output. Every secret in it is decrypted.
+    /// The value, with Terraform's type if it is a whole output. Every secret in it is decrypted.
     pub(crate) output: StackOutput,
     /// Whether it is or holds a secret.
     pub(crate) is_secret: bool,
-    /// Texts to be masked.
+    /// The texts to mask.
     pub(crate) leaves: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn encrypted(stack: &Stack, request: &Request, args: &Args) -> Result
     Ok(ciphertexts)
 }
 
-/// The values that were asked for.
+/// The values to print.
 pub(crate) fn chosen(stack: &Stack, request: &Request, args: &Args) -> Result<Vec<Chosen>> {
     request.paths.iter().map(|path| one(stack, path, args)).collect()
 }
@@ -90,7 +90,7 @@ fn one(stack: &Stack, path: &ValuePath, args: &Args) -> Result<Chosen> {
     };
     let is_secret = value.holds_secret();
     let (value, leaves) = value.revealed();
-    // A secret may hold something unknown, which shows only now.
+    // Only a decrypted secret shows whether it contains something unknown.
     select::check_shown(path, &value, Show::Secrets)?;
     if let Some(kind) = args.selection.kind {
         kind.check(&path.to_string(), &value)?;

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 
 use crate::sign_in::Session;
 
-/// The most bytes of a program's stream that are kept; JSON that is longer is cut off, and refused for it.
+/// The most bytes of a program's output that are read. Longer JSON is refused, because its end is missing.
 const LIMIT: u64 = 32 << 20;
 
 /// Why a program has to be run, and in which folder.

@@ -1,4 +1,4 @@
-//! Decrypts the secrets that were asked for, with the key of the stack's secrets provider.
+//! Decrypts the secrets to print, with the key of the stack's secrets provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::loaded::{Origin, Stack};
 use crate::locate::StateLocation;
 use crate::sign_in::{Session, Support, pulumi_cloud};
 
-/// Decrypts what was asked for and is encrypted. If nothing is, no key is derived and nothing is fetched.
+/// Decrypts the encrypted values among those to print. Without any, no key is derived and nothing is fetched.
 pub(crate) async fn secrets(
     stack: &mut Stack,
     request: &Request,

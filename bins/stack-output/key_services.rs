@@ -1,4 +1,4 @@
-//! Key services as this run reaches them: which address, with whose credentials.
+//! The cloud key services that wrap a stack's data key: their addresses and credentials.
 
 use api::Base;
 use clouds::aws::sts::Role;
@@ -19,14 +19,14 @@ pub(crate) async fn unwrap(service: &KeyService, encrypted_key: &str, session: S
         KeyService::Aws { region, profile, role, context } => {
             let role = role.clone().map(|arn| Role { arn, ..Role::default() });
             let (region, profile) = (region.clone(), profile.clone());
-            let wanted = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
-            let caller = match aws::caller(wanted, session).await? {
+            let config = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
+            let caller = match aws::caller(config, session).await? {
                 Support::Native(caller) => caller,
                 Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
             };
-            let region = &caller.place.region;
+            let region = &caller.endpoints.region;
             let usual = || format!("https://kms.{region}.{}", clouds::aws::suffix(region));
-            let base: Base = caller.place.endpoint("KMS", session).unwrap_or_else(usual).parse()?;
+            let base: Base = caller.endpoints.endpoint("KMS", session).unwrap_or_else(usual).parse()?;
             unwrap_by_aws(base, region, context, encrypted_key, &caller.key, deadline).await?
         }
         KeyService::Google { name, additional } => {
@@ -51,7 +51,7 @@ pub(crate) async fn unwrap(service: &KeyService, encrypted_key: &str, session: S
             let base: Base = session
                 .first(&["VAULT_SERVER_URL", "VAULT_ADDR"])
                 .ok_or_else(|| {
-                    Fault::permission("the stack's secrets are encrypted with Vault, whose address is missing")
+                    Fault::permission("the stack's secrets are encrypted with Vault, but its address is not set")
                         .help("set VAULT_ADDR")
                 })?
                 .parse()?;

@@ -39,7 +39,7 @@ pub(crate) enum StateLocation {
 }
 
 impl StateLocation {
-    /// The stack's name for the pulumi program, and where to start it.
+    /// The stack's name for the pulumi program, and the folder to run it in.
     pub(crate) fn of_pulumi(&self, args: &Args) -> Option<(String, PathBuf)> {
         let (Self::Store { reference, .. } | Self::Cloud { reference, .. } | Self::Bucket { reference, .. }) = self
         else {
@@ -92,7 +92,7 @@ pub(crate) fn nowhere(directory: &Path) -> Fault {
 
 fn directory(source: &Source) -> Result<PathBuf> {
     let about = |error: std::io::Error, shown: &Path| {
-        Fault::usage(format!("cannot look into the folder {}", shown.display())).cause(error.to_string())
+        Fault::usage(format!("cannot list the folder {}", shown.display())).cause(error.to_string())
     };
     let cwd = source.cwd.as_deref().unwrap_or(Path::new("."));
     let absolute = std::path::absolute(cwd).map_err(|error| about(error, cwd))?;

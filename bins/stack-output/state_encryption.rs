@@ -51,7 +51,7 @@ async fn by_tofu(fault: Fault, workspace: Option<&str>, session: Session<'_>) ->
 }
 
 /// Refuses a state that should have been encrypted, and a broken TF_ENCRYPTION even if it is not needed, as tofu does. A state that
-/// `--state` names need not be this folder's, so the configuration only counts if `--cwd` says which one is meant.
+/// `--state` names may belong to another folder, so the configuration is only read if `--cwd` names it.
 fn check_plain(outputs: &Outputs, is_of_project: bool, session: Session<'_>) -> Result<()> {
     let is_configured = is_of_project || session.args.source.cwd.is_some();
     let Some(encryption) = encryption(is_configured, session)? else { return Ok(()) };

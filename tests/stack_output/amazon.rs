@@ -109,7 +109,7 @@ fn a_role_is_assumed_with_a_key_as_an_address_a_profile_or_a_backend_says() {
     reads(profile("reader"));
     reads(as_user(profile("of-variables"), &amazon));
     refused(profile("base").args(["--deadline", "5"]), 77, &["AccessDenied", USER, "of the profile `base`"]);
-    refused(profile("round"), 77, &["leads round in a circle"]);
+    refused(profile("round"), 77, &["refers to itself"]);
     let by_address = step(&amazon, &internet, &format!("role-states?role={ROLE}"));
     refused(as_user(by_address, &amazon), 77, &["cannot assume the role", "AccessDenied", USER]);
     let backend = |role: Value| {

@@ -209,7 +209,7 @@ fn an_application_signs_in_with_its_secret_or_a_federated_token() {
     refused(step().env("AZURE_FEDERATED_TOKEN_FILE", "nosuch"), 77, &["nosuch", "AZURE_FEDERATED_TOKEN_FILE"]);
     refused(step(), 77, &["id-token: write"]);
     let certificate = step().env("AZURE_CLIENT_CERTIFICATE_PATH", "c.pem");
-    refused(certificate, 77, &["AZURE_CLIENT_CERTIFICATE_PATH", "left to Azure's own libraries"]);
+    refused(certificate, 77, &["AZURE_CLIENT_CERTIFICATE_PATH", "that way to sign in is not supported"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Terraform's backend `azurerm`: which blob holds a workspace, and who reads it.
+//! Terraform's backend `azurerm`: the blob of a workspace, and the credentials to read it.
 //!
 //! Source: hashicorp/terraform `internal/backend/remote-state/azure` at 1.11.
 
@@ -14,7 +14,7 @@ use crate::backends::s3_gcs::{Found, required};
 use crate::sign_in::azure;
 use crate::sign_in::{Session, Support, origin, value};
 
-/// Attributes that are not kept: certificates, other pipelines, clouds of one's own.
+/// Attributes that are not supported: certificates, other pipelines, private clouds.
 pub(crate) const UNSUPPORTED: &[&str] =
     &["client_certificate", "client_certificate_path", "metadata_host", "ado_pipeline_service_connection_id"];
 
@@ -27,14 +27,14 @@ pub(crate) async fn open(backend: &Backend, workspace: &str, session: Session<'_
     let environment = backend.text("environment").or_else(|| session.variable("ARM_ENVIRONMENT")).unwrap_or("public");
     let Some(cloud) = Cloud::of_name(environment) else {
         return Ok(Support::NeedsProgram(Fault::usage(format!(
-            "cannot find Azure's environment `{}`",
+            "unknown Azure environment `{}`",
             environment.escape_debug()
         ))));
     };
     if let Some(name) =
         ["ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST"].into_iter().find(|name| session.variable(name).is_some())
     {
-        return Ok(Support::NeedsProgram(Fault::usage(format!("cannot follow {name} to a cloud of its own"))));
+        return Ok(Support::NeedsProgram(Fault::usage(format!("{name} is set, and private clouds are not supported"))));
     }
     Ok(match access(backend, account, cloud, session).await? {
         Support::Native(access) => {
@@ -46,7 +46,7 @@ pub(crate) async fn open(backend: &Backend, workspace: &str, session: Session<'_
     })
 }
 
-/// How the account is read: its key, a signature, or, where the backend wants that, an identity.
+/// How the account is read: its key, a signature or, if the backend is configured so, an identity.
 async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session<'_>) -> Result<Support<Access>> {
     const SECRETS: [&str; 3] = ["ARM_ACCESS_KEY", "ARM_SAS_TOKEN", "ARM_CLIENT_SECRET"];
     const BACKEND: &str = "the backend";
@@ -63,7 +63,7 @@ async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session
     }
     let as_identity = backend.is_set("use_azuread_auth") || session.is_true("ARM_USE_AZUREAD");
     let given: Vec<&str> = SECRETS.into_iter().filter(|name| session.variable(name).is_some()).collect();
-    // Doppler is asked only where nothing here says how.
+    // Doppler is asked only if no variable names a credential.
     let found =
         session.find(if given.is_empty() && !is_federated(backend, session) { &SECRETS } else { &given }).await?;
     if let Some(key) = value(&found, SECRETS[0]) {
@@ -74,7 +74,7 @@ async fn access(backend: &Backend, account: &str, cloud: Cloud, session: Session
     }
     if !as_identity {
         let fault = Fault::permission(format!(
-            "the key of the storage account `{account}` would have to be looked up in Azure's management API"
+            "the key of the storage account `{account}` is not set, and looking it up in Azure's management API is not supported"
         ));
         return Ok(Support::NeedsProgram(fault.help(
             "set ARM_ACCESS_KEY or ARM_SAS_TOKEN, or ARM_USE_AZUREAD=true for an identity that may read the container",
@@ -96,7 +96,7 @@ fn is_federated(backend: &Backend, session: Session<'_>) -> bool {
         || is_on(backend, "use_aks_workload_identity", "ARM_USE_AKS_WORKLOAD_IDENTITY", session)
 }
 
-/// The application or machine that `azurerm` signs in as.
+/// The application or machine as which `azurerm` signs in.
 async fn identity(
     backend: &Backend,
     secret: Option<SecretString>,
@@ -133,14 +133,14 @@ async fn identity(
             return Ok(Support::Native(Access::Token { token: session.issued(token), who }));
         }
     }
-    let fault = Fault::permission("no identity for the backend `azurerm` is set")
-        .cause("the login of `az` is left to terraform");
+    let fault =
+        Fault::permission("no identity for the backend `azurerm` is set").cause("the login of `az` is not supported");
     Ok(Support::NeedsProgram(fault.help(
         "set ARM_CLIENT_ID and ARM_TENANT_ID, with ARM_CLIENT_SECRET, or with ARM_USE_OIDC=true and `id-token: write`",
     )))
 }
 
-/// The token of another provider: given, in a file, or asked of the runner.
+/// The token of another provider: from a variable, a file or the runner.
 async fn federated(backend: &Backend, session: Session<'_>) -> Result<Option<Proof>> {
     const REQUEST: [[&str; 2]; 2] = [
         ["ARM_OIDC_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_URL"],

@@ -19,7 +19,7 @@ pub(crate) async fn of_address(url: &str, shown: &str, session: Session<'_>) -> 
     http::document(url, login.as_ref(), shown, session.secrets(), session.deadline).await
 }
 
-/// The state that the backend holds. It knows one workspace only.
+/// The state that the backend stores. It has only one workspace.
 pub(crate) async fn from_backend(
     backend: &Backend,
     workspace: &str,

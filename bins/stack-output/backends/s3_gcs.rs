@@ -1,4 +1,4 @@
-//! Terraform's backends `s3` and `gcs`: which object holds a workspace, and who reads it.
+//! Terraform's backends `s3` and `gcs`: the object of a workspace, and the credentials to read it.
 //!
 //! Source: hashicorp/terraform `internal/backend/remote-state/{s3,gcs}` at 1.11.
 
@@ -16,7 +16,7 @@ use crate::sign_in::{Session, Support, aws, google};
 /// An open store, and the key of the workspace's state in it.
 pub(crate) type Found = (Store, String);
 
-/// Attributes of `s3` that are not kept: other trust, other ways through the network, other files.
+/// Attributes of `s3` that are not supported: other certificates, proxies and files.
 pub(crate) const UNSUPPORTED_S3: &[&str] = &[
     "shared_credentials_file",
     "shared_credentials_files",
@@ -29,10 +29,10 @@ pub(crate) const UNSUPPORTED_S3: &[&str] = &[
     "sts_region",
 ];
 
-/// Attributes of `gcs` that are not kept.
+/// Attributes of `gcs` that are not supported.
 pub(crate) const UNSUPPORTED_GCS: &[&str] = &["impersonate_service_account_delegates"];
 
-/// What of a role the attributes may say that is not passed on.
+/// Attributes of a role that are not supported.
 const UNSUPPORTED_OF_ROLE: [&str; 4] = ["policy_arns", "tags", "transitive_tag_keys", "source_identity"];
 
 pub(crate) fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> {
@@ -45,9 +45,7 @@ pub(crate) fn required<'a>(backend: &'a Backend, name: &str) -> Result<&'a str> 
 /// `s3`: the key itself, or `<workspace_key_prefix>/<workspace>/<key>`.
 pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>) -> Result<Support<Found>> {
     if let Some(name) = UNSUPPORTED_OF_ROLE.iter().find(|name| backend.nested_is_set("assume_role", name)) {
-        return Ok(Support::NeedsProgram(Fault::usage(format!(
-            "cannot keep `assume_role.{name}` of Terraform's backend `s3`"
-        ))));
+        return Ok(Support::NeedsProgram(Fault::usage(format!("backend `s3`: `assume_role.{name}` is not supported"))));
     }
     let key = required(backend, "key")?;
     let key = if workspace == "default" {
@@ -74,14 +72,14 @@ pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>)
         customer_key,
         ..s3::Address::default()
     };
-    Ok(match stores::s3_store(address, wanted(backend, session)?, session).await? {
+    Ok(match stores::s3_store(address, credentials(backend, session)?, session).await? {
         Support::Native(store) => Support::Native((store, key)),
         Support::NeedsProgram(fault) => Support::NeedsProgram(fault),
     })
 }
 
-/// Who reads the bucket, as the attributes say.
-fn wanted(backend: &Backend, session: Session<'_>) -> Result<aws::CredentialConfig> {
+/// The credentials that the attributes configure.
+fn credentials(backend: &Backend, session: Session<'_>) -> Result<aws::CredentialConfig> {
     let text = |name: &str| backend.text(name).map(str::to_owned);
     let key = text("access_key").zip(text("secret_key")).map(|(id, secret)| AccessKey {
         id,
@@ -111,7 +109,7 @@ fn role(backend: &Backend, block: &str) -> Option<Role> {
     })
 }
 
-/// Older configurations have the role among the backend's own attributes.
+/// The role in older configurations, which have it among the backend's attributes.
 fn outer_role(backend: &Backend) -> Option<Role> {
     let text = |name: &str| backend.text(name).map(str::to_owned);
     let (arn, session, external_id) = (text("role_arn")?, text("session_name"), text("external_id"));
@@ -179,7 +177,7 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
         Some(key) => Some(session.masked(key)),
         None => None,
     };
-    let wanted = google::CredentialConfig {
+    let config = google::CredentialConfig {
         token: backend.text("access_token").map(str::to_owned),
         credentials: backend.text("credentials").map(str::to_owned),
         impersonated: backend
@@ -191,7 +189,7 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
     let reader = if emulator == Emulator::Yes {
         Reader::Anonymous
     } else {
-        let caller = google::caller(&wanted, gc::STORAGE, session).await?;
+        let caller = google::caller(&config, gc::STORAGE, session).await?;
         Reader::Token { token: caller.token, who: caller.who }
     };
     let bucket =

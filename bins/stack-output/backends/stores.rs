@@ -1,4 +1,4 @@
-//! Buckets and containers that an address names, opened with what this run may read them with.
+//! Opens the buckets and containers that an address names, with this run's credentials.
 
 use api::Base;
 use clouds::aws::s3;
@@ -18,7 +18,7 @@ pub(crate) async fn open(bucket: &BucketUrl, session: Session<'_>) -> Result<Sup
     }
 }
 
-/// An object of a bucket whose name an address gives in full.
+/// The object at the full key that an address names.
 pub(crate) async fn object(bucket: &BucketUrl, key: &str, session: Session<'_>) -> Result<Option<Object>> {
     match open(bucket, session).await? {
         Support::Native(store) => store.get(key).await,
@@ -29,7 +29,7 @@ pub(crate) async fn object(bucket: &BucketUrl, key: &str, session: Session<'_>) 
 async fn of_aws(bucket: &S3Bucket, session: Session<'_>) -> Result<Support<Store>> {
     let role = bucket.role.clone().map(|arn| clouds::aws::sts::Role { arn, ..Default::default() });
     let (region, profile) = (bucket.region.clone(), bucket.profile.clone());
-    let wanted = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
+    let config = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
     let address = s3::Address {
         bucket: bucket.name.clone(),
         endpoint: bucket.endpoint.clone(),
@@ -37,29 +37,29 @@ async fn of_aws(bucket: &S3Bucket, session: Session<'_>) -> Result<Support<Store
         ..s3::Address::default()
     };
     if bucket.anonymous {
-        let address = placed(address, aws::place_of(&wanted, session), session);
+        let address = placed(address, aws::endpoints_of(&config, session), session);
         return Ok(Support::Native(Store::S3(s3::Bucket::new(&address, None, session.deadline)?)));
     }
-    s3_store(address, wanted, session).await
+    s3_store(address, config, session).await
 }
 
-/// A bucket in S3 at `address`, whose gaps variables fill.
+/// Opens a bucket in S3 at `address`; variables fill in what it leaves out.
 pub(crate) async fn s3_store(
     address: s3::Address,
-    wanted: aws::CredentialConfig,
+    config: aws::CredentialConfig,
     session: Session<'_>,
 ) -> Result<Support<Store>> {
-    let caller = match aws::caller(wanted, session).await? {
+    let caller = match aws::caller(config, session).await? {
         Support::Native(caller) => caller,
         Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
     };
-    let address = placed(address, caller.place, session);
+    let address = placed(address, caller.endpoints, session);
     Ok(Support::Native(Store::S3(s3::Bucket::new(&address, Some(caller.key), session.deadline)?)))
 }
 
-fn placed(mut address: s3::Address, place: aws::Endpoints, session: Session<'_>) -> s3::Address {
-    address.endpoint = address.endpoint.or_else(|| place.endpoint("S3", session));
-    address.region = place.region;
+fn placed(mut address: s3::Address, endpoints: aws::Endpoints, session: Session<'_>) -> s3::Address {
+    address.endpoint = address.endpoint.or_else(|| endpoints.endpoint("S3", session));
+    address.region = endpoints.region;
     address.network.dualstack |= session.is_true("AWS_USE_DUALSTACK_ENDPOINT");
     address.network.fips |= session.is_true("AWS_USE_FIPS_ENDPOINT");
     address
@@ -75,7 +75,7 @@ async fn of_google(bucket: &GcsBucket, session: Session<'_>) -> Result<Store> {
             bucket.name,
             universe.escape_debug()
         ))
-        .cause("only googleapis.com is spoken to, since an address is not trusted with a token")
+        .cause("only googleapis.com is supported, because a token is not sent to a domain that only an address names")
         .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME"));
     } else {
         let caller = google::caller(&google::CredentialConfig::PULUMI, gc::STORAGE, session).await?;
@@ -84,14 +84,14 @@ async fn of_google(bucket: &GcsBucket, session: Session<'_>) -> Result<Store> {
     Ok(Store::Google(storage::Bucket::new(base, &bucket.name, reader, None, session.deadline)?))
 }
 
-/// Whether the service is one that knows nobody.
+/// Whether the service is an emulator, which needs no account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Emulator {
     Yes,
     No,
 }
 
-/// Where Cloud Storage is: at an endpoint that a backend gives, an emulator, or Google.
+/// The address of Cloud Storage: the backend's endpoint, an emulator's, or Google's.
 pub(crate) fn google_base(endpoint: Option<&str>, session: Session<'_>) -> Result<(Base, Emulator)> {
     if let Some(endpoint) = endpoint {
         return Ok((origin(endpoint).parse()?, Emulator::No));
@@ -119,7 +119,7 @@ async fn of_azure(container: &AzureContainer, session: Session<'_>) -> Result<Su
         (Some(base), account) => (base, account.unwrap_or("of the connection string").to_owned()),
         (None, Some(account)) => (azure_base(account, container, session)?, account.to_owned()),
         (None, None) => {
-            return Err(Fault::usage("which storage account holds the container is not known")
+            return Err(Fault::usage("the container's storage account is not set")
                 .help("set AZURE_STORAGE_ACCOUNT, or write azblob://container?storage_account=NAME"));
         }
     };
@@ -127,7 +127,7 @@ async fn of_azure(container: &AzureContainer, session: Session<'_>) -> Result<Su
     Ok(Support::Native(Store::Azure(az::blob::Container::new(&base, &account, name, way.access, session.deadline)?)))
 }
 
-/// Where an account's blobs are, put together as Pulumi's library does.
+/// The address of an account's blobs, built as Pulumi's library does.
 fn azure_base(account: &str, container: &AzureContainer, session: Session<'_>) -> Result<String> {
     let is_account = (3..=24).contains(&account.len())
         && account.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -152,8 +152,8 @@ fn azure_base(account: &str, container: &AzureContainer, session: Session<'_>) -
     })
 }
 
-/// An address, which may stand in a file of the repository, is not trusted with a signature or a token for another domain than
-/// Azure's own; variables are.
+/// Refuses a domain other than Azure's. An address may come from a file of the repository, so no signature or token is sent to a
+/// domain that only an address names.
 fn check_domain(domain: &str, container: &AzureContainer, session: Session<'_>) -> Result<()> {
     let host = domain.split(':').next().unwrap_or_default();
     let is_known = az::Cloud::ALL.iter().any(|cloud| host == cloud.blobs())

@@ -1,4 +1,4 @@
-//! AWS as this run reaches it: which region, with whose access key.
+//! Signing in to AWS: the region and the access key.
 //!
 //! The order is that of AWS's own libraries: a profile that was named, variables, an identity token, the default profile; then
 //! Doppler; and last the services that only answer inside AWS.
@@ -15,13 +15,13 @@ use crate::sign_in::{Session, Support, origin, value};
 
 const KEY: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/// For whom GitHub makes out the token that AWS takes.
+/// The audience of the OIDC token that AWS accepts from GitHub.
 const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// Profiles that may stand behind each other.
+/// The longest chain of profiles, each the `source_profile` of the one before.
 const PROFILES: usize = 5;
 
-/// What a backend itself says about who reads.
+/// The credentials that a backend configures.
 #[derive(Debug, Default)]
 pub(crate) struct CredentialConfig {
     /// The region; else the caller's.
@@ -34,25 +34,25 @@ pub(crate) struct CredentialConfig {
     pub(crate) role: Option<Role>,
     /// A role to assume with an identity token, and the token; else the token of the variables.
     pub(crate) web: Option<(Role, Option<SecretString>)>,
-    /// Where STS is.
+    /// The address of STS.
     pub(crate) sts: Option<String>,
 }
 
-/// Who reads.
+/// The identity that reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// The access key.
     pub(crate) key: AccessKey,
-    /// Where.
-    pub(crate) place: Endpoints,
+    /// The region and the services' addresses.
+    pub(crate) endpoints: Endpoints,
 }
 
-/// Where AWS's services are for this run.
+/// The addresses of AWS's services for this run.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     /// The region.
     pub(crate) region: String,
-    /// Another service than AWS, that stands for all of its own.
+    /// A service that is used in place of each of AWS's own.
     endpoint: Option<String>,
 }
 
@@ -64,12 +64,12 @@ impl Endpoints {
     }
 }
 
-/// Finds who reads.
-pub(crate) async fn caller(wanted: CredentialConfig, session: Session<'_>) -> Result<Support<Caller>> {
+/// Finds the identity that reads.
+pub(crate) async fn caller(config: CredentialConfig, session: Session<'_>) -> Result<Support<Caller>> {
     let files = files(session);
-    let place = place(&wanted, &files, session);
-    let search = Search { session, files, place: place.clone(), sts: wanted.sts.clone() };
-    let key = match (wanted.key, wanted.web) {
+    let endpoints = endpoints(&config, &files, session);
+    let search = Search { session, files, endpoints: endpoints.clone(), sts: config.sts.clone() };
+    let key = match (config.key, config.web) {
         (_, Some((role, token))) => {
             let token = match token {
                 Some(token) => Some(token),
@@ -82,27 +82,27 @@ pub(crate) async fn caller(wanted: CredentialConfig, session: Session<'_>) -> Re
             search.by_token(&role, &token).await?
         }
         (Some(key), None) => key,
-        (None, None) => match search.key(wanted.profile.as_deref()).await? {
+        (None, None) => match search.key(config.profile.as_deref()).await? {
             Support::Native(key) => key,
             Support::NeedsProgram(fault) => return Ok(Support::NeedsProgram(fault)),
         },
     };
-    let key = match &wanted.role {
+    let key = match &config.role {
         Some(role) => search.assumed(role, &key).await?,
         None => key,
     };
-    Ok(Support::Native(Caller { key, place }))
+    Ok(Support::Native(Caller { key, endpoints }))
 }
 
-/// Where AWS's services are, for one who needs no key.
-pub(crate) fn place_of(wanted: &CredentialConfig, session: Session<'_>) -> Endpoints {
-    place(wanted, &files(session), session)
+/// The addresses of AWS's services, for an anonymous read.
+pub(crate) fn endpoints_of(config: &CredentialConfig, session: Session<'_>) -> Endpoints {
+    endpoints(config, &files(session), session)
 }
 
-fn place(wanted: &CredentialConfig, files: &Files, session: Session<'_>) -> Endpoints {
-    let named = wanted.profile.as_deref().or_else(|| session.variable("AWS_PROFILE"));
+fn endpoints(config: &CredentialConfig, files: &Files, session: Session<'_>) -> Endpoints {
+    let named = config.profile.as_deref().or_else(|| session.variable("AWS_PROFILE"));
     let profile = files.profile(named.unwrap_or("default"));
-    let given = wanted.region.as_deref().or_else(|| session.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    let given = config.region.as_deref().or_else(|| session.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
     Endpoints {
         region: given.or_else(|| profile.get("region")).unwrap_or("us-east-1").to_owned(),
         endpoint: profile.get("endpoint_url").map(str::to_owned),
@@ -121,7 +121,7 @@ fn files(session: Session<'_>) -> Files {
 struct Search<'a> {
     session: Session<'a>,
     files: Files,
-    place: Endpoints,
+    endpoints: Endpoints,
     sts: Option<String>,
 }
 
@@ -136,7 +136,7 @@ impl Search<'_> {
                 Support::Native(None) => {}
             }
         }
-        // A key and its session belong together: none of the three is looked for elsewhere.
+        // A key and its session token belong together, so Doppler is not asked for a third one.
         if KEY[..2].iter().all(|name| session.variable(name).is_some()) {
             let given: Vec<&str> = KEY.into_iter().filter(|name| session.variable(name).is_some()).collect();
             if let Some(key) = key_of(&session.find(&given).await?) {
@@ -158,13 +158,13 @@ impl Search<'_> {
         if let Some(key) = key_of(&session.find(&KEY).await?) {
             return Ok(Support::Native(key));
         }
-        match self.of_surroundings().await? {
+        match self.from_metadata().await? {
             Some(key) => Ok(Support::Native(key)),
             None => Err(self.missing(named)),
         }
     }
 
-    /// The key that a profile stands for: its own, or that of the role at the end of its chain.
+    /// The key of a profile: its own, or that of the role at the end of its chain.
     async fn of_profile(&self, name: &str) -> Result<Support<Option<AccessKey>>> {
         let mut roles = Vec::new();
         let mut name = name.to_owned();
@@ -188,7 +188,7 @@ impl Search<'_> {
             }
             return Ok(Support::Native(Some(key)));
         }
-        Err(Fault::permission(format!("the AWS profile `{name}` leads round in a circle"))
+        Err(Fault::permission(format!("the AWS profile `{name}` refers to itself through `source_profile`"))
             .help("check source_profile in ~/.aws/config"))
     }
 
@@ -200,12 +200,10 @@ impl Search<'_> {
         }
         if let Some(setting) = profile.beyond() {
             return Ok(Support::NeedsProgram(
-                Fault::permission(format!(
-                    "the AWS profile `{name}` signs in by `{setting}`, which is left to AWS's own programs"
-                ))
-                .help(format!(
-                    "hand the keys over: eval \"$(aws configure export-credentials --profile {name} --format env)\""
-                )),
+                Fault::permission(format!("the AWS profile `{name}` signs in by `{setting}`, which is not supported"))
+                    .help(format!(
+                        "export the keys: eval \"$(aws configure export-credentials --profile {name} --format env)\""
+                    )),
             ));
         }
         if let Some(file) = profile.get("web_identity_token_file")
@@ -216,7 +214,7 @@ impl Search<'_> {
         }
         let key = match profile.get("credential_source") {
             Some("Environment") => key_of(&self.session.find(&KEY).await?),
-            Some("EcsContainer" | "Ec2InstanceMetadata") => self.of_surroundings().await?,
+            Some("EcsContainer" | "Ec2InstanceMetadata") => self.from_metadata().await?,
             _ => return Ok(Support::Native(None)),
         };
         match key {
@@ -230,7 +228,7 @@ impl Search<'_> {
         Some(Role { arn: text("AWS_ROLE_ARN")?, session: text("AWS_ROLE_SESSION_NAME"), ..Role::default() })
     }
 
-    /// The token of a file that a variable names, or this job's own.
+    /// The token of a file that a variable names, or this job's OIDC token.
     async fn identity(&self) -> Result<Option<SecretString>> {
         const FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
         match self.session.variable(FILE) {
@@ -248,14 +246,14 @@ impl Search<'_> {
     }
 
     fn sts(&self) -> Result<Sts> {
-        let region = &self.place.region;
-        let given = self.sts.clone().or_else(|| self.place.endpoint("STS", self.session));
+        let region = &self.endpoints.region;
+        let given = self.sts.clone().or_else(|| self.endpoints.endpoint("STS", self.session));
         let base = given.unwrap_or_else(|| format!("https://sts.{region}.{}", suffix(region)));
         Sts::new(base.parse()?, region, self.session.deadline)
     }
 
-    /// The key that a container's agent or the machine's metadata service gives.
-    async fn of_surroundings(&self) -> Result<Option<AccessKey>> {
+    /// The key from the container's agent or the machine's metadata service.
+    async fn from_metadata(&self) -> Result<Option<AccessKey>> {
         let session = self.session;
         let relative = session.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         let url = relative.map(|path| format!("{}{path}", metadata::CONTAINER));
@@ -286,11 +284,11 @@ impl Search<'_> {
         let fault = self.session.missing(KEY[0]);
         let profile = named.unwrap_or("default");
         let fault = fault.cause(format!(
-            "the profile `{profile}` of AWS's files holds no access key, and no metadata service gives one"
+            "the profile `{profile}` of AWS's files has no access key, and no metadata service provides one"
         ));
         if self.role_of_variables().is_some() {
             return fault
-                .cause("AWS_ROLE_ARN is set, but neither AWS_WEB_IDENTITY_TOKEN_FILE nor a token of this job")
+                .cause("AWS_ROLE_ARN is set, but neither AWS_WEB_IDENTITY_TOKEN_FILE nor an OIDC token of this job is")
                 .help("give the job `permissions: id-token: write`");
         }
         fault
@@ -298,7 +296,7 @@ impl Search<'_> {
 }
 
 fn key_of(found: &[Found]) -> Option<AccessKey> {
-    // Exposed because the key's name is no secret.
+    // Exposed because the key's id is not a secret.
     let id = value(found, KEY[0])?.expose_secret().to_owned();
     let origin = origin(found, KEY[0]);
     Some(AccessKey { id, secret: value(found, KEY[1])?, session: value(found, KEY[2]), origin })

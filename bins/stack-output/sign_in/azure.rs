@@ -1,4 +1,4 @@
-//! Azure as this run reaches it: with which key, signature or identity.
+//! Signing in to Azure: the key, signature or identity.
 
 use clouds::azure::blob::Access;
 use clouds::azure::{AUDIENCE, Cloud, Connection, Identity, Machine, Proof, STORAGE, machine_token};
@@ -11,15 +11,15 @@ use crate::sign_in::{Session, Support, origin, value};
 const SECRETS: [&str; 4] =
     ["AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET"];
 
-/// The connection string's other name, which Azure's own tools write.
+/// The other name of the connection string, which Azure's tools use.
 const CONNECTION: &str = "AZURE_STORAGEBLOB_CONNECTIONSTRING";
 
 /// How a storage account is read.
 #[derive(Clone, Debug)]
 pub(crate) struct StorageAuth {
-    /// With this.
+    /// The key, signature or token.
     pub(crate) access: Access,
-    /// Where its blobs are, if what was found says so.
+    /// The address of its blobs, if the credential contains it.
     pub(crate) base: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Resul
     let given: Vec<&str> = SECRETS.into_iter().filter(|name| session.variable(name).is_some()).collect();
     let connection = session.given(CONNECTION);
     let is_identity = session.variable("AZURE_CLIENT_ID").is_some() && identity_is_given(session);
-    // Doppler is asked only where nothing here says how.
+    // Doppler is asked only if no variable names a credential.
     let names = if given.is_empty() && connection.is_none() && !is_identity { &SECRETS[..] } else { &given[..] };
     let found = session.find(names).await?;
     if let (Some(account), Some(key)) = (account, value(&found, SECRETS[0])) {
@@ -57,7 +57,7 @@ pub(crate) async fn access(account: Option<&str>, session: Session<'_>) -> Resul
     })
 }
 
-/// A signature, of which only the part `sig` is a secret, masked in both of its spellings.
+/// A shared access signature. Only its part `sig` is secret; it is masked as written and decoded.
 pub(crate) fn masked_signature(signature: SecretString, origin: String, session: Session<'_>) -> Access {
     // Exposed to be masked.
     let text = signature.expose_secret().trim_start_matches('?');
@@ -72,7 +72,7 @@ fn url_parts(text: &str) -> Vec<(String, String)> {
     url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
 }
 
-/// A token for `resource` and whose it is, as Azure's libraries find one; `found` are secrets that were looked up already.
+/// A token for `resource` and its owner, found as Azure's libraries do; `found` are the secrets that were looked up already.
 pub(crate) async fn token(
     resource: &str,
     found: &[Found],
@@ -80,8 +80,8 @@ pub(crate) async fn token(
 ) -> Result<Support<(SecretString, String)>> {
     for name in ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME"] {
         if session.variable(name).is_some() && session.variable("AZURE_CLIENT_SECRET").is_none() {
-            return Ok(Support::NeedsProgram(beyond(&format!(
-                "{name} is a way to sign in which is left to Azure's own libraries"
+            return Ok(Support::NeedsProgram(unsupported(&format!(
+                "{name} is set, and that way to sign in is not supported"
             ))));
         }
     }
@@ -102,11 +102,11 @@ pub(crate) async fn token(
     let machine = Machine { endpoint, client: client.map(str::to_owned) };
     match machine_token(&machine, resource, session.deadline).await {
         Some(token) => Ok(Support::Native((session.issued(token), "this machine's identity".to_owned()))),
-        None => Ok(Support::NeedsProgram(nobody(session))),
+        None => Ok(Support::NeedsProgram(no_identity(session))),
     }
 }
 
-/// Whether something here proves who the application is, without asking anybody.
+/// Whether a variable leads to a proof of the application's identity, without a request.
 fn identity_is_given(session: Session<'_>) -> bool {
     session.first(&["AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL"]).is_some()
 }
@@ -130,18 +130,18 @@ pub(crate) async fn vault_token(resource: &str, session: Session<'_>) -> Result<
     token(resource, &found, session).await
 }
 
-fn nobody(session: Session<'_>) -> Fault {
-    let fault = beyond("neither a key nor an identity for Azure is set");
+fn no_identity(session: Session<'_>) -> Fault {
+    let fault = unsupported("neither a key nor an identity for Azure is set");
     if session.variable("AZURE_CLIENT_ID").is_some() && session.variable("AZURE_TENANT_ID").is_some() {
         return fault
-            .cause("AZURE_CLIENT_ID is set, but neither AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE nor a token of this job")
+            .cause("AZURE_CLIENT_ID is set, but neither AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE nor an OIDC token of this job is")
             .help("give the job `permissions: id-token: write`, or set AZURE_CLIENT_SECRET");
     }
     fault
 }
 
-fn beyond(message: &str) -> Fault {
+fn unsupported(message: &str) -> Fault {
     Fault::permission(message)
-        .cause("the login of `az` is left to the programs that use it")
+        .cause("the login of `az` is not supported")
         .help("set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID and AZURE_TENANT_ID with AZURE_CLIENT_SECRET or `id-token: write`")
 }

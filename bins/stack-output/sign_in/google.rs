@@ -1,4 +1,4 @@
-//! Google Cloud as this run reaches it: with whose token.
+//! Signing in to Google Cloud: the token and its account.
 
 use api::Base;
 use base64::Engine as _;
@@ -9,19 +9,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::sign_in::{Session, value};
 
-/// A token that somebody made.
+/// An access token that was created before this run.
 const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 
-/// What a backend itself says about who reads, and in which order variables count.
+/// The credentials that a backend configures, and the order in which variables are looked up.
 #[derive(Clone, Debug)]
 pub(crate) struct CredentialConfig {
     /// A token.
     pub(crate) token: Option<String>,
     /// A credentials file, its text or its path.
     pub(crate) credentials: Option<String>,
-    /// A service account to become.
+    /// A service account to impersonate.
     pub(crate) impersonated: Option<String>,
-    /// Variables in the order in which they count; [`TOKEN`] is a token, the others are credentials files.
+    /// The variables in the order of their precedence; [`TOKEN`] is a token, the others are credentials files.
     pub(crate) order: &'static [&'static str],
 }
 
@@ -34,32 +34,32 @@ impl CredentialConfig {
     pub(crate) const TERRAFORM: &'static [&'static str] = &[TOKEN, "GOOGLE_BACKEND_CREDENTIALS", "GOOGLE_CREDENTIALS"];
 }
 
-/// A token, and whose it is for messages.
+/// A token, and its account for messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// The token.
     pub(crate) token: SecretString,
-    /// The account and where it was found.
+    /// The account, and the variable or file it came from.
     pub(crate) who: String,
 }
 
 /// A token for `scope`.
-pub(crate) async fn caller(wanted: &CredentialConfig, scope: &str, session: Session<'_>) -> Result<Caller> {
-    let Some(account) = &wanted.impersonated else { return own(wanted, scope, session).await };
-    let caller = own(wanted, PLATFORM, session).await?;
+pub(crate) async fn caller(config: &CredentialConfig, scope: &str, session: Session<'_>) -> Result<Caller> {
+    let Some(account) = &config.impersonated else { return own(config, scope, session).await };
+    let caller = own(config, PLATFORM, session).await?;
     let token = Impersonation::of(account).token(&caller.token, scope, session.deadline).await;
     let token = token.map_err(|fault| fault.cause(format!("asked as {}", caller.who)))?;
     Ok(Caller { token: session.issued(token), who: format!("the service account {account}, impersonated") })
 }
 
-async fn own(wanted: &CredentialConfig, scope: &str, session: Session<'_>) -> Result<Caller> {
-    if let Some(token) = &wanted.token {
+async fn own(config: &CredentialConfig, scope: &str, session: Session<'_>) -> Result<Caller> {
+    if let Some(token) = &config.token {
         return Ok(of_token(session.masked(token), "the backend's access_token"));
     }
-    if let Some(text) = &wanted.credentials {
+    if let Some(text) = &config.credentials {
         return of_text(&session.masked(text), "the backend's credentials", scope, session).await;
     }
-    let given: Vec<&str> = wanted.order.iter().copied().filter(|name| session.variable(name).is_some()).collect();
+    let given: Vec<&str> = config.order.iter().copied().filter(|name| session.variable(name).is_some()).collect();
     let names = given.get(..1).unwrap_or_default();
     if !names.is_empty()
         && let Some(caller) = of_found(names, scope, session).await?
@@ -70,17 +70,17 @@ async fn own(wanted: &CredentialConfig, scope: &str, session: Session<'_>) -> Re
         let text = session.file(&path, named)?;
         return of_text(&text, named, scope, session).await;
     }
-    if let Some(caller) = of_found(wanted.order, scope, session).await? {
+    if let Some(caller) = of_found(config.order, scope, session).await? {
         return Ok(caller);
     }
     let host = session.variable("GCE_METADATA_HOST").unwrap_or(metadata::SERVER);
     match metadata::token(Base::nearby(&format!("http://{host}"))?, scope, session.deadline).await {
         Some(token) => Ok(of_token(session.issued(token), "this machine's service account")),
-        None => Err(missing(wanted, session)),
+        None => Err(missing(config, session)),
     }
 }
 
-/// The first of `names` that there is, from variables or from Doppler.
+/// The first of `names` that is set, from variables or from Doppler.
 async fn of_found(names: &[&str], scope: &str, session: Session<'_>) -> Result<Option<Caller>> {
     let found = session.find(names).await?;
     for name in names {
@@ -137,10 +137,10 @@ fn default_file(session: Session<'_>) -> Option<(String, &'static str)> {
     file.is_file().then(|| (file.display().to_string(), "`gcloud auth application-default login`"))
 }
 
-fn missing(wanted: &CredentialConfig, session: Session<'_>) -> Fault {
-    let name = wanted.order.iter().copied().find(|name| *name != TOKEN).unwrap_or(TOKEN);
+fn missing(config: &CredentialConfig, session: Session<'_>) -> Fault {
+    let name = config.order.iter().copied().find(|name| *name != TOKEN).unwrap_or(TOKEN);
     session
         .missing(name)
-        .cause(format!("neither {TOKEN} nor GOOGLE_APPLICATION_CREDENTIALS is set, gcloud left no login, and no metadata server answers"))
+        .cause(format!("neither {TOKEN} nor GOOGLE_APPLICATION_CREDENTIALS is set, gcloud stored no login, and no metadata server answers"))
         .help("let google-github-actions/auth sign in, or set GOOGLE_CREDENTIALS")
 }

@@ -41,7 +41,7 @@ pub(crate) struct Session<'a> {
     pub(crate) console: &'a Console,
     /// The folder that relative paths start from: `--cwd`.
     folder: &'a Path,
-    /// When the run ends, however many services it has asked by then.
+    /// The instant by which the run must end, however many services it calls.
     pub(crate) deadline: Deadline,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
         if self.args.selection.show_secrets { Decryption::Wanted } else { Decryption::NotNeeded }
     }
 
-    /// Runs `work` to its end. After five seconds a status line says what takes so long: `what` is as in "still reading stdin".
+    /// Runs `work` to its end. After five seconds a status line reports what takes so long: `what` is as in "still reading stdin".
     pub(crate) async fn watched<T>(self, what: &str, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         tokio::select! {
@@ -209,7 +209,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Where one of several secrets was found, for messages.
+/// The place in which one of several secrets was found, for messages.
 pub(crate) fn origin(found: &[Found], name: &str) -> String {
     match found.iter().find(|found| found.name == name).map(|found| found.source) {
         Some(Source::Doppler) => format!("{name} in Doppler"),
@@ -217,7 +217,7 @@ pub(crate) fn origin(found: &[Found], name: &str) -> String {
     }
 }
 
-/// One of several secrets that were found.
+/// One of several secrets.
 pub(crate) fn value(found: &[Found], name: &str) -> Option<SecretString> {
     found.iter().find(|found| found.name == name).map(|found| found.value.clone())
 }

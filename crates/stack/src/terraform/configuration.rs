@@ -51,13 +51,14 @@ impl Configuration {
         Ok((!files.is_empty()).then(|| Self { directory: directory.to_owned(), files }))
     }
 
-    /// Whether the project is one of OpenTofu's: it has a file that only OpenTofu reads, or its providers are locked to OpenTofu's
-    /// registry.
+    /// Whether the project is one of OpenTofu's: it has a file or an `encryption` block that only OpenTofu reads, or its providers
+    /// are locked to OpenTofu's registry.
     #[must_use]
     pub fn is_opentofu(&self) -> bool {
         self.files.iter().any(|file| matches!(suffix(&file.name), Some(".tofu" | ".tofu.json")))
             || std::fs::read_to_string(self.directory.join(".terraform.lock.hcl"))
                 .is_ok_and(|lock| lock.contains("registry.opentofu.org"))
+            || self.encryption().is_ok_and(|blocks| !blocks.is_empty())
     }
 
     /// The backend that the configuration names.
@@ -314,6 +315,7 @@ mod tests {
     fn a_project_of_opentofu_is_recognised() {
         assert!(configured(&[("main.tofu", "")]).1.is_opentofu());
         assert!(!configured(&[("main.tf", "")]).1.is_opentofu());
+        assert!(configured(&[("main.tf", "terraform {\n  encryption {}\n}\n")]).1.is_opentofu());
         let lock = "provider \"registry.opentofu.org/hashicorp/null\" {}";
         let (_folder, configuration) = configured(&[("main.tf", ""), (".terraform.lock.hcl", lock)]);
         assert!(configuration.is_opentofu());
