@@ -13,6 +13,22 @@ use formats::Location;
 /// Folders with code of others.
 const FOREIGN: [&str; 7] = ["node_modules", "site-packages", "dist-packages", ".cargo", "rustc", "vendor", "GOROOT"];
 
+/// Packages of test frameworks and of the runtime, whose frames are in every stack of Java, Kotlin and Scala.
+const LIBRARIES: [&str; 12] = [
+    "java/",
+    "javax/",
+    "jdk/",
+    "sun/",
+    "kotlin/",
+    "scala/",
+    "org/junit/",
+    "junit/",
+    "org/opentest4j/",
+    "org/assertj/",
+    "org/testng/",
+    "org/gradle/",
+];
+
 /// The files that belong to the repository.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repository {
@@ -50,7 +66,10 @@ impl Repository {
             }
         }
         let own = locations.iter().find(|location| !is_foreign(&location.path)).or_else(|| locations.first())?;
-        Some((Location { path: self.without_root(&own.path), ..own.clone() }, true))
+        // Shown as its producer wrote it, unless it is in a folder of ours.
+        let inside = self.without_root(&own.path);
+        let path = if inside == own.path.replace('\\', "/") { own.path.clone() } else { inside };
+        Some((Location { path, ..own.clone() }, true))
     }
 
     /// The path of a tracked file.
@@ -111,6 +130,8 @@ impl Repository {
 fn is_foreign(path: &str) -> bool {
     path.split(['/', '\\']).any(|part| FOREIGN.contains(&part))
         || path.contains("/usr/local/go/src/")
+        || path.contains("/lib/python3")
+        || LIBRARIES.iter().any(|library| path.starts_with(library))
         || path.starts_with('<')
 }
 

@@ -316,6 +316,15 @@ pub static FORMATS: &[Format] = &[
         open: || Box::new(linters::Findings),
     },
     Format {
+        name: "go-vet",
+        title: "go vet -json",
+        producers: "go vet -json",
+        nature: Nature::Linter,
+        sniff: Sniff::JsonLines(linters::is_vet),
+        marks: &[],
+        open: || Box::new(linters::Vet),
+    },
+    Format {
         name: "linter-lines",
         title: "JSON lines of linters",
         producers: "mypy -O json, staticcheck -f json, ruff --output-format json-lines",

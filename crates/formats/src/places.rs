@@ -14,7 +14,14 @@ const NAMED: [&str; 6] = ["Dockerfile", "Makefile", "Rakefile", "Gemfile", "Jenk
 #[must_use]
 pub fn in_text(text: &str) -> Vec<Location> {
     let mut found = Vec::new();
+    let mut file = None;
     for line in text.lines() {
+        // A file and its line below each other.
+        let words = line.trim_start();
+        if let (Some(path), Some(row)) = (file.take(), words.strip_prefix("Line: ")) {
+            found.extend(Location::new(path, row.trim().parse().ok(), None));
+        }
+        file = words.strip_prefix("File: ").map(str::to_owned);
         in_line(line, &mut found);
         if found.len() >= LIMIT {
             break;
@@ -74,7 +81,9 @@ fn numbered(line: &str, mark: usize) -> (Option<Location>, usize) {
         column = Some(second);
         end += 1 + length;
     }
-    if bracket && line.as_bytes().get(end) != Some(&b')') {
+    // `sleep(3)` is a call: a place in brackets has a column, or a colon behind it.
+    let is_closed = line.as_bytes().get(end) == Some(&b')');
+    if bracket && !(is_closed && (column.is_some() || line[end + 1..].starts_with(':'))) {
         return (None, end);
     }
     let path = path_before(&line[..mark]);

@@ -86,8 +86,8 @@ impl Cargo {
             _ => return,
         };
         // `aborting due to 2 previous errors`, `2 warnings emitted`
-        let is_summary = message.spans.is_empty()
-            && (message.message.starts_with("aborting due to") || message.message.ends_with("emitted"));
+        let is_summary =
+            message.spans.is_empty() && (level == Level::Warning || message.message.starts_with("aborting due to"));
         let rendered = message.rendered.unwrap_or_default();
         if is_summary || !self.seen.insert(format!("{}\0{rendered}", message.message)) {
             return;

@@ -4,7 +4,7 @@
 //! kind that is no failure are no findings. An error that stopped the tool is only in its notifications: eslint writes a file it
 //! cannot parse so, with no result at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use report::Level;
 use serde::Deserialize;
@@ -160,8 +160,11 @@ impl Reader for Sarif {
         }
         for run in &document.runs {
             sink.tool(&run.tool.driver.name);
-            for result in run.results.iter().flatten() {
-                if let Some(found) = run.finding(result) {
+            // Builds for several targets report the same once for each.
+            let mut seen = HashSet::new();
+            for found in run.results.iter().flatten().filter_map(|result| run.finding(result)) {
+                let key = (found.level, found.rule.clone(), found.message.clone(), found.locations.clone());
+                if found.locations.is_empty() || seen.insert(key) {
                     sink.finding(found);
                 }
             }

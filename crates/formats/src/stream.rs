@@ -137,7 +137,7 @@ impl Pieces for Stream<'_> {
         let end = rest.find(|character: char| !is_name(character)).unwrap_or(rest.len());
         let name = rest[..end].rsplit(':').next().unwrap_or_default();
         let is_root = is_coverage(name) || FORMATS.iter().any(|format| is_root(format, name));
-        rest.starts_with("?xml") || rest.starts_with("!DOCTYPE") || rest.starts_with("!--") || is_root
+        rest.starts_with("?xml") || rest.starts_with("!DOCTYPE") || is_root
     }
 
     fn xml(&mut self, line: usize, item: Item<'_>) -> Result<(), Unreadable> {

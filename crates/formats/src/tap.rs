@@ -27,8 +27,8 @@ struct Pending {
     seconds: Option<f64>,
     /// Its YAML block and the comments behind it.
     text: String,
-    /// The first failure below it: its name.
-    nested: Option<String>,
+    /// The first failure below it: its name, and the indentation if more may be below that.
+    nested: Option<(String, Option<usize>)>,
     /// Points below it follow, up to a `}`.
     is_open: bool,
 }
@@ -91,7 +91,7 @@ impl Tap {
         if line.trim() == "---" && indent > 0 {
             self.yaml = Some(indent);
         } else if indent > 0 {
-            self.nested_line(line.trim_start());
+            self.nested_line(line.trim_start(), indent);
         } else if let Some(reason) = line.strip_prefix("Bail out!") {
             self.finish_point(sink);
             self.has_bailed_out = true;
@@ -108,7 +108,7 @@ impl Tap {
             if let Some((name, text)) = self.nested.take()
                 && let Some(pending) = &mut self.pending
             {
-                pending.nested = Some(name);
+                pending.nested = Some((name, None));
                 pending.text = text;
             }
         } else if line.starts_with('#') {
@@ -116,12 +116,21 @@ impl Tap {
         }
     }
 
-    fn nested_line(&mut self, line: &str) {
+    fn nested_line(&mut self, line: &str, indent: usize) {
         let failed = point(line).filter(|point| point.outcome == Outcome::Failed);
         let is_below = self.pending.as_ref().is_some_and(|pending| pending.is_open);
         match (failed, &mut self.pending) {
             (Some(point), Some(pending)) if is_below => {
-                pending.nested.get_or_insert(point.name);
+                let deeper = point.is_open.then_some(indent);
+                match &mut pending.nested {
+                    None => pending.nested = Some((point.name, deeper)),
+                    // The points below a failed one tell which of them failed.
+                    Some((name, above)) if above.is_some_and(|above| above < indent) => {
+                        *name = format!("{name} > {}", point.name);
+                        *above = deeper;
+                    }
+                    Some(_) => {}
+                }
             }
             (Some(point), _) => {
                 self.nested.get_or_insert((point.name, String::new()));
@@ -148,7 +157,7 @@ impl Tap {
         let Some(pending) = self.pending.take() else { return };
         let failure = (pending.outcome == Outcome::Failed).then(|| pending.diagnostic());
         if pending.outcome == Outcome::Passed
-            && let Some(nested) = &pending.nested
+            && let Some((nested, _)) = &pending.nested
         {
             sink.finding(Diagnostic::error(format!("{nested} failed, but {} passed", pending.name)));
         }
@@ -161,7 +170,7 @@ impl Pending {
         let message = value(&self.text, "message").or_else(|| value(&self.text, "error"));
         let first = self.text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("---"));
         let message = message.or_else(|| first.map(str::to_owned)).unwrap_or_else(|| "failed".to_owned());
-        let message = self.nested.as_ref().map_or(message.clone(), |nested| format!("{nested}: {message}"));
+        let message = self.nested.as_ref().map_or(message.clone(), |(nested, _)| format!("{nested}: {message}"));
         let mut found = Diagnostic::new(Level::Error, message).detail(self.text.trim_end());
         found.locations = self.locations();
         found

@@ -149,28 +149,39 @@ impl Case {
         diagnostic
     }
 
+    /// The places, the most likely first: the failing line in the file of the case, the case's own place, then every other.
     fn locations(&self, message: &str, text: &str) -> Vec<Location> {
         let own = Location::new(self.file.as_str(), self.line, self.column);
-        // mypy writes `file="mypy"`.
-        let (own, vague): (Vec<_>, Vec<_>) = own
-            .into_iter()
-            .partition(|own| own.line.is_some() && (own.path.contains('/') || places::is_file(&own.path)));
-        let mut locations = own;
-        locations.extend(self.location.clone());
+        let mut locations: Vec<Location> = self.location.clone().into_iter().collect();
         for text in [message, text, self.output.as_str()] {
             locations.extend(places::in_text(text));
         }
+        let is_beside = |place: &Location, file: &str| !file.is_empty() && place.path.ends_with(file);
+        // mypy writes `file="mypy"`.
+        let own = own.filter(|own| own.path.contains('/') || places::is_file(&own.path));
+        if let Some(own) = own {
+            locations.sort_by_key(|place| !is_beside(place, &own.path));
+            let at = locations.iter().take_while(|place| is_beside(place, &own.path)).count();
+            let at = if own.line.is_some() { at } else { locations.len() };
+            locations.insert(at, own);
+        }
         if locations.is_empty() {
+            locations.extend(self.linted(message, text));
             locations.extend(places::in_text(&self.name));
             locations.extend(places::in_text(&self.suite));
         }
-        // A place in the file of the case is more likely the test than one in a helper.
-        if let Some(file) = vague.first() {
-            locations
-                .sort_by_key(|location| !location.path.ends_with(&file.path) && !file.path.ends_with(&location.path));
-        }
-        locations.extend(vague);
         locations
+    }
+
+    /// Linters name the suite after the file, and write `line 1, col 5, …` into the text.
+    fn linted(&self, message: &str, text: &str) -> Option<Location> {
+        let file = [&self.suite, &self.class].into_iter().find(|name| places::is_file(name))?;
+        let numbers = [text, message].into_iter().find_map(|text| text.trim_start().strip_prefix("line "));
+        let mut numbers = numbers.unwrap_or_default().split(',').map(str::trim);
+        let line = numbers.next().and_then(|line| line.parse().ok()).or(self.line);
+        let column = numbers.next().map(|rest| rest.trim_start_matches(|letter: char| !letter.is_ascii_digit()));
+        let column = column.and_then(|column| column.parse().ok()).or(self.column);
+        Location::new(file.as_str(), line, column)
     }
 }
 

@@ -38,6 +38,9 @@ impl Layout {
         if let Some(found) = self.indented(line).or_else(|| self.shellcheck(line)) {
             return Some(found);
         }
+        if super::lines::driver(line).is_some() {
+            return None;
+        }
         if let Some(heading) = rustc(line).or_else(|| ruff(line)) {
             self.heading = Some(heading);
         } else if !line.starts_with(char::is_whitespace) && is_file(line.trim()) && !line.contains([':', '(']) {

@@ -41,7 +41,12 @@ pub(super) fn leading_brackets(line: &str) -> Option<Diagnostic> {
 pub(super) fn colons(line: &str) -> Option<Diagnostic> {
     let (place, rest) = split_place(line)?;
     let (path, row, column, _) = numbers(place)?;
-    let location = located(path, row, column)?;
+    // clang-tidy's runner prints its command in front; cppcheck has findings of no file.
+    let last = path.rsplit(' ').next().filter(|_| path.starts_with("clang-tidy"));
+    if path == "nofile" {
+        return severity(rest);
+    }
+    let location = located(last.unwrap_or(path), row, column)?;
     let found = severity(rest).or_else(|| coded(rest)).or_else(|| plain(rest))?;
     Some(found.at(Some(location)))
 }
@@ -179,6 +184,9 @@ fn plain(rest: &str) -> Option<Diagnostic> {
         return Some(Diagnostic::new(word, message));
     }
     let first = message.chars().next()?;
+    if message.starts_with("required from") || message.starts_with("required by") {
+        return None;
+    }
     (first.is_alphabetic() || "`'\"[(*&".contains(first)).then(|| Diagnostic::error(message).rule(rule))
 }
 
@@ -254,6 +262,14 @@ pub(super) fn linker(line: &str) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).at(Location::new(path, None, None)))
 }
 
+/// `warning: path: 'linker' input unused [clang-diagnostic-unused-command-line-argument]`
+pub(super) fn driver(line: &str) -> Option<Diagnostic> {
+    let (word, rest) = line.split_once(": ")?;
+    let (message, rule) = trailing_rule(rest);
+    let rule = rule.filter(|rule| rule.starts_with("clang-diagnostic-") || rule.starts_with("-W"))?;
+    Some(Diagnostic::new(level(word)?, message).rule(Some(rule)))
+}
+
 /// `src/types.py: error: message`
 pub(super) fn whole_file(line: &str) -> Option<Diagnostic> {
     let (path, rest) = line.split_once(": ")?;
@@ -271,7 +287,8 @@ pub(super) fn workflow_command(line: &str) -> Option<Diagnostic> {
     let found = match word {
         "error" => Level::Error,
         "warning" => Level::Warning,
-        "notice" => Level::Notice,
+        // Without a title it is information, such as how many checks were good.
+        "notice" if properties.contains("title=") => Level::Notice,
         _ => return None,
     };
     let property = |name: &str| {

@@ -20,7 +20,7 @@ struct Shape {
 }
 
 /// The shapes of one line, in the order in which they are tried.
-const SHAPES: [Shape; 11] = [
+const SHAPES: [Shape; 12] = [
     // src/index.ts(45,9): error TS2322: …
     Shape { tool: None, read: lines::in_brackets },
     // /path/x.js: line 2, col 10, Error - … (no-unused-vars)
@@ -39,6 +39,8 @@ const SHAPES: [Shape; 11] = [
     Shape { tool: Some("php"), read: lines::php },
     // link.c:(.text+0x5): undefined reference to `f'
     Shape { tool: None, read: lines::linker },
+    // warning: path: … [-Wunused-command-line-argument]
+    Shape { tool: None, read: lines::driver },
     // src/types.py: error: …
     Shape { tool: None, read: lines::whole_file },
     // ::error file=a.py,line=1,col=5::…
