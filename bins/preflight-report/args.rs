@@ -8,7 +8,7 @@ use cli::{Destination, Shared, Tool};
 use fault::{Fault, Result};
 use report::{FailOn, Flaky, Pattern, Policy};
 
-use crate::gather::Operand;
+use crate::gather::{Operand, Plan};
 
 const AFTER_HELP: &str = "\
 Reports, each recognised by its content:
@@ -20,6 +20,11 @@ Reports, each recognised by its content:
   checks    a Dagger pipeline's JSON, records (--format jsonl), a report document, toJSON(needs)
   A report is a file, a glob, a folder or - for standard input. Files of one program are one check.
   STAGE/CHECK=FILE names the check, STAGE/CHECK/LEG=FILE also the leg of a matrix.
+
+Command:
+  With -- COMMAND, its output is copied to stderr as it comes, and it is judged by its exit code, by the
+  reports that --report names, and by what it prints. Only this sees what reports leave out, such as a
+  test file that cannot be loaded. Without a report, exit code 0 passes.
 
 Environment:
   PREFLIGHT_REPORT_TITLE
@@ -34,8 +39,11 @@ Environment:
 Exit codes:
   0 every check passed · 1 a check failed · 2 wrong usage, or nothing that can be read
   3 incomplete: something promised did not report, or nothing ran
+  125, 126, 127: COMMAND cannot be started, is not executable, is not found
+  130, 143 interrupted, after the report was written
 
 Examples:
+  preflight-report --report junit.xml -- pytest --junitxml=junit.xml
   preflight-report junit/*.xml lint=ruff.sarif tsc.txt
   dagger call pre-deploy --source=.. --json-output | preflight-report
   cat shard-*.jsonl | preflight-report --title Deployment
@@ -99,6 +107,22 @@ pub(crate) struct Args {
     /// Fail if a plan deletes or replaces a resource
     #[arg(long, hide_short_help = true, help_heading = "Verdict")]
     no_destroy: bool,
+
+    /// A report that the command writes (repeatable, globs)
+    #[arg(long, value_name = "GLOB", requires = "command", help_heading = "Command")]
+    report: Vec<String>,
+
+    /// Name of the command's check [default: the program's]
+    #[arg(long, value_name = "STAGE/CHECK", requires = "command", hide_short_help = true, help_heading = "Command")]
+    name: Option<String>,
+
+    /// Read reports that the command did not write
+    #[arg(long, requires = "command", hide_short_help = true, help_heading = "Command")]
+    allow_stale: bool,
+
+    /// A command to run and judge by its exit code, its output and its reports
+    #[arg(last = true, value_name = "COMMAND", help_heading = "Command")]
+    command: Vec<OsString>,
 
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -190,6 +214,18 @@ impl Args {
     /// [`fault::Kind::Usage`]: a name that is blank.
     pub(crate) fn operands(&self) -> Result<Vec<Operand>> {
         self.reports.iter().map(|text| Operand::parse(text)).collect()
+    }
+
+    /// The command to run, if there is one.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`]: a name that is none.
+    pub(crate) fn plan(&self) -> Result<Option<Plan<'_>>> {
+        if let Some(name) = &self.name {
+            name.parse::<crate::gather::Name>()?;
+        }
+        let (command, reports, name) = (&self.command, &self.report, self.name.as_deref());
+        Ok((!command.is_empty()).then_some(Plan { command, reports, name, allow_stale: self.allow_stale }))
     }
 
     /// What is accepted.

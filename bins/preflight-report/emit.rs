@@ -8,6 +8,7 @@ use fault::{Fault, Result};
 use report::{Report, Screen, Style, Verdict};
 
 use crate::args::{Args, Format};
+use crate::gather::NotStarted;
 use crate::read::Reading;
 
 /// The most bytes of Markdown on stdout: what a job summary may hold.
@@ -69,6 +70,12 @@ fn annotate(report: &Report, console: &Console) {
 fn style(console: &Console) -> Style {
     let screen = if console.stdout_is_terminal() { Screen::Terminal } else { Screen::Other };
     Style::of(console.environment(), screen)
+}
+
+/// Reports a command that could not be started.
+pub(crate) fn not_started(not_started: &NotStarted, args: &Args, console: &Console) -> Exit {
+    cli::report_fault(console, &not_started.fault, args.format == Format::Json);
+    not_started.exit
 }
 
 fn exit(report: &Report) -> Exit {

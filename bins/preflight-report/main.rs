@@ -21,10 +21,21 @@ fn main() -> ExitCode {
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let policy = args.policy()?;
-    let sources = gather::sources(&args.operands()?, console.stdin_is_terminal())?;
-    let mut reading = read::all(sources, &read::Setting::new(args, console, &policy))?;
+    let operands = args.operands()?;
+    let command = match args.plan()?.map(|plan| gather::run(&plan)).transpose()? {
+        Some(Err(not_started)) => return Ok(emit::not_started(&not_started, args, console)),
+        Some(Ok(ran)) => Some(ran),
+        None => None,
+    };
+    let stopped = command.as_ref().and_then(|ran| ran.stopped);
+    // The command has our standard input.
+    let reads_nothing = command.is_some() && operands.is_empty();
+    let inputs = if reads_nothing { Vec::new() } else { gather::sources(&operands, console.stdin_is_terminal())? };
+    let setting = read::Setting::new(args, console, &policy);
+    let mut reading = read::all(inputs, command, &setting)?;
     let report = finished(args, &mut reading, &policy, console);
-    emit::all(&report, &reading, args, console)
+    let exit = emit::all(&report, &reading, args, console)?;
+    Ok(stopped.map_or(exit, run::StopReason::exit))
 }
 
 /// The report of everything that was read, with what only the command line and the environment know.
@@ -46,6 +57,6 @@ fn finished(args: &Args, reading: &mut read::Reading, policy: &report::Policy, c
     report.title = title.unwrap_or(report.title);
     report.producer = Some(Producer { name: console.tool().to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() });
     report.source = Source::of(console.context());
-    report.rerun.clone_from(&args.rerun);
+    report.rerun = args.rerun.clone().or_else(|| reading.rerun.take());
     report
 }

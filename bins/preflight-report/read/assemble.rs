@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use formats::Kept;
+use jiff::Timestamp;
 use report::{Event, Evidence, Finding, Record, Status, Verdict};
 use serde_json::Map;
 
-use super::{Setting, dagger, name_of};
+use super::{Setting, Stamped, dagger, name_of};
 use crate::gather::Input;
 
 /// Evidence with the diagnostics that were kept of it.
@@ -37,15 +38,38 @@ impl Piece {
     }
 }
 
+/// How the command of a check ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) check: String,
+    pub(super) started_at: Timestamp,
+    pub(super) ended_at: Timestamp,
+    pub(super) seconds: f64,
+    pub(super) exit_code: Option<i64>,
+    /// The last lines that it printed.
+    pub(super) output: String,
+}
+
 /// All evidence of a call.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     pieces: Vec<Piece>,
+    ending: Option<Ending>,
 }
 
 impl Groups {
     pub(super) fn add(&mut self, piece: Piece) {
         self.pieces.push(piece);
+    }
+
+    /// The command of one of the checks has ended.
+    pub(super) fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+    }
+
+    /// Whether a report of this check has a failure.
+    pub(super) fn has_failure(&self, check: &str) -> bool {
+        self.pieces.iter().any(|piece| piece.check == check && piece.evidence.errors > 0)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -68,7 +92,8 @@ impl Groups {
                 None => checks.push((piece.check.clone(), vec![piece])),
             }
         }
-        runs.into_iter().flat_map(|(leg, checks)| run(leg.as_deref(), checks, setting)).collect()
+        let ending = self.ending.as_ref();
+        runs.into_iter().flat_map(|(leg, checks)| run(leg.as_deref(), checks, ending, setting)).collect()
     }
 
     /// Names the legs of checks whose files have the same name in several folders.
@@ -113,53 +138,81 @@ fn common_suffix(texts: &[&str]) -> usize {
 }
 
 /// The records of one leg.
-fn run(leg: Option<&str>, checks: Vec<(String, Vec<Piece>)>, setting: &Setting<'_>) -> Vec<Record> {
+fn run(
+    leg: Option<&str>,
+    checks: Vec<(String, Vec<Piece>)>,
+    ending: Option<&Ending>,
+    setting: &Setting<'_>,
+) -> Vec<Record> {
     let plan = checks.iter().map(|(check, _)| check.clone()).collect();
     let (tool, title) = (Some("preflight-report".to_owned()), Some("Checks".to_owned()));
-    let mut events = vec![Event::RunStarted { tool, title, plan }];
+    let mut events: Vec<Stamped> = vec![Event::RunStarted { tool, title, plan }.into()];
     let mut result = Verdict::Passed;
+    // Without a leg it is the run of the command too.
+    let ending = ending.filter(|_| leg.is_none());
     for (check, pieces) in checks {
-        result = result.max(check_events(&check, pieces, setting, &mut events));
+        let own = ending.filter(|ending| ending.check == check);
+        result = result.max(check_events(&check, pieces, own, setting, &mut events));
     }
-    events.push(Event::RunFinished { result, duration_seconds: None });
-    let numbered = events.into_iter().zip(0..).map(|(event, seq)| Record {
+    events.push(Event::RunFinished { result, duration_seconds: ending.map(|ending| ending.seconds) }.into());
+    if let Some(ending) = ending {
+        events.iter_mut().for_each(|stamped| stamped.at = stamped.at.or(Some(ending.ended_at)));
+        if let Some(first) = events.first_mut() {
+            first.at = Some(ending.started_at);
+        }
+    }
+    let numbered = events.into_iter().zip(0..).map(|(stamped, seq)| Record {
         run: setting.run.clone(),
         shard: leg.map(str::to_owned),
         seq,
-        at: None,
-        event,
+        at: stamped.at,
+        event: stamped.event,
         rest: Map::new(),
     });
     numbered.collect()
 }
 
-fn check_events(check: &str, pieces: Vec<Piece>, setting: &Setting<'_>, events: &mut Vec<Event>) -> Verdict {
+fn check_events(
+    check: &str,
+    pieces: Vec<Piece>,
+    ending: Option<&Ending>,
+    setting: &Setting<'_>,
+    events: &mut Vec<Stamped>,
+) -> Verdict {
+    if let Some(ending) = ending {
+        let started = Event::CheckStarted { check: check.to_owned(), name: None };
+        events.push(Stamped { at: Some(ending.started_at), ..started.into() });
+    }
     let mut evidence = Vec::new();
     for piece in pieces {
         let near = piece.path.as_deref().and_then(std::path::Path::parent);
         for (test, diagnostic) in piece.kept {
             let finding = finding(test, diagnostic, near, setting);
-            events.push(Event::Finding { check: check.to_owned(), finding });
+            events.push(Event::Finding { check: check.to_owned(), finding }.into());
         }
         evidence.push(piece.evidence);
     }
     let judgement = setting.policy.judge(check, &mut evidence);
     let evidence = evidence.into_iter().map(Box::new);
-    events.extend(evidence.map(|evidence| Event::Evidence { check: check.to_owned(), evidence }));
+    events.extend(evidence.map(|evidence| Event::Evidence { check: check.to_owned(), evidence }.into()));
+    if let Some(text) = ending.map(|ending| ending.output.clone()).filter(|text| !text.trim().is_empty()) {
+        events.push(Event::Output { check: check.to_owned(), stream: None, text }.into());
+    }
     let verdict = match judgement.status {
         Status::Failed => Verdict::Failed,
         Status::Passed => Verdict::Passed,
         _ => Verdict::Incomplete,
     };
-    events.push(Event::CheckFinished {
+    let finished = Event::CheckFinished {
         check: check.to_owned(),
         status: judgement.status,
-        duration_seconds: None,
+        duration_seconds: ending.map(|ending| ending.seconds),
         reason: judgement.reason,
         url: None,
-        exit_code: None,
+        exit_code: ending.and_then(|ending| ending.exit_code),
         data: Map::new(),
-    });
+    };
+    events.push(finished.into());
     verdict
 }
 

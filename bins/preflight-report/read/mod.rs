@@ -5,6 +5,7 @@
 
 mod about_checks;
 mod assemble;
+mod command;
 mod dagger;
 mod document;
 mod needs;
@@ -20,7 +21,7 @@ use report::{Event, Evidence, Merger, Nature, Policy, Reason, Record};
 use serde_json::{Map, Value};
 
 use crate::args::Args;
-use crate::gather::{Input, Name, Repository};
+use crate::gather::{Input, Name, Ran, Repository};
 use about_checks::AboutChecks;
 use assemble::{Groups, Piece};
 
@@ -68,6 +69,8 @@ pub(crate) struct Reading {
     pub(crate) gaps: Vec<String>,
     /// What was left out on purpose.
     pub(crate) notes: Vec<String>,
+    /// How the command is run again.
+    pub(crate) rerun: Option<String>,
     keeps_records: bool,
     /// Whether any check was reported.
     has_checks: bool,
@@ -107,16 +110,29 @@ struct Unknown {
     reason: Reason,
 }
 
-/// Reads all inputs.
+/// A name as a part of a check's id.
+pub(crate) fn slug(name: &str) -> String {
+    dagger::slug(name)
+}
+
+/// Reads all inputs, and what the command printed and wrote.
 ///
 /// # Errors
 /// [`fault::Kind::Usage`]: nothing was read but inputs without a report, or with a broken one. [`fault::Kind::Incomplete`]:
 /// nothing but blanks.
-pub(crate) fn all(inputs: Vec<Input>, setting: &Setting<'_>) -> Result<Reading> {
+pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_>) -> Result<Reading> {
     let mut reading = Reading { keeps_records: setting.keeps_records, ..Reading::default() };
     let (mut groups, mut unknown, mut foreign, mut no_report) = (Groups::default(), Vec::new(), 0, 0_usize);
+    let mut inputs = inputs;
+    if let Some(ran) = &command {
+        inputs.extend(ran.reports.iter().map(|path| command::input(ran, path)));
+    }
     for input in inputs {
         one(input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+    }
+    if let Some(ran) = command {
+        reading.rerun = Some(ran.line.clone());
+        command::add(ran, setting, &mut foreign, &mut reading, &mut groups)?;
     }
     if groups.is_empty() && !reading.has_checks {
         return Err(nothing_read(unknown));

@@ -21,7 +21,7 @@ fn read_with(policy: &Policy, texts: &[&str]) -> fault::Result<Reading> {
         policy,
         keeps_records: true,
     };
-    let mut read = all(texts.iter().enumerate().map(file).collect(), &setting);
+    let mut read = all(texts.iter().enumerate().map(file).collect(), None, &setting);
     // The folder has a new name each time.
     let place = format!("`{}/", folder.path().display());
     let shorten = |text: &mut String| *text = text.replace(&place, "`");

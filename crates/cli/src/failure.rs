@@ -31,7 +31,8 @@ pub fn error_document(fault: &Fault) -> Value {
     json!({ "message": fault.message, "causes": fault.causes, "help": fault.help })
 }
 
-pub(crate) fn report(console: &Console, fault: &Fault, prints_json: bool) -> Exit {
+/// Reports a fault in the contract's form, and in the JSON document if stdout carries one. Returns the exit code that goes with it.
+pub fn report(console: &Console, fault: &Fault, prints_json: bool) -> Exit {
     if prints_json {
         let document = json!({ "schema_version": 1, "tool": console.tool(), "error": error_document(fault) });
         // What cannot be written is told on stderr all the same.

@@ -21,7 +21,7 @@ pub use console::Console;
 pub use deadline::{Deadline, shown, time};
 pub use destination::{Destination, stdout_or_output};
 pub use exit::Exit;
-pub use failure::{error_document, fault_of};
+pub use failure::{error_document, fault_of, report as report_fault};
 pub use generate::Generate;
 use runner::Environment;
 pub use shard::Shard;

@@ -1,0 +1,93 @@
+//! The command of a call as evidence: what it printed, the reports it wrote, how it ended.
+
+use std::path::Path;
+
+use fault::{Fault, Result};
+use formats::Prose;
+use report::{Evidence, Level, Nature, verdict};
+
+use super::about_checks::AboutChecks;
+use super::assemble::{Ending, Groups, Piece};
+use super::{Reading, Setting};
+use crate::gather::{Input, Name, Ran, ending};
+
+/// A report that the command wrote.
+pub(super) fn input(ran: &Ran, path: &Path) -> Input {
+    Input { name: Some(name(ran)), path: Some(path.to_owned()), is_incidental: false }
+}
+
+fn name(ran: &Ran) -> Name {
+    Name { check: ran.check.clone(), leg: None }
+}
+
+/// Adds what the command amounts to.
+///
+/// # Errors
+/// Its output cannot be read.
+pub(super) fn add(
+    mut ran: Ran,
+    setting: &Setting<'_>,
+    foreign: &mut usize,
+    reading: &mut Reading,
+    groups: &mut Groups,
+) -> Result<()> {
+    let this = Input { name: Some(name(&ran)), path: None, is_incidental: false };
+    let mut about = AboutChecks::new(setting, foreign, reading);
+    let found = formats::read(&mut ran.output, Prose::Read, &mut about)
+        .map_err(|error| Fault::temporary("cannot read the command's output").cause(error.to_string()))?;
+    let (_, broken) = about.finish("the command's output");
+    let has_failed = !ran.status.is_success();
+    let reports = groups.has_failure(&ran.check);
+    for document in found.documents {
+        let is_text = document.format == "text";
+        let (mut evidence, mut kept) = document.tally.finish();
+        if is_text {
+            // A report tells more than the text beside it. A command that succeeded has printed warnings at most.
+            kept.retain(|(_, found)| !reports && (has_failed || found.level == Level::Warning));
+            evidence = text_evidence(&evidence, &kept);
+        } else if let Some(cause) = document.unreadable {
+            evidence.reason =
+                Some(report::Reason::new("report_unreadable", format!("its output cannot be read: {cause}")));
+        }
+        groups.add(Piece::new(&this, evidence, kept));
+    }
+    if let Some((line, cause)) = broken {
+        let text = format!("line {line} of its output cannot be read: {cause}");
+        let reason = report::Reason::new("report_unreadable", text);
+        groups.add(Piece::new(&this, Evidence::of_problem("output", None, reason), Vec::new()));
+    }
+    for (pattern, reason) in std::mem::take(&mut ran.problems) {
+        groups.add(Piece::new(&this, Evidence::of_problem("report", Some(pattern), reason), Vec::new()));
+    }
+    reading.notes.append(&mut ran.notes);
+    let end = Evidence {
+        from: verdict::EXIT_CODE.to_owned(),
+        nature: Nature::Outcome,
+        reason: ending(&ran),
+        ..Evidence::default()
+    };
+    groups.add(Piece::new(&this, end, Vec::new()));
+    groups.end(Ending {
+        check: ran.check,
+        started_at: ran.started_at,
+        ended_at: ran.ended_at,
+        seconds: ran.seconds,
+        exit_code: ran.status.code().map(i64::from),
+        output: if has_failed { ran.tail } else { String::new() },
+    });
+    Ok(())
+}
+
+/// The text's evidence, with what was kept of it only.
+fn text_evidence(all: &Evidence, kept: &[formats::Kept]) -> Evidence {
+    let count = |level| kept.iter().filter(|(_, found)| found.level == level).count() as u64;
+    Evidence {
+        from: all.from.clone(),
+        tool: all.tool.clone(),
+        nature: Nature::Outcome,
+        errors: count(Level::Error),
+        warnings: count(Level::Warning),
+        notices: count(Level::Notice),
+        ..Evidence::default()
+    }
+}
