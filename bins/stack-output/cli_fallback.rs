@@ -11,6 +11,7 @@ use stack::{Decryption, Outputs, StackDocument, source};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
+use crate::encryption_block;
 use crate::sign_in::Session;
 
 /// The most bytes of a program's output that are read. Longer JSON is refused, because its end is missing.
@@ -46,7 +47,7 @@ pub(crate) async fn pulumi(reason: Reason<'_>, stack: Option<&str>, session: Ses
 pub(crate) async fn terraform(reason: Reason<'_>, workspace: &str, session: Session<'_>) -> Result<Outputs> {
     // Terraform cannot read a state that OpenTofu encrypted, nor a project whose files or providers are OpenTofu's.
     let is_opentofu = Configuration::find(reason.directory)?.is_some_and(|configuration| configuration.is_opentofu());
-    if is_opentofu {
+    if is_opentofu || encryption_block::read(true, session)?.is_some() {
         return tofu(reason, workspace, session).await;
     }
     by_either(&["terraform", "tofu"], reason, workspace, session).await

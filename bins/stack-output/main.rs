@@ -6,6 +6,7 @@ mod choose;
 mod cli_fallback;
 mod decrypt;
 mod emit;
+mod encryption_block;
 mod gather;
 mod key_services;
 mod loaded;

@@ -1,15 +1,13 @@
 //! States that OpenTofu encrypted: with which keys, and what to do without them.
 
-use std::path::Path;
-
 use fault::{Fault, Result};
 use secrecy::ExposeSecret as _;
 use stack::outputs::SourceKind;
-use stack::terraform::configuration::Configuration;
 use stack::terraform::encryption::{Decrypted, EncryptedState, Encryption, Method};
 use stack::{Decryption, Dialect, Outputs, StackDocument, source};
 
 use crate::cli_fallback::{self, Reason};
+use crate::encryption_block;
 use crate::sign_in::{self, Session};
 
 /// Decrypts a state that OpenTofu encrypted; also from Doppler.
@@ -54,7 +52,7 @@ async fn by_tofu(fault: Fault, workspace: Option<&str>, session: Session<'_>) ->
 /// `--state` names may belong to another folder, so the configuration is only read if `--cwd` names it.
 fn check_plain(outputs: &Outputs, is_of_project: bool, session: Session<'_>) -> Result<()> {
     let is_configured = is_of_project || session.args.source.cwd.is_some();
-    let Some(encryption) = encryption(is_configured, session)? else { return Ok(()) };
+    let Some(encryption) = encryption_block::read(is_configured, session)? else { return Ok(()) };
     if !outputs.named.is_empty() && encryption.is_enforced()? {
         return Err(Fault::usage("it is not encrypted")
             .cause("the `encryption` block has `enforced = true`")
@@ -65,7 +63,7 @@ fn check_plain(outputs: &Outputs, is_of_project: bool, session: Session<'_>) -> 
 
 async fn decrypted(text: &[u8], session: Session<'_>) -> Result<Decrypted> {
     let encrypted = EncryptedState::read(text)?;
-    let encryption = encryption(true, session)?;
+    let encryption = encryption_block::read(true, session)?;
     let mut methods = encryption.as_ref().map(Encryption::methods).transpose()?.unwrap_or_default();
     for method in &methods {
         if let Method::AesGcm(method) = method {
@@ -96,12 +94,4 @@ async fn decrypted(text: &[u8], session: Session<'_>) -> Result<Decrypted> {
             "set {PASSPHRASE} to the passphrase, or name the folder of the configuration with --cwd, or set TF_ENCRYPTION"
         )),
     })
-}
-
-/// The `encryption` block that applies, from the project's folder if `is_configured` and from TF_ENCRYPTION.
-fn encryption(is_configured: bool, session: Session<'_>) -> Result<Option<Encryption>> {
-    let folder: &Path = session.folder();
-    let configuration = if is_configured { Configuration::find(folder)? } else { None };
-    let environment: Vec<(&str, &str)> = session.environment().iter().collect();
-    Encryption::read(configuration.as_ref(), folder, &environment)
 }

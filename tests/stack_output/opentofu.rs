@@ -137,4 +137,10 @@ fn tofu_and_never_terraform_is_asked_about_encryption_that_is_not_supported() {
         assert_eq!(with_program(step(), "tofu", answer).run().exits(0).stdout, "10.0.0.1\n");
         refused(with_program(step(), "terraform", answer), 2, &["`pg`"]);
     }
+    // Neither is one whose state may be encrypted.
+    let pg = || initialised("pg", &serde_json::json!({}), &["ip"]).file("main.tf", backend);
+    assert_eq!(with_program(pg(), "terraform", answer).run().exits(0).stdout, "10.0.0.1\n");
+    let encrypted = || pg().env("TF_ENCRYPTION", "state { enforced = true }");
+    refused(with_program(encrypted(), "terraform", answer), 2, &["`pg`"]);
+    assert_eq!(with_program(encrypted(), "tofu", answer).run().exits(0).stdout, "10.0.0.1\n");
 }

@@ -186,7 +186,9 @@ impl Encryption {
                 continue;
             }
             let passphrase = provider.get("passphrase").ok_or_else(|| Fault::usage("it has no `passphrase`"));
-            let passphrase = passphrase.and_then(|passphrase| self.variables.text(passphrase)).map_err(about)?;
+            let passphrase = passphrase.and_then(|passphrase| self.variables.text(passphrase));
+            let about = |fault: Fault| fault.context("cannot evaluate the `passphrase` of its key provider");
+            let passphrase = passphrase.map_err(about)?;
             return Ok(Method::AesGcm(AesGcm { chain, passphrase: passphrase.into(), aad }));
         }
     }
