@@ -5,8 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -154,7 +155,15 @@ fn absent(program: &str) {
     eprintln!("skipped: {program} is absent");
 }
 
-fn encoded(program: &str, arguments: &[&str], secret: &str) -> Option<Vec<u8>> {
+/// What an encoder makes of a secret, if it is installed. All tests ask for the same, so each is run once.
+fn encoded(program: &'static str, arguments: &'static [&'static str], secret: &str) -> Option<Vec<u8>> {
+    type Encoding = (&'static str, &'static [&'static str], String);
+    static MADE: Mutex<BTreeMap<Encoding, Arc<OnceLock<Option<Vec<u8>>>>>> = Mutex::new(BTreeMap::new());
+    let made = Arc::clone(MADE.lock().unwrap().entry((program, arguments, secret.to_owned())).or_default());
+    made.get_or_init(|| run(program, arguments, secret)).clone()
+}
+
+fn run(program: &str, arguments: &[&str], secret: &str) -> Option<Vec<u8>> {
     let mut command = Command::new(program);
     command.args(arguments).env("S", secret).env("LC_ALL", "C.UTF-8").stdin(Stdio::piped());
     let Ok(mut child) = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
@@ -265,10 +274,11 @@ fn leak(shown: &[u8], secret: &Secret) -> Option<String> {
 }
 
 /// A run of that many bytes of the secret that can still be read.
-fn leak_of(run: usize, shown: &[u8], secret: &Secret) -> Option<String> {
-    let windows: BTreeSet<&[u8]> = secret.parts.iter().flat_map(|part| part.as_bytes().windows(run)).collect();
+fn leak_of(length: usize, shown: &[u8], secret: &Secret) -> Option<String> {
+    let windows: BTreeSet<&[u8]> = secret.parts.iter().flat_map(|part| part.as_bytes().windows(length)).collect();
     let readings = readings(shown);
-    let mut found = readings.iter().flat_map(|reading| reading.windows(run)).filter(|window| windows.contains(window));
+    let mut found =
+        readings.iter().flat_map(|reading| reading.windows(length)).filter(|window| windows.contains(window));
     found.next().map(|window| String::from_utf8_lossy(window).into_owned())
 }
 
