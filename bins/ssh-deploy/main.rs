@@ -41,7 +41,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         console.status("no hosts: nothing to do");
         return Ok(emit::finish(Log::new(&targets, args, || None, console), &targets, None, args, console));
     }
-    cli::block_on(connected(args, targets, console))?
+    console.block_on(connected(args, targets, console))?
 }
 
 async fn connected(args: &Args, targets: Vec<Target>, console: &Console) -> anyhow::Result<Exit> {

@@ -22,7 +22,7 @@ use crate::args::Args;
 use crate::sign_in::Session;
 
 fn main() -> ExitCode {
-    cli::main(|args: Args, console| cli::block_on(run(&args, console))?)
+    cli::main(|args: Args, console| console.block_on(run(&args, console))?)
 }
 
 async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {

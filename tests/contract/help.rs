@@ -33,6 +33,38 @@ fn long_help_has_its_parts_and_is_broken_only_where_it_was_meant_to_be() {
     }
 }
 
+/// The texts themselves, so that a change of one is seen in review. To accept a change: `INSTA_UPDATE=always cargo test --test tools help`.
+#[test]
+fn help_texts_are_as_reviewed() {
+    for tool in TOOLS {
+        for (option, form) in [("-h", "short"), ("--help", "long")] {
+            let help = Step::new(tool).arg(option).env("COLUMNS", "100").run().exits(0).stdout;
+            insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+                insta::assert_snapshot!(format!("{tool}-{form}"), help);
+            });
+        }
+    }
+}
+
+#[test]
+fn the_default_of_every_time_is_named_with_its_unit() {
+    for tool in TOOLS {
+        let help = Step::new(tool).arg("--help").env("COLUMNS", "400").run().exits(0).stdout;
+        let mut is_time = false;
+        for line in help.lines() {
+            if line.trim_start().starts_with('-') {
+                is_time = line.contains("<TIME>");
+            }
+            let default = line.split("[default: ").nth(1).and_then(|rest| rest.split(']').next());
+            if let (true, Some(default)) = (is_time, default) {
+                let has_unit =
+                    default.ends_with(['s', 'm', 'h', 'd']) && default.starts_with(|one: char| one.is_ascii_digit());
+                assert!(has_unit || default == "none", "{tool}: {line}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_version_is_the_programs_own() {
     for tool in TOOLS {

@@ -33,7 +33,7 @@ pub(crate) fn secrets(args: &Args, console: &Console) -> anyhow::Result<Vec<Secr
     let passphrase = console.environment().get("DOPPLER_PASSPHRASE");
     let fallback = args.outage.fallback.as_ref();
     let fallback = fallback.map(|file| Fallback::new(file, args.outage.fallback_max_age, passphrase)).transpose()?;
-    let configs = cli::block_on(fetch(args, &settings, fallback.is_some(), console))?;
+    let configs = console.block_on(fetch(args, &settings, fallback.is_some(), console))?;
     let place = shown_place(&settings);
     let configs = match (configs, fallback) {
         (Ok(configs), None) => configs,
@@ -57,7 +57,7 @@ pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, V
         return Ok((from::shown(file), names));
     }
     let settings = settings(args, console)?;
-    let names = cli::block_on(async {
+    let names = console.block_on(async {
         let session = sign_in(args, &settings, args.source.deadline, console).await?;
         let mut names = Vec::new();
         for place in settings.places() {

@@ -60,6 +60,7 @@ impl Answer {
         mut self,
         read: impl Fn(Incoming) -> T + Send + Sync + 'static,
     ) -> Result<T, Error> {
+        let _wait = self.request.wait();
         let read = Arc::new(read);
         loop {
             let Self { request, mut attempt, rest } = self;

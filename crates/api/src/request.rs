@@ -167,6 +167,7 @@ impl Request {
         if let Some(fault) = self.broken.take() {
             return Err(fault.into());
         }
+        let _wait = self.wait();
         let mut attempt = 0;
         loop {
             let failed = match self.within(self.exchange()).await {
@@ -191,6 +192,7 @@ impl Request {
     }
 
     pub(crate) async fn open_from(self, mut attempt: u32) -> Result<Answer, Error> {
+        let _wait = self.wait();
         loop {
             let failed = match self.within(self.begin()).await {
                 Ok(answer) if is_good(answer.status().as_u16()) => return Ok(Answer::new(self, attempt, answer)),
@@ -241,6 +243,11 @@ impl Request {
                 .help("check whether a proxy or a login page stands between here and the service")
                 .into()
         })
+    }
+
+    /// Notes that the thread waits for this request, for a program that reports what takes long.
+    pub(crate) fn wait(&self) -> deadline::Wait {
+        deadline::Wait::begin(self.shown(), self.client.deadline)
     }
 
     /// What may still be waited for at once.

@@ -9,6 +9,7 @@ mod destination;
 mod exit;
 mod failure;
 mod generate;
+mod runtime;
 mod shard;
 mod shared;
 
@@ -24,6 +25,7 @@ pub use exit::Exit;
 pub use failure::{error_document, fault_of, report as report_fault};
 pub use generate::Generate;
 use runner::Environment;
+pub use runtime::block_on;
 pub use shard::Shard;
 pub use shared::Shared;
 
@@ -64,17 +66,6 @@ fn printed(console: &Console, text: impl AsRef<[u8]>) -> Exit {
         Ok(()) => Exit::Success,
         Err(fault) => failure::report(console, &fault, false),
     }
-}
-
-/// Runs `future` to its end on this thread, with timers, sockets, processes and signals.
-///
-/// # Errors
-/// The system refuses the handful of file descriptors that takes.
-pub fn block_on<F: Future>(future: F) -> fault::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| fault::Fault::temporary("cannot start the event loop").cause(error.to_string()))?;
-    Ok(runtime.block_on(future))
 }
 
 enum Parsed<T> {

@@ -5,6 +5,7 @@
 //! read that may never return (a pipe or FIFO whose writer sends nothing).
 
 mod span;
+mod wait;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +13,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub use span::{shown, time};
+pub use wait::{LongWait, Wait, long_wait};
 
 /// The instant by which something must have ended, retries included. Displays as the span it was made of: `1m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
