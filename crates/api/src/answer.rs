@@ -119,7 +119,7 @@ async fn carry(request: &Request, rest: &mut reqwest::Response, pieces: &Sender<
             }
             Err(_) => (Piece::Broken, Some(Err(request.late(limit)))),
         };
-        // An error: the reader is done, and nobody waits for this piece.
+        // An error means that the reader has finished and does not need this piece.
         if pieces.send(piece).await.is_err() {
             return Ok(());
         }
@@ -150,7 +150,7 @@ impl Read for Incoming {
             match self.pieces.blocking_recv() {
                 Some(Piece::Bytes(bytes)) => (self.piece, self.at) = (bytes, 0),
                 Some(Piece::End) => self.is_over = true,
-                // Without an end of its own, too: whoever carried it has gone.
+                // `None` too: the sender is gone without having marked the end.
                 Some(Piece::Broken) | None => {
                     self.broke.store(true, Ordering::Release);
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer broke off"));

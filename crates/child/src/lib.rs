@@ -171,7 +171,7 @@ async fn ended(
     }
 }
 
-/// Reads what is still to come; `false` if somebody else holds the output open.
+/// Reads what is still to come; `false` if another process holds the output open.
 async fn drained(chunks: &mut Chunks, read: &mut impl FnMut(Stream, &[u8])) -> bool {
     let rest = async {
         while let Some((stream, bytes)) = chunks.next().await {

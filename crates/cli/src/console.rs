@@ -141,7 +141,7 @@ impl Console {
         }
     }
 
-    /// Registers masks, before anything that could show the values; outside Actions nobody masks, so nothing is written.
+    /// Registers masks, before anything that could show the values. Outside Actions no program reads them, so nothing is written.
     pub fn mask(&self, values: &[String]) {
         if self.context.in_actions {
             let lines: Vec<String> = values.iter().filter_map(|value| command::add_mask(value)).collect();
@@ -234,7 +234,7 @@ fn within_budget(annotations: &[Annotation<'_>], tool: &str) -> Vec<String> {
 /// One write a line or block, so that lines of several threads do not mix.
 fn to_stderr(text: &str) {
     let mut line = String::with_capacity(text.len() + 1);
-    // Writing to a String cannot fail; and where stderr is gone there is nobody to tell.
+    // Writing to a String cannot fail. If stderr is gone, there is no other place for the message.
     let _ = writeln!(line, "{text}");
     let _ = io::stderr().write_all(line.as_bytes());
 }

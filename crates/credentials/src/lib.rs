@@ -56,7 +56,7 @@ impl Credentials {
     /// The credential `name`, if there is one. Without a way to sign in to Doppler, only the environment is asked.
     ///
     /// # Errors
-    /// [`fault::Kind::Permission`] when Doppler rejects the token or hides the config; [`fault::Kind::Temporary`] when it is away.
+    /// [`fault::Kind::Permission`] when Doppler rejects the token or hides the config; [`fault::Kind::Temporary`] if it is unreachable.
     pub async fn find(&self, name: &str, mask: Mask<'_>) -> Result<Option<Found>> {
         Ok(self.find_all(&[name], mask).await?.pop())
     }

@@ -25,7 +25,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that signs with a token of the user's, which nobody revokes.
+    /// A session that signs with the user's own token, which is never revoked.
     #[must_use]
     pub fn of(doppler: Doppler) -> Self {
         Self { doppler, short_lived: false }
@@ -34,7 +34,7 @@ impl Session {
     /// Trades this job's OIDC token, asked for with `request`, for a short-lived token of `identity`.
     ///
     /// # Errors
-    /// [`fault::Kind::Permission`] when GitHub or Doppler refuse; [`fault::Kind::Temporary`] when one of them is away.
+    /// [`fault::Kind::Permission`] when GitHub or Doppler refuse; [`fault::Kind::Temporary`] if one of them is unreachable.
     pub async fn trade(request: &IdTokenRequest, identity: &str, base: Base, deadline: Deadline) -> Result<Self> {
         let jwt = identity_token(request, deadline).await?;
         Ok(Self { doppler: Doppler::exchange(base, identity, &jwt, deadline).await?, short_lived: true })
@@ -66,7 +66,7 @@ pub fn host(environment: &Environment) -> Result<Base> {
 /// Signs in with `DOPPLER_TOKEN`, else with `DOPPLER_IDENTITY_ID` and this job's OIDC token; `None` when neither is there.
 ///
 /// # Errors
-/// [`fault::Kind::Permission`] when GitHub or Doppler refuse; [`fault::Kind::Temporary`] when one of them is away.
+/// [`fault::Kind::Permission`] when GitHub or Doppler refuse; [`fault::Kind::Temporary`] if one of them is unreachable.
 pub async fn sign_in(environment: &Environment, deadline: Deadline) -> Result<Option<Session>> {
     if let Some(token) = environment.get("DOPPLER_TOKEN") {
         let token = Token::new(token.into(), "DOPPLER_TOKEN");
@@ -94,7 +94,7 @@ struct Answer {
 /// This job's identity as a JWT, from the runner's own service: for whatever trusts it.
 ///
 /// # Errors
-/// [`fault::Kind::Permission`] when GitHub refuses; [`fault::Kind::Temporary`] when it is away.
+/// [`fault::Kind::Permission`] when GitHub refuses; [`fault::Kind::Temporary`] if it is unreachable.
 pub async fn identity_token(request: &IdTokenRequest, deadline: Deadline) -> Result<SecretString> {
     let failed = |fault: Fault| fault.context("GitHub gave this job no OIDC token");
     let (address, query) = request.url.split_once('?').unwrap_or((&request.url, ""));

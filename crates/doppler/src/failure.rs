@@ -1,4 +1,4 @@
-//! What Doppler's refusals mean: whose fault it is, and whether the service is away.
+//! What Doppler's refusals mean: whose fault it is, and whether the service is unavailable.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::token::Token;
 pub struct Failure {
     /// What to tell.
     pub fault: Fault,
-    /// Doppler is away (no connection, timeout, 408, 429, 5xx): the only case in which older secrets may stand in.
+    /// Doppler is unavailable (no connection, timeout, 408, 429, 5xx): the only case in which older secrets may be used instead.
     pub is_outage: bool,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Follows the published description of `api.doppler.com` (v3) and what the API was seen to answer. Two facts
 //! shape the errors: a token that may not see a config is answered with 400, as a config that does not exist may be; and no status
-//! but 408, 429 and 5xx means that the service is away. Values stay inside [`SecretString`] and out of every error.
+//! but 408, 429 and 5xx means that the service is unavailable. Values stay inside [`SecretString`] and out of every error.
 
 mod config_ref;
 mod failure;
@@ -70,7 +70,7 @@ impl Doppler {
     /// Trades a JWT for a short-lived token of the service account identity `identity`.
     ///
     /// # Errors
-    /// [`fault::Kind::Permission`] when the identity does not trust the JWT; [`fault::Kind::Temporary`] when Doppler is away.
+    /// [`fault::Kind::Permission`] when the identity does not trust the JWT; [`fault::Kind::Temporary`] if Doppler is unreachable.
     pub async fn exchange(base: Base, identity: &str, jwt: &SecretString, deadline: Deadline) -> Result<Self> {
         let client = client(base.clone(), deadline)?;
         let body = Exchange { identity, token: jwt.expose_secret() };
@@ -90,7 +90,7 @@ impl Doppler {
     /// Ends the life of the token this client signs with.
     ///
     /// # Errors
-    /// [`fault::Kind::Temporary`] when Doppler is away, else what it answered.
+    /// [`fault::Kind::Temporary`] if Doppler is unreachable, else what it answered.
     pub async fn revoke(&self) -> Result<()> {
         let body = Revoke { token: self.token.value.expose_secret() };
         self.client.post("/v3/auth/revoke").json(&body).repeatable().timeout(ATTEMPT).send().await?;

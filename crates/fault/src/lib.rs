@@ -1,7 +1,7 @@
 //! The one error every crate returns: a kind that callers act on, what failed, the evidence, what to do next.
 //!
 //! Callers branch on what they can *do* (give up, ask for access, try again), never on which message it was.
-//! Advice is written where the fault is made. A fault never holds a secret: whoever makes one leaves values out.
+//! Advice is written where the fault is made. A fault never holds a secret: code that makes one leaves values out.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The request for this job's OpenID Connect identity token.
 //!
 //! The runner gives the pair of variables to every step of a job with `permissions: id-token: write`. The request is plain
-//! HTTP: whoever has an HTTP client sends it (`GET url`, `Authorization: Bearer`, answer `{"value": "<JWT>"}`).
+//! HTTP: send it with any HTTP client (`GET url`, `Authorization: Bearer`, answer `{"value": "<JWT>"}`).
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! YAML that somebody else wrote, read in bounded depth and memory.
+//! Reads untrusted YAML in bounded depth and memory.
 //!
 //! The loader calls itself for each level and copies what an alias refers to, so that a few bytes can ask for a stack or a memory
 //! that no machine has. Its events are cheap: they are counted first, and a document that asks for too much is refused.
