@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod background;
+mod doppler_cli;
 #[cfg(target_os = "linux")]
 mod files;
 mod input;

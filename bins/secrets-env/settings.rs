@@ -90,14 +90,17 @@ fn stored(token: &Setting<SecretString>) -> Result<Token> {
 }
 
 impl Settings {
-    /// The configs to read, in order; one that says nothing where nothing is setting.
-    pub(crate) fn places(&self) -> Vec<ConfigRef> {
+    /// The configs to read, in order; a single empty one if none was given (the token's own config). `PROJECT/CONFIG` names both.
+    pub(crate) fn configs(&self) -> Vec<ConfigRef> {
         let project = self.project.as_ref().map(|setting| setting.value.clone());
-        let place = |config: Option<String>| ConfigRef { project: project.clone(), config };
+        let config = |text: &str| match text.split_once('/') {
+            Some((project, config)) => ConfigRef { project: Some(project.to_owned()), config: Some(config.to_owned()) },
+            None => ConfigRef { project: project.clone(), config: Some(text.to_owned()) },
+        };
         if self.configs.is_empty() {
-            return vec![place(None)];
+            return vec![ConfigRef { project, config: None }];
         }
-        self.configs.iter().map(|config| place(Some(config.value.clone()))).collect()
+        self.configs.iter().map(|setting| config(&setting.value)).collect()
     }
 
     /// Returns the text of --explain, which never contains the token.

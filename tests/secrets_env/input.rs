@@ -112,3 +112,31 @@ fn a_value_that_is_required_and_not_filled_in_stops_the_command_before_it_starts
     }
     touch("API_KEY,DB_URL").run().exits(0);
 }
+
+#[test]
+fn a_shown_secret_is_not_hidden_and_a_restricted_one_always_is() {
+    let doppler = Doppler::start();
+    // The stand-in takes what is masked for a secret wherever it is seen; this one is to be seen.
+    doppler.set_with("dev", "BUCKET", "acme-uploads-7731", Visibility::Unmasked);
+    doppler.set_with("dev", "HIDDEN", "restricted-k3y-4711", Visibility::Restricted);
+    let from = || Step::new("secrets-env").args(["--from", "-"]).stdin("BUCKET=acme-uploads-7731\nKEY=k3y-4711-0815\n");
+    let show = |name: &str| from().args(["--show", name, "--", "sh", "-c", "echo $BUCKET $KEY"]);
+    let seen = show("BUCKET").run().exits(0);
+    assert_eq!(seen.stdout, "acme-uploads-7731 ***\n");
+    assert!(seen.stderr.contains("not masked: BUCKET ("), "{}", seen.stderr);
+    assert!(seen.masks[0] == "k3y-4711-0815" && !seen.masks.iter().any(|mask| mask.contains("acme")));
+    refused(show("BUCKTE"), 1, &["not among the secrets: BUCKTE", "--show"]);
+    let restricted = |options: &[&str]| step(&doppler, options).args(["--", "sh", "-c", "echo $HIDDEN"]);
+    refused(restricted(&["--show", "HIDDEN"]), 77, &["--show cannot show HIDDEN", "restricted"]);
+    assert_eq!(restricted(&[]).run().exits(0).stdout, "***\n");
+}
+
+#[test]
+fn a_restricted_value_is_hidden_however_short_or_common_it_is() {
+    let doppler = Doppler::start();
+    for value in ["true", "ab", "us-east-1"] {
+        doppler.set_with("dev", "HIDDEN", value, Visibility::Restricted);
+        let seen = step(&doppler, &["--only", "HIDDEN", "--", "sh", "-c", "echo \"<$HIDDEN>\""]).run().exits(0);
+        assert_eq!(seen.stdout, "<***>\n", "{value}");
+    }
+}

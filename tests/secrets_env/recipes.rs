@@ -96,3 +96,16 @@ fn every_option_that_the_page_names_is_one() {
     }
     assert!(named > 10, "{named}");
 }
+
+#[test]
+fn a_pipe_into_a_second_start_reaches_the_command_of_that_one() {
+    // Code and secrets of a Worker in one version: the second start reads nothing of its standard input.
+    let doppler = shop();
+    let line = "secrets-env --only API_KEY,SESSION_KEY --format json \
+                | secrets-env --only NPM_TOKEN -- sh -c 'test ${#NPM_TOKEN} = 24 && jq -c keys /dev/stdin'";
+    for mode in ["", "--redact"] {
+        let seen =
+            step(&doppler, &line.replace("--only NPM_TOKEN", &format!("{mode} --only NPM_TOKEN"))).run().exits(0);
+        assert_eq!(seen.stdout, "[\"API_KEY\",\"SESSION_KEY\"]\n", "{}", seen.stderr);
+    }
+}

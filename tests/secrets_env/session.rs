@@ -100,6 +100,27 @@ fn an_identity_is_traded_used_once_and_revoked() {
 }
 
 #[test]
+fn one_sign_in_with_an_identity_reads_configs_of_several_projects() {
+    let (doppler, github) = (doppler(), GitHub::start());
+    doppler.set_in("infra", "prd", "CDN_KEY", "cdn-k3y-of-the-infrastructure");
+    let arguments = ["-c", "infra/prd", "--", "sh", "-c", "echo $API_KEY ${#CDN_KEY}"];
+    assert_eq!(with_identity(&doppler, &github, &arguments).run().exits(0).stdout, "*** 29\n");
+    let read = "/v3/configs/config/secrets";
+    assert_eq!(paths(&doppler), ["/v3/auth/oidc", read, read, "/v3/auth/revoke"]);
+    // Each config is named with its project in errors.
+    let step = with_identity(&doppler, &github, &["-c", "infra/prod", "--", "true"]);
+    refused(step, 2, &["project `infra`, config `prod`", "did you mean --config prd?"]);
+    // Without --project, every config has to name its own.
+    let without = |configs: [&'static str; 2]| {
+        let account = doppler.service_account_token();
+        super::step(&doppler, &["-c", configs[0], "-c", configs[1], "--format", "names"])
+            .workflow_secret("DOPPLER_TOKEN", &account)
+    };
+    assert!(without(["app/dev", "infra/prd"]).run().exits(0).stdout.contains("API_KEY\nCDN_KEY\n"));
+    refused(without(["app/dev", "prd"]), 2, &["none was chosen"]);
+}
+
+#[test]
 fn the_token_is_revoked_when_the_read_fails_too() {
     let (doppler, github) = (doppler(), GitHub::start());
     let step = with_identity(&doppler, &github, &["-c", "nowhere", "--", "true"]);

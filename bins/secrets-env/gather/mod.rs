@@ -60,7 +60,7 @@ pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, V
     let names = console.block_on(async {
         let session = sign_in(args, &settings, args.source.deadline, console).await?;
         let mut names = Vec::new();
-        for place in settings.places() {
+        for place in settings.configs() {
             match session.doppler().names(&place).await {
                 Ok(found) => names.extend(found),
                 Err(failure) => {
@@ -77,7 +77,7 @@ pub(crate) fn names(args: &Args, console: &Console) -> anyhow::Result<(String, V
 }
 
 fn shown_place(settings: &Settings) -> String {
-    settings.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    settings.configs().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 /// Resolves the settings from arguments, environment and files.
@@ -114,7 +114,7 @@ async fn fetch(args: &Args, settings: &Settings, whole: bool, console: &Console)
     let deadline = args.source.deadline;
     let session = sign_in(args, settings, deadline, console).await?;
     let mut configs = Vec::new();
-    for place in settings.places() {
+    for place in settings.configs() {
         let secrets = match cache_entry(args, settings, &session, &place, console) {
             Some(entry) => cached::read(session.doppler(), &place, &entry, deadline).await,
             None => read(args, session.doppler(), &place, whole, console).await,
@@ -149,7 +149,8 @@ async fn sign_in(args: &Args, settings: &Settings, deadline: Deadline, console: 
     };
     let session = signed_in.map_err(|fault| Failure { is_outage: fault.kind == Kind::Temporary, fault })?;
     let token = session.doppler().token();
-    if token.needs_config() && (settings.project.is_none() || settings.configs.is_empty()) {
+    let is_chosen = |config: &ConfigRef| config.project.is_some() && config.config.is_some();
+    if token.needs_config() && !settings.configs().iter().all(is_chosen) {
         let fault = Fault::usage(format!("the token from {} can read many configs, and none was chosen", token.origin))
             .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)");
         sign_out(session, console).await;

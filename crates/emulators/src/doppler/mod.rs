@@ -111,6 +111,13 @@ impl Doppler {
         lock(&self.state).set((&self.project, config), name, value, visibility);
     }
 
+    /// Sets a masked secret of another project, which is made if there is none.
+    pub fn set_in(&self, project: &str, config: &str, name: &str, value: &str) {
+        self.add_config(project, config);
+        self.secrets.add(value);
+        lock(&self.state).set((project, config), name, value, Visibility::Masked);
+    }
+
     /// Adds a project with one empty config.
     pub fn add_config(&self, project: &str, config: &str) {
         lock(&self.state).config(project, config);
