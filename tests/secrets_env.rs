@@ -36,7 +36,7 @@ fn step(doppler: &Doppler, arguments: &[&str]) -> Step {
     Step::new("secrets-env").doppler(doppler).args(arguments)
 }
 
-/// Stops the test unless the step failed with `code`, printed nothing, and said each of `words` on stderr.
+/// Stops the test unless the step failed with `code`, printed nothing on stdout, and printed each of `words` on stderr.
 #[track_caller]
 fn refused(step: Step, code: i32, words: &[&str]) -> Seen {
     let seen = step.run().exits(code);

@@ -71,7 +71,7 @@ pub(crate) struct Args {
     pub(crate) shared: Shared,
 }
 
-/// Where the secrets come from.
+/// The source of the secrets.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Source")]
 pub(crate) struct Source {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::seal::{self, PassphraseKey};
 use crate::stored::{Entry, write_atomically};
 
-/// The beginning of our own files; the rest is encrypted as in version 4 of the Doppler CLI.
+/// The beginning of files of ours; the rest is encrypted as in version 4 of the Doppler CLI.
 const MARK: &str = "secrets-env/1 ";
 
 /// The beginning of files of the Doppler CLI, version 4.

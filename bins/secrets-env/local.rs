@@ -15,7 +15,7 @@ use yaml::Yaml;
 pub(crate) struct Setting<T> {
     /// The value.
     pub(crate) value: T,
-    /// Where it came from: `--project`, `DOPPLER_PROJECT`, a file.
+    /// Its origin: `--project`, `DOPPLER_PROJECT`, a file.
     pub(crate) source: String,
 }
 

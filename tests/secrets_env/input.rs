@@ -65,7 +65,7 @@ fn what_is_not_masked_is_named_with_its_reason() {
     doppler.set_with("dev", "REGION", "eu-central-1", Visibility::Unmasked);
     for (name, value) in [("DEBUG", "true"), ("COUNT", "3"), ("STAGE", "production"), ("KEY", "k3y-4711-0815")] {
         let visibility = if name == "KEY" { Visibility::Masked } else { Visibility::Unmasked };
-        // The stand-in takes what is masked for a secret wherever it stands; these four are none.
+        // The stand-in takes every masked value for a secret; these four are not.
         doppler.set_with("dev", name, value, visibility);
     }
     let from =

@@ -29,7 +29,7 @@ fn twenty_steps_of_a_job_make_one_full_read_whatever_they_want() {
     let requests = doppler.requests();
     let unchanged = requests.iter().filter(|request| request.status == 304).count();
     assert_eq!((doppler.full_reads(), unchanged, requests.len()), (1, 19, 20));
-    // What lies there says nothing without the token.
+    // The files cannot be read without the token.
     for file in std::fs::read_dir(temp.path().join("secrets-env")).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(emulators::leaks(&bytes, API_KEY).is_none());
@@ -124,7 +124,7 @@ fn two_hundred_processes_at_a_limit_of_120_all_succeed_and_none_of_them_hammers(
     }
     let windows = doppler.read_windows();
     assert_eq!(windows.iter().map(|(let_through, _)| let_through).sum::<u64>(), 200, "{windows:?}");
-    // Whoever is refused comes back when it was told to, not before; a few meet the next crowd again.
+    // A refused process tries again when the response allows it, not before; a few are refused a second time.
     assert!(windows.iter().map(|(_, refused)| refused).sum::<u64>() <= 120, "{windows:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What the page and `--help` show works as it stands there, run in bash beside programs that only check what they were handed.
+//! The examples of the page and of `--help` work as written: run in bash, with programs that only check what they are given.
 
 use emulators::{Doppler, GitHub};
 

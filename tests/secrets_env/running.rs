@@ -151,7 +151,7 @@ pub(super) fn signal(name: &str, id: u32) {
     assert!(Command::new("kill").args(["-s", name, &id.to_string()]).status().unwrap().success());
 }
 
-/// Waits until the command has said that it is ready by making this file.
+/// Waits until the command has made this file to show that it is ready.
 fn ready(step: &mut Started, file: &std::path::Path) {
     while !file.exists() {
         assert!(step.child.try_wait().unwrap().is_none(), "it has ended before it was ready");

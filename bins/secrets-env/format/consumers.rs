@@ -190,7 +190,7 @@ fn terraform_reads_back_tfvars() {
     if Command::new("terraform").arg("--version").output().is_err() {
         return absent("terraform");
     }
-    // Files of variables are told apart by their name.
+    // Terraform recognises variable files by their name.
     let script = TERRAFORM
         .replace("-var-file=FILE", "-var-file=it.tfvars")
         .replace("dir\" || exit\n", "dir\" || exit\ncp FILE it.tfvars\n");

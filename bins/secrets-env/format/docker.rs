@@ -1,4 +1,4 @@
-//! `docker run --env-file`: the rest of the line as it stands, without quotes (`docker/cli`, `pkg/kvfile`).
+//! `docker run --env-file`: the rest of the line unchanged, without quotes (`docker/cli`, `pkg/kvfile`).
 
 use super::{Unfit, unfit};
 

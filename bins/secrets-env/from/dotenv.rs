@@ -3,7 +3,7 @@
 
 use fault::{Fault, Result};
 
-use super::Pair;
+use super::pair::Pair;
 
 /// Whether a line begins with `NAME=` or `export NAME=`.
 pub(super) fn is_assignment(line: &str) -> bool {

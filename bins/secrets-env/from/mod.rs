@@ -3,6 +3,7 @@
 //! Every scalar is taken as it is written (`1.10` stays `1.10`); a document deeper than names and values is refused by name.
 
 mod dotenv;
+mod pair;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,7 @@ use fault::{Fault, Result};
 use secrets::{Secret, Visibility};
 use serde_json::value::RawValue;
 
-/// A name and its value; `None` for a null.
-type Pair = (String, Option<String>);
+use self::pair::{Pair, too_deep};
 
 /// Reads the secrets in `file`; `-` is stdin.
 ///
@@ -69,11 +69,6 @@ fn json_scalar(name: &str, raw: &str) -> Result<Option<String>> {
         Some(b'n') => Ok(None),
         _ => Ok(Some(raw.to_owned())),
     }
-}
-
-fn too_deep(name: &str) -> Fault {
-    Fault::usage(format!("{name} is not one value but holds others"))
-        .help("flatten the document first, for example with `jq` or `yq`")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use fault::{Fault, Result};
 use yaml::{ScalarStyle, Yaml};
 
-use super::{Pair, too_deep};
+use super::pair::{Pair, too_deep};
 
 pub(super) fn parse(text: &str) -> Result<Vec<Pair>> {
     let documents = yaml::as_written(text).map_err(|error| Fault::usage(error.to_string()))?;

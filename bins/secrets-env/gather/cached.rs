@@ -6,9 +6,9 @@
 
 use api::Deadline;
 use doppler::{ConfigRef, Doppler, Failure, Fetched, Query};
+use fault::Fault;
 use secrets::Secret;
 
-use super::unconditional;
 use crate::cache::{CacheEntry, CachedResponse, Tag};
 
 /// The secrets of `place`, all of them.
@@ -69,5 +69,16 @@ async fn listed(
             Ok(secrets)
         }
         (unchanged, None) => unconditional(unchanged),
+    }
+}
+
+/// The secrets of a response to a request that named no known copy.
+pub(super) fn unconditional(fetched: Fetched) -> Result<Vec<Secret>, Failure> {
+    match fetched {
+        Fetched::New { secrets, .. } => Ok(secrets),
+        Fetched::Unchanged => {
+            let fault = Fault::temporary("Doppler answered 304 to a request without If-None-Match");
+            Err(Failure { fault, is_outage: false })
+        }
     }
 }

@@ -8,12 +8,13 @@ use std::io::ErrorKind;
 use api::Deadline;
 use cli::{Console, Destination};
 use credentials::Session;
-use doppler::{ConfigRef, Doppler, Failure, Fetched, Query};
+use doppler::{ConfigRef, Doppler, Failure, Query};
 use fault::{Fault, Kind, Result};
 use jiff::Timestamp;
 use runner::oidc::IdTokenRequest;
 use secrets::Secret;
 
+use self::cached::unconditional;
 use crate::args::Args;
 use crate::cache::CacheEntry;
 use crate::fallback::{Fallback, shown};
@@ -203,16 +204,6 @@ fn cache_entry(
         Login::Token(_) | Login::Nothing => (session.doppler().token().value.clone(), format!("{base}|{place}")),
     };
     CacheEntry::of(console.environment(), &key, &request)
-}
-
-fn unconditional(fetched: Fetched) -> Result<Vec<Secret>, Failure> {
-    match fetched {
-        Fetched::New { secrets, .. } => Ok(secrets),
-        Fetched::Unchanged => {
-            let fault = Fault::temporary("Doppler answered 304 to a request without If-None-Match");
-            Err(Failure { fault, is_outage: false })
-        }
-    }
 }
 
 /// The names to request; empty for all. A fallback needs the whole config, and so does a list too long for a URL.

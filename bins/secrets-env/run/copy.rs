@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 const CHUNK: usize = 64 * 1024;
 
 /// How long what the command left running may go on writing into our copies. Most of it only finishes its last lines (a `tee`, for
-/// example); for the rest it is not worth a process of its own to wait less.
+/// example); for the rest, half a second is less than a new process is worth.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// After so long without a byte, a stream pauses, and what cannot be the beginning of a secret is shown: a prompt, the echo of a key.
@@ -116,7 +116,7 @@ impl<S: PollRead> Copies<S> {
         let (stopped, plan) = (self.stopped.try_clone()?, plan.clone());
         std::thread::spawn(move || {
             let ended = match copy(rest, &plan, &stopped) {
-                // The reader has closed the stream. Dropping our end tells the command so, as a pipe would.
+                // The reader has closed the stream. Dropping our end gives the command SIGPIPE, as a plain pipe would.
                 Ended::Done(Err(error)) if error.kind() == ErrorKind::BrokenPipe => Ended::Done(Ok(())),
                 ended => ended,
             };
@@ -266,7 +266,7 @@ impl PollRead for std::fs::File {
             Ok(0) | Err(Errno::INTR) => Next::Pause,
             // First, as a stream that never pauses would hide it.
             Ok(_) if streams.get(1).is_some_and(|stop| !stop.revents().is_empty()) => Next::Stop,
-            // An error is not for here: reading will meet it again.
+            // An error is not handled here: the read returns it again.
             Ok(_) | Err(_) => Next::Data,
         }
     }

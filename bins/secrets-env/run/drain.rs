@@ -1,7 +1,7 @@
 //! Goes on redacting what the command's background processes print after its end (Linux).
 //!
-//! A step may start a server in the background and end. Its output goes through our pipes: with nobody to read them, its next write would
-//! end it. So a process of its own takes over the streams, the patterns and the leash, and ends with the streams. It has no token.
+//! A step may start a server in the background and end. The server's output goes through our pipes: without a reader, its next write would
+//! end it. So another process takes over the streams, the patterns and the leash, and ends with the streams. It has no token.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -20,7 +20,7 @@ use super::reexec::{self, Start};
 use super::watcher::{self, Leash};
 use crate::hidden::Hidden;
 
-/// What the process is told over its standard input.
+/// What the process reads from its standard input.
 #[derive(Serialize, Deserialize)]
 struct Task {
     hidden: Hidden,

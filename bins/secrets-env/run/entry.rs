@@ -12,8 +12,9 @@ use rustix::process::{
 };
 
 use super::launch::plain;
+use super::outcome::{OWN_FAILURE, code};
 use super::reexec::Start;
-use super::{OWN_FAILURE, code, drain, holder, session, watcher};
+use super::{drain, holder, session, watcher};
 
 /// Does the job of a second start, if this is one. Returns only when the job failed or is over.
 pub(crate) fn reexec_entry() -> Option<ExitCode> {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::store::Store;
 use crate::chosen::Chosen;
 
 /// Secrets as files, which last until this is dropped or the command ends.
@@ -79,98 +80,4 @@ impl Files {
 /// Exposed to the command, which is given the files.
 fn contents(values: &[SecretString]) -> Vec<&[u8]> {
     values.iter().map(|value| value.expose_secret().as_bytes()).collect()
-}
-
-#[cfg(target_os = "linux")]
-use linux::Store;
-
-#[cfg(target_os = "linux")]
-mod linux {
-    //! Files in the memory of a process of ours.
-
-    use std::io::{self, BufRead as _, BufReader, Write as _};
-    use std::path::PathBuf;
-    use std::process::{ChildStdin, ChildStdout, Stdio};
-
-    use rustix::io::{FdFlags, fcntl_setfd};
-
-    use super::super::holder::framed;
-    use super::super::reexec::{self, Start};
-
-    /// The process that holds the files.
-    #[derive(Debug)]
-    pub(super) struct Store {
-        id: u32,
-        input: ChildStdin,
-        answers: BufReader<ChildStdout>,
-        numbers: Vec<u32>,
-    }
-
-    impl Store {
-        pub(super) fn new(contents: &[&[u8]]) -> io::Result<Self> {
-            let mut command = reexec::helper(Start::Hold)?;
-            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-            let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
-            let input = child.stdin.take().ok_or_else(missing)?;
-            let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-            let mut store = Self { id: child.id(), input, answers, numbers: vec![0; contents.len()] };
-            store.replace(contents)?;
-            // For the command to inherit: processes that outlive it keep the files by it.
-            fcntl_setfd(&store.input, FdFlags::empty())?;
-            Ok(store)
-        }
-
-        pub(super) fn replace(&mut self, contents: &[&[u8]]) -> io::Result<()> {
-            self.input.write_all(&framed(contents))?;
-            for number in &mut self.numbers {
-                let mut line = String::new();
-                self.answers.read_line(&mut line)?;
-                *number = line.trim().parse().map_err(|_| io::Error::other("the process that holds it has ended"))?;
-            }
-            Ok(())
-        }
-
-        pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
-            self.numbers.iter().map(|number| PathBuf::from(format!("/proc/{}/fd/{number}", self.id)))
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-use elsewhere::Store;
-
-#[cfg(not(target_os = "linux"))]
-mod elsewhere {
-    //! Private temporary files.
-
-    use std::io::{self, Write as _};
-    use std::path::PathBuf;
-
-    use tempfile::NamedTempFile;
-
-    /// The files; dropping them removes them.
-    #[derive(Debug)]
-    pub(super) struct Store(Vec<NamedTempFile>);
-
-    impl Store {
-        pub(super) fn new(contents: &[&[u8]]) -> io::Result<Self> {
-            let file = |content: &&[u8]| {
-                let mut file = tempfile::Builder::new().prefix("secrets-env-").tempfile()?;
-                file.write_all(content)?;
-                Ok(file)
-            };
-            contents.iter().map(file).collect::<io::Result<_>>().map(Self)
-        }
-
-        pub(super) fn replace(&mut self, contents: &[&[u8]]) -> io::Result<()> {
-            for (file, content) in self.0.iter().zip(contents) {
-                crate::stored::write_atomically(file.path(), content)?;
-            }
-            Ok(())
-        }
-
-        pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
-            self.0.iter().map(|file| file.path().to_owned())
-        }
-    }
 }

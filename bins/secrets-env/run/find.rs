@@ -1,4 +1,4 @@
-//! Finds the command's program before anything starts, so that 126 and 127 are told apart the same way everywhere.
+//! Finds the command's program before anything starts, so that 126 and 127 mean the same in every way of running it.
 
 use std::ffi::OsStr;
 use std::io;

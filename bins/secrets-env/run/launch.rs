@@ -1,15 +1,16 @@
 //! A command with everything it is started with.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Outcome;
+use cli::Console;
+
 use super::copy::SharedPlan;
 use super::environment::Changes;
 #[cfg(unix)]
 use super::terminal::Terminal;
+use crate::args::Args;
 use crate::hidden::Hidden;
 
 /// A command to start.
@@ -40,22 +41,6 @@ impl Redaction {
 }
 
 impl Launch {
-    /// Becomes the command: nothing of us is left, and codes and signals are its own.
-    #[cfg(unix)]
-    pub(super) fn exec(self) -> io::Result<Outcome> {
-        use std::os::unix::process::CommandExt as _;
-        let mut command = self.plain();
-        self.environment.apply(&mut command);
-        // `exec` returns only if it failed.
-        Err(command.exec())
-    }
-
-    /// A process cannot become another here, so we wait for it.
-    #[cfg(not(unix))]
-    pub(super) fn exec(self) -> io::Result<Outcome> {
-        super::supervise::run(self, None)
-    }
-
     /// The command as a child that is killed with us; with a terminal, by way of the leader of its session. Without the terminal if that
     /// cannot be done.
     #[cfg(target_os = "linux")]
@@ -79,6 +64,11 @@ impl Launch {
     pub(super) fn plain(&self) -> Command {
         plain(&self.program, &self.words)
     }
+}
+
+/// Output is redacted on request, and in Actions unless switched off.
+pub(super) fn redacts(args: &Args, console: &Console) -> bool {
+    args.running.redact || (console.context().in_actions && !args.running.no_redact)
 }
 
 /// `program` with the command line `words`, its name first.

@@ -6,6 +6,7 @@ mod drain;
 #[cfg(target_os = "linux")]
 mod entry;
 mod environment;
+mod exec;
 mod file;
 mod find;
 #[cfg(target_os = "linux")]
@@ -14,12 +15,15 @@ mod launch;
 #[cfg(unix)]
 #[cfg_attr(not(target_os = "linux"), path = "no_leftover.rs")]
 mod leftover;
+mod outcome;
 #[cfg(target_os = "linux")]
 mod reexec;
 #[cfg(target_os = "linux")]
 mod session;
 #[cfg(unix)]
 mod signals;
+#[cfg_attr(not(target_os = "linux"), path = "no_store.rs")]
+mod store;
 #[cfg(unix)]
 mod streams;
 #[cfg_attr(not(unix), path = "no_supervise.rs")]
@@ -44,7 +48,8 @@ use crate::chosen::Chosen;
 use crate::hidden::Hidden;
 use crate::validate;
 use file::Files;
-use launch::{Launch, Redaction};
+use launch::{Launch, Redaction, redacts};
+use outcome::{OWN_FAILURE, Outcome, code};
 
 /// Does the job of a second start of this program, if this is one.
 #[cfg(target_os = "linux")]
@@ -54,20 +59,6 @@ pub(crate) use entry::reexec_entry;
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn reexec_entry() -> Option<std::process::ExitCode> {
     None
-}
-
-/// Our own failure to run a command, as in `env` and `timeout`.
-const OWN_FAILURE: u8 = 125;
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
-
-/// How a supervised command ended.
-#[derive(Debug)]
-struct Outcome {
-    /// The command's code.
-    exit: Exit,
-    /// Why some of its output could not be written, if it could not.
-    lost: Option<io::Error>,
 }
 
 /// Runs the command of `args` with `secrets` in its environment.
@@ -96,7 +87,7 @@ pub(crate) fn command(
     } else if launch.redaction.is_some() || removes_files {
         supervise::run(launch, None)
     } else {
-        launch.exec()
+        exec::run(launch)
     };
     Ok(match outcome {
         Ok(Outcome { exit, lost: None }) => exit,
@@ -111,11 +102,6 @@ fn not_shown(error: &io::Error, exit: Exit, program: &OsStr, console: &Console) 
     if [0, 128 + 13].contains(&exit.code()) { Exit::Child(OWN_FAILURE) } else { exit }
 }
 
-/// Output is redacted on request, and in Actions unless switched off.
-fn redacts(args: &Args, console: &Console) -> bool {
-    args.running.redact || (console.context().in_actions && !args.running.no_redact)
-}
-
 /// Reports why the command did not start. Returns the code `env` would end with.
 fn not_started(error: &io::Error, program: &OsStr, console: &Console) -> Exit {
     let help = match error.kind() {
@@ -126,15 +112,6 @@ fn not_started(error: &io::Error, program: &OsStr, console: &Console) -> Exit {
     };
     report(console, &format!("cannot run `{}`\n  caused by: {error}{help}", program.display()));
     Exit::Child(code(error))
-}
-
-/// The code that `env` ends with if it cannot run a command.
-fn code(error: &io::Error) -> u8 {
-    match error.kind() {
-        io::ErrorKind::NotFound => NOT_FOUND,
-        io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
-        _ => OWN_FAILURE,
-    }
 }
 
 /// Prints an error for the exit codes that are not a fault's: 125 to 127.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use cli::Exit;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::Outcome;
 use super::copy::{Copies, Target};
 use super::launch::Launch;
+use super::outcome::{OWN_FAILURE, Outcome};
 
 /// How long what the command leaves running in the background may go on writing.
 const REST: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ async fn supervise(launch: Launch) -> io::Result<Outcome> {
     let (sender, ended) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || sender.send(child.wait()));
     let status = ended.await.map_err(io::Error::other)??;
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(super::OWN_FAILURE);
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(OWN_FAILURE);
     let lost = tokio::time::timeout(REST, copies.finish()).await.map_or(None, |outcome| outcome.lost);
     Ok(Outcome { exit: Exit::Child(code), lost })
 }

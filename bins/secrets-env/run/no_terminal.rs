@@ -1,11 +1,11 @@
-//! Where the command gets no terminal of its own: it writes to pipes.
+//! For systems on which the command writes to pipes and never to its own terminal.
 
 use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 use std::process::Command;
 
-/// There is none.
+/// A terminal that is never there.
 #[derive(Debug)]
 pub(super) struct Terminal(Infallible);
 

@@ -1,4 +1,4 @@
-//! Starts this program again, for jobs that need a process of their own (Linux).
+//! Starts this program again, for jobs that need another process (Linux).
 //!
 //! Some things can only be done by a process to itself: asking the kernel to be killed with its parent (`PR_SET_PDEATHSIG`, which
 //! Rust cannot call between `fork` and `exec` without unsafe code), leading a session, outliving the command. Such a process is this
@@ -40,7 +40,7 @@ const NAMES: [(Start, &str); 6] = [
 ];
 
 impl Start {
-    /// The job that `name` stands for.
+    /// The job that `name` means.
     pub(super) fn of(name: &OsString) -> Option<Self> {
         NAMES.iter().find(|(_, known)| name == known).map(|(start, _)| *start)
     }

@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_p
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::outcome::OWN_FAILURE;
+
 /// The receiver of the signals that we get.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
@@ -106,5 +108,5 @@ pub(super) fn changes(id: Pid) -> UnboundedReceiver<Change> {
 
 fn exit(status: WaitStatus) -> Exit {
     let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal));
-    Exit::Child(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(super::OWN_FAILURE))
+    Exit::Child(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(OWN_FAILURE))
 }

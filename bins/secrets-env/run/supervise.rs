@@ -15,9 +15,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::copy::{Copies, SharedPlan, Target as Copied};
 use super::launch::{Launch, Redaction};
+use super::outcome::{OWN_FAILURE, Outcome};
 use super::signals::{Change, Signals, Target, changes, pass_on};
 use super::terminal::Terminal;
-use super::{Outcome, leftover, streams, tree};
+use super::{leftover, streams, tree};
 
 /// How long a command that is to be started again may take to end before it is killed.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -108,7 +109,7 @@ impl Running {
                 change = self.changes.recv() => match change {
                     Some(Change::Ended(exit)) => return End::Exited(exit),
                     Some(Change::Stopped) => self.suspend(),
-                    None => return End::Exited(Exit::Child(super::OWN_FAILURE)),
+                    None => return End::Exited(Exit::Child(OWN_FAILURE)),
                 },
                 kind = signals.next() => self.pass_on(kind),
                 Some(update) = next(updates) => match update {

@@ -1,8 +1,8 @@
-//! A terminal of the command's own (Linux), so that its output can be redacted and is coloured and sized as before.
+//! The command's own terminal (Linux), so that its output can be redacted and keeps its colours and size.
 //!
-//! Where a person types, the command gets a session on it, and what is typed passes on to it unread: its own terminal does what ours
-//! would, `^C` and `^Z` included, so ours is raw meanwhile. Where standard input is no terminal, only the output goes by way of it, and
-//! ours stays what it is: the keys still reach everyone in the pipe.
+//! If standard input is a terminal too, the command gets a session on its own one, and what is typed is passed to it unread. Its terminal
+//! then turns `^C` and `^Z` into signals, so ours is raw meanwhile: otherwise they would reach us as well. If standard input is not a
+//! terminal, only the output goes through it and ours is not changed, so the keyboard still reaches every program of the pipe.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -20,23 +20,25 @@ use rustix::termios::{
     OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
-/// How often a supervisor in the background looks whether it is in the foreground.
+use super::streams;
+
+/// How often a supervisor in the background checks whether it is in the foreground.
 const BACKGROUND: Duration = Duration::from_millis(250);
 
-/// The command's terminal. Dropping it gives ours back its modes.
+/// The command's terminal. Dropping it restores the modes of ours.
 #[derive(Debug)]
 pub(super) struct Terminal {
     /// Our end.
     master: File,
-    /// The command's end, until it has been given away.
+    /// The command's end, until the command has it.
     slave: Option<OwnedFd>,
-    /// The modes of our terminal where a person types on it.
+    /// The modes of our terminal, if standard input is one.
     cooked: Option<Termios>,
     is_raw: bool,
 }
 
 impl Terminal {
-    /// A terminal like ours; `None` where stdout is none, or the system has no more of them.
+    /// Opens a terminal like ours; `None` if standard output is not one, or if the system has no more of them.
     pub(super) fn open() -> Option<Self> {
         if !io::stdout().is_terminal() {
             return None;
@@ -48,7 +50,7 @@ impl Terminal {
         let cooked = io::stdin().is_terminal().then(|| tcgetattr(stdin()).ok()).flatten();
         let mut modes = cooked.clone().or_else(|| tcgetattr(stdout()).ok())?;
         if cooked.is_none() {
-            // Ours still ends lines its way.
+            // Our terminal still turns LF into CR LF; if both did, lines would end twice.
             modes.output_modes.remove(OutputModes::OPOST);
         }
         tcsetattr(&slave, OptionalActions::Now, &modes).ok()?;
@@ -57,38 +59,39 @@ impl Terminal {
         Some(terminal)
     }
 
-    /// Whether the command has a session of its own on it.
+    /// Whether the command has its own session on it.
     pub(super) fn has_session(&self) -> bool {
         self.cooked.is_some()
     }
 
-    /// Gives the command its end in place of those of its streams that are terminals.
+    /// Gives the command its end, in place of those streams that are our terminal.
     pub(super) fn attach(&mut self, command: &mut Command) -> io::Result<()> {
         let Some(slave) = self.slave.take() else { return Ok(()) };
         if self.has_session() {
             command.stdin(Stdio::from(slave.try_clone()?));
         }
-        if io::stderr().is_terminal() {
+        // A standard error that is another terminal, or a file, keeps its pipe.
+        if streams::are_one() {
             command.stderr(Stdio::from(slave.try_clone()?));
         }
         command.stdout(Stdio::from(slave));
         Ok(())
     }
 
-    /// What the command writes.
+    /// The output of the command.
     pub(super) fn output(&self) -> io::Result<File> {
         self.master.try_clone()
     }
 
-    /// Makes it as large as ours is now.
+    /// Gives it the current size of ours.
     pub(super) fn resize(&self) {
         if let Ok(size) = tcgetwinsize(stdout()) {
-            // One that keeps its old size is still a terminal.
+            // A terminal of the wrong size is better than none.
             let _ = tcsetwinsize(&self.master, size);
         }
     }
 
-    /// Passes on what is typed, from now on and whenever we are in the foreground.
+    /// Passes on what is typed from now on, whenever we are in the foreground.
     pub(super) fn connect_keyboard(&mut self) {
         self.take_keyboard();
         if let (true, Ok(master)) = (self.has_session(), self.master.try_clone()) {
@@ -96,7 +99,7 @@ impl Terminal {
         }
     }
 
-    /// Makes our terminal raw if it is ours now. In the background it is somebody else's.
+    /// Makes our terminal raw if we are in the foreground. In the background, another program is using it.
     pub(super) fn take_keyboard(&mut self) {
         let Some(cooked) = &self.cooked else { return };
         if is_foreground() {
@@ -107,16 +110,17 @@ impl Terminal {
         }
     }
 
-    /// Gives our terminal its modes back.
+    /// Restores the modes of our terminal.
     fn leave_keyboard(&mut self) {
         if let (Some(cooked), true, true) = (&self.cooked, self.is_raw, is_foreground()) {
-            // A terminal that is gone has no modes.
+            // A terminal that has been closed cannot be restored.
             let _ = tcsetattr(stdin(), OptionalActions::Drain, cooked);
         }
         self.is_raw = false;
     }
 
-    /// Stops with the command, our terminal as it was before; returns when somebody wakes us. Where nobody could, the system does not stop us.
+    /// Stops as the command did, with our terminal as it was before. Returns when a shell continues us. If there is no shell to do that (an
+    /// orphaned process group), the system ignores the signal and this returns at once.
     pub(super) fn suspend(&mut self) {
         self.leave_keyboard();
         let _ = kill_current_process_group(Signal::TSTP);
@@ -130,25 +134,25 @@ impl Drop for Terminal {
     }
 }
 
-/// Whether our terminal listens to us.
+/// Whether our process group is the foreground one of our terminal.
 fn is_foreground() -> bool {
     tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-/// Writes what is typed to `master` until our terminal is gone, which then is the end of the command's too.
+/// Copies what is typed to `master` until our terminal is closed, which ends the command's session too.
 fn pass_on(master: File) {
     connect(master);
-    // Our own loop hears it, as it hears a hangup that the system sends; the system sends none to a job in the background.
+    // The main loop handles it like a hangup from the system, which sends none to a job in the background.
     let _ = kill_process(getpid(), Signal::HUP);
 }
 
-/// Reading in the background would stop us, so there is a look first.
+/// Reading from a terminal in the background would stop us (SIGTTIN), so this polls first and checks that we are in the foreground.
 fn connect(mut master: File) {
     let keyboard = stdin();
     let mut typed = [0; 4096];
     loop {
         let mut streams = [PollFd::new(&keyboard, PollFlags::IN)];
-        // An error is not for here: reading will meet it again.
+        // An error is not handled here: the read returns it again.
         let _ = poll(&mut streams, None);
         if streams[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
             return;

@@ -13,9 +13,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::environment;
 use super::file::{self, Files};
-use super::launch::{Launch, Redaction};
+use super::launch::{Launch, Redaction, redacts};
+use super::outcome::Outcome;
 use super::supervise::{self, Update};
-use super::{Outcome, redacts};
 use crate::args::Args;
 use crate::chosen::Chosen;
 use crate::{emit, gather, select, validate};
