@@ -7,7 +7,7 @@ use crate::support::Step;
 const PAGE: &str = include_str!("../../docs/secrets-env.md");
 
 /// Stand-ins for the programs that the recipes call: each fails unless it was given what it needs, and nothing to sign in with.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("bin/pulumi", "test ${#API_KEY} = 22 && test -z \"$DOPPLER_TOKEN\""),
     ("bin/wrangler", "test \"$*\" = 'secret bulk' && jq -e '(keys == [\"API_KEY\", \"SESSION_KEY\"])' >/dev/null"),
     (
@@ -16,6 +16,7 @@ const PROGRAMS: [(&str, &str); 6] = [
     ),
     ("bin/terraform", "test ${#TF_VAR_api_key} = 22 && test ${#TF_VAR_db_url} -gt 10"),
     ("bin/sops", "echo 'API_KEY: k3y-in-the-file-471100'"),
+    ("serve.sh", "grep -q private_key \"$GOOGLE_APPLICATION_CREDENTIALS\""),
     ("deploy.sh", "test ${#API_KEY} -ge 20 && test -z \"$DOPPLER_TOKEN$ACTIONS_ID_TOKEN_REQUEST_TOKEN\""),
 ];
 
@@ -34,7 +35,7 @@ fn shop() -> Doppler {
 /// A step of a job of the shop that runs `script`.
 fn step(doppler: &Doppler, script: &str) -> Step {
     let account = doppler.service_account_token();
-    let prologue = "chmod +x bin/* deploy.sh; PATH=$PWD/bin:$PATH";
+    let prologue = "chmod +x bin/* deploy.sh serve.sh; PATH=$PWD/bin:$PATH";
     let step = Step::script(&format!("{prologue}\n{script}")).doppler(doppler).env("DOPPLER_PROJECT", "shop");
     let step = step.env("DOPPLER_CONFIG", "prd").workflow_secret("DOPPLER_TOKEN", &account);
     let step = step.workflow_secret("DOPPLER_PASSPHRASE", "a long and random passphrase 4711");
