@@ -223,6 +223,24 @@ fn a_variable_of_the_passphrase_has_the_value_that_opentofu_gives_it() {
 }
 
 #[test]
+fn a_broken_file_of_values_is_named_and_its_text_is_not_repeated() {
+    let main = configured("var.pass");
+    for (name, text) in [
+        ("terraform.tfvars", "pass = \"hunter2hunter2hunter2\" hunter2\n"),
+        ("terraform.tfvars", "pass = hunter2hunter2hunter2\n"),
+        ("x.auto.tfvars", "pass = \"hunter2hunter2hunter2\nother = 1\n}"),
+        ("terraform.tfvars.json", "{\"pass\": \"hunter2hunter2hunter2\""),
+        ("x.auto.tfvars.json", "[\"hunter2hunter2hunter2\"]"),
+    ] {
+        let fault = opened("iterations", &[("main.tf", &main), (name, text)], &[]).unwrap_err();
+        let shown = format!("{fault:?}");
+        assert_eq!(fault.kind, Kind::Usage, "{name}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains(name) || text.starts_with("pass = hunter2"), "{shown}");
+    }
+}
+
+#[test]
 fn a_variable_without_a_value_is_named_and_a_circle_ends() {
     let fault = opened("iterations", &[("main.tf", &configured("var.pass"))], &[]).unwrap_err();
     assert_eq!(fault.kind, Kind::Usage);

@@ -11,7 +11,7 @@ use super::backend_block::BackendBlock;
 use super::hcl::{Body, Expression, Syntax};
 
 /// The largest file of a configuration that is read.
-const FILE_LIMIT: u64 = 16 << 20;
+pub(crate) const FILE_LIMIT: u64 = 16 << 20;
 
 /// The files of a project's root module.
 #[derive(Clone, Debug)]
