@@ -54,16 +54,16 @@ fn piped(document: &str, arguments: &[&str]) -> Step {
     Step::new("stack-output").args(["--state", "-"]).args(arguments).stdin(document)
 }
 
-/// An identity token as GitHub makes them out, for whoever only reads its claims; it ends at `end`, in seconds since 1970.
+/// An OIDC token in GitHub's form, for a reader of its claims only. It expires at `end`, in seconds since 1970.
 fn token(audience: &str, end: i64) -> String {
     let claims = json!({"iss": "https://token.actions.githubusercontent.com", "aud": audience, "exp": end});
     format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
-/// An end that no test sees.
+/// An expiry that no test reaches.
 const FAR: i64 = 4_000_000_000;
 
-/// Stops the test unless the step failed with `code`, printed nothing, and said each of `words` on stderr.
+/// Fails the test unless the step exits with `code`, prints nothing on stdout, and each of `words` on stderr.
 #[track_caller]
 fn refused(step: Step, code: i32, words: &[&str]) {
     let seen = step.run().exits(code);
@@ -109,7 +109,7 @@ fn a_missing_output_exits_1_and_names_the_nearest() {
 }
 
 #[test]
-fn the_error_is_one_annotation_in_actions_and_the_house_form_elsewhere() {
+fn the_error_is_one_annotation_in_actions_and_plain_text_otherwise() {
     let seen = prod(&["prot"]).run().exits(1);
     assert_eq!(seen.messages("error").len(), 1);
     let seen = prod(&["django_server_pi"]).plain().run().exits(1);
@@ -158,7 +158,7 @@ fn an_unknown_value_exits_1_and_is_not_its_guid() {
 }
 
 #[test]
-fn a_default_stands_in_for_a_missing_output_but_not_for_a_secret_or_a_broken_state() {
+fn a_default_replaces_a_missing_output_but_not_a_secret_or_a_broken_state() {
     assert_eq!(prod(&["port", "nosuch", "--default", "-1"]).run().exits(0).stdout, "8000\n-1\n");
     assert_eq!(prod(&["nested.x", "--default", ""]).run().exits(0).stdout, "\n");
     let never = ["--state".to_owned(), state("never-updated"), "ip".to_owned(), "--default=x".to_owned()];
@@ -178,7 +178,7 @@ fn a_value_of_another_type_exits_1() {
 }
 
 #[test]
-fn all_outputs_leave_out_secrets_and_unknown_values_and_say_so() {
+fn all_outputs_leave_out_secrets_and_unknown_values_and_report_it() {
     let seen = prod(&["--format", "json"]).run().exits(0);
     let all = seen.json();
     assert_eq!(all["django_server_ip"], "203.0.113.7");
@@ -260,7 +260,7 @@ fn a_secret_is_masked_before_it_is_handed_over() {
 }
 
 #[test]
-fn what_is_no_state_exits_2_and_prints_nothing() {
+fn a_document_that_is_no_state_exits_2_and_prints_nothing() {
     for (document, words) in [
         ("", "it is empty"),
         ("<html><body>502</body></html>", "not JSON"),
@@ -300,7 +300,7 @@ fn outputs_that_a_program_printed_are_read_from_a_pipe() {
 }
 
 #[test]
-fn a_pipe_is_read_without_being_told_where_there_is_no_project() {
+fn a_pipe_is_read_without_an_option_if_there_is_no_project() {
     let step = Step::new("stack-output").args(["a.b"]).stdin(r#"{"a":{"b":"c"}}"#);
     assert_eq!(step.run().exits(0).stdout, "c\n");
 }

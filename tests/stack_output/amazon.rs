@@ -91,7 +91,7 @@ fn a_jobs_identity_assumes_the_role_without_a_stored_key() {
 }
 
 #[test]
-fn a_role_is_assumed_with_a_key_as_an_address_a_profile_or_a_backend_says() {
+fn a_role_is_assumed_that_an_address_a_profile_or_a_backend_names() {
     let (amazon, internet) = amazon();
     let config = format!(
         "[default]\nregion = eu-west-1\n[profile reader]\nrole_arn = {ROLE}\nsource_profile = base\nexternal_id = {EXTERNAL_ID}\n\
@@ -131,7 +131,7 @@ fn a_role_is_assumed_with_a_key_as_an_address_a_profile_or_a_backend_says() {
 }
 
 #[test]
-fn a_container_and_a_machine_have_a_key_of_their_own() {
+fn a_container_and_a_machine_provide_a_key() {
     let (amazon, internet) = amazon();
     let step = || step(&amazon, &internet, "role-states").without("AWS_EC2_METADATA_DISABLED");
     reads(step().env("AWS_EC2_METADATA_SERVICE_ENDPOINT", amazon.url()));
@@ -147,7 +147,7 @@ fn a_container_and_a_machine_have_a_key_of_their_own() {
 }
 
 #[test]
-fn what_only_awss_own_programs_follow_is_asked_of_terraform_or_named() {
+fn an_unsupported_profile_is_named_or_terraform_is_run() {
     let (amazon, internet) = amazon();
     for (setting, name) in
         [("sso_session = x", "`sso_session`"), ("credential_process = /bin/x", "`credential_process`")]
@@ -170,7 +170,7 @@ fn what_only_awss_own_programs_follow_is_asked_of_terraform_or_named() {
 }
 
 #[test]
-fn an_object_under_the_customers_own_key_is_opened_with_it() {
+fn an_object_encrypted_with_a_customer_key_is_decrypted_with_it() {
     let (amazon, internet) = amazon();
     let key = BASE64_STANDARD.encode([9; 32]);
     amazon.put("states/sealed", STATE, Some(&key));

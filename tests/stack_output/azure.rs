@@ -136,7 +136,7 @@ fn what_blob_storage_refuses_exits_77_and_names_account_and_container() {
 }
 
 #[test]
-fn what_is_not_there_says_what_is_not_there() {
+fn the_error_names_what_is_missing() {
     let Some(azurite) = Azurite::start().and_then(Azurite::with_store) else { return };
     let step = |url: &str| {
         let step = store_step(url).internet(&azurite.internet).env("AZURE_STORAGE_ACCOUNT", "acme");
@@ -163,7 +163,7 @@ fn what_is_not_there_says_what_is_not_there() {
 }
 
 #[test]
-fn a_signature_does_not_stand_in_the_error_of_a_host_that_is_away() {
+fn the_error_of_an_unreachable_host_does_not_contain_the_signature() {
     let internet = Internet::start(&[]);
     let step = store_step("azblob://states").internet(&internet).args(["--deadline", "1"]);
     let step = step.env("AZURE_STORAGE_ACCOUNT", "acme").secret("hunter2-of-azure");

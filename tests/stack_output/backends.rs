@@ -1,4 +1,4 @@
-//! Backends elsewhere: Terraform's `http`, `s3`, `remote` and `cloud`, and a Pulumi store in a bucket.
+//! Remote backends: Terraform's `http`, `s3`, `remote` and `cloud`, and a Pulumi store in a bucket.
 
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ fn a_pulumi_store_in_a_bucket_is_read() {
 }
 
 #[test]
-fn a_local_backend_may_keep_its_state_elsewhere() {
+fn a_local_backend_may_store_its_state_in_another_folder() {
     let config = json!({"path": "state/custom.tfstate", "workspace_dir": "state/ws"});
     let qa = STATE.replace("203.0.113.9", "198.51.100.1");
     let step = |arguments: &[&str]| {
@@ -164,7 +164,7 @@ fn a_local_backend_may_keep_its_state_elsewhere() {
 }
 
 #[test]
-fn terraform_is_asked_where_its_backend_is_beyond_us_and_stderr_says_so() {
+fn terraform_is_run_if_its_backend_is_not_supported_and_stderr_reports_it() {
     let step = |script: &str| {
         let step = initialised("consul", &json!({"path": "x"}), &["ip", "--stack", "qa"]);
         with_program(step, "terraform", script)
@@ -183,7 +183,7 @@ fn terraform_is_asked_where_its_backend_is_beyond_us_and_stderr_says_so() {
 }
 
 #[test]
-fn pulumi_is_asked_where_its_backend_or_secrets_provider_is_beyond_us() {
+fn pulumi_is_run_if_its_backend_or_secrets_provider_is_not_supported() {
     let script = r#"case "$*" in
         *--show-secrets*) echo '{"ip":"10.0.0.1","pw":"hunter2-of-pulumi"}' ;;
         *) echo '{"ip":"10.0.0.1","pw":"[secret]"}' ;;

@@ -48,7 +48,7 @@ fn an_older_service_is_read_by_export() {
 }
 
 #[test]
-fn only_the_secret_that_was_asked_for_is_decrypted() {
+fn only_the_named_secret_is_decrypted() {
     let cloud = cloud();
     let seen = step(&cloud, &["pw", "--show-secrets"]).run().exits(0);
     assert_eq!(seen.stdout, "hunter2-of-cloud\n");
@@ -101,7 +101,7 @@ fn a_refusal_has_its_exit_code_and_the_services_words() {
 }
 
 #[test]
-fn what_the_service_warns_of_stands_on_stderr() {
+fn the_services_warnings_are_printed_on_stderr() {
     let cloud = cloud();
     let answer = Fault::json(200, &json!({"outputs": {"ip": "x"}}));
     cloud.fail("GET /api/*", answer.header("x-pulumi-warning", "this stack will be archived"));
@@ -112,7 +112,7 @@ fn what_the_service_warns_of_stands_on_stderr() {
 }
 
 #[test]
-fn a_state_cannot_send_the_token_elsewhere() {
+fn a_state_cannot_redirect_the_token() {
     let cloud = cloud();
     let other = PulumiCloud::start();
     let provider =

@@ -144,7 +144,7 @@ fn terraform_refuses_what_is_refused_here_and_reads_what_is_read_here() {
 }
 
 #[test]
-fn a_project_of_opentofu_is_not_asked_of_terraform() {
+fn terraform_is_never_run_for_a_project_of_opentofu() {
     let answer = r#"echo '{"ip":{"sensitive":false,"type":"string","value":"10.0.0.1"}}'"#;
     let pg = "terraform {\n  backend \"pg\" {}\n}\n";
     let step = |name: &str, program: &str| with_program(checkout(&[(name, pg)], &["ip"]), program, answer);

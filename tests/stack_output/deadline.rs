@@ -27,7 +27,7 @@ fn a_deadline_is_not_restarted_by_the_next_service() {
 }
 
 #[test]
-fn a_deadline_ends_what_sends_nothing() {
+fn a_deadline_ends_a_pipe_that_sends_nothing() {
     // Opened for reading and writing, a FIFO has a writer that never writes.
     for call in [
         "stack-output ip --state - --deadline 1 <>never",
@@ -52,7 +52,20 @@ fn a_deadline_ends_a_server_that_sends_nothing() {
 }
 
 #[test]
-fn what_takes_long_is_said_once() {
+fn what_cannot_get_better_is_not_tried_until_the_deadline() {
+    // The error counts the attempts if there was more than one.
+    let server = files("", &[]);
+    let plain = server.url().replace("http://", "https://");
+    for (url, words) in [("http://127.0.0.1:1", "Connection refused"), (plain.as_str(), "InvalidContentType")] {
+        let seen = Step::new("stack-output").args(["ip", "--state", &format!("{url}/x")]).run().exits(75);
+        assert!(seen.stderr.contains(words) && !seen.stderr.contains("tried"), "{}", seen.stderr);
+    }
+    let seen = Step::new("stack-output").args(["ip", "--state", "https://nosuch.invalid/x"]).run().exits(75);
+    assert!(!seen.stderr.contains("until the deadline"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_long_wait_is_reported_once() {
     // The program that is asked ends as soon as the line is there.
     let script = format!("until grep -q still said; do :; done; echo '{ANSWER}'");
     let pointer = json!({"version": 3, "backend": {"type": "pg", "config": {}}});

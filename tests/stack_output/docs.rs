@@ -1,5 +1,5 @@
-//! The examples of `--help` and the recipes of docs/stack-output.md run as they stand there. What they pipe into is a stand-in that
-//! tells what it was given; tests/pipes.rs has the real `ssh-deploy`.
+//! The examples of `--help` and the recipes of docs/stack-output.md are run unchanged. They pipe into a stand-in that prints its
+//! input; tests/pipes.rs has the real `ssh-deploy`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -58,7 +58,7 @@ fn fence(language: &str) -> &'static str {
 }
 
 #[test]
-fn every_line_for_a_shell_prints_what_the_page_says() {
+fn every_line_for_a_shell_prints_what_the_page_promises() {
     let expected = [
         ("", "203.0.113.7\n"),
         ("", PIPED),

@@ -75,7 +75,7 @@ impl Dice {
         text
     }
 
-    /// A value as JSON text; strings are escaped once more where Terraform would read a template.
+    /// A value as JSON text; strings are escaped once more if Terraform would read a template.
     fn value(&mut self, depth: usize) -> String {
         match self.below(if depth == 0 { 4 } else { 6 }) {
             0 => template(&self.text()),

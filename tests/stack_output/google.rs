@@ -66,7 +66,7 @@ fn reads(step: Step) {
 }
 
 #[test]
-fn a_service_accounts_key_signs_in_from_wherever_it_is_found() {
+fn a_service_accounts_key_signs_in_from_each_place() {
     let Some(pem) = private_key() else { return };
     let (google, internet) = google();
     let file = google.service_account(&pem);
@@ -138,7 +138,7 @@ fn what_google_refuses_exits_77_and_says_with_which_credentials() {
 }
 
 #[test]
-fn what_is_not_there_says_what_is_not_there() {
+fn the_error_names_what_is_missing() {
     let (google, internet) = google();
     let signed_in = |url: &str, stack: &str| {
         let step = Step::new("stack-output").args(["port", "--backend", url, "--stack", stack]).internet(&internet);
@@ -208,7 +208,7 @@ fn a_gcs_backend_is_read_by_workspace() {
 }
 
 #[test]
-fn cloud_kms_is_asked_with_the_same_credentials() {
+fn cloud_kms_is_called_with_the_same_credentials() {
     let (google, internet) = google();
     google.unwraps(&wrapped(), &data_key());
     let url = "gcpkms://projects/p/locations/global/keyRings/r/cryptoKeys/k";

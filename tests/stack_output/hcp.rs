@@ -41,7 +41,7 @@ impl Service for Hcp {
 }
 
 #[test]
-fn hcp_outputs_take_two_requests_and_one_for_each_secret_asked_for() {
+fn hcp_outputs_take_two_requests_and_one_per_named_secret() {
     let server = Server::start(|_| Hcp);
     let workspaces = json!([{"name": null, "prefix": "shop-"}]);
     let config = json!({"hostname": server.url(), "organization": "acme", "workspaces": workspaces});
@@ -93,7 +93,7 @@ fn another_workspace_than_the_configured_one_is_not_answered_with_that_one() {
 }
 
 #[test]
-fn variables_say_what_the_cloud_block_leaves_open() {
+fn variables_fill_in_what_the_cloud_block_leaves_out() {
     let server = Server::start(|_| Hcp);
     let config = json!({"hostname": null, "organization": null, "token": null, "workspaces": {"name": "shop-prod"}});
     let step = || {
@@ -105,7 +105,7 @@ fn variables_say_what_the_cloud_block_leaves_open() {
 }
 
 #[test]
-fn the_token_comes_from_what_terraform_login_left() {
+fn the_token_comes_from_the_login_of_terraform() {
     let server = Server::start(|_| Hcp);
     let config = json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": "shop-prod"}});
     let home = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn the_token_comes_from_what_terraform_login_left() {
 }
 
 #[test]
-fn a_service_that_is_still_working_on_the_outputs_is_asked_again() {
+fn outputs_that_the_service_is_still_preparing_are_requested_again() {
     let server = Server::start(|_| Hcp);
     let config = json!({"hostname": server.url(), "organization": "acme", "workspaces": {"name": "shop-prod"}});
     server.fail("GET /api/v2/workspaces/*", Fault::status(503).times(2));

@@ -30,7 +30,7 @@ fn calls(cloud: &PulumiCloud) -> Vec<String> {
 }
 
 #[test]
-fn the_jobs_identity_is_traded_for_a_token_which_is_masked_before_it_is_used() {
+fn the_jobs_oidc_token_is_exchanged_for_one_that_is_masked_before_it_is_used() {
     let (cloud, github) = (cloud("organization"), GitHub::start());
     let seen = step(&cloud, &github, &["ip", "pw", "--show-secrets"]).run().exits(0);
     assert_eq!(seen.stdout, "203.0.113.7\nhunter2-of-cloud\n");
@@ -47,7 +47,7 @@ fn the_jobs_identity_is_traded_for_a_token_which_is_masked_before_it_is_used() {
 }
 
 #[test]
-fn a_teams_or_a_users_token_can_be_asked_for() {
+fn a_teams_or_a_users_token_can_be_requested() {
     for (token, option, name) in [("team:deploy", "--oidc-team", "deploy"), ("user:ann", "--oidc-user", "ann")] {
         let (cloud, github) = (cloud(token), GitHub::start());
         assert_eq!(step(&cloud, &github, &["ip", option, name]).run().exits(0).stdout, "203.0.113.7\n");
@@ -78,7 +78,7 @@ fn a_job_that_no_policy_allows_exits_77_and_is_told_what_to_allow_where() {
 }
 
 #[test]
-fn a_token_that_there_is_comes_before_one_that_has_to_be_asked_for() {
+fn an_existing_token_takes_precedence_over_an_exchange() {
     let (cloud, github) = (cloud("organization"), GitHub::start());
     let given = step(&cloud, &github, &["ip"]).workflow_secret("PULUMI_ACCESS_TOKEN", cloud.token());
     assert_eq!(given.run().exits(0).stdout, "203.0.113.7\n");

@@ -57,7 +57,7 @@ fn a_path_takes_a_value_from_each_item_of_a_list() {
 }
 
 #[test]
-fn a_path_that_is_none_says_how_one_is_written() {
+fn the_error_of_an_invalid_path_shows_a_valid_one() {
     for path in ["servers[x]", "servers[-1]", "servers[99999999999999999999]"] {
         refused(piped(SERVERS, &[path]), 2, &["by its number from 0, or all by `*`", "servers[*].ip"]);
     }

@@ -1,4 +1,4 @@
-//! Key services that unwrap a stack's data key, each held to the wire format of its own clients.
+//! Key services that unwrap a stack's data key, each compared with the wire format of its vendor's clients.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -108,7 +108,7 @@ fn vault_unwraps_the_key() {
 }
 
 #[test]
-fn a_key_service_that_is_not_spoken_to_is_named() {
+fn an_unsupported_key_service_is_named() {
     let document = state("otherkms://v/keys/k", &wrapped());
     refused(step("pw", document), 77, &["otherkms", "pulumi stack output --json --show-secrets"]);
 }

@@ -13,7 +13,7 @@ const ANSWER: &str = r#"case "$0" in
 esac"#;
 
 /// A Pulumi stack in a store of the working folder, its output `ip` sealed by `provider`.
-fn sealed_by(provider: &Value) -> Step {
+fn encrypted_by(provider: &Value) -> Step {
     let secret =
         json!({"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:a:b"});
     let root = json!({"type": "pulumi:pulumi:Stack", "outputs": {"ip": secret}});
@@ -30,7 +30,7 @@ fn pulumi(backend: &str) -> Step {
 }
 
 #[test]
-fn each_reason_to_ask_a_program_is_said_with_the_call_and_is_the_error_without_it() {
+fn each_reason_to_run_a_program_is_reported_and_is_the_error_without_it() {
     let terraform = "running `terraform output -json -no-color`";
     let asked = "running `pulumi stack output --json --non-interactive --stack organization/shop/prod`";
     let provider = |kind: &str| json!({"type": kind, "state": {"url": "newkms://x", "encryptedkey": "eA=="}});
@@ -56,8 +56,8 @@ fn each_reason_to_ask_a_program_is_said_with_the_call_and_is_the_error_without_i
             terraform,
         ),
         (&|| pulumi("postgres://host/db"), "pulumi", "the Pulumi backend `postgres`", asked),
-        (&|| sealed_by(&provider("cloud")), "pulumi", "cannot decrypt the secrets", asked),
-        (&|| sealed_by(&provider("newest")), "pulumi", "cannot decrypt the secrets", asked),
+        (&|| encrypted_by(&provider("cloud")), "pulumi", "cannot decrypt the secrets", asked),
+        (&|| encrypted_by(&provider("newest")), "pulumi", "cannot decrypt the secrets", asked),
     ];
     for (step, program, reason, call) in reasons {
         let seen = with_program(step(), program, ANSWER).run().exits(0);
@@ -71,13 +71,13 @@ fn each_reason_to_ask_a_program_is_said_with_the_call_and_is_the_error_without_i
 }
 
 #[test]
-fn opentofu_is_asked_where_there_is_no_terraform() {
+fn opentofu_is_run_if_terraform_is_not_installed() {
     let step = with_program(initialised("pg", &json!({}), &["ip"]), "tofu", ANSWER);
     assert!(step.run().exits(0).stderr.contains("running `tofu output -json -no-color`"));
 }
 
 #[test]
-fn no_program_is_asked_for_what_can_be_read() {
+fn no_program_is_run_for_a_supported_state() {
     let state = r#"{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{
         "ip":{"value":"203.0.113.9","type":"string"}},"resources":[]}"#;
     let step = Step::new("stack-output").args(["ip"]).file("terraform.tfstate", state);
@@ -86,7 +86,7 @@ fn no_program_is_asked_for_what_can_be_read() {
 }
 
 #[test]
-fn what_a_program_prints_is_checked_as_any_document_is() {
+fn the_output_of_a_program_is_checked_like_any_document() {
     for (script, code, words) in [
         ("echo '<html>sign in</html>'", 2, "not JSON"),
         ("printf '{\"ip\":{\"sensitive\":false,\"type\":\"string\",\"val'", 2, "cut off"),
@@ -105,7 +105,7 @@ fn what_a_program_prints_is_checked_as_any_document_is() {
 }
 
 #[test]
-fn what_a_program_says_on_stderr_cannot_command_the_runner() {
+fn the_stderr_of_a_program_cannot_command_the_runner() {
     let script = "printf '::add-path::/evil\\n##[error]x\\r::set-output name=a::b\\n' >&2; exit 1";
     let step = with_program(initialised("pg", &json!({}), &["ip"]), "terraform", script);
     let seen = step.run().exits(1);

@@ -53,7 +53,7 @@ fn a_project_is_found_from_a_folder_below_it() {
 }
 
 #[test]
-fn the_selected_stack_is_read_where_none_is_named() {
+fn the_selected_stack_is_read_if_none_is_named() {
     let root = fs::canonicalize(std::env::temp_dir()).unwrap().join("stack-output-selected");
     let stacks = root.join("state/.pulumi/stacks/shop");
     fs::create_dir_all(&stacks).unwrap();
@@ -80,7 +80,7 @@ fn a_stack_that_is_not_there_exits_1_and_names_the_nearest() {
 }
 
 #[test]
-fn packed_states_are_told_by_content() {
+fn compressed_states_are_recognised_by_content() {
     for stack in ["gz", "zst"] {
         assert_eq!(project(&["port", "-s", stack]).run().exits(0).stdout, "8000\n", "{stack}");
     }
@@ -184,7 +184,7 @@ fn secrets_of_other_providers_leave_public_outputs_readable() {
 }
 
 #[test]
-fn an_empty_passphrase_is_one_where_the_variable_is_set_to_nothing() {
+fn an_empty_passphrase_is_used_if_the_variable_is_set_and_empty() {
     let vectors = fs::read_to_string(fixtures().join("pulumi-vectors.json")).unwrap();
     let vectors: serde_json::Value = serde_json::from_str(&vectors).unwrap();
     let sets = vectors["passphrase"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! How much is read, from where, and what becomes of a state that is cut off, broken or endless.
+//! How much is read from each source, and the errors for a truncated, broken or endless state.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -46,7 +46,7 @@ fn a_state_of_200_mb_at_an_address_is_answered_from_its_first_kilobytes() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_asked_for_again_and_never_used_in_part() {
+fn a_truncated_answer_is_requested_again_and_never_used_in_part() {
     let whole = |stream: &mut TcpStream| {
         begin(stream, HEAD.len() + 3);
         stream.write_all(b"\"]}").unwrap();
@@ -107,7 +107,7 @@ fn a_file_of_ten_gigabytes_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn a_packed_file_that_was_cut_off_or_altered_is_refused() {
+fn a_truncated_or_corrupted_compressed_file_is_refused() {
     let pack = format!("printf '%s' '{HEAD}{}\"]}}' | gzip -1 >whole.gz;", "x".repeat(100_000));
     for (change, words) in [
         ("head -c -8 whole.gz >state.gz", "its gzip compression is cut off"),

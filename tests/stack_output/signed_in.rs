@@ -1,7 +1,7 @@
 //! The stand-ins of the clouds judged by the real terraform: they accept what its libraries, which are Google's and Amazon's own, send
 //! to sign in; and what it wrote is read with the same settings. Azure's is judged by Microsoft's own library for Node.
 //!
-//! The state itself is kept by moto and gcp-storage-emulator, which ask nobody who he is.
+//! The state itself is stored in moto and gcp-storage-emulator, which check no identity.
 
 use std::path::Path;
 use std::process::Command;

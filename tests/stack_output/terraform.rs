@@ -1,4 +1,4 @@
-//! Terraform's state, held to the real `terraform` where there is one.
+//! Terraform's state, compared with the real `terraform` if it is installed.
 
 use std::fs;
 use std::path::Path;
@@ -152,7 +152,7 @@ fn an_encrypted_state_of_opentofu_is_read_with_its_passphrase() {
 }
 
 #[test]
-fn terraforms_folder_may_stand_elsewhere() {
+fn terraforms_data_folder_may_be_another_one() {
     let qa = STATE.replace("203.0.113.9", "198.51.100.1");
     let step = || {
         let pointer = r#"{"version":3,"backend":{"type":"local","config":{"path":"moved.tfstate"}}}"#;
@@ -173,7 +173,7 @@ fn a_state_file_can_be_named_from_anywhere() {
 }
 
 #[test]
-fn what_terraform_init_left_is_read_or_refused_in_a_sentence() {
+fn the_pointer_of_terraform_init_is_read_or_refused_with_a_reason() {
     let step = |pointer: &str| Step::new("stack-output").args(["ip"]).file(".terraform/terraform.tfstate", pointer);
     for (pointer, words) in [
         ("{", "it is cut off"),
@@ -198,7 +198,7 @@ fn a_state_of_a_newer_terraform_is_read_and_of_a_newer_version_refused() {
 }
 
 #[test]
-fn an_http_backend_is_asked_once_and_never_locked() {
+fn an_http_backend_gets_one_request_and_no_lock() {
     struct Recorded;
     impl Service for Recorded {
         fn answer(&self, _: &Request) -> Response {

@@ -40,14 +40,17 @@ pub(crate) fn connecting(error: &(dyn std::error::Error + 'static), is_loopback:
         if error.is::<NoAddress>() {
             return End::NoAddress;
         }
+        if let Some(rustls::Error::InvalidMessage(_) | rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return End::Hopeless;
+        }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             if error.kind() == io::ErrorKind::ConnectionRefused && is_loopback {
                 return End::Hopeless;
             }
-            // `source` skips the error that an `io::Error` wraps.
-            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if matches!(inner, Some(rustls::Error::InvalidMessage(_) | rustls::Error::InvalidCertificate(_))) {
-                return End::Hopeless;
+            // `source` skips the error that an `io::Error` wraps, and one may wrap another.
+            if let Some(inner) = error.get_ref() {
+                next = Some(inner);
+                continue;
             }
         }
         next = error.source();
@@ -133,7 +136,10 @@ mod tests {
         assert_eq!(connecting(&refused(), true), End::Hopeless);
         assert_eq!(connecting(&refused(), false), End::NotSent);
         let not_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        assert_eq!(connecting(&io::Error::new(io::ErrorKind::InvalidData, not_tls), false), End::Hopeless);
+        let not_tls = io::Error::new(io::ErrorKind::InvalidData, not_tls);
+        assert_eq!(connecting(&not_tls, false), End::Hopeless);
+        // As hyper-rustls wraps it.
+        assert_eq!(connecting(&io::Error::other(not_tls), false), End::Hopeless);
         assert_eq!(connecting(&io::Error::from(io::ErrorKind::TimedOut), true), End::NotSent);
     }
 
