@@ -48,7 +48,7 @@ async fn by_tofu(fault: Fault, workspace: Option<&str>, session: Session<'_>) ->
     cli_fallback::tofu(Reason { fault: &fault, directory: session.folder() }, workspace, session).await
 }
 
-/// Refuses a state that should have been encrypted, and a broken TF_ENCRYPTION even if it is not needed, as tofu does. A state that
+/// Refuses a state that should have been encrypted, and a broken `TF_ENCRYPTION` even if it is not needed, as tofu does. A state that
 /// `--state` names may belong to another folder, so the configuration is only read if `--cwd` names it.
 fn check_plain(outputs: &Outputs, is_of_project: bool, session: Session<'_>) -> Result<()> {
     let is_configured = is_of_project || session.args.source.cwd.is_some();
