@@ -29,7 +29,8 @@ async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     args.check()?;
     let session = Session::new(args, console);
     let location = locate::location(session)?;
-    let mut stack = session.watched("reading the stack", gather::stack(&location, session)).await?;
+    // Boxed: it awaits every kind of backend, which makes it too large for the stack.
+    let mut stack = session.watched("reading the stack", Box::pin(gather::stack(&location, session))).await?;
     let request = choose::request(&stack, args)?;
     let decrypted = decrypt::secrets(&mut stack, &request, &location, session);
     session.watched("decrypting secrets", decrypted).await?;

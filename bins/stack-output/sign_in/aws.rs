@@ -158,7 +158,7 @@ impl Search<'_> {
         if let Some(key) = key_of(&session.find(&KEY).await?) {
             return Ok(Support::Native(key));
         }
-        match self.from_metadata().await? {
+        match self.of_metadata().await? {
             Some(key) => Ok(Support::Native(key)),
             None => Err(self.missing(named)),
         }
@@ -214,7 +214,7 @@ impl Search<'_> {
         }
         let key = match profile.get("credential_source") {
             Some("Environment") => key_of(&self.session.find(&KEY).await?),
-            Some("EcsContainer" | "Ec2InstanceMetadata") => self.from_metadata().await?,
+            Some("EcsContainer" | "Ec2InstanceMetadata") => self.of_metadata().await?,
             _ => return Ok(Support::Native(None)),
         };
         match key {
@@ -253,7 +253,7 @@ impl Search<'_> {
     }
 
     /// The key from the container's agent or the machine's metadata service.
-    async fn from_metadata(&self) -> Result<Option<AccessKey>> {
+    async fn of_metadata(&self) -> Result<Option<AccessKey>> {
         let session = self.session;
         let relative = session.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         let url = relative.map(|path| format!("{}{path}", metadata::CONTAINER));
