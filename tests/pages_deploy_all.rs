@@ -119,6 +119,18 @@ fn a_build_sees_no_token() {
 }
 
 #[test]
+fn a_build_knows_its_package_as_from_a_package_manager() {
+    let cloudflare = Cloudflare::start();
+    let build = "mkdir -p dist && echo $npm_package_name $npm_package_version $npm_lifecycle_event > dist/name.txt";
+    let package = json!({"name": "@acme/shop", "version": "4.1.0", "scripts": {"build": build}}).to_string();
+    step(&cloudflare).file("sites/shop/package.json", package).args(["--only", "shop"]).run().exits(0);
+    let uploads = cloudflare.requests().into_iter().filter(|request| request.matches("POST */assets/upload"));
+    let bodies: Vec<_> = uploads.map(|request| request.json()[0]["value"].as_str().unwrap().to_owned()).collect();
+    // base64 of `@acme/shop 4.1.0 build` and a line end.
+    assert_eq!(bodies, ["QGFjbWUvc2hvcCA0LjEuMCBidWlsZAo="]);
+}
+
+#[test]
 fn a_failed_build_ends_the_run_before_anything_is_visible() {
     let cloudflare = Cloudflare::start();
     let script = r#"{"scripts": {"build": "echo '::set-env name=X::y'; echo '##[add-mask]e'; echo no such module >&2; exit 7"}}"#;

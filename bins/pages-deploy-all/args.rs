@@ -168,6 +168,10 @@ pub(crate) struct Target {
     /// The production branch of created projects
     #[arg(long, value_name = "BRANCH", default_value = "main", hide_short_help = true)]
     pub(crate) production_branch: String,
+
+    /// Delete the preview deployments of --branch instead of deploying; never production's
+    #[arg(long, requires = "branch", conflicts_with_all = ["list", "atomic", "create", "skip_unchanged"], hide_short_help = true)]
+    pub(crate) delete_previews: bool,
 }
 
 /// How they go live.
@@ -185,10 +189,6 @@ pub(crate) struct Running {
     /// If one site fails, roll back the others
     #[arg(long, hide_short_help = true)]
     pub(crate) atomic: bool,
-
-    /// Delete the preview deployments of --branch instead of deploying; never production's
-    #[arg(long, requires = "branch", conflicts_with_all = ["list", "atomic", "create", "skip_unchanged"], hide_short_help = true)]
-    pub(crate) delete_previews: bool,
 
     /// Request this many paths of each deployed site
     #[arg(long, value_name = "N", default_value_t = 2, hide_short_help = true)]

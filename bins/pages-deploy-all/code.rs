@@ -10,7 +10,7 @@ use crate::activity::Step;
 use crate::build;
 use crate::configure::Site;
 use crate::context::Context;
-use crate::outcome::{SiteError, site_error};
+use crate::outcome::{FailedBuild, SiteError, site_error};
 
 /// `wrangler pages functions build` found no function in the folder.
 const NO_ROUTES: i32 = 156;
@@ -72,8 +72,8 @@ async fn compiled(
         let fault = Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
             .cause(format!("`wrangler pages functions build` {status}"));
         let tail = log.tail();
-        let log = context.without_given_values(&tail);
-        return Err(SiteError { tail, log, exit_code: status.code(), ..invalid(fault) });
+        let build = FailedBuild { log: context.without_given_values(&tail), tail, exit_code: status.code() };
+        return Err(SiteError { build: Some(Box::new(build)), ..invalid(fault) });
     }
     let bundle = std::fs::read(scratch.join("bundle")).map_err(failed)?;
     let own_routes = pages::routes(&site.output).map_err(invalid)?;

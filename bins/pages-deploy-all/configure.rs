@@ -31,6 +31,8 @@ pub(crate) struct Site {
     pub(crate) output: PathBuf,
     /// The shell command that builds it.
     pub(crate) build: Option<String>,
+    /// Variables of its package.json for the build.
+    pub(crate) package: Vec<(String, String)>,
 }
 
 impl Site {
@@ -124,35 +126,51 @@ fn assemble(
     if worker.is_none() {
         check_project(&project, &folder.name)?;
     }
+    let package = if build.is_some() { package_variables(&folder)? } else { Vec::new() };
     let output = match (&building.output, &config) {
         (Some(output), _) => folder.path.join(output),
         (None, Some(config)) => folder.path.join(&config.output),
         (None, None) => folder.path.join(OUTPUT),
     };
-    Ok(Site { name: folder.name, path: folder.path, config, worker, project, output, build })
+    Ok(Site { name: folder.name, path: folder.path, config, worker, project, output, build, package })
 }
 
-/// The `build` script of the site's package.json, with what npm would run before and after it.
+/// The `build` script of the site's package.json, with the scripts that npm would run before and after it.
 fn script(folder: &Folder) -> Result<Option<String>> {
-    #[derive(Default, Deserialize)]
-    struct Package {
-        #[serde(default)]
-        scripts: HashMap<String, String>,
-    }
+    let scripts = package(folder)?.scripts;
+    let Some(build) = scripts.get("build") else { return Ok(None) };
+    let all = ["prebuild", "build", "postbuild"].iter().filter_map(|name| scripts.get(*name));
+    let lines: Vec<String> = all.map(|script| format!("( {script}\n)")).collect();
+    Ok(Some(if lines.len() == 1 { build.clone() } else { lines.join(" && ") }))
+}
+
+/// What is read of a package.json.
+#[derive(Default, Deserialize)]
+struct Package {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    scripts: HashMap<String, String>,
+}
+
+fn package(folder: &Folder) -> Result<Package> {
     let path = folder.path.join("package.json");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Fault::usage(format!("cannot read `{}`", path.display())).cause(error.to_string())),
-    };
-    let package: Package = serde_json::from_str(&text)
-        .map_err(|error| Fault::usage(format!("cannot understand `{}`", path.display())).cause(error.to_string()))?;
-    if !package.scripts.contains_key("build") {
-        return Ok(None);
+    match fs::read_to_string(&path) {
+        Ok(text) => serde_json::from_str(&text)
+            .map_err(|error| Fault::usage(format!("cannot understand `{}`", path.display())).cause(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Package::default()),
+        Err(error) => Err(Fault::usage(format!("cannot read `{}`", path.display())).cause(error.to_string())),
     }
-    let scripts = ["prebuild", "build", "postbuild"].iter().filter_map(|name| package.scripts.get(*name));
-    let lines: Vec<String> = scripts.map(|script| format!("( {script}\n)")).collect();
-    Ok(Some(if lines.len() == 1 { package.scripts["build"].clone() } else { lines.join(" && ") }))
+}
+
+/// The variables that every package manager gives a script, and that configurations of bundlers read.
+fn package_variables(folder: &Folder) -> Result<Vec<(String, String)>> {
+    let package = package(folder)?;
+    let variables = [("npm_package_name", package.name), ("npm_package_version", package.version)];
+    let given = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Ok(given.chain([("npm_lifecycle_event".to_owned(), "build".to_owned())]).collect())
 }
 
 fn filled(template: &str, site: &str, env: Option<&str>) -> Result<String> {
@@ -214,6 +232,7 @@ mod tests {
             branch: None,
             commit_message: None,
             create: false,
+            delete_previews: false,
             production_branch: "main".to_owned(),
         }
     }

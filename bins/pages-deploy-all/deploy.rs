@@ -134,8 +134,7 @@ async fn signing_in(console: &Console) -> Infallible {
 }
 
 async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
-    let running = &context.args.running;
-    if running.delete_previews {
+    if context.args.target.delete_previews {
         tokio::select! {
             deleted = previews::delete_all(context, sites) => outcomes.extend(deleted),
             reason = stop.requested() => outcomes.extend(stopped(sites, context, reason)),
@@ -160,7 +159,7 @@ async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outc
         outcomes.iter_mut().filter(|one| has_no_output(one)).for_each(nothing_deployed);
         return finish(context, outcomes, stop);
     }
-    if running.dry_run {
+    if context.args.running.dry_run {
         return rehearse(context, &ready, &outcomes);
     }
     outcomes.extend(publish::all(context, &ready, stop).await);
@@ -241,7 +240,7 @@ fn stopped(sites: &[Site], context: &Context<'_>, why: StopReason) -> Vec<Outcom
     let under_way = context.under_way.take();
     let outcome = |site: &Site| {
         let outcome = Outcome::new(site, Status::Cancelled);
-        if context.args.running.delete_previews {
+        if context.args.target.delete_previews {
             return outcome
                 .because("interrupted", format!("{why}: previews that are left can be deleted by another run"));
         }

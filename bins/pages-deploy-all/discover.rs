@@ -28,12 +28,12 @@ pub(crate) fn sites(dirs: &[PathBuf], output: &str) -> Result<Vec<Folder>> {
     sites.sort_by(|one, other| one.name.cmp(&other.name));
     // The same directory, given twice.
     sites.dedup();
-    for pair in sites.windows(2).filter(|pair| pair[0].name == pair[1].name) {
-        return Err(Fault::usage(format!("two sites have the name `{}`", pair[0].name))
-            .cause(format!("`{}` and `{}`", pair[0].path.display(), pair[1].path.display()))
-            .help("rename one of the directories, or deploy them in two runs"));
+    match sites.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        Some([one, other]) => Err(Fault::usage(format!("two sites have the name `{}`", one.name))
+            .cause(format!("`{}` and `{}`", one.path.display(), other.path.display()))
+            .help("rename one of the directories, or deploy them in two runs")),
+        _ => Ok(sites),
     }
-    Ok(sites)
 }
 
 fn sites_in(dir: &Path, output: &str) -> Result<Vec<Folder>> {

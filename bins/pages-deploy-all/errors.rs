@@ -16,7 +16,7 @@ const NAMED: usize = 10;
 pub(crate) fn print(outcomes: &[Outcome], console: &Console) {
     let errors = errors(outcomes);
     for one in outcomes {
-        for line in one.error.iter().flat_map(|error| &error.tail) {
+        for line in one.failed_build().iter().flat_map(|build| &build.tail) {
             console.foreign(&format!("{} │ ", one.site), line);
         }
     }

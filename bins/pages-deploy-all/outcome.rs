@@ -15,17 +15,24 @@ pub(crate) struct SiteError {
     pub(crate) code: &'static str,
     /// What failed and what to do.
     pub(crate) fault: Fault,
-    /// The end of a failed build's log, untrusted.
+    /// The failed build, if that is what went wrong.
+    pub(crate) build: Option<Box<FailedBuild>>,
+}
+
+/// What is left of a failed build.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedBuild {
+    /// The end of its log, untrusted.
     pub(crate) tail: Vec<Vec<u8>>,
     /// The same for the report, without the values that builds were given by name: only the log is masked by the runner.
     pub(crate) log: String,
-    /// A failed build's exit code.
+    /// Its exit code, if it ended by itself.
     pub(crate) exit_code: Option<i32>,
 }
 
 /// Makes a site's error with a code from a fault.
 pub(crate) fn site_error(code: &'static str) -> impl Fn(Fault) -> SiteError {
-    move |fault| SiteError { code, fault, tail: Vec::new(), log: String::new(), exit_code: None }
+    move |fault| SiteError { code, fault, build: None }
 }
 
 /// What a site consists of, and how much of it was uploaded.
@@ -51,7 +58,8 @@ pub(crate) struct PhaseTimes {
 impl PhaseTimes {
     /// All phases together.
     pub(crate) fn total(&self) -> f64 {
-        [self.build, self.upload, self.deploy].into_iter().flatten().sum()
+        // Not `sum`: of nothing, that is -0.0.
+        [self.build, self.upload, self.deploy].into_iter().flatten().fold(0.0, |all, phase| all + phase)
     }
 }
 
@@ -132,6 +140,11 @@ impl Outcome {
         self.deployment.as_ref().filter(|deployment| deployment.environment == "preview")?.alias()
     }
 
+    /// Its build, if that failed.
+    pub(crate) fn failed_build(&self) -> Option<&FailedBuild> {
+        self.error.as_ref()?.build.as_deref()
+    }
+
     /// Its records: what was found, the end of a failed build's log, and the end of the check.
     pub(crate) fn events(&self) -> Vec<Event> {
         let check = format!("sites/{}", self.site);
@@ -146,8 +159,8 @@ impl Outcome {
                     ..report::Finding::new(report::Level::Error, message)
                 },
             });
-            if !error.log.is_empty() {
-                events.push(Event::Output { check: check.clone(), stream: None, text: error.log.clone() });
+            if let Some(build) = &error.build {
+                events.push(Event::Output { check: check.clone(), stream: None, text: build.log.clone() });
             }
         }
         events.push(Event::CheckFinished {
@@ -156,7 +169,7 @@ impl Outcome {
             duration_seconds: Some(self.times.total()),
             reason: self.reason.clone(),
             url: self.url(),
-            exit_code: self.error.as_ref().and_then(|error| error.exit_code).map(i64::from),
+            exit_code: self.failed_build().and_then(|build| build.exit_code).map(i64::from),
             data: self.shown_data(),
         });
         events

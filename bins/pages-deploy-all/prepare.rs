@@ -14,7 +14,7 @@ use crate::args::Target;
 use crate::configure::{self, Site};
 use crate::context::{Context, links};
 use crate::origin::check_production;
-use crate::outcome::{Outcome, PhaseTimes, SiteError, UploadStats, site_error};
+use crate::outcome::{FailedBuild, Outcome, PhaseTimes, SiteError, UploadStats, site_error};
 use crate::words::{files, size};
 use crate::{build, code};
 
@@ -157,10 +157,8 @@ impl<'c> Preparation<'c> {
             let outcome = Outcome::new(&self.site, Status::Skipped).measured(UploadStats::default(), self.times);
             return Ok(Prepared::Done(Box::new(outcome.because("no_output", text))));
         }
-        let project = match self.site.project == planned.project {
-            true => project,
-            false => look_up(context, &self.site).await?,
-        };
+        let is_as_planned = self.site.project == planned.project;
+        let project = if is_as_planned { project } else { look_up(context, &self.site).await? };
         check_exists(context, &self.site, project.as_ref())?;
         self.read_and_upload(project).await
     }
@@ -187,17 +185,16 @@ impl<'c> Preparation<'c> {
         context.activity.begin(&self.site.name, Step::Building);
         context.reporter.progress().show(&self.site.name, "building");
         let began = Instant::now();
-        let built = build::run(&command, &self.site.path, &context.variables, &context.log_of(&self.site)).await;
+        let variables = [context.variables.as_slice(), &self.site.package].concat();
+        let built = build::run(&command, &self.site.path, &variables, &context.log_of(&self.site)).await;
         drop(turn);
         context.activity.end(&self.site.name);
         context.ended(&self.site);
         self.times.build = Some(began.elapsed().as_secs_f64());
-        built.map_err(|failure| SiteError {
-            code: "build_failed",
-            fault: failure.fault,
-            log: context.without_given_values(&failure.tail),
-            tail: failure.tail,
-            exit_code: failure.code,
+        built.map_err(|failure| {
+            let log = context.without_given_values(&failure.tail);
+            let failed = FailedBuild { tail: failure.tail, log, exit_code: failure.code };
+            SiteError { code: "build_failed", fault: failure.fault, build: Some(Box::new(failed)) }
         })?;
         context.reporter.event(&self.site.name, &format!("built in {:.1} s", began.elapsed().as_secs_f64()));
         Ok(())

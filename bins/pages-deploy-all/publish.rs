@@ -39,7 +39,7 @@ fn persistent(context: &Context<'_>) -> PagesClient {
 /// Deploys one site, and notes when that began and ended.
 async fn publish<'a>(context: &Context<'_>, client: &PagesClient, ready: &'a Ready, stop: &Stop) -> Published<'a> {
     if let Some(reason) = stop.reason() {
-        let text = format!("not deployed: {}", reason);
+        let text = format!("not deployed: {reason}");
         let outcome = ready.outcome(Status::Cancelled).because("interrupted", text);
         return Published { ready, outcome, change: ProductionChange::No };
     }
@@ -64,7 +64,7 @@ async fn deploy(
     let created = tokio::select! {
         created = create => created,
         reason = grace_period(context, ready, stop) => {
-            let unknown = format!("it is unknown whether it was deployed: {} before the answer came", reason);
+            let unknown = format!("it is unknown whether it was deployed: {reason} before the answer came");
             return (ready.outcome(Status::Cancelled).because("interrupted", unknown), ProductionChange::Maybe);
         }
     };
@@ -104,7 +104,7 @@ async fn deploy(
 /// Waits for an interrupt, and then a little longer for the answer to the create request.
 async fn grace_period(context: &Context<'_>, ready: &Ready, stop: &Stop) -> StopReason {
     let reason = stop.requested().await;
-    let text = format!("{}: waiting {} s for the answer to its deployment", reason, GRACE.as_secs());
+    let text = format!("{reason}: waiting {} s for the answer to its deployment", GRACE.as_secs());
     context.reporter.event(&ready.site.name, &text);
     tokio::time::sleep(GRACE).await;
     reason

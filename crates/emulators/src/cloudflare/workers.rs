@@ -14,11 +14,11 @@ use crate::http::{Part, Request, Response, parts};
 pub(super) fn answer(state: &mut State, segments: &[&str], request: &Request) -> Response {
     match (request.method.as_str(), segments) {
         ("GET", ["subdomain"]) => success(&json!({ "subdomain": "stand-in" })),
-        ("GET", ["services", name]) => match state.workers.contains_key(*name) {
-            true => success(&json!({ "id": name, "default_environment": { "environment": "production",
-                "script": { "id": name, "tag": "t", "tags": null, "last_deployed_from": "wrangler" } } })),
-            false => failure(404, 10_090, "workers.api.error.service_not_found"),
-        },
+        ("GET", ["services", name]) if state.workers.contains_key(*name) => {
+            success(&json!({ "id": name, "default_environment": { "environment": "production",
+                "script": { "id": name, "tag": "t", "tags": null, "last_deployed_from": "wrangler" } } }))
+        }
+        ("GET", ["services", _]) => failure(404, 10_090, "workers.api.error.service_not_found"),
         ("PUT", ["scripts", name]) => upload(state, name, request, Deploy::AtOnce),
         (_, ["scripts" | "workers", name, ..]) if !state.workers.contains_key(*name) => {
             failure(404, 10_007, "This Worker does not exist on your account.")
