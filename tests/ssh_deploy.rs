@@ -1,6 +1,9 @@
 //! `ssh-deploy` against the real `sshd`, as a step of a job.
 
+mod faults;
+mod files;
 mod locks;
+mod releases;
 mod trust;
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -13,7 +13,7 @@ use crate::batches::{Batches, Share};
 use crate::plan::{Wait, pause};
 use crate::select::Only;
 pub(crate) use values::{Fence, Floor, HttpCheck, TcpCheck};
-use values::{account, floor, named, time_or_zero};
+use values::{account, floor, named, paths, release, release_name, shared, time_or_zero};
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     pub(crate) hosts: Vec<String>,
 
     /// What to run: one string for the shell, or a program and its arguments
-    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate", "list", "lock_status", "unlock"])]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate", "list", "lock_status", "unlock", "rollback_to"])]
     pub(crate) command: Vec<String>,
 
     /// Login user of hosts that name none
@@ -94,6 +94,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) checks: Checks,
+
+    #[command(flatten)]
+    pub(crate) files: Files,
 
     #[command(flatten)]
     pub(crate) locking: Locking,
@@ -252,6 +255,35 @@ pub(crate) struct Checks {
     /// How long a rollback may take, also without us
     #[arg(hide_short_help = true, long, value_name = "TIME", value_parser = cli::time, default_value = "2m")]
     pub(crate) rollback_timeout: Duration,
+}
+
+/// What is sent to the hosts.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct Files {
+    /// File or folder to put on every host before the command runs; equal content is skipped
+    #[arg(hide_short_help = true, long, value_name = "SRC:DEST", value_parser = paths)]
+    pub(crate) upload: Vec<(String, String)>,
+
+    /// Folder to deploy as a release: BASE/releases/ID, then the link BASE/current
+    #[arg(hide_short_help = true, long, value_name = "SRC:BASE", value_parser = release)]
+    pub(crate) release: Option<(String, String)>,
+
+    /// Command in BASE/current after every switch, forward and back
+    #[arg(hide_short_help = true, long, value_name = "COMMAND", requires = "release")]
+    pub(crate) activate: Option<String>,
+
+    /// Good releases to keep on each host
+    #[arg(hide_short_help = true, long, value_name = "N", default_value_t = 5, requires = "release")]
+    pub(crate) keep: usize,
+
+    /// Paths below BASE/shared that every release links to; a folder's ends with `/`
+    #[arg(hide_short_help = true, long, value_name = "PATH,…", value_delimiter = ',', value_parser = shared, requires = "release")]
+    pub(crate) shared: Vec<String>,
+
+    /// Make an earlier release current again, with `--release :BASE`
+    #[arg(hide_short_help = true, long, value_name = "previous|ID", value_parser = release_name, requires = "release", conflicts_with_all = ["command", "script"])]
+    pub(crate) rollback_to: Option<String>,
 }
 
 /// What keeps two deploys apart.

@@ -56,6 +56,7 @@ pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
         Outcome::Refused(refusal) => refused(target, refusal),
         Outcome::Unreachable(refusal) => unreachable(target, refusal),
         Outcome::Unready(unready) => not_ready(unready),
+        Outcome::NotPlaced(unready) => HostResult { exit: Exit::No, ..not_ready(unready) },
         Outcome::HeldBack => HostResult::skipped("held_back", "not changed: another host is not ready"),
         Outcome::NotReached => HostResult::skipped("not_reached", "not changed: an earlier batch failed"),
         Outcome::DryRun => HostResult::skipped("dry_run", "ready; nothing was changed"),
@@ -111,7 +112,7 @@ fn ran(ending: &Ending, reason: Option<StopReason>) -> HostResult {
 
 /// The end of a connection is no evidence of the command's end.
 fn lost(text: &str) -> HostResult {
-    let what = "the connection was lost while the command ran; its end was not confirmed, and the host ends its process group within 30 s";
+    let what = "the connection was lost while the command ran: its end was not confirmed; the host ends its process group within 30 s";
     HostResult::new(Status::Failed, Exit::No, "connection_lost", what)
         .cause(text)
         .help("look at the host before you deploy to it again")
@@ -134,6 +135,13 @@ fn check_failed(unhealthy: &Unhealthy) -> HostResult {
 
 /// A failure stays one when the old state is restored.
 fn rolled_back(mut result: HostResult, rollback: &StepResult) -> HostResult {
+    if let StepResult::LeftRunning(signal) = rollback {
+        let text = format!("{} arrived during the rollback, which the host finishes without us", signal.name());
+        return HostResult {
+            causes: result.causes,
+            ..HostResult::new(Status::Cancelled, signal.exit(), "rolling_back", text)
+        };
+    }
     let success = rollback.is_success();
     if let Some(reason) = &mut result.reason {
         reason.text += if success { "; rolled back" } else { "; the rollback failed too" };
@@ -153,7 +161,7 @@ fn its_end(ending: &Ending) -> &'static str {
         (Verdict::Exited(_), Group::Alive) => " and was ended, but processes of its group still run",
         (Verdict::Exited(_), Group::Unknown) => " and was ended; whether all of its process group ended is not known",
         (Verdict::NotStarted(_), _) => " and had not begun",
-        (Verdict::Lost(_), _) => "; its end was not confirmed, and the host ends its process group within 30 s",
+        (Verdict::Lost(_), _) => ": its end was not confirmed; the host ends its process group within 30 s",
     }
 }
 
@@ -289,7 +297,7 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
                 .to_owned()
         }
         Cause::Configuration => "check ~/.ssh/config; fingerprints need OpenSSH 8.5 or later".to_owned(),
-        Cause::NoShell => "give the user a shell, and no ForceCommand for this key".to_owned(),
+        Cause::NoShell => "give the user a shell that is not restricted, and no ForceCommand for this key; its .bashrc must not exit, read its input or exec another shell unless it is interactive (`case $- in *i*) ;; *) return;; esac`)".to_owned(),
         Cause::Unusable => "make /tmp or the home folder writable, and make room there".to_owned(),
         Cause::Unreachable => return None,
     })

@@ -4,12 +4,13 @@
 //! because another failed; only a signal or the time limit ends a command, and then the host itself ends it.
 
 mod ready;
+mod releases;
 mod rollout;
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ssh::{Ending, Holder, Output, Ready, Refusal, Session as _, State, Transport, Unready, Verdict};
+use ssh::{Ending, Found, Holder, Output, Ready, Refusal, Session as _, Staged, State, Transport, Unready, Verdict};
 
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::Plan;
@@ -34,6 +35,8 @@ pub(crate) enum Outcome {
     DryRun,
     /// The command ran.
     Ran(Ending, Option<StopReason>),
+    /// An upload could not be moved to its destination.
+    NotPlaced(Unready),
     /// The command succeeded, and a check did not.
     Unhealthy(Unhealthy),
     /// The command succeeded, and a signal arrived before its checks had passed.
@@ -59,7 +62,7 @@ impl Outcome {
             | Self::NotReached
             | Self::DryRun => false,
             Self::Ran(ending, _) => !matches!(ending.verdict, Verdict::NotStarted(_)),
-            Self::Unhealthy(_) | Self::Unchecked(_) | Self::RolledBack(..) => true,
+            Self::NotPlaced(_) | Self::Unhealthy(_) | Self::Unchecked(_) | Self::RolledBack(..) => true,
         }
     }
 
@@ -108,6 +111,18 @@ struct Connected<S> {
     session: S,
     /// The state that its last deploy has left; ours once we have begun.
     state: State,
+    /// What became of each upload in preflight.
+    staged: Vec<Staged>,
+    /// What the host has of releases, and the one that becomes current.
+    release: Option<(Found, String)>,
+    /// Whether that one has become current.
+    switched: bool,
+}
+
+impl<S> Connected<S> {
+    fn new(host: usize, session: S) -> Self {
+        Self { host, session, state: State::default(), staged: Vec::new(), release: None, switched: false }
+    }
 }
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {

@@ -11,12 +11,13 @@ use fault::{Fault, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
 use ssh::{
-    Clean, Holder, Interpreter, Lock, Preflight, PrivateKey, Settings, Step, Target, Terminal, UnknownHosts, inventory,
+    Clean, Holder, Interpreter, Lock, Payload, Preflight, PrivateKey, Release, Settings, Space, Step, Target, Terminal,
+    UnknownHosts, Upload, inventory,
 };
 
 use crate::args::{Args, Fence, KeyExchange};
 use crate::locking::LockPlan;
-use crate::plan::{NamedCommand, Plan, PostDeploy, RollbackScope, Run, Unreachable};
+use crate::plan::{Becomes, NamedCommand, Plan, PostDeploy, ReleasePlan, RollbackScope, Run, Unreachable};
 use crate::select::selected;
 
 const KEY: &str = "SSH_PRIVATE_KEY";
@@ -91,9 +92,18 @@ pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found>
 /// # Errors
 /// A usage fault for a script that cannot be read, and for a value that cannot be handed over.
 pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<Target>) -> Result<Plan> {
+    let uploads = uploads(args)?;
+    let writes = uploads.iter().map(|upload| Space { path: upload.destination.clone(), bytes: upload.payload.size });
+    let release = release(args, console)?;
+    let packed = release
+        .as_ref()
+        .and_then(|plan| Some(Space { path: plan.release.base.clone(), bytes: plan.release.payload.as_ref()?.size }));
+    let writes = writes.chain(packed).collect();
     Ok(Plan {
-        command: command(args)?,
+        command: if args.files.rollback_to.is_some() { None } else { Some(command(args)?) },
+        release,
         values: values(args, found)?,
+        uploads,
         jobs: args.running.jobs.map(usize::from),
         timeout: Some(args.running.timeout).filter(|timeout| !timeout.is_zero()),
         wait: args.wait(),
@@ -101,7 +111,7 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         post_deploy: post_deploy(args),
         preflight: Preflight {
             min_free: args.running.min_free.iter().map(|floor| floor.0.clone()).collect(),
-            writes: Vec::new(),
+            writes,
             sudo: args.running.sudo.clone(),
         },
         lock: lock(args, console)?,
@@ -156,6 +166,49 @@ fn run(args: &Args, console: &Console) -> Result<Run> {
     let key = context.run_url().or_else(|| context.run_key()).unwrap_or_else(|| "a local run".to_owned());
     let clean = if args.locking.require_clean { Clean::Required } else { Clean::Any };
     Ok(Run { key, commit: context.sha.clone().unwrap_or_default(), fence, clean })
+}
+
+/// What is sent to every host.
+fn uploads(args: &Args) -> Result<Vec<Upload>> {
+    let upload = |(source, destination): &(String, String)| {
+        Ok(Upload { payload: Payload::read(Path::new(source))?, destination: destination.clone() })
+    };
+    args.files.upload.iter().map(upload).collect()
+}
+
+/// The release of the run, if it deploys one. Its name begins with its time, so that names sort by age.
+fn release(args: &Args, console: &Console) -> Result<Option<ReleasePlan>> {
+    let Some((source, base)) = &args.files.release else { return Ok(None) };
+    let becomes = match (args.files.rollback_to.as_deref(), source.is_empty()) {
+        (Some("previous"), true) => Becomes::Previous,
+        (Some(id), true) => Becomes::Earlier(id.to_owned()),
+        (Some(_), false) => {
+            return Err(
+                Fault::usage("an earlier release has no source").help("give `--release :BASE` with --rollback-to")
+            );
+        }
+        (None, true) => return Err(Fault::usage("the release has no source").help("give `--release SRC:BASE`")),
+        (None, false) => {
+            let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+            let run = console
+                .context()
+                .sha
+                .as_deref()
+                .and_then(|sha| sha.get(..7))
+                .map_or_else(ssh::random_word, str::to_owned);
+            Becomes::New(format!("{time}-{run}"))
+        }
+    };
+    let payload = if source.is_empty() { None } else { Some(Payload::read(Path::new(source))?) };
+    let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
+    let release =
+        Release { payload, base: base.clone(), keep: args.files.keep, shared: args.files.shared.clone(), run };
+    let activate = args
+        .files
+        .activate
+        .as_ref()
+        .map(|text| Step { sudo: args.running.sudo.clone(), ..Step::command("activate", std::slice::from_ref(text)) });
+    Ok(Some(ReleasePlan { release, becomes, activate }))
 }
 
 fn command(args: &Args) -> Result<Step> {

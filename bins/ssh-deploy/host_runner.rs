@@ -27,10 +27,14 @@ pub(crate) struct Unhealthy {
 pub(crate) enum StepResult {
     /// It ended by itself, as far as is known.
     Ended(Verdict),
+    /// A part of it failed; which, and how.
+    Failed(String),
     /// It took too long.
     TimedOut,
     /// A signal arrived first.
     Stopped(StopSignal),
+    /// A signal arrived, and the host goes on with it without us.
+    LeftRunning(StopSignal),
 }
 
 /// One host with its connection.
@@ -65,6 +69,20 @@ impl<S: Session> HostRunner<'_, S> {
             (_, Some(StopReason::Timeout)) => StepResult::TimedOut,
             (_, Some(StopReason::Signal(signal))) => StepResult::Stopped(signal),
         }
+    }
+
+    /// Runs the rollback. At a signal we leave it to the host, which goes on with it.
+    pub(crate) async fn roll_back(&mut self, step: &Step, limit: Duration, sink: impl FnMut(Output<'_>)) -> StepResult {
+        let timed_out = Cell::new(false);
+        let until_limit = async {
+            tokio::time::sleep(limit).await;
+            timed_out.set(true);
+        };
+        let ending = tokio::select! {
+            ending = self.session.run(step, until_limit, sink) => ending,
+            signal = self.stop.requested() => return StepResult::LeftRunning(signal),
+        };
+        if timed_out.get() { StepResult::TimedOut } else { StepResult::Ended(ending.verdict) }
     }
 
     /// Waits until every check passes, and passes once more.
@@ -150,7 +168,7 @@ impl StepResult {
 
     /// Whether another try makes no sense.
     fn is_final(&self) -> bool {
-        matches!(self, Self::Stopped(_) | Self::Ended(Verdict::NotStarted(_) | Verdict::Lost(_)))
+        matches!(self, Self::Stopped(_) | Self::LeftRunning(_) | Self::Ended(Verdict::NotStarted(_) | Verdict::Lost(_)))
     }
 
     /// The result for messages.
@@ -159,7 +177,9 @@ impl StepResult {
             Self::Ended(Verdict::Exited(code)) => format!("exit code {code}"),
             Self::Ended(Verdict::NotStarted(text)) => format!("the connection was lost before it began: {text}"),
             Self::Ended(Verdict::Lost(text)) => format!("the connection was lost while it ran: {text}"),
+            Self::Failed(text) => text.clone(),
             Self::TimedOut => "it did not finish in time".to_owned(),
+            Self::LeftRunning(signal) => format!("it goes on without us, after {}", signal.name()),
             Self::Stopped(signal) => format!("{} arrived first", signal.name()),
         }
     }

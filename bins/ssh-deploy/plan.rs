@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use ssh::{Clean, Step, Target};
+use ssh::{Authority, Clean, Release, Step, Target, Upload};
 
 use crate::batches::Batches;
 use crate::locking::LockPlan;
@@ -13,8 +13,12 @@ use crate::locking::LockPlan;
 pub(crate) struct Plan {
     /// The hosts, in the order they were given.
     pub(crate) targets: Vec<Target>,
-    /// The command that deploys.
-    pub(crate) command: Step,
+    /// The command that deploys; none if an earlier release is made current again.
+    pub(crate) command: Option<Step>,
+    /// The release that is deployed, if it is one.
+    pub(crate) release: Option<ReleasePlan>,
+    /// What is sent to every host before the command runs.
+    pub(crate) uploads: Vec<Upload>,
     /// Environment variables for every step, as lines of shell.
     pub(crate) values: SecretString,
     /// How many hosts run the command at the same time; no limit if `None`.
@@ -37,6 +41,28 @@ pub(crate) struct Plan {
     pub(crate) unreachable: Unreachable,
     /// Whether to change nothing.
     pub(crate) dry_run: bool,
+}
+
+/// A release and what makes it live.
+#[derive(Debug)]
+pub(crate) struct ReleasePlan {
+    /// What is sent, and where.
+    pub(crate) release: Release,
+    /// Which release becomes current.
+    pub(crate) becomes: Becomes,
+    /// What runs in `BASE/current` after every switch.
+    pub(crate) activate: Option<Step>,
+}
+
+/// Which release becomes current.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Becomes {
+    /// A new one of this name.
+    New(String),
+    /// An earlier one of this name.
+    Earlier(String),
+    /// The newest good one that is not current.
+    Previous,
 }
 
 /// How long to wait for hosts that are booting.
@@ -121,10 +147,16 @@ pub(crate) struct NamedCommand {
 }
 
 impl Plan {
-    /// Every step of the run: all are staged before the first host is changed.
+    /// Who does what happens to files on a host.
+    pub(crate) fn authority(&self) -> Authority<'_> {
+        Authority { sudo: self.preflight.sudo.as_deref(), lock: self.lock.as_ref().map(|plan| &plan.lock) }
+    }
+
+    /// Every step of the run but the rollback: all are staged before the first host is changed.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         let post = &self.post_deploy;
         let named = post.checks.iter().chain(&post.diagnoses).map(|command| &command.step);
-        std::iter::once(&self.command).chain(named).chain(&post.rollback)
+        let activate = self.release.as_ref().and_then(|plan| plan.activate.as_ref());
+        self.command.iter().chain(activate).chain(named)
     }
 }

@@ -254,6 +254,12 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    /// Gives the step its input now, for a test that reads its output before it waits for the end.
+    pub(crate) fn send_stdin(&mut self) {
+        let input = std::mem::take(&mut self.step.stdin);
+        self.child.stdin.take().unwrap().write_all(&input).unwrap();
+    }
+
     /// Waits for the end, and checks as [`Step::run`] does.
     pub(crate) fn finish(mut self) -> Seen {
         let mut stdin = self.child.stdin.take();

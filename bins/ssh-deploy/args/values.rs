@@ -43,6 +43,48 @@ pub(super) fn named(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), command.to_owned()))
 }
 
+/// `SRC:DEST`: a path here and one on the hosts.
+pub(super) fn paths(text: &str) -> Result<(String, String), String> {
+    let (source, destination) = text.rsplit_once(':').ok_or_else(|| "expected SRC:DEST".to_owned())?;
+    let destination = destination.trim_end_matches('/');
+    if source.is_empty() || destination.is_empty() {
+        return Err("expected SRC:DEST, both of them paths".to_owned());
+    }
+    if destination.split('/').any(|part| part == "..") || destination.chars().any(char::is_control) {
+        return Err("DEST has no `..` and no control characters".to_owned());
+    }
+    Ok((source.to_owned(), destination.to_owned()))
+}
+
+/// `SRC:BASE`, or `:BASE` for what is there already.
+pub(super) fn release(text: &str) -> Result<(String, String), String> {
+    match text.strip_prefix(':') {
+        Some(base) => paths(&format!("-:{base}")).map(|(_, base)| (String::new(), base)),
+        None => paths(text),
+    }
+}
+
+/// A path below the release, relative.
+pub(super) fn shared(text: &str) -> Result<String, String> {
+    let inside =
+        !text.starts_with('/') && text.split('/').all(|part| part != "..") && !text.trim_matches('/').is_empty();
+    if inside && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a path inside of the release, such as .env or uploads/".to_owned())
+    }
+}
+
+/// The name of a release: one part of a path.
+pub(super) fn release_name(text: &str) -> Result<String, String> {
+    let plain = |one: char| one.is_ascii_alphanumeric() || "._-".contains(one);
+    if !text.is_empty() && !text.starts_with(['.', '-']) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected `previous` or the name of a release".to_owned())
+    }
+}
+
 /// A time, or 0: no limit, or no wait.
 pub(super) fn time_or_zero(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { cli::time(text) }

@@ -29,6 +29,25 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         (connected, unreachable)
     }
 
+    /// Connects to a host, locks it and prepares it, after its connection was lost.
+    pub(super) async fn make_one_ready(&self, host: usize) -> Result<Connected<T::Session>, Outcome> {
+        let session = tokio::select! {
+            session = self.reach(host) => session.map_err(Outcome::Refused)?,
+            signal = self.stop.requested() => return Err(Outcome::NotBegun(signal)),
+        };
+        let mut one = Connected::new(host, session);
+        if let Some(plan) = &self.plan.lock {
+            let name = self.plan.targets[host].name.as_str();
+            let waiting = |_, holder: &ssh::Holder| self.observer.locked(host, holder);
+            let result = plan.acquire(&mut [(name, &mut one.session)], self.stop, waiting).await;
+            if let Some((_, unready)) = result.err().and_then(|failures| failures.into_iter().next()) {
+                return Err(Outcome::Unready(unready));
+            }
+        }
+        self.prepare(&mut one).await.map_err(Outcome::Unready)?;
+        Ok(one)
+    }
+
     async fn connect_all(&self, hosts: &[usize]) -> (Vec<Connected<T::Session>>, Vec<(usize, Refusal)>) {
         let (mut connected, mut refused) = (Vec::new(), Vec::new());
         for reached in join_all(hosts.iter().map(|host| self.connect(*host))).await {
@@ -54,7 +73,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let begun = Instant::now();
         tokio::select! {
             session = self.reach(host) => match session {
-                Ok(session) => Reached::Connected(Connected { host, session, state: State::default() }),
+                Ok(session) => Reached::Connected(Connected::new(host, session)),
                 Err(refusal) => Reached::Refused(host, refusal, begun.elapsed()),
             },
             signal = self.stop.requested() => {
@@ -104,6 +123,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let failures = connected.iter().zip(results).filter_map(|(one, result)| Some((one.host, result.err()?)));
         let failures: Vec<(usize, Unready)> = failures.collect();
         self.give_up(connected, failures).await;
+        let failures = self.check_releases(connected);
+        self.give_up(connected, failures).await;
         for one in connected {
             self.observer.ready(one.host, one.session.ready());
         }
@@ -122,10 +143,15 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             }
         }
         one.session.values(&self.plan.values).await?;
-        for step in self.plan.steps() {
+        let rollback = self.rollback(&one.state);
+        for step in self.plan.steps().chain(&rollback) {
             one.session.stage(step).await?;
         }
-        self.plan.preflight.look(&mut one.session, self.plan.steps()).await
+        self.plan.preflight.look(&mut one.session, self.plan.steps().chain(&rollback)).await?;
+        for upload in &self.plan.uploads {
+            one.staged.push(upload.stage(&mut one.session, self.plan.authority()).await?);
+        }
+        self.stage_release(one).await
     }
 
     /// Ends the hosts that are not ready: reports why, and closes their connections.

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use ssh::{Output, Phase, State, Transport};
+use ssh::{Ending, Lost, Output, Phase, Session as _, Staged, State, Step, Transport, Unready, Verdict};
 use tokio::sync::Semaphore;
 
+use super::releases::nothing_ran;
 use super::{Connected, Deploy, Observer, Outcome};
-use crate::host_runner::{HostRunner, StepResult};
+use crate::host_runner::{HostRunner, StepResult, Unhealthy};
 use crate::plan::RollbackScope;
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
@@ -69,8 +70,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let begun = Instant::now();
         let outcome = match self.stop.signal() {
             Some(signal) => Outcome::NotBegun(signal),
-            None => self.run(one).await,
+            None => self.run_or_reconnect(one).await,
         };
+        self.mark_release(one, &outcome).await;
         self.write_end(one, &outcome).await;
         if self.plan.post_deploy.scope == RollbackScope::Failed {
             self.observer.ended(one.host, &outcome, begun.elapsed());
@@ -78,25 +80,47 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         (outcome, begun.elapsed())
     }
 
+    /// Deploys to a host; if its idle connection was lost before the command began, over a new one, once.
+    async fn run_or_reconnect(&self, one: &mut Connected<T::Session>) -> Outcome {
+        let before = one.state.clone();
+        let outcome = self.run(one).await;
+        let lost = matches!(&outcome, Outcome::Ran(ending, None) if matches!(ending.verdict, Verdict::NotStarted(_)));
+        if !lost || self.stop.signal().is_some() {
+            return outcome;
+        }
+        self.observer.follows(one.host, "connecting again");
+        match self.make_one_ready(one.host).await {
+            Ok(again) if again.state == before => {
+                *one = again;
+                self.run(one).await
+            }
+            // Another run has deployed to it in the meantime.
+            Ok(again) => {
+                again.session.close().await;
+                outcome
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
     /// Runs the command and what follows it: checks; diagnostics and rollback if it or a check has failed.
     async fn run(&self, one: &mut Connected<T::Session>) -> Outcome {
         let (host, post) = (one.host, &self.plan.post_deploy);
         self.observer.begun(host);
-        self.enter(one, Phase::Command).await;
-        let sink = |output: Output<'_>| self.observer.output(host, output);
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
-        let (ending, reason) = runner.run(&self.plan.command, self.plan.timeout, sink).await;
-        let mut outcome = Outcome::Ran(ending, reason);
-        if outcome.is_success() && !post.checks.is_empty() {
-            self.enter(one, Phase::Check).await;
-            let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
-            if let Err(unhealthy) = runner.check(post).await {
-                outcome = self.stop.signal().map_or(Outcome::Unhealthy(unhealthy), Outcome::Unchecked);
-            }
+        // A connection that was lost while it was idle is noticed before the command is sent, and not after.
+        if let Err(Lost(text)) = self.enter(one, Phase::Command).await {
+            return Outcome::Ran(Ending::of(Verdict::NotStarted(text)), None);
+        }
+        let mut outcome = self.run_command(one).await;
+        if outcome.is_success()
+            && let Err(unhealthy) = self.make_healthy(one).await
+        {
+            outcome = self.stop.signal().map_or(Outcome::Unhealthy(unhealthy), Outcome::Unchecked);
         }
         if !outcome.is_failure() || self.stop.signal().is_some() {
             return outcome;
         }
+        let sink = |output: Output<'_>| self.observer.output(host, output);
         let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
         for diagnosis in &post.diagnoses {
             self.observer.follows(host, &format!("diagnosis {}", diagnosis.name));
@@ -109,37 +133,87 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         }
     }
 
+    /// Moves the uploads into place and runs the command.
+    async fn run_command(&self, one: &mut Connected<T::Session>) -> Outcome {
+        if let Err(unready) = self.place(one).await {
+            return Outcome::NotPlaced(unready);
+        }
+        let Some(command) = &self.plan.command else { return Outcome::Ran(nothing_ran(), None) };
+        let (host, step) = (one.host, self.command_in_release(one, command));
+        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let sink = |output: Output<'_>| self.observer.output(host, output);
+        let (ending, reason) = runner.run(&step, self.plan.timeout, sink).await;
+        Outcome::Ran(ending, reason)
+    }
+
+    /// Makes a release current, and waits until the checks pass.
+    async fn make_healthy(&self, one: &mut Connected<T::Session>) -> Result<(), Unhealthy> {
+        self.make_current(one).await?;
+        if self.plan.post_deploy.checks.is_empty() {
+            return Ok(());
+        }
+        let _noticed_by_the_check = self.enter(one, Phase::Check).await;
+        HostRunner { session: &mut one.session, stop: self.stop }.check(&self.plan.post_deploy).await
+    }
+
+    /// Moves the uploads into place.
+    async fn place(&self, one: &mut Connected<T::Session>) -> Result<(), Unready> {
+        for (upload, staged) in self.plan.uploads.iter().zip(&one.staged) {
+            if *staged == Staged::Ready {
+                upload.place(&mut one.session, self.plan.authority()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the rollback, if there is one.
     async fn roll_back(&self, one: &mut Connected<T::Session>, outcome: Outcome) -> Outcome {
         let (host, post) = (one.host, &self.plan.post_deploy);
-        let Some(rollback) = &post.rollback else { return outcome };
+        let switched = self.switch_back(one).await;
+        let Some(rollback) = self.rollback(&one.state).filter(|_| switched.as_ref().is_none_or(StepResult::is_success))
+        else {
+            return switched.map_or(outcome.clone(), |result| Outcome::RolledBack(Box::new(outcome), result));
+        };
         self.observer.follows(host, "rollback");
-        self.enter(one, Phase::Rollback).await;
-        let mut rollback = rollback.clone();
-        if let Some(plan) = &self.plan.lock {
-            rollback.after = one.state.after_rollback(&plan.lock);
-        }
+        let _noticed_by_the_rollback = self.enter(one, Phase::Rollback).await;
         let sink = |output: Output<'_>| self.observer.output(host, output);
         let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
-        let result = runner.run_aside(&rollback, Some(post.rollback_timeout), sink).await;
+        let result = runner.roll_back(&rollback, post.rollback_timeout, sink).await;
         let outcome = Outcome::RolledBack(Box::new(outcome), result);
         self.write_end(one, &outcome).await;
         outcome
     }
 
-    /// Writes down that a phase begins. A connection that was lost is noticed by the step that follows.
-    async fn enter(&self, one: &mut Connected<T::Session>, phase: Phase) {
-        let Some(plan) = &self.plan.lock else { return };
+    /// Writes down that a phase begins; without a lock, there is no state, and this only asks whether the host still is there.
+    pub(super) async fn enter(&self, one: &mut Connected<T::Session>, phase: Phase) -> Result<(), Lost> {
+        let Some(plan) = &self.plan.lock else { return one.session.ask("").await.map(drop) };
         let run = &self.plan.run;
         let fence = run.fence.into_iter().chain(one.state.fence).max();
         one.state = State { run: run.key.clone(), commit: run.commit.clone(), phase, release: String::new(), fence };
-        let _written = one.state.write(&mut one.session, &plan.lock).await;
+        one.state.write(&mut one.session, &plan.lock).await
+    }
+
+    /// Our state of a host, after the one that was there.
+    fn state(&self, before: &State, phase: Phase) -> State {
+        let run = &self.plan.run;
+        let fence = run.fence.into_iter().chain(before.fence).max();
+        State { run: run.key.clone(), commit: run.commit.clone(), phase, release: String::new(), fence }
+    }
+
+    /// The rollback of a host, if there is one: it writes its result into the state itself, for it may outlive us.
+    pub(super) fn rollback(&self, before: &State) -> Option<Step> {
+        let mut step = self.plan.post_deploy.rollback.clone()?;
+        if let Some(plan) = &self.plan.lock {
+            step.after = self.state(before, Phase::Rollback).after_rollback(&plan.lock);
+        }
+        Some(step)
     }
 
     /// Writes down how the deploy ended, if the host was changed and the connection still is there.
     async fn write_end(&self, one: &mut Connected<T::Session>, outcome: &Outcome) {
-        let Some(phase) = end_phase(outcome) else { return };
-        self.enter(one, phase).await;
+        if let Some(phase) = end_phase(outcome).filter(|_| self.plan.lock.is_some()) {
+            let _the_end_is_known = self.enter(one, phase).await;
+        }
     }
 }
 
@@ -147,7 +221,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
 fn end_phase(outcome: &Outcome) -> Option<Phase> {
     match outcome {
         outcome if !outcome.has_changed() => None,
-        Outcome::RolledBack(_, StepResult::Stopped(_)) => None,
+        Outcome::RolledBack(_, StepResult::LeftRunning(_)) => None,
         Outcome::RolledBack(_, result) if result.is_success() => Some(Phase::RolledBack),
         Outcome::RolledBack(..) => Some(Phase::RollbackFailed),
         outcome if outcome.is_success() => Some(Phase::Done),

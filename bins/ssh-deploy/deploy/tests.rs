@@ -148,8 +148,10 @@ impl Observer for Memory {
 fn plan(hosts: &[&str]) -> Plan {
     Plan {
         targets: hosts.iter().map(|host| inventory::of_line(host).unwrap()).collect(),
-        command: Step::new("command", b"true\n".to_vec()),
+        command: Some(Step::new("command", b"true\n".to_vec())),
+        release: None,
         values: SecretString::default(),
+        uploads: Vec::new(),
         jobs: None,
         timeout: None,
         wait: None,

@@ -19,6 +19,7 @@ sd_newline='
 sd_values=
 sd_exact=
 sd_lease=
+sd_user=
 sd_beats=0
 sd_watcher=
 sd_reader=
@@ -51,7 +52,7 @@ sd_leave() {
 # Removes what is ours: the folder, the staged files named in it, and a lease.
 sd_clean() {
   while IFS= read -r sd_path; do
-    case $sd_path in /*) rm -rf "$sd_path" ;; esac
+    case $sd_path in /*) rm -rf "$sd_path"; [ ! -e "$sd_path" ] || sudo -n -u "$sd_user" rm -rf "$sd_path" ;; esac
   done <"$sd_folder/remove"
   [ -z "$sd_lease" ] || [ ! -e "$sd_lease/$sd_name" ] || rm -rf "$sd_lease"
   rm -rf "$sd_folder"

@@ -13,16 +13,19 @@ mod host_key;
 pub mod inventory;
 mod lock;
 mod openssh;
+mod payload;
 mod preflight;
 mod private_key;
 mod program;
 mod pulse;
+mod release;
 mod shell;
 mod state;
 mod step;
 mod target;
 mod text;
 mod transport;
+mod upload;
 mod wire;
 
 pub use client::{KeyExchange, UnknownHosts};
@@ -30,13 +33,16 @@ pub use evidence::{Cause, Refusal};
 pub use host_key::HostKey;
 pub use lock::{EXPIRY, Holder, Lock, Locking};
 pub use openssh::{OpenSsh, Settings};
+pub use payload::Payload;
 pub use preflight::{Preflight, Space, Unready};
 pub use private_key::PrivateKey;
+pub use release::{Found, Good, Release};
 pub use shell::quote;
 pub use state::{Clean, Guard, Phase, State};
 pub use step::{Interpreter, Step, Terminal, exports};
 pub use target::{Address, Host, Target, User};
 pub use transport::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Transport, Verdict};
+pub use upload::{Authority, Staged, Upload};
 
 /// 48 random bits in hexadecimal: tells one run from another.
 #[must_use]

@@ -84,8 +84,7 @@ impl OpenSsh {
             Fault::usage("cannot write ssh's configuration to a temporary folder").cause(error.to_string())
         };
         is_installed(&settings.environment).await?;
-        // Only we can enter it. It holds no secret.
-        let folder = tempfile::Builder::new().prefix("ssh-deploy-").tempdir().map_err(failed)?;
+        let folder = private_folder().map_err(failed)?;
         let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).map_err(failed);
         let agent = match &settings.key {
             Some((key, passphrase)) => {
@@ -235,6 +234,18 @@ fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option
     let (kind, _) = refusal.host_key.as_deref()?.split_once(' ')?;
     let asked = refusal.cause == Cause::ChangedHostKey && only_fingerprints && !target.host_keys.is_empty();
     (asked && !unwanted.iter().any(|one| one == kind)).then(|| kind.to_owned())
+}
+
+/// A folder that only we can enter, whatever the umask. It holds no secret. The path of a socket in it must be shorter than 108 bytes,
+/// so a long `TMPDIR` is not used.
+fn private_folder() -> std::io::Result<TempDir> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut parent = std::env::temp_dir();
+    if parent.as_os_str().len() > 60 {
+        parent = PathBuf::from("/tmp");
+    }
+    let private = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("ssh-deploy-").permissions(private).tempdir_in(parent)
 }
 
 fn tenths(time: Duration) -> u32 {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fault::Kind;
 
 use crate::fragment::{fragment, sha256};
+use crate::release::refusal;
 use crate::{Guard, Holder, Lost, Session, Step, quote};
 
 const LOOK: &str = include_str!("fragment/preflight.sh");
@@ -55,6 +56,22 @@ pub enum Unready {
     LockUnwritable,
     /// The host's last deploy forbids it.
     Guarded(Guard),
+    /// An upload cannot go to its destination.
+    Destination {
+        /// The destination.
+        path: String,
+        /// What it is: `foreign`, `no_parent`, `read_only`, `failed`.
+        why: String,
+    },
+    /// A release cannot be deployed.
+    Release {
+        /// The folder of the releases.
+        base: String,
+        /// The release.
+        id: String,
+        /// Why not.
+        why: String,
+    },
     /// sudo refuses.
     Sudo {
         /// The user that steps should run as.
@@ -79,6 +96,8 @@ impl Unready {
             Self::Damaged(_) => "staging_damaged",
             Self::NotWritten(_) | Self::NoSpace { .. } => "no_space",
             Self::Sudo { .. } => "sudo_refused",
+            Self::Destination { .. } => "destination_refused",
+            Self::Release { .. } => "release_refused",
             Self::Locked(_) => "locked",
             Self::LockUnwritable => "lock_unwritable",
             Self::Guarded(guard) => guard.code(),
@@ -92,7 +111,7 @@ impl Unready {
             Self::Lost(_) | Self::Damaged(_) | Self::NotWritten(_) | Self::NoSpace { .. } | Self::Locked(_) => {
                 Kind::Temporary
             }
-            Self::LockUnwritable => Kind::No,
+            Self::LockUnwritable | Self::Destination { .. } | Self::Release { .. } => Kind::No,
             Self::Guarded(guard) => guard.kind(),
             Self::Sudo { .. } => Kind::Permission,
         }
@@ -110,6 +129,13 @@ impl Unready {
             }
             Self::Locked(holder) => format!("the deploy lock is held by {}", holder.text()),
             Self::LockUnwritable => "the lock's file cannot be written".to_owned(),
+            Self::Release { base, id, why } => refusal(base, id, why).0,
+            Self::Destination { path, why } => match why.as_str() {
+                "foreign" => format!("{path} exists, and no upload of ours has made it"),
+                "no_parent" => format!("the folder of {path} does not exist"),
+                "read_only" => format!("the folder of {path} cannot be written"),
+                _ => format!("{path} could not be written"),
+            },
             Self::Guarded(guard) => guard.text(),
             Self::Sudo { user, .. } => format!("sudo does not let us run commands as {user}"),
         }
@@ -139,6 +165,12 @@ impl Unready {
                 "make the home folder writable, or name a folder that is with --lock-dir".to_owned()
             }
             Self::Guarded(guard) => guard.help().to_owned(),
+            Self::Release { base, id, why } => return refusal(base, id, why).1,
+            Self::Destination { why, .. } => match why.as_str() {
+                "foreign" => "a folder cannot be replaced atomically: use --release, or move it away once".to_owned(),
+                "no_parent" => "create it, and give it to the login user".to_owned(),
+                _ => "give it to the login user, or upload with --sudo".to_owned(),
+            },
             Self::Lost(_) | Self::Damaged(_) => return None,
         })
     }

@@ -1,6 +1,7 @@
 //! A private key as it comes out of a secret store: repaired where that is safe, refused by name where it is something else.
 //!
-//! Seen in the wild: CRLF, spaces or `\n` in place of line ends, no last line end, a byte-order mark, base64 around the whole.
+//! Seen in the wild: CRLF, spaces or `\n` in place of line ends, no last line end, a byte-order mark, base64 around the whole, an
+//! `EC PARAMETERS` block in front.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +23,7 @@ impl PrivateKey {
     pub fn repaired(name: &str, value: &SecretString) -> Result<Self> {
         let value = value.expose_secret().trim_start_matches('\u{feff}').trim();
         let unwrapped = unwrapped(value);
-        let value = unwrapped.as_deref().unwrap_or(value);
+        let value = after_parameters(unwrapped.as_deref().unwrap_or(value));
         let refused = |what: &str| Err(Fault::usage(format!("{name} holds {what}, not a private key")).help(HELP));
         if value.starts_with("PuTTY-User-Key-File") {
             return Err(Fault::usage(format!("{name} holds a PuTTY key"))
@@ -62,7 +63,15 @@ fn unwrapped(value: &str) -> Option<String> {
     text.trim_start().starts_with("-----BEGIN").then_some(text)
 }
 
-/// The label and what stands between the first BEGIN line and its END line.
+/// What follows an `EC PARAMETERS` block, which openssl writes in front of a key and `ssh-add` does not read.
+fn after_parameters(value: &str) -> &str {
+    let rest = value.strip_prefix("-----BEGIN EC PARAMETERS-----").and_then(|rest| {
+        rest.split_once("-----END EC PARAMETERS-----").map(|(_, rest)| rest.trim_start_matches("\\n").trim_start())
+    });
+    rest.unwrap_or(value)
+}
+
+/// The label and the text between the first BEGIN line and its END line.
 fn pem(value: &str) -> Option<(&str, &str)> {
     let (_, rest) = value.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;
@@ -134,6 +143,15 @@ mod tests {
         ];
         for text in damaged {
             assert_eq!(repaired(&text).unwrap(), whole, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_of_parameters_in_front_of_the_key_is_removed() {
+        let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+        let whole = sample("none");
+        for text in [format!("{parameters}{whole}"), format!("{parameters}{whole}").replace('\n', "\\n")] {
+            assert_eq!(repaired(&text).unwrap(), whole);
         }
     }
 

@@ -187,7 +187,8 @@ impl OpenSession {
             }
             let Lost(text) = if run.cut_off { Lost("the server did not answer".to_owned()) } else { self.lost().await };
             self.writer = None;
-            return Ending::of(if run.phase == Phase::Sent { Verdict::NotStarted(text) } else { Verdict::Lost(text) });
+            // Without its first record, too, the step may have begun.
+            return Ending::of(Verdict::Lost(text));
         };
         self.send(format!("next {nonce}\n").into_bytes()).await;
         Ending { complete: run.marked, line: run.line, ..exit }
@@ -208,22 +209,10 @@ fn written((_, code): (Vec<String>, String)) -> Result<(), Lost> {
     if code == "0" { Ok(()) } else { Err(Lost("failed write".to_owned())) }
 }
 
-/// How far a run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// The step was sent.
-    #[default]
-    Sent,
-    /// The server has reported that it runs.
-    Started,
-    /// We have asked the server to end it.
-    Stopping,
-}
-
 /// A run: what is understood so far, and when to look again.
 #[derive(Default)]
 struct Run {
-    phase: Phase,
+    stopping: bool,
     line: Option<String>,
     refused: Option<String>,
     exit: Option<Ending>,
@@ -246,7 +235,6 @@ impl Run {
 
     fn record(&mut self, word: &str, rest: String) {
         match word {
-            "started" if self.phase == Phase::Sent => self.phase = Phase::Started,
             "mark" => self.marked = true,
             "line" => self.line = Some(rest),
             "refused" => self.refused = Some(rest),
@@ -259,7 +247,7 @@ impl Run {
     }
 
     fn may_stop(&self) -> bool {
-        self.phase != Phase::Stopping && self.exit.is_none()
+        !self.stopping && self.exit.is_none()
     }
 
     /// Whether both the record and the mark behind the last byte have arrived, or will not.
@@ -360,7 +348,7 @@ impl Session for OpenSession {
                 pieces = self.stdout.next() => run.take(Source::Stdout, pieces, &mut sink),
                 pieces = self.stderr.next() => run.take(Source::Stderr, pieces, &mut sink),
                 () = &mut until_stop, if run.may_stop() => {
-                    run.phase = Phase::Stopping;
+                    run.stopping = true;
                     run.over_at = Some(Instant::now() + self.grace + MARK);
                     self.send(b"stop\n".to_vec()).await;
                 }
