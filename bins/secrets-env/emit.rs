@@ -39,7 +39,8 @@ pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Result
         }
     }
     let in_actions = console.context().in_actions;
-    if !in_actions && !(args.running.redact && !args.command.is_empty()) {
+    let redacts = args.running.redact && !args.command.is_empty();
+    if !in_actions && !redacts {
         return Ok(hidden);
     }
     let plan = hidden.plan();

@@ -19,7 +19,8 @@ impl Entry {
     /// Whether this is the same name and value.
     pub(crate) fn matches(&self, secret: &Secret) -> bool {
         // Exposed to compare.
-        self.name == secret.name && self.value.as_deref() == secret.value.as_ref().map(|value| value.expose_secret())
+        self.name == secret.name
+            && self.value.as_deref() == secret.value.as_ref().map(secrecy::ExposeSecret::expose_secret)
     }
 }
 

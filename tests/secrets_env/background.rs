@@ -38,7 +38,7 @@ const FIND_DRAIN: &str = r#"for it in /proc/[0-9]*; do
 
 #[test]
 fn the_process_that_goes_on_redacting_has_the_runners_id_and_no_token() {
-    let look = r#"tr '\0' '\n' <$drain/environ; readlink $drain/cwd"#;
+    let look = r"tr '\0' '\n' <$drain/environ; readlink $drain/cwd";
     let command = format!("trap 'touch go' EXIT; secrets-env --redact -- sh -c '{SERVER}'; {FIND_DRAIN}; {look}");
     let id = format!("github_{}", std::process::id());
     let seen = script(&command).env("RUNNER_TRACKING_ID", &id).run().exits(0);
@@ -83,8 +83,8 @@ fn if_the_drain_is_killed_the_processes_that_it_serves_end_too() {
 
 #[test]
 fn both_streams_keep_their_order_in_one_pipe_and_in_one_file() {
-    let count = r#"for i in $(seq 300); do if [ $((i % 2)) = 0 ]; then echo $i; else echo $i >&2; fi; done"#;
-    let expected: String = (1..=300).map(|number| format!("{number}\n")).collect();
+    let count = r"for i in $(seq 300); do if [ $((i % 2)) = 0 ]; then echo $i; else echo $i >&2; fi; done";
+    let expected: String = (1..=300).map(|number| number.to_string() + "\n").collect();
     let piped = format!("secrets-env --redact -- sh -c '{count}' 2>&1 | cat");
     assert_eq!(script(&piped).run().exits(0).stdout, expected);
     let filed = format!("secrets-env --redact -- sh -c '{count}' >log 2>&1; cat log");
@@ -126,8 +126,8 @@ fn signals_that_were_ignored_stay_ignored_and_others_do_not() {
 
 #[test]
 fn an_interrupt_that_was_ignored_ends_neither_us_nor_the_command() {
-    let command = r#"(trap '' INT; exec secrets-env --redact -- sh -c 'echo >ready; until [ -e go ]; do sleep 0.02; done; exit 4') &
-        until [ -e ready ]; do sleep 0.02; done; kill -INT $!; touch go; wait $! || echo ended $?"#;
+    let command = r"(trap '' INT; exec secrets-env --redact -- sh -c 'echo >ready; until [ -e go ]; do sleep 0.02; done; exit 4') &
+        until [ -e ready ]; do sleep 0.02; done; kill -INT $!; touch go; wait $! || echo ended $?";
     assert_eq!(script(command).run().exits(0).stdout, "ended 4\n");
 }
 

@@ -114,10 +114,12 @@ fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
 }
 
 fn answer(files: &[OwnedFd]) -> io::Result<()> {
-    let lines: String = files.iter().map(|file| format!("{}\n", file.as_raw_fd())).collect();
     let mut out = io::stdout();
     // The parent of the first answer is gone after an `exec`, and then there is no second one.
-    out.write_all(lines.as_bytes()).and_then(|()| out.flush())
+    for file in files {
+        writeln!(out, "{}", file.as_raw_fd())?;
+    }
+    out.flush()
 }
 
 /// Waits until the command has ended: sudo and others close the pipe while they run.

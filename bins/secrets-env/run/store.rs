@@ -37,7 +37,7 @@ impl Store {
         for number in &mut self.numbers {
             let mut line = String::new();
             self.answers.read_line(&mut line)?;
-            *number = line.trim().parse().map_err(|_| io::Error::other("the process that holds it has ended"))?;
+            *number = line.trim().parse().map_err(io::Error::other)?;
         }
         Ok(())
     }
