@@ -197,3 +197,23 @@ fn an_answer_that_stalls_or_breaks_off_is_75_within_the_deadline() {
         doppler.recover();
     }
 }
+
+#[test]
+fn a_redirect_is_75_and_bridged_like_an_outage() {
+    let doppler = doppler();
+    doppler.fail("/v3/configs*", Fault::status(302).header("location", "https://login.example/"));
+    refused(step(&doppler, &["--deadline", "1", "--format", "json"]).plain(), 75, &["302"]);
+}
+
+#[test]
+fn a_refusal_that_quotes_our_token_is_printed_without_it() {
+    let doppler = doppler();
+    let text = format!("cannot parse the header `Authorization: Bearer {}`", doppler.token());
+    let body = serde_json::json!({ "messages": [text], "success": false });
+    doppler.fail("/v3/configs*", Fault::json(400, &body));
+    // In Actions and elsewhere: the step's search for leaks covers both streams.
+    for step in [step(&doppler, &["--format", "json"]), step(&doppler, &["--", "true"]).plain()] {
+        let seen = step.run();
+        assert!(seen.stderr.contains("cannot parse the header"), "{}", seen.stderr);
+    }
+}
