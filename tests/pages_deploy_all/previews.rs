@@ -56,6 +56,8 @@ fn a_dry_run_names_the_previews_and_deletes_none() {
     let listed: Vec<&Value> = docs["previews"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
     let ids: Vec<String> = cloudflare.deployments("docs").iter().rev().map(|one| one.id.clone()).collect();
     assert_eq!(listed, [&json!(ids[0]), &json!(ids[2])]);
+    let named = format!("docs: would delete http://{}.docs.localhost", &ids[0][..8]);
+    assert!(seen.stderr.contains(&named), "{}", seen.stderr);
     assert_eq!(deletions(&cloudflare), 0);
 }
 

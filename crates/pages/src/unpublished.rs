@@ -28,8 +28,8 @@ const CREDENTIALS: [&str; 10] = [
 
 /// Whether a file of this name usually holds secrets.
 pub(crate) fn is_credential(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    VARIABLES.iter().any(|start| name.starts_with(start)) || CREDENTIALS.contains(&name.as_str())
+    let begins_with = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    VARIABLES.iter().any(|start| begins_with(start)) || CREDENTIALS.iter().any(|one| name.eq_ignore_ascii_case(one))
 }
 
 /// Files that are not uploaded because of their names, as in wrangler.
