@@ -1,21 +1,23 @@
 //! Falls back to the program that owns a stack, for what this tool does not support: runs it and reads the JSON it prints.
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use cli::Console;
+use child::{Child, Ended, Stream};
 use fault::{Fault, Result};
 use stack::terraform::configuration::Configuration;
 use stack::value::{SecretValue, Value};
 use stack::{Decryption, Outputs, StackDocument, source};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
 
 use crate::encryption_block;
 use crate::sign_in::Session;
 
 /// The most bytes of a program's output that are read. Longer JSON is refused, because its end is missing.
-const LIMIT: u64 = 32 << 20;
+const LIMIT: usize = 32 << 20;
+
+/// How long a program that is stopped at the deadline may clean up.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Why a program has to be run, and in which folder.
 #[derive(Clone, Copy, Debug)]
@@ -94,49 +96,36 @@ async fn run(
 ) -> Result<Vec<u8>> {
     for program in programs {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(reason.directory).envs(variables.iter().copied());
+        command.args(arguments).current_dir(reason.directory).envs(variables.iter().copied()).stdin(Stdio::null());
         // Not for them. Every other variable may be one they sign in with.
         command.env_remove("DOPPLER_TOKEN");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = match command.spawn() {
-            Ok(child) => child,
+        let child = match Child::start(command, child::Output::Separate) {
+            Ok(child) => child.timeout(Some(session.deadline)).grace(GRACE),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(Fault::usage(format!("cannot start {program}")).cause(error.to_string())),
         };
         let shown = format!("{program} {}", arguments.join(" "));
         session.console.status(&format!("{}; running `{shown}`", reason.fault.message));
-        let Ok(ended) = session.deadline.limit(output(&mut child)).await else {
-            return Err(Fault::temporary(format!("`{shown}` did not end before the deadline of {}", session.deadline)));
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        // What is over the limit is read too: a full pipe would stop the program.
+        let read = |stream, bytes: &[u8]| {
+            let kept: &mut Vec<u8> = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
+            let room = LIMIT.saturating_sub(kept.len());
+            kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         };
-        let output =
+        let ended = child.wait(std::future::pending(), read).await;
+        let ended =
             ended.map_err(|error| Fault::usage(format!("cannot read from {program}")).cause(error.to_string()))?;
-        return printed(output, &shown, program, session.console);
+        for line in stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            session.console.foreign(&format!("{program} | "), line);
+        }
+        return match ended {
+            Ended { stopped: Some(_), .. } => {
+                Err(Fault::temporary(format!("`{shown}` did not end before the deadline of {}", session.deadline)))
+            }
+            Ended { status, .. } if status.is_success() => Ok(stdout),
+            Ended { status, .. } => Err(Fault::no(format!("`{shown}` failed")).cause(format!("it {status}"))),
+        };
     }
     Err(reason.fault.clone())
-}
-
-/// A program's output when it has ended, each stream up to the limit.
-async fn output(child: &mut Child) -> std::io::Result<Output> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
-    Ok(Output { status: status?, stdout: stdout?, stderr: stderr? })
-}
-
-async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let Some(mut stream) = stream else { return Ok(text) };
-    (&mut stream).take(LIMIT).read_to_end(&mut text).await?;
-    // Read on: a full pipe would stop the program.
-    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
-    Ok(text)
-}
-
-fn printed(output: Output, shown: &str, program: &str, console: &Console) -> Result<Vec<u8>> {
-    for line in output.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        console.foreign(&format!("{program} | "), line);
-    }
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    Err(Fault::no(format!("`{shown}` failed")).cause(output.status.to_string()))
 }

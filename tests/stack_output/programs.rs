@@ -93,8 +93,8 @@ fn the_output_of_a_program_is_checked_like_any_document() {
         ("echo '[1]'", 2, "an object was expected"),
         ("exit 0", 2, "it is empty"),
         ("echo '{}'", 1, "no output `ip`"),
-        ("echo 10.0.0.1; exit 1", 1, "exit status: 1"),
-        ("kill -9 $$", 1, "signal: 9"),
+        ("echo 10.0.0.1; exit 1", 1, "failed with exit code 1"),
+        ("kill -9 $$", 1, "was ended by SIGKILL"),
     ] {
         let step = with_program(initialised("pg", &json!({}), &["ip"]), "terraform", script);
         refused(step, code, &[words, "terraform output -json"]);
@@ -111,4 +111,13 @@ fn the_stderr_of_a_program_cannot_command_the_runner() {
     let seen = step.run().exits(1);
     assert!(seen.outputs.is_empty() && !seen.stderr.contains("##["), "{}", seen.stderr);
     assert!(seen.stderr.contains("terraform | "), "{}", seen.stderr);
+}
+
+#[test]
+fn a_program_that_is_stopped_at_the_deadline_leaves_no_process_behind() {
+    let script = "sleep 1000 & echo $! > pid; wait";
+    let pointer = json!({"version": 3, "backend": {"type": "pg", "config": {}}});
+    let call = "PATH=$PWD/bin:$PATH stack-output ip --deadline 1 || code=$?; kill -0 $(cat pid) || exit $code";
+    let step = Step::script(call).file(".terraform/terraform.tfstate", pointer.to_string());
+    refused(super::backends::program(step, "terraform", script), 75, &["before the deadline of 1s", "No such process"]);
 }
