@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod locks;
+mod probes;
 mod releases;
 mod trust;
 

@@ -25,8 +25,9 @@ Hosts, as arguments or on stdin:
 What is changed:
   Nothing on any host, unless every host is reached, known, logged in to and holds its script. Then
   COMMAND runs on all of them under `bash -eo pipefail` (`sh -e` if there is no bash), its stdin
-  /dev/null. It ends when this program ends, however that ends. Nothing is left on the hosts; here,
-  only a folder without secrets in the temporary folder, and only after SIGKILL.
+  /dev/null. It ends when this program ends, however that ends; a rollback goes on. On the hosts
+  remain uploads, releases, and with a lock the folder ~/.ssh-deploy; here, a folder without secrets
+  in the temporary folder, and only after SIGKILL.
 
 Environment:
   SSH_PRIVATE_KEY      the key, else a secret of that name in Doppler, else your own agent and files
@@ -34,17 +35,19 @@ Environment:
   SSH_KNOWN_HOSTS      the lines of a known-hosts file, else a secret of that name in Doppler, else
                        your own files
   DOPPLER_TOKEN        signs in to Doppler
+  GITHUB_REPOSITORY    the default of --lock
+  GITHUB_RUN_ID        the number of --fence run
 
 Exit codes:
   0 done on every host · 1 it failed on a host · 2 wrong usage
-  75 a host cannot be reached or has no room; try again later; nothing was changed
+  75 a host cannot be reached, is locked or fenced, or has no room; nothing was changed
   77 a host key is unknown or changed, or the login is refused; nothing was changed
   130, 143 interrupted, after the hosts were told to stop
 
 Examples:
-  ssh-deploy --user deploy web1.example.org -- 'cd /opt/app && ./deploy.sh'
-  stack-output servers --format json | ssh-deploy --user deploy --timeout 10m -- ./deploy.sh
-  printf '10.0.0.7 SHA256:…\\n' | ssh-deploy --script deploy.sh --env API_TOKEN";
+  ssh-deploy --user deploy --lock shop web1.example.org -- 'cd /opt/app && ./deploy.sh'
+  ssh-deploy --user deploy --check 'up=curl -fsS localhost' --rollback ./undo.sh web1 -- ./deploy.sh
+  stack-output servers --format json | ssh-deploy --release dist:/srv/app --batch 1,50% -- make";
 
 /// Run a deploy on servers over SSH, safely
 ///
@@ -381,5 +384,30 @@ mod tests {
         );
         assert!(Args::try_parse_from(["ssh-deploy", "a"]).is_err());
         assert!(Args::try_parse_from(["ssh-deploy", "a", "--script", "x", "--", "ls"]).is_err());
+    }
+
+    /// The table of options in the documentation, made from the command line itself.
+    fn options() -> String {
+        let command = Args::command();
+        let row = |argument: &clap::Arg| {
+            let long = argument.get_long()?;
+            let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
+            let value = value.map(|names| format!(" {}", names.join(" "))).unwrap_or_default();
+            let defaults: Vec<String> =
+                argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
+            let shown = !argument.get_action().takes_values() || defaults.is_empty();
+            let default = if shown { String::new() } else { format!("`{}`", defaults.join(",")) };
+            let help = argument.get_help()?.to_string().replace('|', "\\|");
+            Some(format!("| `--{long}{}` | {default} | {help} |\n", value.replace('|', "\\|")))
+        };
+        let rows: String = command.get_arguments().filter_map(row).collect();
+        format!("| option | default | what it does |\n| --- | --- | --- |\n{rows}")
+    }
+
+    #[test]
+    fn the_documentation_has_every_option_with_its_default() {
+        let page = include_str!("../../docs/ssh-deploy.md");
+        let (_, table) = page.split_once("## Options\n").unwrap();
+        assert_eq!(table.trim(), options().trim());
     }
 }

@@ -18,6 +18,7 @@ use ssh::{
 use crate::args::{Args, Fence, KeyExchange};
 use crate::locking::LockPlan;
 use crate::plan::{Becomes, NamedCommand, Plan, PostDeploy, ReleasePlan, RollbackScope, Run, Unreachable};
+use crate::probe::Probe;
 use crate::select::selected;
 
 const KEY: &str = "SSH_PRIVATE_KEY";
@@ -108,7 +109,7 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         timeout: Some(args.running.timeout).filter(|timeout| !timeout.is_zero()),
         wait: args.wait(),
         batches: args.batches(targets.len()),
-        post_deploy: post_deploy(args),
+        post_deploy: post_deploy(args)?,
         preflight: Preflight {
             min_free: args.running.min_free.iter().map(|floor| floor.0.clone()).collect(),
             writes,
@@ -227,7 +228,7 @@ fn command(args: &Args) -> Result<Step> {
 }
 
 /// What follows the command on each host.
-fn post_deploy(args: &Args) -> PostDeploy {
+fn post_deploy(args: &Args) -> Result<PostDeploy> {
     let sudo = &args.running.sudo;
     let step = |name: &str, text: &str, sudo: &Option<String>| Step {
         sudo: sudo.clone(),
@@ -242,8 +243,9 @@ fn post_deploy(args: &Args) -> PostDeploy {
             })
             .collect()
     };
-    PostDeploy {
+    Ok(PostDeploy {
         checks: named("check", &args.checks.check, sudo),
+        probes: Probe::all(&args.checks.check_http, &args.checks.check_tcp)?,
         check_timeout: args.checks.check_timeout,
         check_interval: args.checks.check_interval,
         diagnoses: named("diagnosis", &args.checks.diagnose, &None),
@@ -254,7 +256,7 @@ fn post_deploy(args: &Args) -> PostDeploy {
             .map(|text| Step { patience: args.checks.rollback_timeout, ..step("rollback", text, sudo) }),
         rollback_timeout: args.checks.rollback_timeout,
         scope: if args.checks.rollback_all { RollbackScope::All } else { RollbackScope::Failed },
-    }
+    })
 }
 
 fn values(args: &Args, found: &Found) -> Result<SecretString> {

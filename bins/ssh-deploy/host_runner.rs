@@ -6,9 +6,10 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use runner::foreign::Lines;
-use ssh::{Ending, Output, Session, Source, Step, Verdict};
+use ssh::{Ending, Output, Session, Source, Step, Target, Verdict};
 
 use crate::plan::{NamedCommand, PostDeploy};
+use crate::probe::Probe;
 use crate::stop::{Stop, StopReason, StopSignal};
 
 /// A check that did not pass.
@@ -41,6 +42,25 @@ pub(crate) enum StepResult {
 pub(crate) struct HostRunner<'a, S> {
     pub(crate) session: &'a mut S,
     pub(crate) stop: &'a Stop,
+    pub(crate) target: &'a Target,
+}
+
+/// A health check.
+#[derive(Clone, Copy)]
+enum Check<'a> {
+    /// A command on the host.
+    Command(&'a NamedCommand),
+    /// A look from here.
+    Probe(&'a Probe),
+}
+
+impl Check<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Command(command) => &command.name,
+            Self::Probe(probe) => probe.name(),
+        }
+    }
 }
 
 impl<S: Session> HostRunner<'_, S> {
@@ -87,23 +107,25 @@ impl<S: Session> HostRunner<'_, S> {
 
     /// Waits until every check passes, and passes once more.
     pub(crate) async fn check(&mut self, post: &PostDeploy) -> Result<(), Unhealthy> {
-        for check in &post.checks {
-            self.wait_for(check, post).await?;
+        let checks: Vec<Check<'_>> =
+            post.checks.iter().map(Check::Command).chain(post.probes.iter().map(Check::Probe)).collect();
+        for check in &checks {
+            self.wait_for(*check, post).await?;
         }
-        if post.checks.is_empty() {
+        if checks.is_empty() {
             return Ok(());
         }
         self.stop.pause(post.check_interval).await;
-        for check in &post.checks {
-            let (result, text) = self.try_once(check, post.check_timeout).await;
+        for check in &checks {
+            let (result, text) = self.try_once(*check, post.check_timeout).await;
             if !result.is_success() {
-                return Err(Unhealthy { check: check.name.clone(), text, relapsed: true });
+                return Err(Unhealthy { check: check.name().to_owned(), text, relapsed: true });
             }
         }
         Ok(())
     }
 
-    async fn wait_for(&mut self, check: &NamedCommand, post: &PostDeploy) -> Result<(), Unhealthy> {
+    async fn wait_for(&mut self, check: Check<'_>, post: &PostDeploy) -> Result<(), Unhealthy> {
         let begun = Instant::now();
         let mut earlier = None;
         loop {
@@ -115,15 +137,30 @@ impl<S: Session> HostRunner<'_, S> {
             // The last try has what time is left, often too little: the output of an earlier one is the better evidence.
             let text = earlier.filter(|_| result == StepResult::TimedOut).unwrap_or(text);
             if result.is_final() || begun.elapsed() + post.check_interval >= post.check_timeout {
-                return Err(Unhealthy { check: check.name.clone(), text, relapsed: false });
+                return Err(Unhealthy { check: check.name().to_owned(), text, relapsed: false });
             }
             earlier = Some(text);
             self.stop.pause(post.check_interval).await;
         }
     }
 
+    async fn probe(&self, probe: &Probe, limit: Duration) -> (StepResult, String) {
+        let tried = tokio::select! {
+            tried = probe.try_once(self.target, limit) => tried,
+            signal = self.stop.requested() => return (StepResult::Stopped(signal), String::new()),
+        };
+        match tried {
+            Ok(()) => (StepResult::Ended(Verdict::Exited(0)), String::new()),
+            Err(text) => (StepResult::Failed(text.clone()), text),
+        }
+    }
+
     /// How a check ends, and its last line.
-    async fn try_once(&mut self, check: &NamedCommand, limit: Duration) -> (StepResult, String) {
+    async fn try_once(&mut self, check: Check<'_>, limit: Duration) -> (StepResult, String) {
+        let check = match check {
+            Check::Command(check) => check,
+            Check::Probe(probe) => return self.probe(probe, limit).await,
+        };
         let last = RefCell::new(LastLine::default());
         let result = self.run_aside(&check.step, Some(limit), |output| last.borrow_mut().take(output)).await;
         let last = last.into_inner().finish();

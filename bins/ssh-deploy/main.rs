@@ -16,6 +16,7 @@ mod lock_report;
 mod locking;
 mod log;
 mod plan;
+mod probe;
 mod select;
 mod stop;
 

@@ -7,6 +7,7 @@ use ssh::{Authority, Clean, Release, Step, Target, Upload};
 
 use crate::batches::Batches;
 use crate::locking::LockPlan;
+use crate::probe::Probe;
 
 /// What to do.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ pub(crate) fn pause(tries: u32) -> Duration {
 pub(crate) struct PostDeploy {
     /// What must succeed, in this order.
     pub(crate) checks: Vec<NamedCommand>,
+    /// What must answer from here, after them.
+    pub(crate) probes: Vec<Probe>,
     /// How long a check may take to pass.
     pub(crate) check_timeout: Duration,
     /// How long between two tries.
@@ -96,6 +99,13 @@ pub(crate) struct PostDeploy {
     pub(crate) rollback_timeout: Duration,
     /// Which hosts it runs on.
     pub(crate) scope: RollbackScope,
+}
+
+impl PostDeploy {
+    /// Whether nothing has to hold after the command.
+    pub(crate) fn has_no_checks(&self) -> bool {
+        self.checks.is_empty() && self.probes.is_empty()
+    }
 }
 
 /// Which hosts are rolled back.

@@ -3,7 +3,7 @@
 use ssh::{Ending, Good, Output, Phase, Step, Transport, Unready, Verdict};
 
 use super::{Connected, Deploy, Observer, Outcome};
-use crate::host_runner::{HostRunner, StepResult, Unhealthy};
+use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::{Becomes, ReleasePlan};
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
@@ -72,7 +72,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         step.folder = Some(format!("{}/current", found.base));
         step.environment = variables(id, found.good.as_deref());
         self.observer.follows(host, "activate");
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let mut runner = self.runner(one);
         let sink = |output: Output<'_>| self.observer.output(host, output);
         let result = runner.run_aside(&step, self.plan.timeout, sink).await;
         if result.is_success() { Ok(()) } else { Err(failed("activate", result.text())) }
@@ -88,7 +88,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         if let Err(unhealthy) = self.switch(one, plan, &found, &good).await {
             return Some(failed(unhealthy));
         }
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let mut runner = self.runner(one);
         match runner.check(&self.plan.post_deploy).await {
             Ok(()) => Some(StepResult::Ended(Verdict::Exited(0))),
             Err(unhealthy) => Some(failed(unhealthy)),

@@ -121,7 +121,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             return outcome;
         }
         let sink = |output: Output<'_>| self.observer.output(host, output);
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let mut runner = self.runner(one);
         for diagnosis in &post.diagnoses {
             self.observer.follows(host, &format!("diagnosis {}", diagnosis.name));
             // Its output is in the log and the report; how it ends changes nothing.
@@ -133,6 +133,11 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         }
     }
 
+    /// What runs steps on a host.
+    pub(super) fn runner<'a>(&'a self, one: &'a mut Connected<T::Session>) -> HostRunner<'a, T::Session> {
+        HostRunner { session: &mut one.session, stop: self.stop, target: &self.plan.targets[one.host] }
+    }
+
     /// Moves the uploads into place and runs the command.
     async fn run_command(&self, one: &mut Connected<T::Session>) -> Outcome {
         if let Err(unready) = self.place(one).await {
@@ -140,7 +145,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         }
         let Some(command) = &self.plan.command else { return Outcome::Ran(nothing_ran(), None) };
         let (host, step) = (one.host, self.command_in_release(one, command));
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let mut runner = self.runner(one);
         let sink = |output: Output<'_>| self.observer.output(host, output);
         let (ending, reason) = runner.run(&step, self.plan.timeout, sink).await;
         Outcome::Ran(ending, reason)
@@ -149,11 +154,11 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Makes a release current, and waits until the checks pass.
     async fn make_healthy(&self, one: &mut Connected<T::Session>) -> Result<(), Unhealthy> {
         self.make_current(one).await?;
-        if self.plan.post_deploy.checks.is_empty() {
+        if self.plan.post_deploy.has_no_checks() {
             return Ok(());
         }
         let _noticed_by_the_check = self.enter(one, Phase::Check).await;
-        HostRunner { session: &mut one.session, stop: self.stop }.check(&self.plan.post_deploy).await
+        self.runner(one).check(&self.plan.post_deploy).await
     }
 
     /// Moves the uploads into place.
@@ -177,7 +182,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         self.observer.follows(host, "rollback");
         let _noticed_by_the_rollback = self.enter(one, Phase::Rollback).await;
         let sink = |output: Output<'_>| self.observer.output(host, output);
-        let mut runner = HostRunner { session: &mut one.session, stop: self.stop };
+        let mut runner = self.runner(one);
         let result = runner.roll_back(&rollback, post.rollback_timeout, sink).await;
         let outcome = Outcome::RolledBack(Box::new(outcome), result);
         self.write_end(one, &outcome).await;
