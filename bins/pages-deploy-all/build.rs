@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use child::{Child, Output, Status, Tail};
+use child::{Child, OutputMode, ProcessEnd, Tail};
 use fault::{Fault, Result};
 use runner::Environment;
 
@@ -133,13 +133,13 @@ pub(crate) async fn supervise(
     folder: &Path,
     variables: &Variables,
     log: &Log,
-) -> std::io::Result<Status> {
+) -> std::io::Result<ProcessEnd> {
     let (program, arguments) = words.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
     let path = path(folder, variables);
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command.env_clear().envs(variables.iter().map(|(name, value)| (name, value))).env("PATH", path);
-    let build = Child::start(command, Output::Joined)?;
+    let build = Child::start(command, OutputMode::Joined)?;
     let ended = build.wait(std::future::pending(), |_, bytes| {
         log.0.borrow_mut().push(bytes);
     });

@@ -21,7 +21,7 @@ pub(crate) fn print(outcomes: &[Outcome], console: &Console) {
         }
     }
     if console.context().in_actions {
-        let annotations: Vec<Annotation<'_>> =
+        let annotations: Vec<Annotation> =
             errors.iter().map(|text| Annotation::new(Level::Error, console.tool(), text)).collect();
         console.annotate(&annotations);
     } else {

@@ -62,9 +62,7 @@ fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) ->
 
 /// The most useful annotations; the console keeps the runner's budget.
 fn annotate(report: &Report, console: &Console) {
-    let annotations = report::annotations(report);
-    let commands: Vec<_> = annotations.iter().map(report::Annotation::as_command).collect();
-    console.annotate(&commands);
+    console.annotate(&report::annotations(report));
 }
 
 fn style(console: &Console) -> Style {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use args::Args;
 use cli::{Console, Exit};
-use report::{Producer, Report, Source};
+use report::{CodeOrigin, Producer, Report};
 
 fn main() -> ExitCode {
     cli::main(|args, console| act(&args, console))
@@ -56,7 +56,7 @@ fn finished(args: &Args, reading: &mut read::Reading, policy: &report::Policy, c
     let title = args.title.clone().filter(|title| !title.trim().is_empty());
     report.title = title.unwrap_or(report.title);
     report.producer = Some(Producer { name: console.tool().to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() });
-    report.source = Source::of(console.context());
+    report.source = CodeOrigin::of(console.context());
     report.rerun = args.rerun.clone().or_else(|| reading.rerun.take());
     report
 }

@@ -106,7 +106,7 @@ fn annotate(targets: &[Target], ends: &[Host], console: &Console) {
         Some(lines.join("\n"))
     });
     let failures: Vec<String> = failures.collect();
-    let annotations: Vec<Annotation<'_>> =
+    let annotations: Vec<Annotation> =
         failures.iter().map(|message| Annotation::new(Level::Error, console.tool(), message)).collect();
     console.annotate(&annotations);
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use child::{Child, Output, Status, Tail};
+use child::{Child, OutputMode, ProcessEnd, Tail};
 use cli::Exit;
 use fault::{Fault, Result};
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub(crate) struct Ran {
     pub(crate) check: String,
     /// How it is run again, as a shell takes it.
     pub(crate) line: String,
-    pub(crate) status: Status,
+    pub(crate) status: ProcessEnd,
     /// Why we stopped it.
     pub(crate) stopped: Option<StopReason>,
     pub(crate) started_at: Timestamp,
@@ -110,7 +110,7 @@ pub(crate) fn run(plan: &Plan<'_>) -> Result<std::result::Result<Ran, NotStarted
     Ok(Ok(ran))
 }
 
-type Ended = Result<(Status, Option<StopReason>)>;
+type Ended = Result<(ProcessEnd, Option<StopReason>)>;
 
 /// The inner error: it cannot be started.
 async fn supervised(
@@ -128,7 +128,7 @@ async fn supervised(
         Ok(stop) => stop,
         Err(fault) => return Ok(Err(fault)),
     };
-    let child = Child::start(command, Output::Joined)?;
+    let child = Child::start(command, OutputMode::Joined)?;
     let requested = async { stop.requested().await.signal() };
     let ended = child
         .wait(requested, |_, bytes| {
@@ -225,12 +225,12 @@ pub(crate) fn ending(ran: &Ran) -> Option<Reason> {
     }
     match ran.status {
         status if status.is_success() => None,
-        Status::Code(code) => {
+        ProcessEnd::Code(code) => {
             // A shell reports the death of its child so.
             let memory = if code == 137 { ", probably out of memory" } else { "" };
             Some(Reason::new("exit_code", format!("exit code {code}{memory}")))
         }
-        Status::Signal(number) => {
+        ProcessEnd::Signal(number) => {
             let memory = if number == 9 { ", probably out of memory" } else { "" };
             Some(Reason::new("signal", format!("the command {}{memory}", ran.status)))
         }

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 
 use api::Deadline;
 use cli::{Console, Destination};
-use credentials::Session;
+use credentials::DopplerSession;
 use doppler::{ConfigRef, Doppler, Failure, Query};
 use fault::{Fault, Kind, Result};
 use jiff::Timestamp;
@@ -133,11 +133,20 @@ async fn fetch(args: &Args, settings: &Settings, whole: bool, console: &Console)
     Ok(configs)
 }
 
-async fn sign_in(args: &Args, settings: &Settings, deadline: Deadline, console: &Console) -> Result<Session, Failure> {
+async fn sign_in(
+    args: &Args,
+    settings: &Settings,
+    deadline: Deadline,
+    console: &Console,
+) -> Result<DopplerSession, Failure> {
     let signed_in = match &settings.login {
-        Login::Token(token) => Doppler::new(settings.host.value.clone(), token.clone(), deadline).map(Session::of),
+        Login::Token(token) => {
+            Doppler::new(settings.host.value.clone(), token.clone(), deadline).map(DopplerSession::of)
+        }
         Login::Identity(identity) => match IdTokenRequest::of(console.environment(), args.source.audience.as_deref()) {
-            Some(request) => Session::trade(&request, &identity.value, settings.host.value.clone(), deadline).await,
+            Some(request) => {
+                DopplerSession::trade(&request, &identity.value, settings.host.value.clone(), deadline).await
+            }
             None => {
                 Err(Fault::permission(format!("this job cannot identify itself to Doppler as `{}`", identity.value))
                     .cause("this step may not request an OIDC token")
@@ -160,7 +169,7 @@ async fn sign_in(args: &Args, settings: &Settings, deadline: Deadline, console: 
     Ok(session)
 }
 
-async fn sign_out(session: Session, console: &Console) {
+async fn sign_out(session: DopplerSession, console: &Console) {
     if !session.end().await {
         console.warn("the short-lived Doppler token could not be revoked; it expires by itself");
     }
@@ -186,7 +195,7 @@ async fn read(
 fn cache_entry(
     args: &Args,
     settings: &Settings,
-    session: &Session,
+    session: &DopplerSession,
     place: &ConfigRef,
     console: &Console,
 ) -> Option<CacheEntry> {

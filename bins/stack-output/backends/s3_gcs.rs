@@ -4,7 +4,7 @@
 
 use clouds::aws::sts::Role;
 use clouds::aws::{AccessKey, Network, s3};
-use clouds::google::storage::{self, Reader};
+use clouds::google::storage::{self, Access};
 use clouds::{Store, google as gc};
 use fault::{Fault, Result};
 use secrecy::SecretString;
@@ -61,7 +61,7 @@ pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>)
         Some(key) => Some(session.masked(&key)),
         None => session.given("AWS_SSE_CUSTOMER_KEY"),
     };
-    let address = s3::Address {
+    let address = s3::BucketAddress {
         bucket: required(backend, "bucket")?.to_owned(),
         endpoint: endpoint.map(str::to_owned),
         network: Network {
@@ -70,7 +70,7 @@ pub(crate) async fn s3(backend: &Backend, workspace: &str, session: Session<'_>)
             accelerate: false,
         },
         customer_key,
-        ..s3::Address::default()
+        ..s3::BucketAddress::default()
     };
     Ok(match stores::s3_store(address, credentials(backend, session)?, session).await? {
         Support::Native(store) => Support::Native((store, key)),
@@ -187,10 +187,10 @@ pub(crate) async fn gcs(backend: &Backend, workspace: &str, session: Session<'_>
         order: google::CredentialConfig::TERRAFORM,
     };
     let reader = if emulator == Emulator::Yes {
-        Reader::Anonymous
+        Access::Anonymous
     } else {
         let caller = google::caller(&config, gc::STORAGE, session).await?;
-        Reader::Token { token: caller.token, who: caller.who }
+        Access::Token { token: caller.token, who: caller.who }
     };
     let bucket =
         storage::Bucket::new(base, required(backend, "bucket")?, reader, customer_key.as_ref(), session.deadline)?;

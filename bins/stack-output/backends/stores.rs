@@ -2,7 +2,7 @@
 
 use api::Base;
 use clouds::aws::s3;
-use clouds::google::storage::{self, Reader};
+use clouds::google::storage::{self, Access};
 use clouds::{Object, Store, azure as az, google as gc};
 use fault::{Fault, Result};
 use stack::pulumi::store_url::{AzureContainer, BucketUrl, GcsBucket, S3Bucket};
@@ -30,11 +30,11 @@ async fn of_aws(bucket: &S3Bucket, session: Session<'_>) -> Result<Support<Store
     let role = bucket.role.clone().map(|arn| clouds::aws::sts::Role { arn, ..Default::default() });
     let (region, profile) = (bucket.region.clone(), bucket.profile.clone());
     let config = aws::CredentialConfig { region, profile, role, ..aws::CredentialConfig::default() };
-    let address = s3::Address {
+    let address = s3::BucketAddress {
         bucket: bucket.name.clone(),
         endpoint: bucket.endpoint.clone(),
         network: bucket.network,
-        ..s3::Address::default()
+        ..s3::BucketAddress::default()
     };
     if bucket.anonymous {
         let address = placed(address, aws::endpoints_of(&config, session), session);
@@ -45,7 +45,7 @@ async fn of_aws(bucket: &S3Bucket, session: Session<'_>) -> Result<Support<Store
 
 /// Opens a bucket in S3 at `address`; variables fill in what it leaves out.
 pub(crate) async fn s3_store(
-    address: s3::Address,
+    address: s3::BucketAddress,
     config: aws::CredentialConfig,
     session: Session<'_>,
 ) -> Result<Support<Store>> {
@@ -57,7 +57,7 @@ pub(crate) async fn s3_store(
     Ok(Support::Native(Store::S3(s3::Bucket::new(&address, Some(caller.key), session.deadline)?)))
 }
 
-fn placed(mut address: s3::Address, endpoints: aws::Endpoints, session: Session<'_>) -> s3::Address {
+fn placed(mut address: s3::BucketAddress, endpoints: aws::Endpoints, session: Session<'_>) -> s3::BucketAddress {
     address.endpoint = address.endpoint.or_else(|| endpoints.endpoint("S3", session));
     address.region = endpoints.region;
     address.network.dualstack |= session.is_true("AWS_USE_DUALSTACK_ENDPOINT");
@@ -68,7 +68,7 @@ fn placed(mut address: s3::Address, endpoints: aws::Endpoints, session: Session<
 async fn of_google(bucket: &GcsBucket, session: Session<'_>) -> Result<Store> {
     let (base, emulator) = google_base(None, session)?;
     let reader = if bucket.anonymous || emulator == Emulator::Yes {
-        Reader::Anonymous
+        Access::Anonymous
     } else if let Some(universe) = bucket.universe.as_deref().filter(|universe| *universe != "googleapis.com") {
         return Err(Fault::usage(format!(
             "cannot read the bucket `{}` in the universe `{}`",
@@ -79,7 +79,7 @@ async fn of_google(bucket: &GcsBucket, session: Session<'_>) -> Result<Store> {
         .help("pipe the outputs: pulumi stack output --json | stack-output --state - NAME"));
     } else {
         let caller = google::caller(&google::CredentialConfig::PULUMI, gc::STORAGE, session).await?;
-        Reader::Token { token: caller.token, who: caller.who }
+        Access::Token { token: caller.token, who: caller.who }
     };
     Ok(Store::Google(storage::Bucket::new(base, &bucket.name, reader, None, session.deadline)?))
 }

@@ -7,7 +7,7 @@ use api::Base;
 use clouds::aws::profile::{Files, Profile};
 use clouds::aws::sts::{Role, Sts};
 use clouds::aws::{AccessKey, metadata, suffix};
-use credentials::Found;
+use credentials::Credential;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -295,7 +295,7 @@ impl Search<'_> {
     }
 }
 
-fn key_of(found: &[Found]) -> Option<AccessKey> {
+fn key_of(found: &[Credential]) -> Option<AccessKey> {
     // Exposed because the key's id is not a secret.
     let id = value(found, KEY[0])?.expose_secret().to_owned();
     let origin = origin(found, KEY[0]);

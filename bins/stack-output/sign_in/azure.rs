@@ -2,7 +2,7 @@
 
 use clouds::azure::blob::Access;
 use clouds::azure::{AUDIENCE, Cloud, Connection, Identity, Machine, Proof, STORAGE, machine_token};
-use credentials::Found;
+use credentials::Credential;
 use fault::{Fault, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -75,7 +75,7 @@ fn url_parts(text: &str) -> Vec<(String, String)> {
 /// A token for `resource` and its owner, found as Azure's libraries do; `found` are the secrets that were looked up already.
 pub(crate) async fn token(
     resource: &str,
-    found: &[Found],
+    found: &[Credential],
     session: Session<'_>,
 ) -> Result<Support<(SecretString, String)>> {
     for name in ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME"] {
@@ -111,7 +111,7 @@ fn identity_is_given(session: Session<'_>) -> bool {
     session.first(&["AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL"]).is_some()
 }
 
-async fn proof(found: &[Found], session: Session<'_>) -> Result<Option<Proof>> {
+async fn proof(found: &[Credential], session: Session<'_>) -> Result<Option<Proof>> {
     const FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
     if let Some(secret) = value(found, SECRETS[3]) {
         return Ok(Some(Proof::Secret(secret)));

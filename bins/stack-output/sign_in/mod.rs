@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use api::Deadline;
 use cli::Console;
-use credentials::{Credentials, Found, Source};
+use credentials::{Credential, Credentials, FoundIn};
 use fault::{Fault, Result};
 use redact::Plan;
 use runner::oidc::IdTokenRequest;
@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
     }
 
     /// Those of `names` that exist, from variables, else from Doppler by name.
-    pub(crate) async fn find(self, names: &[&str]) -> Result<Vec<Found>> {
+    pub(crate) async fn find(self, names: &[&str]) -> Result<Vec<Credential>> {
         let mask = |values: &[String]| self.console.mask(values);
         self.credentials().find_all(names, &mask).await
     }
@@ -210,14 +210,14 @@ impl<'a> Session<'a> {
 }
 
 /// The place in which one of several secrets was found, for messages.
-pub(crate) fn origin(found: &[Found], name: &str) -> String {
-    match found.iter().find(|found| found.name == name).map(|found| found.source) {
-        Some(Source::Doppler) => format!("{name} in Doppler"),
+pub(crate) fn origin(found: &[Credential], name: &str) -> String {
+    match found.iter().find(|found| found.name == name).map(|found| found.found_in) {
+        Some(FoundIn::Doppler) => format!("{name} in Doppler"),
         _ => name.to_owned(),
     }
 }
 
 /// One of several secrets.
-pub(crate) fn value(found: &[Found], name: &str) -> Option<SecretString> {
+pub(crate) fn value(found: &[Credential], name: &str) -> Option<SecretString> {
     found.iter().find(|found| found.name == name).map(|found| found.value.clone())
 }

@@ -26,7 +26,7 @@ impl Base {
 
     /// Plain http, hence loopback or nearby.
     #[must_use]
-    pub fn is_plain_http(&self) -> bool {
+    pub(crate) fn is_plain_http(&self) -> bool {
         self.0.scheme() == "http"
     }
 

@@ -13,7 +13,7 @@ pub struct ServiceError {
 
 /// A complete answer that is not the one asked for: a status other than 2xx or 304.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
     /// The service's own code.
@@ -34,12 +34,12 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The service answered no.
-    Refused(Refusal),
+    Refused(ErrorResponse),
     /// No answer, or one that is not what the API promises.
     Fault(Fault),
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// What can be done about it, from the status alone.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -52,8 +52,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
+impl From<ErrorResponse> for Fault {
+    fn from(refusal: ErrorResponse) -> Self {
         let words = match &refusal.code {
             Some(code) => format!("{code}: {}", refusal.message),
             None => refusal.message.clone(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::retry::{self, End};
 use crate::scrub::Scrub;
-use crate::{Client, Error, Refusal, Response};
+use crate::{Client, Error, ErrorResponse, Response};
 
 /// What the body of a refusal says about trying again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Failed {
             _ => format!("tried {attempts} times"),
         };
         match self.error {
-            Error::Refused(refusal) => Error::Refused(Refusal { gave_up: Some(why), ..refusal }),
+            Error::Refused(refusal) => Error::Refused(ErrorResponse { gave_up: Some(why), ..refusal }),
             Error::Fault(fault) => Error::Fault(fault.cause(why)),
         }
     }
@@ -65,7 +65,7 @@ impl Failed {
         let request_id = ["x-request-id", "cf-ray", "x-amz-request-id", "x-ms-request-id"]
             .iter()
             .find_map(|name| response.header(name));
-        let refusal = Refusal {
+        let refusal = ErrorResponse {
             status: response.status,
             code: code.map(|code| scrub.apply(code)),
             message: scrub.apply(message),

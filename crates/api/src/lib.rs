@@ -22,7 +22,7 @@ pub use answer::{Answer, Incoming};
 pub use base::Base;
 /// The instant by which everything must have been answered, retries included.
 pub use deadline::Deadline;
-pub use error::{Error, Refusal, ServiceError};
+pub use error::{Error, ErrorResponse, ServiceError};
 pub use failed::Advice;
 use fault::{Fault, Result};
 pub use request::Request;

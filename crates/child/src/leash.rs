@@ -43,7 +43,7 @@ impl Leash {
     }
 
     /// Makes `command` start in this group.
-    pub fn tie(&self, command: &mut Command) {
+    pub(crate) fn tie(&self, command: &mut Command) {
         if let Some(group) = self.group {
             command.process_group(group.as_raw_nonzero().get());
         }

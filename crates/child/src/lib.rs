@@ -8,7 +8,7 @@
 //! # async fn example() -> std::io::Result<()> {
 //! let mut command = std::process::Command::new("make");
 //! command.stdin(std::process::Stdio::null());
-//! let child = child::Child::start(command, child::Output::Joined)?.timeout("5m".parse().ok());
+//! let child = child::Child::start(command, child::OutputMode::Joined)?.timeout("5m".parse().ok());
 //! let ended = child.wait(std::future::pending(), |_stream, bytes| drop(bytes.to_vec())).await?;
 //! assert!(ended.status.is_success(), "it {}", ended.status);
 //! # Ok(())
@@ -32,9 +32,9 @@ use std::time::Duration;
 use deadline::Deadline;
 
 pub use leash::Leash;
-pub use output::{Output, Stream};
+pub use output::{OutputMode, Stream};
 pub use signal::Signal;
-pub use status::{Ended, Status, Stopped};
+pub use status::{Ended, ProcessEnd, Stopped};
 pub use tail::Tail;
 
 use output::Chunks;
@@ -65,7 +65,7 @@ impl Child {
     ///
     /// # Errors
     /// The program cannot be started: [`io::ErrorKind::NotFound`], [`io::ErrorKind::PermissionDenied`], or a limit of the system.
-    pub fn start(mut command: Command, output: Output) -> io::Result<Self> {
+    pub fn start(mut command: Command, output: OutputMode) -> io::Result<Self> {
         let leash = Leash::new()?;
         leash.tie(&mut command);
         let readers = output.attach(&mut command)?;
@@ -125,7 +125,7 @@ impl Child {
     }
 
     /// Sends the signal, waits until the group has ended or the grace is over, and kills what is left of it.
-    async fn stop(&mut self, signal: Signal, read: &mut impl FnMut(Stream, &[u8])) -> io::Result<Status> {
+    async fn stop(&mut self, signal: Signal, read: &mut impl FnMut(Stream, &[u8])) -> io::Result<ProcessEnd> {
         self.leash.signal(signal);
         let until = Deadline::after(self.grace);
         let status = until.limit(ended(&mut self.process, &mut self.chunks, read)).await;
@@ -162,10 +162,10 @@ async fn ended(
     process: &mut tokio::process::Child,
     chunks: &mut Chunks,
     read: &mut impl FnMut(Stream, &[u8]),
-) -> io::Result<Status> {
+) -> io::Result<ProcessEnd> {
     loop {
         tokio::select! {
-            status = process.wait() => return status.map(Status::from),
+            status = process.wait() => return status.map(ProcessEnd::from),
             Some((stream, bytes)) = chunks.next() => read(stream, &bytes),
         }
     }

@@ -19,7 +19,7 @@ impl Leash {
     }
 
     /// Changes nothing.
-    pub fn tie(&self, _: &mut Command) {}
+    pub(crate) fn tie(&self, _: &mut Command) {}
 
     /// Sends nothing.
     pub fn signal(&self, _: Signal) {}

@@ -25,7 +25,7 @@ pub enum Stream {
 
 /// How the program's output is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputMode {
     /// Both streams through one pipe: their lines keep the order in which they were written.
     Joined,
     /// Each stream through its own pipe: only the order within a stream is known.
@@ -34,7 +34,7 @@ pub enum Output {
     Inherited,
 }
 
-impl Output {
+impl OutputMode {
     /// Gives the program its ends of the pipes.
     pub(crate) fn attach(self, command: &mut Command) -> io::Result<Readers> {
         match self {

@@ -9,7 +9,7 @@ use crate::Signal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// How the program itself ended.
-    pub status: Status,
+    pub status: ProcessEnd,
     /// Why we stopped it; `None` if it ended by itself.
     pub stopped: Option<Stopped>,
     /// Whether a process that it left running still holds its output open; what that writes is not read.
@@ -18,7 +18,7 @@ pub struct Ended {
 
 /// The end of a process. Displays as a predicate: `failed with exit code 3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum ProcessEnd {
     /// It exited with this code.
     Code(i32),
     /// This signal ended it.
@@ -43,7 +43,7 @@ impl Stopped {
     }
 }
 
-impl Status {
+impl ProcessEnd {
     /// Whether it exited with code 0.
     #[must_use]
     pub fn is_success(self) -> bool {
@@ -69,7 +69,7 @@ impl Status {
     }
 }
 
-impl From<ExitStatus> for Status {
+impl From<ExitStatus> for ProcessEnd {
     fn from(status: ExitStatus) -> Self {
         #[cfg(unix)]
         if let Some(number) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -80,7 +80,7 @@ impl From<ExitStatus> for Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for ProcessEnd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(0) => out.write_str("succeeded"),
@@ -113,13 +113,13 @@ fn name(number: i32) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Status;
+    use super::ProcessEnd;
 
     #[test]
     fn an_end_is_a_code_or_a_named_signal() {
-        assert_eq!(Status::Code(3).to_string(), "failed with exit code 3");
-        assert_eq!(Status::Signal(9).to_string(), "was ended by SIGKILL");
-        assert_eq!(Status::Signal(63).to_string(), "was ended by signal 63");
-        assert_eq!((Status::Signal(9).shell_code(), Status::Signal(9).code()), (137, None));
+        assert_eq!(ProcessEnd::Code(3).to_string(), "failed with exit code 3");
+        assert_eq!(ProcessEnd::Signal(9).to_string(), "was ended by SIGKILL");
+        assert_eq!(ProcessEnd::Signal(63).to_string(), "was ended by signal 63");
+        assert_eq!((ProcessEnd::Signal(9).shell_code(), ProcessEnd::Signal(9).code()), (137, None));
     }
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use child::{Child, Ended, Output, Signal, Status, Stopped, Stream};
+use child::{Child, Ended, OutputMode, ProcessEnd, Signal, Stopped, Stream};
 use deadline::Deadline;
 
 /// Longer than any test takes.
@@ -23,7 +23,7 @@ fn on_a_runtime<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Runs `script` to its end; what it wrote on each stream.
-fn run(script: &str, output: Output) -> (Ended, Vec<u8>, Vec<u8>) {
+fn run(script: &str, output: OutputMode) -> (Ended, Vec<u8>, Vec<u8>) {
     on_a_runtime(async {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let child = Child::start(shell(script), output).unwrap();
@@ -38,39 +38,39 @@ fn run(script: &str, output: Output) -> (Ended, Vec<u8>, Vec<u8>) {
 #[test]
 fn output_arrives_byte_for_byte_on_its_stream() {
     let script = r"printf 'a\r\n\000\377b'; printf 'e\n' >&2; exit 3";
-    let (ended, out, err) = run(script, Output::Separate);
-    assert_eq!((ended.status, ended.stopped, ended.output_held), (Status::Code(3), None, false));
+    let (ended, out, err) = run(script, OutputMode::Separate);
+    assert_eq!((ended.status, ended.stopped, ended.output_held), (ProcessEnd::Code(3), None, false));
     assert_eq!((out.as_slice(), err.as_slice()), (&b"a\r\n\0\xffb"[..], &b"e\n"[..]));
 }
 
 #[test]
 fn joined_streams_keep_the_order_of_their_lines() {
-    let (_, out, err) = run("for i in 1 2 3; do echo o$i; echo e$i >&2; done", Output::Joined);
+    let (_, out, err) = run("for i in 1 2 3; do echo o$i; echo e$i >&2; done", OutputMode::Joined);
     assert_eq!((String::from_utf8(out).unwrap().as_str(), err.len()), ("o1\ne1\no2\ne2\no3\ne3\n", 0));
 }
 
 #[test]
 fn more_output_than_a_pipe_holds_arrives_whole() {
-    let (ended, out, _) = run("head -c 3000000 /dev/zero", Output::Separate);
-    assert_eq!((ended.status, out.len()), (Status::Code(0), 3_000_000));
+    let (ended, out, _) = run("head -c 3000000 /dev/zero", OutputMode::Separate);
+    assert_eq!((ended.status, out.len()), (ProcessEnd::Code(0), 3_000_000));
 }
 
 #[test]
 fn a_program_that_is_not_there_is_an_error_of_the_start() {
-    let error = on_a_runtime(async { Child::start(Command::new("/no/such/program"), Output::Joined).err() });
+    let error = on_a_runtime(async { Child::start(Command::new("/no/such/program"), OutputMode::Joined).err() });
     assert_eq!(error.unwrap().kind(), std::io::ErrorKind::NotFound);
 }
 
 #[test]
 fn a_signal_is_told_from_an_exit_code() {
-    let (ended, _, _) = run("kill -SEGV $$", Output::Joined);
-    assert_eq!((ended.status, ended.status.shell_code()), (Status::Signal(11), 139));
+    let (ended, _, _) = run("kill -SEGV $$", OutputMode::Joined);
+    assert_eq!((ended.status, ended.status.shell_code()), (ProcessEnd::Signal(11), 139));
 }
 
 #[test]
 fn a_background_process_is_left_alone_and_does_not_hold_the_end() {
-    let (ended, out, _) = run(&format!("sleep {NEVER} & echo $!"), Output::Joined);
-    assert_eq!((ended.status, ended.output_held), (Status::Code(0), true));
+    let (ended, out, _) = run(&format!("sleep {NEVER} & echo $!"), OutputMode::Joined);
+    assert_eq!((ended.status, ended.output_held), (ProcessEnd::Code(0), true));
     let id: i32 = String::from_utf8(out).unwrap().trim().parse().unwrap();
     let id = rustix::process::Pid::from_raw(id).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it still runs");
@@ -85,7 +85,7 @@ fn stopped(script: &str, grace: Duration) -> (Ended, String) {
             is_begun.recv().await;
             Signal::Terminate
         };
-        let child = Child::start(shell(script), Output::Joined).unwrap().grace(grace);
+        let child = Child::start(shell(script), OutputMode::Joined).unwrap().grace(grace);
         let ended = child.wait(stop, |_, bytes| {
             all.extend_from_slice(bytes);
             begun.send(()).unwrap();
@@ -100,7 +100,7 @@ fn a_stopped_program_may_clean_up_and_so_may_what_it_started() {
     let script = "sh -c 'trap \"sleep 0.1; echo cleaned; exit 0\" TERM; echo up; while :; do sleep 0.01; done' & \
                   trap 'exit 7' TERM; wait; wait";
     let (ended, all) = stopped(script, Duration::from_secs(60));
-    assert_eq!((ended.status, ended.stopped), (Status::Code(7), Some(Stopped::By(Signal::Terminate))));
+    assert_eq!((ended.status, ended.stopped), (ProcessEnd::Code(7), Some(Stopped::By(Signal::Terminate))));
     assert!(all.ends_with("cleaned\n"), "{all}");
 }
 
@@ -108,17 +108,17 @@ fn a_stopped_program_may_clean_up_and_so_may_what_it_started() {
 fn a_program_that_ignores_the_signal_is_killed_with_its_group() {
     let script = format!("trap '' INT TERM; echo up; sleep {NEVER}");
     let (ended, _) = stopped(&script, Duration::ZERO);
-    assert_eq!((ended.status, ended.output_held), (Status::Signal(9), false));
+    assert_eq!((ended.status, ended.output_held), (ProcessEnd::Signal(9), false));
 }
 
 #[test]
 fn a_timeout_stops_the_program() {
     let ended = on_a_runtime(async {
         let deadline = Deadline::after(Duration::from_millis(1));
-        let child = Child::start(shell(&format!("sleep {NEVER}")), Output::Joined).unwrap();
+        let child = Child::start(shell(&format!("sleep {NEVER}")), OutputMode::Joined).unwrap();
         child.timeout(Some(deadline)).wait(std::future::pending(), |_, _| ()).await.unwrap()
     });
-    assert_eq!((ended.status, ended.stopped), (Status::Signal(15), Some(Stopped::TimedOut)));
+    assert_eq!((ended.status, ended.stopped), (ProcessEnd::Signal(15), Some(Stopped::TimedOut)));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_dropped_program_takes_its_group_with_it() {
     on_a_runtime(async {
         let mut command = shell(&format!("sleep {NEVER} & sleep {NEVER}"));
         command.stdin(writer);
-        drop(Child::start(command, Output::Inherited).unwrap());
+        drop(Child::start(command, OutputMode::Inherited).unwrap());
     });
     // The end of the file comes when the last process that inherited the other end has ended.
     assert_eq!(reader.read(&mut [0]).unwrap(), 0);
@@ -140,7 +140,7 @@ fn a_group_ends_with_a_supervisor_that_is_killed() {
     if std::env::vars_os().any(|(name, _)| name == ROLE) {
         on_a_runtime(async {
             let script = format!("trap '' INT TERM HUP; sleep {NEVER} & echo up; wait");
-            let child = Child::start(shell(&script), Output::Inherited).unwrap();
+            let child = Child::start(shell(&script), OutputMode::Inherited).unwrap();
             child.wait(std::future::pending(), |_, _| ()).await.unwrap();
         });
         return;

@@ -122,7 +122,7 @@ impl Console {
     /// Something that is not wrong enough to fail.
     pub fn warn(&self, message: &str) {
         if self.context.in_actions {
-            to_stderr(&command::annotation(&Annotation::new(Level::Warning, &self.tool, &foreign::lines(message))));
+            to_stderr(&command::annotation(&Annotation::new(Level::Warning, &self.tool, foreign::lines(message))));
         } else {
             to_stderr(&format!("warning: {}", foreign::lines(message)));
         }
@@ -151,10 +151,10 @@ impl Console {
         }
     }
 
-    /// Annotations, the most useful first. Outside Actions nothing: the status lines have said it.
+    /// Prints annotations, the most useful first. Outside Actions it does nothing: the status lines are enough.
     ///
     /// GitHub shows ten of a level for a whole step; the last that fits says how many are not shown.
-    pub fn annotate(&self, annotations: &[Annotation<'_>]) {
+    pub fn annotate(&self, annotations: &[Annotation]) {
         if self.context.in_actions {
             for line in within_budget(annotations, &self.tool) {
                 to_stderr(&line);
@@ -217,15 +217,15 @@ impl Console {
 }
 
 /// The commands for `annotations`: of each level as many as GitHub shows, the last replaced by a count where there are more.
-fn within_budget(annotations: &[Annotation<'_>], tool: &str) -> Vec<String> {
+fn within_budget(annotations: &[Annotation], tool: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for level in [Level::Error, Level::Warning, Level::Notice] {
         let all: Vec<_> = annotations.iter().filter(|annotation| annotation.level == level).collect();
         let shown = if all.len() > ANNOTATIONS { ANNOTATIONS - 1 } else { all.len() };
-        lines.extend(all[..shown].iter().map(|annotation| command::annotation(annotation)));
+        lines.extend(all[..shown].iter().copied().map(command::annotation));
         if shown < all.len() {
             let rest = format!("{} more are not shown here: see the log and the job summary", all.len() - shown);
-            lines.push(command::annotation(&Annotation::new(level, tool, &rest)));
+            lines.push(command::annotation(&Annotation::new(level, tool, rest)));
         }
     }
     lines

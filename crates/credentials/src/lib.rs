@@ -14,14 +14,14 @@ use redact::Plan;
 use runner::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use sign_in::{Session, host, identity_token, sign_in};
+pub use sign_in::{DopplerSession, host, identity_token, sign_in};
 
 /// Called with values to mask, before any of them is handed over: `|values| console.mask(values)`.
 pub type Mask<'a> = &'a dyn Fn(&[String]);
 
 /// Where a credential was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum FoundIn {
     /// A variable of that name.
     Environment,
     /// A secret of that name in Doppler.
@@ -30,13 +30,13 @@ pub enum Source {
 
 /// A credential that was found.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Credential {
     /// Its name, the variable's and the secret's.
     pub name: String,
     /// Its value, never blank.
     pub value: SecretString,
     /// Where it was found.
-    pub source: Source,
+    pub found_in: FoundIn,
 }
 
 /// The places credentials are looked for in.
@@ -57,7 +57,7 @@ impl Credentials {
     ///
     /// # Errors
     /// [`fault::Kind::Permission`] when Doppler rejects the token or hides the config; [`fault::Kind::Temporary`] if it is unreachable.
-    pub async fn find(&self, name: &str, mask: Mask<'_>) -> Result<Option<Found>> {
+    pub async fn find(&self, name: &str, mask: Mask<'_>) -> Result<Option<Credential>> {
         Ok(self.find_all(&[name], mask).await?.pop())
     }
 
@@ -65,18 +65,21 @@ impl Credentials {
     ///
     /// # Errors
     /// As [`Credentials::find`].
-    pub async fn find_all(&self, names: &[&str], mask: Mask<'_>) -> Result<Vec<Found>> {
+    pub async fn find_all(&self, names: &[&str], mask: Mask<'_>) -> Result<Vec<Credential>> {
         let (given, missing): (Vec<&str>, Vec<&str>) =
             names.iter().partition(|name| self.environment.get(name).is_some());
         let mut found = BTreeMap::new();
         for name in given {
             let value = self.environment.get(name).unwrap_or_default();
-            found.insert(name, Found { name: name.to_owned(), value: value.into(), source: Source::Environment });
+            found.insert(
+                name,
+                Credential { name: name.to_owned(), value: value.into(), found_in: FoundIn::Environment },
+            );
         }
         let stored = if missing.is_empty() { Vec::new() } else { self.stored(&missing).await? };
         for (name, value) in &stored {
             let value = value.clone();
-            found.insert(name, Found { name: name.clone(), value, source: Source::Doppler });
+            found.insert(name, Credential { name: name.clone(), value, found_in: FoundIn::Doppler });
         }
         let mut plan = Plan::new();
         for credential in found.values() {
@@ -90,7 +93,7 @@ impl Credentials {
     ///
     /// # Errors
     /// As [`Credentials::find`]; also [`fault::Kind::Permission`] when it is nowhere, saying where it was looked for.
-    pub async fn require(&self, name: &str, mask: Mask<'_>) -> Result<Found> {
+    pub async fn require(&self, name: &str, mask: Mask<'_>) -> Result<Credential> {
         self.find(name, mask).await?.ok_or_else(|| self.missing(name))
     }
 

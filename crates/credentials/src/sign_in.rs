@@ -19,12 +19,12 @@ const REACH: u32 = 6;
 
 /// A signed-in client, and whether its token is ours to revoke.
 #[derive(Debug)]
-pub struct Session {
+pub struct DopplerSession {
     doppler: Doppler,
     short_lived: bool,
 }
 
-impl Session {
+impl DopplerSession {
     /// A session that signs with the user's own token, which is never revoked.
     #[must_use]
     pub fn of(doppler: Doppler) -> Self {
@@ -67,10 +67,10 @@ pub fn host(environment: &Environment) -> Result<Base> {
 ///
 /// # Errors
 /// [`fault::Kind::Permission`] when GitHub or Doppler refuse; [`fault::Kind::Temporary`] if one of them is unreachable.
-pub async fn sign_in(environment: &Environment, deadline: Deadline) -> Result<Option<Session>> {
+pub async fn sign_in(environment: &Environment, deadline: Deadline) -> Result<Option<DopplerSession>> {
     if let Some(token) = environment.get("DOPPLER_TOKEN") {
         let token = Token::new(token.into(), "DOPPLER_TOKEN");
-        return Ok(Some(Session::of(Doppler::new(host(environment)?, token, deadline)?.reach(REACH))));
+        return Ok(Some(DopplerSession::of(Doppler::new(host(environment)?, token, deadline)?.reach(REACH))));
     }
     let Some(identity) = environment.get("DOPPLER_IDENTITY_ID") else { return Ok(None) };
     let Some(request) = IdTokenRequest::of(environment, None) else {
@@ -78,7 +78,7 @@ pub async fn sign_in(environment: &Environment, deadline: Deadline) -> Result<Op
             .cause("GitHub offers no OIDC token to this step")
             .help("give the job `permissions: id-token: write`, or set DOPPLER_TOKEN"));
     };
-    Ok(Some(Session::trade(&request, identity, host(environment)?, deadline).await?))
+    Ok(Some(DopplerSession::trade(&request, identity, host(environment)?, deadline).await?))
 }
 
 /// Whether there is anything to sign in with.

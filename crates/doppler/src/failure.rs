@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{Advice, Refusal, ServiceError};
+use api::{Advice, ErrorResponse, ServiceError};
 use fault::{Fault, Kind};
 use serde::Deserialize;
 
@@ -63,7 +63,7 @@ pub(crate) fn of(error: api::Error, place: &ConfigRef, token: &Token) -> Failure
     }
 }
 
-fn of_refusal(refusal: Refusal, place: &ConfigRef, token: &Token) -> Failure {
+fn of_refusal(refusal: ErrorResponse, place: &ConfigRef, token: &Token) -> Failure {
     let status = refusal.status;
     let words = refusal.message.to_lowercase();
     let fault: Fault = refusal.into();
@@ -106,14 +106,14 @@ fn advice_on_access(place: &ConfigRef, token: &Token) -> String {
 
 #[cfg(test)]
 mod tests {
-    use api::{Error, Refusal};
+    use api::{Error, ErrorResponse};
     use fault::Kind;
 
     use super::{advice, decode, of};
     use crate::{ConfigRef, Token};
 
     fn failure(status: u16, message: &str) -> super::Failure {
-        let refusal = Refusal {
+        let refusal = ErrorResponse {
             status,
             code: None,
             message: message.to_owned(),

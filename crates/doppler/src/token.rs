@@ -28,7 +28,7 @@ impl Token {
 
     /// The config a service token names in itself (`dp.st.<config>.`): a hint for errors, not a proof.
     #[must_use]
-    pub fn config_hint(&self) -> Option<&str> {
+    pub(crate) fn config_hint(&self) -> Option<&str> {
         let rest = self.value.expose_secret().strip_prefix("dp.st.")?;
         rest.split_once('.').map(|(config, _)| config).filter(|config| {
             (2..=60).contains(&config.len())

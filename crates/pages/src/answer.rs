@@ -1,6 +1,6 @@
 //! Interprets the API's answers: the envelope, which errors are a rate limit or an expired token, and advice for the others.
 
-use api::{Error, Refusal, ServiceError};
+use api::{Error, ErrorResponse, ServiceError};
 use fault::{Fault, Kind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -54,7 +54,7 @@ pub(crate) fn refused(errors: Vec<Stated>) -> Error {
         Some(error) => (error.code, error.message),
         None => (None, "no reason given".to_owned()),
     };
-    Error::Refused(Refusal {
+    Error::Refused(ErrorResponse {
         status: 200,
         code,
         message,
@@ -66,13 +66,13 @@ pub(crate) fn refused(errors: Vec<Stated>) -> Error {
 }
 
 /// Whether this is a rate limit: 429, or one of the codes for it (`10000` also means a wrong token).
-pub(crate) fn is_limit(refusal: &Refusal) -> bool {
+pub(crate) fn is_limit(refusal: &ErrorResponse) -> bool {
     let says_so = || refusal.message.to_ascii_lowercase().contains("rate limited");
     refusal.status == 429 || refusal.code.as_deref() == Some("971") || (is(refusal, "10000") && says_so())
 }
 
 /// Whether an asset call was refused because of its token, so that a new token may help.
-pub(crate) fn is_expired(refusal: &Refusal) -> bool {
+pub(crate) fn is_expired(refusal: &ErrorResponse) -> bool {
     matches!(refusal.status, 401 | 403) || is(refusal, "8000013") || refusal.message == "Expired JWT"
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn is_unclear(error: &Error) -> bool {
     matches!(error, Error::Refused(refusal) if is(refusal, "8000000"))
 }
 
-fn is(refusal: &Refusal, code: &str) -> bool {
+fn is(refusal: &ErrorResponse, code: &str) -> bool {
     refusal.code.as_deref() == Some(code)
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn advise(error: Error, project: &str) -> Fault {
     }
 }
 
-fn advice(refusal: &Refusal, project: &str) -> (Option<Kind>, Option<String>) {
+fn advice(refusal: &ErrorResponse, project: &str) -> (Option<Kind>, Option<String>) {
     let code = refusal.code.as_deref().unwrap_or_default();
     match (refusal.status, code) {
         _ if is_limit(refusal) => (Some(Kind::Temporary), Some(WAIT.to_owned())),
@@ -151,13 +151,13 @@ fn advice(refusal: &Refusal, project: &str) -> (Option<Kind>, Option<String>) {
 
 #[cfg(test)]
 mod tests {
-    use api::{Error, Refusal};
+    use api::{Error, ErrorResponse};
     use fault::Kind;
 
     use super::{advise, decode, is_expired, is_limit, is_no_project};
 
-    fn refusal(status: u16, code: Option<&str>, message: &str) -> Refusal {
-        Refusal {
+    fn refusal(status: u16, code: Option<&str>, message: &str) -> ErrorResponse {
+        ErrorResponse {
             status,
             code: code.map(str::to_owned),
             message: message.to_owned(),

@@ -104,7 +104,7 @@ impl PagesClient {
     ///
     /// # Errors
     /// The service refuses, or is unreachable.
-    pub async fn upload_token(&self, project: &str) -> Result<UploadToken> {
+    pub(crate) async fn upload_token(&self, project: &str) -> Result<UploadToken> {
         #[derive(Deserialize)]
         struct Answer {
             jwt: String,
@@ -128,7 +128,7 @@ impl PagesClient {
     ///
     /// # Errors
     /// The service refuses, or is unreachable.
-    pub async fn newest_deployments(&self, project: &str) -> Result<Vec<Deployment>> {
+    pub(crate) async fn newest_deployments(&self, project: &str) -> Result<Vec<Deployment>> {
         let path = self.path(project, "/deployments");
         let get = || self.http.get(&path).query("page", "1").query("per_page", &PAGE.to_string());
         self.call(Repeat::Harmless, get).await.map_err(|error| advise(error, project))
@@ -188,7 +188,7 @@ impl PagesClient {
     ///
     /// # Errors
     /// The service refuses, or is unreachable.
-    pub async fn last_log_line(&self, project: &str, id: &str) -> Result<Option<String>> {
+    pub(crate) async fn last_log_line(&self, project: &str, id: &str) -> Result<Option<String>> {
         #[derive(Deserialize)]
         struct Log {
             #[serde(default)]
@@ -281,7 +281,7 @@ fn too_long(wait: Duration) -> String {
 
 fn gave_up(error: Error, why: String) -> Error {
     match error {
-        Error::Refused(refusal) => Error::Refused(api::Refusal { gave_up: Some(why), ..refusal }),
+        Error::Refused(refusal) => Error::Refused(api::ErrorResponse { gave_up: Some(why), ..refusal }),
         Error::Fault(fault) => Error::Fault(fault.cause(why)),
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
 /// The file that leads wrangler to a generated configuration.
-pub const REDIRECT: &str = ".wrangler/deploy/config.json";
+pub(crate) const REDIRECT: &str = ".wrangler/deploy/config.json";
 
 /// Keys that only a Worker's configuration has (workers-sdk, `config/validation-pages.ts` refuses them for Pages).
 const OF_WORKERS: [&str; 12] = [

@@ -30,7 +30,7 @@ impl Form {
 
     /// Replaces the plain field `name`, or adds it at the end.
     #[must_use]
-    pub fn with_text(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_text(mut self, name: &str, value: &str) -> Self {
         match self.parts.iter_mut().find(|part| part.name == name && part.content_type.is_none()) {
             Some(part) => part.content = crlf(value).into_bytes(),
             None => return self.text(name, value),

@@ -35,7 +35,7 @@ pub use hash::{AssetHash, extension};
 pub use hash_cache::FileIdentity;
 pub use manifest::{Asset, Hasher, Manifest};
 pub use mime::content_type;
-pub use model::{Commit, Deployment, DeploymentState, Project, Stage, Trigger, find_ours};
+pub use model::{Commit, Deployment, DeploymentStage, DeploymentState, Project, Trigger, find_ours};
 pub use rate_limit::RateLimit;
 pub use release::{Created, Origin, Release, WorkTree, wait};
 pub use rules::Rules;

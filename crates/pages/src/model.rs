@@ -34,7 +34,7 @@ pub struct Deployment {
     pub aliases: Vec<String>,
     /// Its current stage.
     #[serde(default)]
-    pub latest_stage: Option<Stage>,
+    pub latest_stage: Option<DeploymentStage>,
     /// The commit it was made from.
     #[serde(default)]
     pub deployment_trigger: Option<Trigger>,
@@ -45,7 +45,7 @@ pub struct Deployment {
 
 /// One of queued, initialize, `clone_repo`, build, deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Stage {
+pub struct DeploymentStage {
     /// Its name.
     pub name: String,
     /// idle, active, success, failure or canceled.

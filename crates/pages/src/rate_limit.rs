@@ -74,7 +74,7 @@ impl RateLimit {
 
     /// How long until requests are sent again; zero when nothing stops them.
     #[must_use]
-    pub fn stopped_for(&self) -> Duration {
+    pub(crate) fn stopped_for(&self) -> Duration {
         let until = self.ledger().stopped_until;
         until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }

@@ -56,7 +56,7 @@ impl UploadToken {
 
     /// Whether it expires within a minute of `now`, in seconds since 1970.
     #[must_use]
-    pub fn is_due(&self, now: i64) -> bool {
+    pub(crate) fn is_due(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| now + MARGIN >= end)
     }
 }

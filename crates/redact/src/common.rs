@@ -6,7 +6,7 @@ mod words;
 
 /// Why a value is not hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub enum Exemption {
     /// Under four characters: hiding it would hide pieces of other words and numbers.
     Short,
     /// `true`, `production`, `8080`: a word or number that most logs contain.
@@ -15,7 +15,7 @@ pub enum Reason {
     Shown,
 }
 
-impl std::fmt::Display for Reason {
+impl std::fmt::Display for Exemption {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
             Self::Short => "under 4 characters",
@@ -26,10 +26,10 @@ impl std::fmt::Display for Reason {
 }
 
 /// Returns why `value` is not hidden, or `None` if it is.
-pub(crate) fn reason(value: &str) -> Option<Reason> {
+pub(crate) fn reason(value: &str) -> Option<Exemption> {
     let value = value.trim();
     if value.chars().count() < 4 {
-        return Some(Reason::Short);
+        return Some(Exemption::Short);
     }
     let lower = value.to_lowercase();
     let is_small_number = value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -42,7 +42,7 @@ pub(crate) fn reason(value: &str) -> Option<Reason> {
         || place::is_folder(&lower)
         || format::is_media_type(&lower)
         || format::is_version(&lower))
-    .then_some(Reason::Common)
+    .then_some(Exemption::Common)
 }
 
 /// Whether eight bytes are too common to identify a secret: a piece of one pronounceable word, a date, a ruler.
@@ -79,14 +79,14 @@ fn distinct(window: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reason, is_usual, reason};
+    use super::{Exemption, is_usual, reason};
 
     #[test]
     fn common_words_and_short_values_are_spared() {
-        assert_eq!(reason("1"), Some(Reason::Short));
-        assert_eq!(reason("dev"), Some(Reason::Short));
+        assert_eq!(reason("1"), Some(Exemption::Short));
+        assert_eq!(reason("dev"), Some(Exemption::Short));
         for value in ["true", "False", "production", "8080", "----", "localhost"] {
-            assert_eq!(reason(value), Some(Reason::Common), "{value}");
+            assert_eq!(reason(value), Some(Exemption::Common), "{value}");
         }
         for value in ["hunter2", "s3cr3t", "123456", "wxyz", "Truth?"] {
             assert_eq!(reason(value), None, "{value}");
@@ -126,7 +126,7 @@ mod tests {
             "text/html; charset=utf-8",
             "application/x-www-form-urlencoded",
         ] {
-            assert_eq!(reason(value), Some(Reason::Common), "{value}");
+            assert_eq!(reason(value), Some(Exemption::Common), "{value}");
         }
         for value in [
             "/services/T024/B0A1/x8Kq2",
@@ -149,7 +149,7 @@ mod tests {
             "v8kq2mz7p",
         ] {
             // A single slash is too short, which is as good.
-            assert!(reason(value).is_none_or(|reason| reason == Reason::Short), "{value}");
+            assert!(reason(value).is_none_or(|reason| reason == Exemption::Short), "{value}");
         }
     }
 

@@ -18,6 +18,6 @@ mod plan;
 mod stream;
 mod unescaped;
 
-pub use common::Reason;
+pub use common::Exemption;
 pub use plan::{CannotShow, Plan, Spared};
 pub use stream::Redactor;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use crate::common::{self, Reason};
+use crate::common::{self, Exemption};
 use crate::component::{Commonness, Component, components};
 use crate::mask;
 use crate::patterns::Patterns;
@@ -18,7 +18,7 @@ pub struct Spared {
     /// The secret's name.
     pub name: String,
     /// Why it is not hidden.
-    pub reason: Reason,
+    pub reason: Exemption,
 }
 
 /// A secret of restricted visibility was to be shown.
@@ -73,11 +73,11 @@ impl Plan {
     /// Hides the secret `name`, whose value is `value`, unless the value is too short or too common.
     pub fn add(&mut self, name: &str, value: &str) {
         if self.shown.contains(name) {
-            return self.spare(name, Reason::Shown);
+            return self.spare(name, Exemption::Shown);
         }
         let components = components(value, Commonness::Spared);
         if components.is_empty() && !value.trim().is_empty() {
-            self.spare(name, common::reason(value).unwrap_or(Reason::Common));
+            self.spare(name, common::reason(value).unwrap_or(Exemption::Common));
         }
         self.hide(components);
     }
@@ -94,7 +94,7 @@ impl Plan {
         Ok(())
     }
 
-    fn spare(&mut self, name: &str, reason: Reason) {
+    fn spare(&mut self, name: &str, reason: Exemption) {
         self.spared.push(Spared { name: name.to_owned(), reason });
     }
 
@@ -159,7 +159,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::{MASKS, Plan, Spared};
-    use crate::Reason;
+    use crate::Exemption;
 
     #[test]
     fn what_is_spared_is_named_with_its_reason() {
@@ -168,7 +168,7 @@ mod tests {
         plan.add("COUNT", "3");
         plan.add("EMPTY", "");
         let spared: Vec<_> = plan.spared().iter().map(|spared| (spared.name.as_str(), spared.reason)).collect();
-        assert_eq!(spared, [("DEBUG", Reason::Common), ("COUNT", Reason::Short)]);
+        assert_eq!(spared, [("DEBUG", Exemption::Common), ("COUNT", Exemption::Short)]);
         assert!(plan.masks().is_empty());
     }
 
@@ -178,7 +178,7 @@ mod tests {
         plan.show("BUCKET");
         plan.add("BUCKET", "acme-uploads-7731");
         plan.add("TOKEN", "hunter2-SECRET");
-        assert_eq!(plan.spared(), [Spared { name: "BUCKET".into(), reason: Reason::Shown }]);
+        assert_eq!(plan.spared(), [Spared { name: "BUCKET".into(), reason: Exemption::Shown }]);
         let mut redactor = plan.redactor();
         assert_eq!(redactor.push(b"acme-uploads-7731 hunter2-SECRET\n"), b"acme-uploads-7731 ***\n");
     }

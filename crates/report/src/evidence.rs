@@ -155,7 +155,7 @@ impl Evidence {
 
     /// Errors that belong to no test.
     #[must_use]
-    pub fn other_errors(&self) -> u64 {
+    pub(crate) fn other_errors(&self) -> u64 {
         self.errors.saturating_sub(self.tests.failed)
     }
 }

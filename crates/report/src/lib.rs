@@ -24,12 +24,13 @@ pub mod verdict;
 
 pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
 pub use merge::Merger;
-pub use model::{Check, Counts, Details, Leg, Producer, Report, Shard, Source, Stage};
-pub use record::{Event, Finding, Level, Reason, Record, Status, neutral};
+pub use model::{Check, CodeOrigin, Counts, Details, Leg, Producer, Report, ReportedShard, Stage};
+pub use record::{Event, Finding, Reason, Record, Status, neutral};
 pub use recorder::Recorder;
-pub use render::annotations::{Annotation, annotations};
+pub use render::annotations::annotations;
 pub use render::json::json;
 pub use render::markdown::{self, markdown};
 pub use render::style::{Charset, Colour, Screen, Style};
 pub use render::text::text;
+pub use runner::command::Level;
 pub use verdict::{FailOn, Flaky, Judgement, Pattern, Policy, Verdict};

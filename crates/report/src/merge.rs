@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::fold::{Fold, FoldedCheck, Moment, longest};
 use crate::legs;
-use crate::{Check, Policy, Record, Report, Shard, Source, Stage, Status, Verdict, claims};
+use crate::{Check, CodeOrigin, Policy, Record, Report, ReportedShard, Stage, Status, Verdict, claims};
 
 /// Takes records and makes the report of them.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Merger {
             claimed_failure: folds.iter().flat_map(|fold| &fold.results).any(|result| *result == Verdict::Failed),
             stages,
             producer: None,
-            source: Source::default(),
+            source: CodeOrigin::default(),
             exit_code: None,
             rerun: None,
         };
@@ -145,8 +145,8 @@ fn unique<'a, T: 'a>(texts: impl Iterator<Item = &'a (T, String)>) -> Vec<String
     seen
 }
 
-fn shard(fold: &Fold) -> Shard {
-    Shard {
+fn shard(fold: &Fold) -> ReportedShard {
+    ReportedShard {
         run: fold.run.clone(),
         id: fold.shard.clone(),
         finished: fold.starts == fold.results.len(),

@@ -20,7 +20,7 @@ pub struct Producer {
 
 /// Where the code came from, for links; all of it optional, so a laptop needs no second path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Source {
+pub struct CodeOrigin {
     /// `https://github.com`.
     pub server_url: Option<String>,
     /// `owner/name`.
@@ -39,7 +39,7 @@ pub struct Source {
     pub job: Option<String>,
 }
 
-impl Source {
+impl CodeOrigin {
     /// What the runner says.
     #[must_use]
     pub fn of(context: &runner::Context) -> Self {
@@ -58,7 +58,7 @@ impl Source {
 
 /// One process's part: the records with the same run and shard.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shard {
+pub struct ReportedShard {
     /// The run's key.
     pub run: String,
     /// The shard's name, unless the work was not divided.
@@ -201,7 +201,7 @@ pub struct Report {
     /// Wall time of the whole.
     pub duration_seconds: Option<f64>,
     /// The parts, in the order of their names.
-    pub shards: Vec<Shard>,
+    pub shards: Vec<ReportedShard>,
     /// In the order they began.
     pub stages: Vec<Stage>,
     /// Remarks that belong to no check.
@@ -215,7 +215,7 @@ pub struct Report {
     /// Who writes the renderings; shown at their end.
     pub producer: Option<Producer>,
     /// Where the code came from.
-    pub source: Source,
+    pub source: CodeOrigin,
     /// Instead of the verdict's own code: a tool that ends with 75 or 77 says so here.
     pub exit_code: Option<u8>,
     /// The command that runs it again; only from the caller, never from an input.
@@ -275,7 +275,7 @@ impl Report {
 
     /// Whether the report is about what *would* be deployed: no deploying tool had a part in it.
     #[must_use]
-    pub fn is_validation(&self) -> bool {
+    pub(crate) fn is_validation(&self) -> bool {
         self.tools.iter().all(|tool| tool == "preflight-report")
     }
 
@@ -286,7 +286,7 @@ impl Report {
 
     /// The checks that keep the report from passing, the worst first.
     #[must_use]
-    pub fn troubles(&self) -> Vec<(&Stage, &Check)> {
+    pub(crate) fn troubles(&self) -> Vec<(&Stage, &Check)> {
         let mut troubles: Vec<_> = self.checks().filter(|(_, check)| check.is_trouble()).collect();
         troubles.sort_by_key(|(_, check)| std::cmp::Reverse(check.status));
         troubles
@@ -331,7 +331,7 @@ impl Report {
 impl Check {
     /// Whether it keeps the report from passing.
     #[must_use]
-    pub fn is_trouble(&self) -> bool {
+    pub(crate) fn is_trouble(&self) -> bool {
         crate::verdict::is_trouble(self.status, self.reason.as_ref())
     }
 
@@ -343,7 +343,7 @@ impl Check {
 
     /// Whether anything but the essentials is known.
     #[must_use]
-    pub fn has_details(&self) -> bool {
+    pub(crate) fn has_details(&self) -> bool {
         self.details.is_some()
     }
 
@@ -361,7 +361,7 @@ impl Check {
 
     /// How many findings it has, those without a record of their own included.
     #[must_use]
-    pub fn findings_total(&self) -> u64 {
+    pub(crate) fn findings_total(&self) -> u64 {
         self.findings.len() as u64 + self.findings_omitted
     }
 

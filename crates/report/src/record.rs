@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use fault::{Fault, Result};
 use jiff::Timestamp;
+use runner::command::Level;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -43,18 +44,6 @@ impl Status {
             Self::Failed => "failed",
         }
     }
-}
-
-/// How much a finding matters. Ordered from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Worth knowing.
-    Notice,
-    /// Worth fixing.
-    Warning,
-    /// Makes its check fail.
-    Error,
 }
 
 /// Why a check has its status, for programs (`code`) and for people (`text`).

@@ -9,4 +9,4 @@ mod stop;
 
 pub use progress::Progress;
 pub use reporter::{Records, Reporter};
-pub use stop::{Stop, StopReason, Trigger};
+pub use stop::{Stop, StopReason, StopTrigger};

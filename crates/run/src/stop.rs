@@ -53,7 +53,7 @@ pub struct Stop(watch::Receiver<Option<StopReason>>);
 
 /// Stops a run from code, for tests of what happens then.
 #[derive(Debug)]
-pub struct Trigger(watch::Sender<Option<StopReason>>);
+pub struct StopTrigger(watch::Sender<Option<StopReason>>);
 
 impl Stop {
     /// Watches for SIGINT, SIGTERM, SIGHUP and the deadline from now on, as long as the runtime runs. The signals no longer end the
@@ -80,9 +80,9 @@ impl Stop {
 
     /// A stop that only its trigger causes.
     #[must_use]
-    pub fn manual() -> (Trigger, Self) {
+    pub fn manual() -> (StopTrigger, Self) {
         let (sender, receiver) = watch::channel(None);
-        (Trigger(sender), Self(receiver))
+        (StopTrigger(sender), Self(receiver))
     }
 
     /// Why the run has to stop, if it has to.
@@ -108,7 +108,7 @@ impl Stop {
     }
 }
 
-impl Trigger {
+impl StopTrigger {
     /// Stops the run.
     pub fn stop(&self, reason: StopReason) {
         self.0.send_replace(Some(reason));

@@ -5,15 +5,18 @@
 
 use std::fmt::Write as _;
 
-/// How loud an annotation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// How much a finding or an annotation matters. Ordered from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Shown red.
-    Error,
-    /// Shown yellow.
-    Warning,
-    /// Shown blue.
+    /// Worth knowing; shown blue.
     Notice,
+    /// Worth fixing; shown yellow.
+    Warning,
+    /// Makes its check fail; shown red.
+    Error,
 }
 
 impl Level {
@@ -29,27 +32,26 @@ impl Level {
 }
 
 /// One annotation. The runner cuts the message at 4,096 characters and does not mask the title: no secrets there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Annotation<'a> {
-    /// How loud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// How much it matters.
     pub level: Level,
     /// The headline.
-    pub title: Option<&'a str>,
-    /// What is said; may span lines.
-    pub message: &'a str,
+    pub title: String,
+    /// The text; may span lines.
+    pub message: String,
     /// The file it belongs to, relative to the workspace.
-    pub path: Option<&'a str>,
+    pub path: Option<String>,
     /// From 1.
     pub line: Option<u64>,
     /// From 1; dropped by the runner without a line.
     pub column: Option<u64>,
 }
 
-impl<'a> Annotation<'a> {
-    /// An annotation without a place.
-    #[must_use]
-    pub fn new(level: Level, title: &'a str, message: &'a str) -> Self {
-        Self { level, title: Some(title), message, path: None, line: None, column: None }
+impl Annotation {
+    /// An annotation of no file.
+    pub fn new(level: Level, title: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { level, title: title.into(), message: message.into(), path: None, line: None, column: None }
     }
 }
 
@@ -63,7 +65,7 @@ pub fn add_mask(value: &str) -> Option<String> {
 
 /// The line that makes an annotation.
 #[must_use]
-pub fn annotation(annotation: &Annotation<'_>) -> String {
+pub fn annotation(annotation: &Annotation) -> String {
     let mut properties = String::new();
     let mut add = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -72,25 +74,13 @@ pub fn annotation(annotation: &Annotation<'_>) -> String {
             let _ = write!(properties, "{separator}{name}={}", escape_property(value));
         }
     };
-    add("file", annotation.path.unwrap_or_default());
+    add("file", annotation.path.as_deref().unwrap_or_default());
     add("line", &annotation.line.map(|line| line.to_string()).unwrap_or_default());
     add("col", &annotation.column.map(|column| column.to_string()).unwrap_or_default());
-    add("title", annotation.title.unwrap_or_default());
+    add("title", &annotation.title);
     // A message may quote foreign text: the old grammar must not be found in it.
     let message = annotation.message.replace("##[", "##\\[");
     format!("::{}{properties}::{}", annotation.level.name(), escape_data(&message))
-}
-
-/// The line that opens a foldable group; groups do not nest.
-#[must_use]
-pub fn group(title: &str) -> String {
-    format!("::group::{}", escape_data(title))
-}
-
-/// The line that closes the group.
-#[must_use]
-pub fn end_group() -> &'static str {
-    "::endgroup::"
 }
 
 fn escape_data(text: &str) -> String {
@@ -120,7 +110,7 @@ mod tests {
     #[test]
     fn properties_escape_what_separates_them() {
         let line = annotation(&Annotation {
-            path: Some("src/a,b.rs"),
+            path: Some("src/a,b.rs".to_owned()),
             line: Some(45),
             column: Some(9),
             ..Annotation::new(Level::Error, "ssh-deploy: no", "two\nlines")

@@ -47,13 +47,13 @@ impl StepFile {
 pub const VARIABLE_LIMIT: usize = 128 * 1024;
 
 /// The most bytes of one exported variable, below [`VARIABLE_LIMIT`] because later steps may build on it (`PREFIX$VALUE`).
-pub const EXPORT_LIMIT: usize = 100 * 1024;
+pub(crate) const EXPORT_LIMIT: usize = 100 * 1024;
 
 /// The most bytes of all variables exported at once. Linux allows arguments and environment 2 MiB together (a quarter of the stack).
-pub const EXPORT_TOTAL_LIMIT: usize = 1024 * 1024;
+pub(crate) const EXPORT_TOTAL_LIMIT: usize = 1024 * 1024;
 
 /// The most bytes of an output: GitHub's limit for the outputs of a job.
-pub const OUTPUT_LIMIT: usize = 1024 * 1024;
+pub(crate) const OUTPUT_LIMIT: usize = 1024 * 1024;
 
 /// Variables that change how later steps run, and not only what they know.
 const RESERVED: [&str; 7] = ["PATH", "HOME", "NODE_OPTIONS", "BASH_ENV", "ENV", "CI", "SHELL"];
@@ -148,7 +148,7 @@ fn is_output_name(name: &str) -> bool {
 
 /// Whether exporting `name` would change how later steps run. Compared without regard to case, as the runner, macOS and Windows do.
 #[must_use]
-pub fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     RESERVED.contains(&name.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -41,7 +41,7 @@ impl HostKey {
     ///
     /// # Errors
     /// A usage fault for a line that is no key, and for a text without any.
-    pub fn all_of(text: &str) -> Result<Vec<Self>> {
+    pub(crate) fn all_of(text: &str) -> Result<Vec<Self>> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let keys = lines.map(str::parse).collect::<Result<Vec<Self>>>()?;
         if keys.is_empty() {

@@ -18,7 +18,7 @@ const NODES: usize = 1_000_000;
 
 /// Why a text cannot be read. Nothing of the text is quoted, which may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
+pub enum YamlError {
     /// It is not YAML from here on, both counted from 1.
     Syntax {
         /// The line.
@@ -30,7 +30,7 @@ pub enum Error {
     TooLarge,
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for YamlError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax { line, column } => write!(out, "not YAML at line {line} column {column}"),
@@ -39,9 +39,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for YamlError {}
 
-impl From<ScanError> for Error {
+impl From<ScanError> for YamlError {
     fn from(error: ScanError) -> Self {
         Self::Syntax { line: error.marker().line(), column: error.marker().col() + 1 }
     }
@@ -50,29 +50,29 @@ impl From<ScanError> for Error {
 /// The documents in `text`, their plain scalars resolved (`1` is a number, `true` a boolean).
 ///
 /// # Errors
-/// See [`Error`].
-pub fn documents(text: &str) -> Result<Vec<Yaml<'_>>, Error> {
+/// See [`YamlError`].
+pub fn documents(text: &str) -> Result<Vec<Yaml<'_>>, YamlError> {
     load(text, YamlLoader::default())
 }
 
 /// The documents in `text`, every scalar as it is written: `1.10` is a version as often as a number.
 ///
 /// # Errors
-/// See [`Error`].
-pub fn as_written(text: &str) -> Result<Vec<Yaml<'_>>, Error> {
+/// See [`YamlError`].
+pub fn as_written(text: &str) -> Result<Vec<Yaml<'_>>, YamlError> {
     let mut loader = YamlLoader::default();
     loader.early_parse(false);
     load(text, loader)
 }
 
-fn load<'a>(text: &'a str, mut loader: YamlLoader<'a, Yaml<'a>>) -> Result<Vec<Yaml<'a>>, Error> {
+fn load<'a>(text: &'a str, mut loader: YamlLoader<'a, Yaml<'a>>) -> Result<Vec<Yaml<'a>>, YamlError> {
     check(text)?;
     Parser::new_from_str(text).load(&mut loader, true)?;
     Ok(loader.into_documents())
 }
 
 /// That `text` asks for no more than it may.
-fn check(text: &str) -> Result<(), Error> {
+fn check(text: &str) -> Result<(), YamlError> {
     let mut sizes: HashMap<usize, usize> = HashMap::new();
     // What is open: its anchor, and how many nodes stood before it.
     let mut open: Vec<(usize, usize)> = Vec::new();
@@ -94,7 +94,7 @@ fn check(text: &str) -> Result<(), Error> {
         };
         nodes = nodes.saturating_add(size);
         if open.len() > DEPTH || nodes > NODES {
-            return Err(Error::TooLarge);
+            return Err(YamlError::TooLarge);
         }
     }
     Ok(())
@@ -104,7 +104,7 @@ fn check(text: &str) -> Result<(), Error> {
 mod tests {
     use std::fmt::Write as _;
 
-    use super::{Error, ScalarStyle, Yaml, as_written, documents};
+    use super::{ScalarStyle, Yaml, YamlError, as_written, documents};
 
     #[test]
     fn scalars_are_resolved_or_left_as_they_are_written() {
@@ -122,7 +122,7 @@ mod tests {
             assert!(as_written(&text).is_err());
         }
         let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
-        assert_eq!(documents(&nested(100)), Err(Error::TooLarge));
+        assert_eq!(documents(&nested(100)), Err(YamlError::TooLarge));
         assert!(documents(&nested(60)).is_ok());
     }
 
@@ -133,7 +133,7 @@ mod tests {
             let inner = vec![format!("*a{}", level - 1); 9].join(", ");
             writeln!(text, "a{level}: &a{level} [{inner}]").unwrap();
         }
-        assert_eq!(documents(&text), Err(Error::TooLarge));
+        assert_eq!(documents(&text), Err(YamlError::TooLarge));
         assert!(documents("a: &a {b: 1}\nc: *a\n").is_ok());
     }
 

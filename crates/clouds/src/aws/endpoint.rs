@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 /// A bucket's location and how to address it.
 #[derive(Clone, Debug, Default)]
-pub struct Address {
+pub struct BucketAddress {
     /// The bucket.
     pub bucket: String,
     /// AWS's region.
@@ -38,8 +38,8 @@ pub fn suffix(region: &str) -> &'static str {
 }
 
 /// The host for a bucket, and whether the bucket is the first part of the path instead of the host.
-pub(super) fn host(address: &Address) -> Result<(String, Style)> {
-    let Address { bucket, region, network, .. } = address;
+pub(super) fn host(address: &BucketAddress) -> Result<(String, Style)> {
+    let BucketAddress { bucket, region, network, .. } = address;
     let domain = suffix(region);
     let dual = if network.dualstack { ".dualstack" } else { "" };
     // The wildcard certificate does not cover a name with a dot.
@@ -69,11 +69,11 @@ pub(super) enum Style {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Network, Style, host};
+    use super::{BucketAddress, Network, Style, host};
 
-    fn at(bucket: &str, region: &str, [dualstack, fips, accelerate]: [bool; 3]) -> Address {
+    fn at(bucket: &str, region: &str, [dualstack, fips, accelerate]: [bool; 3]) -> BucketAddress {
         let network = Network { dualstack, fips, accelerate };
-        Address { bucket: bucket.to_owned(), region: region.to_owned(), network, ..Address::default() }
+        BucketAddress { bucket: bucket.to_owned(), region: region.to_owned(), network, ..BucketAddress::default() }
     }
 
     #[test]

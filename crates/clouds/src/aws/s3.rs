@@ -7,7 +7,7 @@ use fault::{Fault, Kind, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::AccessKey;
-pub use super::endpoint::Address;
+pub use super::endpoint::BucketAddress;
 use super::endpoint::{self, Style};
 use super::sign::{Signable, signed};
 use crate::object::{Object, no_container};
@@ -35,7 +35,7 @@ impl Bucket {
     ///
     /// # Errors
     /// [`Kind::Usage`] if the address or the encryption key is malformed.
-    pub fn new(address: &Address, key: Option<AccessKey>, deadline: Deadline) -> Result<Self> {
+    pub fn new(address: &BucketAddress, key: Option<AccessKey>, deadline: Deadline) -> Result<Self> {
         let is_name = (3..=63).contains(&address.bucket.len())
             && address.bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         if !is_name {

@@ -25,7 +25,7 @@ pub struct Bucket {
 
 /// Who reads a bucket.
 #[derive(Clone, Debug)]
-pub enum Reader {
+pub enum Access {
     /// Without credentials.
     Anonymous,
     /// The account of a token.
@@ -45,7 +45,7 @@ impl Bucket {
     pub fn new(
         base: Base,
         name: &str,
-        reader: Reader,
+        reader: Access,
         customer_key: Option<&SecretString>,
         deadline: Deadline,
     ) -> Result<Self> {
@@ -56,8 +56,8 @@ impl Bucket {
         }
         let client = Client::new("Cloud Storage", base, deadline)?.errors(xml_error);
         let (client, reader) = match reader {
-            Reader::Anonymous => (client, "an anonymous user".to_owned()),
-            Reader::Token { token, who } => (client.bearer(token), who),
+            Access::Anonymous => (client, "an anonymous user".to_owned()),
+            Access::Token { token, who } => (client.bearer(token), who),
         };
         let encryption = customer_key.map(encryption).transpose()?.unwrap_or_default();
         Ok(Self { client, name: name.to_owned(), reader, encryption })

@@ -42,7 +42,7 @@ impl Cloudflare {
 
     /// Starts on `port` (0: any free one).
     #[must_use]
-    pub fn start_at(port: u16) -> Self {
+    pub(crate) fn start_at(port: u16) -> Self {
         let secrets = Secrets::default();
         let state = Arc::new(Mutex::new(State::new(secrets.clone())));
         let token = lock(&state).issue_token(Permission::Edit);

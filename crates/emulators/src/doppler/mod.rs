@@ -119,7 +119,7 @@ impl Doppler {
     }
 
     /// Adds a project with one empty config.
-    pub fn add_config(&self, project: &str, config: &str) {
+    pub(crate) fn add_config(&self, project: &str, config: &str) {
         lock(&self.state).config(project, config);
     }
 

@@ -49,7 +49,7 @@ impl GitHub {
 
     /// Starts on `port` (0: any free one).
     #[must_use]
-    pub fn start_at(port: u16) -> Self {
+    pub(crate) fn start_at(port: u16) -> Self {
         let secrets = Secrets::default();
         let token = || {
             let token = format!("ghs_{}", random::word(36));

@@ -66,7 +66,7 @@ impl Request {
 
     /// The path without its encoding.
     #[must_use]
-    pub fn decoded_path(&self) -> String {
+    pub(crate) fn decoded_path(&self) -> String {
         percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy().into_owned()
     }
 

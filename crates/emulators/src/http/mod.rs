@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Serves on `port` (0: any free one) of 127.0.0.1.
-    pub fn start_at<S: Service>(port: u16, service: impl FnOnce(SocketAddr) -> S) -> Self {
+    pub(crate) fn start_at<S: Service>(port: u16, service: impl FnOnce(SocketAddr) -> S) -> Self {
         let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free loopback port");
         socket.set_nonblocking(true).expect("a non-blocking socket");
         let address = socket.local_addr().expect("the address of a bound socket");

@@ -1,44 +1,12 @@
 //! The report as annotations, the most useful first: a runner shows only the first few.
 
-use runner::command;
+use runner::command::Annotation;
 
 use super::format::{cut, one_line};
 use crate::{Check, Finding, Level, Report, Stage, Status};
 
 /// The runner cuts a message at 4,096 characters.
 const MESSAGE: usize = 4000;
-
-/// One annotation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Annotation {
-    /// How loud.
-    pub level: command::Level,
-    /// The check.
-    pub title: String,
-    /// What is wrong.
-    pub message: String,
-    /// Relative to the repository.
-    pub path: Option<String>,
-    /// From 1.
-    pub line: Option<u64>,
-    /// From 1.
-    pub column: Option<u64>,
-}
-
-impl Annotation {
-    /// As the runner's protocol takes it.
-    #[must_use]
-    pub fn as_command(&self) -> command::Annotation<'_> {
-        command::Annotation {
-            level: self.level,
-            title: Some(&self.title),
-            message: &self.message,
-            path: self.path.as_deref(),
-            line: self.line,
-            column: self.column,
-        }
-    }
-}
 
 /// One annotation for each check that keeps the report from passing, then for what the report as a whole lacks, then the other
 /// findings.
@@ -55,38 +23,20 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
         others.extend(check.findings.iter().map(|finding| of_finding(stage, check, finding)));
     }
     let doubts = report.disagreements.iter().chain(&report.gaps);
-    first.extend(doubts.map(|doubt| Annotation {
-        level: command::Level::Error,
-        title: title(&report.title),
-        message: message(doubt),
-        path: None,
-        line: None,
-        column: None,
-    }));
+    first.extend(doubts.map(|doubt| Annotation::new(Level::Error, title(&report.title), message(doubt))));
     first.extend(others);
     first
 }
 
 fn of_check(stage: &Stage, check: &Check) -> Annotation {
-    Annotation {
-        level: command::Level::Error,
-        title: title(&format!("{} › {}", stage.name, check.name())),
-        message: message(&check.explained()),
-        path: None,
-        line: None,
-        column: None,
-    }
+    Annotation::new(Level::Error, title(&format!("{} › {}", stage.name, check.name())), message(&check.explained()))
 }
 
 fn of_finding(stage: &Stage, check: &Check, finding: &Finding) -> Annotation {
     let text =
         [finding.rule.clone(), Some(finding.message.clone())].into_iter().flatten().collect::<Vec<_>>().join(" ");
     Annotation {
-        level: match finding.level {
-            Level::Error => command::Level::Error,
-            Level::Warning => command::Level::Warning,
-            Level::Notice => command::Level::Notice,
-        },
+        level: finding.level,
         title: title(&format!("{} › {}", stage.name, check.name())),
         message: message(&text),
         path: finding.path.as_deref().map(one_line),
@@ -123,7 +73,7 @@ mod tests {
 {"v":1,"event":"check_finished","check":"a/one","status":"failed"}"#,
         );
         let all = annotations(&report);
-        let lines: Vec<_> = all.iter().map(|annotation| command::annotation(&annotation.as_command())).collect();
+        let lines: Vec<_> = all.iter().map(command::annotation).collect();
         assert_eq!(
             lines,
             [

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::format;
 use crate::record::time;
-use crate::{Check, Report, Source, Stage, Status, Verdict};
+use crate::{Check, CodeOrigin, Report, Stage, Status, Verdict};
 
 /// How many lines of a check's output the document carries.
 const OUTPUT: usize = 100;
@@ -34,7 +34,7 @@ pub fn json(report: &Report) -> Value {
     without_nulls(document)
 }
 
-fn source(source: &Source, report: &Report) -> Value {
+fn source(source: &CodeOrigin, report: &Report) -> Value {
     let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().ok());
     let shards = report.shards.iter().map(|shard| {
         without_nulls(json!({

@@ -28,7 +28,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`fault::Kind::Usage`] if it names no version or one we do not know.
-    pub fn from_meta(text: &str) -> Result<Self> {
+    pub(crate) fn from_meta(text: &str) -> Result<Self> {
         let about = |cause: String| Fault::usage("cannot read the store's .pulumi/meta.yaml").cause(cause);
         let documents = yaml::documents(text).map_err(|error| about(error.to_string()))?;
         let version = documents.first().and_then(|meta| meta.as_mapping_get("version")).and_then(Yaml::as_integer);
@@ -97,7 +97,7 @@ pub fn stacks(entries: &[StoreFile]) -> Vec<&str> {
 
 /// The error for a `stack` that is not in `place`, which contains `entries`.
 #[must_use]
-pub fn no_such_stack(stack: &str, place: &str, entries: &[StoreFile]) -> Fault {
+pub(crate) fn no_such_stack(stack: &str, place: &str, entries: &[StoreFile]) -> Fault {
     let names = stacks(entries);
     let fault = Fault::no(format!("there is no stack `{stack}` in {place}"));
     match nearest(stack, names.iter().copied()) {

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::escape::{cell, code};
-use crate::{Finding, Source};
+use crate::{CodeOrigin, Finding};
 
 /// A finding's place, linked where repository and commit are known; paths outside the repository are only named.
-pub(super) fn link(source: &Source, finding: &Finding) -> Option<String> {
+pub(super) fn link(source: &CodeOrigin, finding: &Finding) -> Option<String> {
     let path = finding.path.as_deref()?;
     let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
     let shown = code(&format!("{path}{line}"));
@@ -46,7 +46,7 @@ pub(super) fn encode(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{address, link};
-    use crate::{Finding, Level, Source};
+    use crate::{CodeOrigin, Finding, Level};
 
     fn finding(path: &str) -> Finding {
         Finding { path: Some(path.to_owned()), line: Some(4), ..Finding::new(Level::Error, "") }
@@ -54,17 +54,17 @@ mod tests {
 
     #[test]
     fn a_path_of_the_repository_is_linked_at_the_commit() {
-        let source = Source {
+        let source = CodeOrigin {
             repository: Some("acme/shop".to_owned()),
             commit: Some("5ae7847".to_owned()),
-            ..Source::default()
+            ..CodeOrigin::default()
         };
         assert_eq!(
             link(&source, &finding("src/a b).ts")).unwrap(),
             "[<code>src/a b).ts:4</code>](https://github.com/acme/shop/blob/5ae7847/src/a%20b%29.ts#L4)"
         );
         assert_eq!(link(&source, &finding("/abs.ts")).unwrap(), "<code>/abs.ts:4</code>");
-        assert_eq!(link(&Source::default(), &finding("x.ts")).unwrap(), "<code>x.ts:4</code>");
+        assert_eq!(link(&CodeOrigin::default(), &finding("x.ts")).unwrap(), "<code>x.ts:4</code>");
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The sections of small reports, and of one that is too long.
 
-use crate::{Producer, Record, Report, Source, markdown};
+use crate::{CodeOrigin, Producer, Record, Report, markdown};
 
 fn report(lines: &str) -> Report {
     let mut report = Report::of(&lines.lines().map(|line| Record::parse(line).unwrap()).collect::<Vec<_>>());
     report.producer = Some(Producer { name: "preflight-report".to_owned(), version: "0.1.0".to_owned() });
-    report.source = Source {
+    report.source = CodeOrigin {
         repository: Some("b28-web/consult".to_owned()),
         commit: Some("5ae7847aa0d1f1c5b7b5b2d7f6a1c3e4d5f60718".to_owned()),
-        ..Source::default()
+        ..CodeOrigin::default()
     };
     report
 }
