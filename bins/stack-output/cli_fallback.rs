@@ -99,7 +99,7 @@ async fn run(
         command.args(arguments).current_dir(reason.directory).envs(variables.iter().copied()).stdin(Stdio::null());
         // Not for them. Every other variable may be one they sign in with.
         command.env_remove("DOPPLER_TOKEN");
-        let child = match Child::start(command, child::Output::Separate) {
+        let child = match Child::start(command, child::OutputMode::Separate) {
             Ok(child) => child.timeout(Some(session.deadline)).grace(GRACE),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(Fault::usage(format!("cannot start {program}")).cause(error.to_string())),

@@ -97,8 +97,8 @@ fn stopped(script: &str, grace: Duration) -> (Ended, String) {
 #[test]
 fn a_stopped_program_may_clean_up_and_so_may_what_it_started() {
     // The shell itself ends at once; its child takes its time.
-    let script = "sh -c 'trap \"sleep 0.1; echo cleaned; exit 0\" TERM; echo up; while :; do sleep 0.01; done' & \
-                  trap 'exit 7' TERM; wait; wait";
+    let script = "trap 'exit 7' TERM; \
+                  sh -c 'trap \"sleep 0.1; echo cleaned; exit 0\" TERM; echo up; while :; do sleep 0.01; done' & wait; wait";
     let (ended, all) = stopped(script, Duration::from_secs(60));
     assert_eq!((ended.status, ended.stopped), (ProcessEnd::Code(7), Some(Stopped::By(Signal::Terminate))));
     assert!(all.ends_with("cleaned\n"), "{all}");
