@@ -13,8 +13,8 @@ const AFTER_HELP: &str = "\
 Environment:
   PULUMI_STACK, PULUMI_BACKEND_URL, PULUMI_HOME
                                   as for the pulumi program
-  PULUMI_ACCESS_TOKEN             signs in to Pulumi Cloud; also from Doppler; without one the job's
-                                  OIDC identity does (`permissions: id-token: write`)
+  PULUMI_ACCESS_TOKEN             signs in to Pulumi Cloud; also from Doppler; else the job's OIDC
+                                  token is exchanged for one (`permissions: id-token: write`)
   PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE
                                   decrypt a stack's secrets; the first also from Doppler
   TF_WORKSPACE, TF_DATA_DIR       as for the terraform program
