@@ -61,6 +61,20 @@ fn a_separator_without_a_command_is_wrong_usage_and_so_are_options_that_need_one
 }
 
 #[test]
+fn a_separator_with_nothing_after_it_is_wrong_usage_in_every_tool() {
+    // `-- $CMD` with an empty variable: another tool would deploy the wrong thing, or nothing, and succeed.
+    for (tool, arguments) in [
+        ("ssh-deploy", &["host.example", "--"][..]),
+        ("preflight-report", &["--"]),
+        ("stack-output", &["--"]),
+        ("pages-deploy-all", &["--"]),
+    ] {
+        let why = if tool == "ssh-deploy" { "<COMMAND>" } else { "nothing follows `--`" };
+        refused(Step::new(tool).args(arguments), 2, &[why]);
+    }
+}
+
+#[test]
 fn a_command_that_cannot_be_started_is_125() {
     // Each variable fits, all of them do not: the system refuses the start.
     let doppler = doppler();

@@ -112,7 +112,7 @@ fn a_signal_to_the_supervisor_reaches_the_command_and_the_terminal_is_left_as_it
 fn what_is_no_terminal_of_ours_is_none_of_the_commands() {
     let script = r#"test -t 1 && test ! -t 2 && echo "$API_KEY" >&2; echo "out $API_KEY""#;
     shows(&json!([]), &format!("({}) 2>err; cat err", redacted(script)), "out ***\n***\n", 0);
-    // In a pipe the keys stay with everybody in it.
+    // In a pipe, the keyboard reaches every program of it.
     let steps = json!([["ready", { "type": "\u{3}" }]]);
     let script = "read word; test ! -t 0 && test -t 1 && stty size <&1; echo $word ready; read never <&1";
     shows(&steps, &format!("echo all | {}", redacted(script)), "31 97\nall ready\n^C", 130);
@@ -124,6 +124,13 @@ fn all_that_is_written_before_the_end_is_seen() {
         assert_eq!((screen.code, screen.text.lines().count()), (3, 30_001));
         assert!(screen.text.ends_with("30000\n***\n") && !screen.text.contains(API_KEY));
     }
+}
+
+#[test]
+fn processes_that_are_left_on_the_commands_terminal_are_reported() {
+    let text = "now\nsecrets-env: the processes that `sh` left running lose this terminal; redirect their output, or use \
+                --no-redact\n";
+    shows(&json!([]), &redacted("sleep 60 & echo now"), text, 0);
 }
 
 #[test]

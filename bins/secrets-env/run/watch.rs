@@ -90,10 +90,10 @@ impl Watch {
         let redaction = redacts(&self.args, &self.console).then(|| Redaction::new(hidden));
         let name = self.args.command[0].display();
         if let Some(signal) = self.args.running.watch_signal {
-            self.console.status(&format!("changed: {}; sending {signal} to `{name}`", changed.join(", ")));
+            self.console.status(&format!("secrets changed: {}; sending {signal} to `{name}`", changed.join(", ")));
             return Ok(Some(Update::Signal(signal.number(), redaction)));
         }
-        self.console.status(&format!("changed: {}; starting `{name}` again", changed.join(", ")));
+        self.console.status(&format!("secrets changed: {}; starting `{name}` again", changed.join(", ")));
         let environment = environment::of_command(&self.args, variables, &self.files, &self.console);
         let words = self.args.command.clone();
         Ok(Some(Update::Restart(Launch { program: self.program.clone(), words, environment, redaction })))
