@@ -8,5 +8,6 @@ previous=$(cat release 2>/dev/null || echo 0)
 echo "release $previous is in service"
 echo "migrating the database"
 printf '%d\n' $((previous + 1)) >release.new
+cp release release.previous 2>/dev/null || echo 0 >release.previous
 mv release.new release
 echo "release $(cat release) is in service"

@@ -178,6 +178,131 @@ fn a_script_runs_under_its_interpreter_and_whole() {
 }
 
 #[test]
+fn a_script_of_a_shell_that_goes_on_after_errors_is_warned_about_once() {
+    let Some(sshd) = Sshd::start() else { return };
+    for (script, warnings) in [
+        ("#!/bin/sh\nfalse\necho end\n", 1),
+        ("#!/bin/sh -e\necho end\n", 0),
+        ("#!/usr/bin/env bash\nset -euo pipefail\necho end\n", 0),
+        ("#!/usr/bin/env bash\nset -o errexit\necho end\n", 0),
+        ("echo end\n", 0),
+    ] {
+        let step = step(&sshd).file("deploy.sh", script);
+        let seen = step.args([&host(&sshd), "--script", "deploy.sh"]).run().exits(0);
+        assert!(seen.stderr.contains("│ end\n"), "{}", seen.stderr);
+        assert_eq!(seen.messages("warning").len(), warnings, "{script}: {}", seen.stderr);
+    }
+}
+
+#[test]
+fn a_command_that_fails_of_a_well_known_cause_comes_with_its_cure() {
+    let Some(sshd) = Sshd::start() else { return };
+    for (command, cure) in [
+        ("not-a-program", "a non-interactive shell reads no .bashrc"),
+        ("touch x; ./x", "chmod +x"),
+        ("head -c 100000000 /dev/zero | head -c 1 >/dev/null", "pipefail"),
+        ("dd if=/dev/zero of=/dev/full bs=1 count=1", "make room"),
+    ] {
+        let seen =
+            step(&sshd).args([&host(&sshd), "--format", "json", "--", &format!("cd $HOME; {command}")]).run().exits(1);
+        let help = seen.json()["hosts"][0]["help"].as_str().unwrap_or_default().to_owned();
+        assert!(help.contains(cure), "{command}: {help} {}", seen.stdout);
+    }
+}
+
+#[test]
+fn a_command_with_a_terminal_sees_one() {
+    let Some(sshd) = Sshd::start() else { return };
+    if crate::support::peer("script").is_none() {
+        return;
+    }
+    let seen =
+        step(&sshd).args([&host(&sshd), "--pty", "--", "test -t 1 && echo \"it's a terminal\"; exit 6"]).run().exits(1);
+    assert!(
+        seen.stderr.contains("it's a terminal") && seen.stdout.contains("exit code 6"),
+        "{} {}",
+        seen.stderr,
+        seen.stdout
+    );
+}
+
+#[test]
+fn another_shell_can_be_named_and_nothing_after_the_dashes_is_2() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = step(&sshd).args([&host(&sshd), "--shell", "sh -u", "--", "false; echo went on"]).run().exits(0);
+    assert!(seen.stderr.contains("went on"), "{}", seen.stderr);
+    Step::new("ssh-deploy").args(["web1", "--"]).run().exits(2);
+    Step::new("ssh-deploy").args(["web1", "--", ""]).run().exits(2);
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_may_be_left_out_and_is_reported() {
+    let Some(sshd) = Sshd::start() else { return };
+    let run = |option: &[&str]| {
+        step(&sshd).args([host(&sshd).as_str(), "127.0.0.1:1"]).args(option.iter().copied()).args(["--", "true"]).run()
+    };
+    for option in [&["--allow-unreachable", "1"][..], &["--retry-unreachable"]] {
+        let seen = run(option).exits(0);
+        assert!(seen.stdout.contains("1 not deployed") && seen.stdout.contains("1 passed"), "{}", seen.stdout);
+    }
+    run(&["--allow-unreachable", "0"]).exits(75);
+}
+
+#[test]
+fn the_hosts_can_be_listed_for_a_matrix() {
+    let list = r#"[{"host":"10.0.0.1","name":"web1"},{"host":"10.0.0.2","port":2222,"name":"web2"}]"#;
+    let run =
+        |format: &str| Step::new("ssh-deploy").args(["--list", "--format", format]).stdin(list).run().exits(0).stdout;
+    assert_eq!(run("text"), "web1\nweb2\n");
+    let matrix = r#"{"include":[{"address":"10.0.0.1","host":"web1"},{"address":"10.0.0.2:2222","host":"web2"}]}"#;
+    assert_eq!(run("matrix").trim(), matrix);
+    Step::new("ssh-deploy").args(["--format", "matrix", "--", "true"]).stdin(list).run().exits(2);
+}
+
+#[test]
+fn with_rollback_all_every_changed_host_is_rolled_back_the_last_one_first() {
+    let Some(one) = Sshd::start() else { return };
+    let Some(other) = Sshd::start() else { return };
+    let keys = [&one, &other].map(|sshd| std::fs::read_to_string(sshd.authorized_keys()).unwrap()).concat();
+    std::fs::write(other.authorized_keys(), keys).unwrap();
+    let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
+    let log = one.home().join("order");
+    let command = format!("[ \"$HOME\" = {} ]", one.home().display());
+    let seen = step(&one)
+        .args(["--batch", "1", "--format", "json", "--rollback-all", "--rollback"])
+        .args([format!("echo $HOME >>{}", log.display()).as_str(), "--", &command])
+        .stdin(list)
+        .run()
+        .exits(1);
+    assert_eq!([0, 1].map(|index| seen.json()["hosts"][index]["rolled_back"].as_bool()), [Some(true), Some(true)]);
+    let order = std::fs::read_to_string(log).unwrap();
+    assert_eq!(order, format!("{}\n{}\n", other.home().display(), one.home().display()));
+}
+
+#[test]
+fn after_a_change_every_failure_is_1_and_the_summary_has_the_process_s_own_code() {
+    let Some(one) = Sshd::start() else { return };
+    let Some(other) = Sshd::start() else { return };
+    let keys = [&one, &other].map(|sshd| std::fs::read_to_string(sshd.authorized_keys()).unwrap()).concat();
+    std::fs::write(other.authorized_keys(), keys).unwrap();
+    let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
+    let go = one.home().join("go");
+    let script = format!(
+        "echo begun; [ \"$HOME\" = {} ] || exit 0; while [ ! -e {} ]; do sleep 0.1; done",
+        one.home().display(),
+        go.display()
+    );
+    let mut started = step(&one).args(["--batch", "1", "--format", "json", "--", &script]).stdin(list).spawn();
+    started.send_stdin();
+    until(&mut started, "begun");
+    other.trouble(Trouble::ResetAfter(0));
+    other.cut();
+    std::fs::write(&go, "").unwrap();
+    let seen = started.finish().exits(1);
+    assert_eq!(seen.json()["exit_code"], 1);
+}
+
+#[test]
 fn a_connection_that_drops_in_the_middle_is_1_and_says_that_the_end_is_unknown() {
     let Some(sshd) = Sshd::start() else { return };
     let step = step(&sshd).args([&host(&sshd), "--format", "json", "--", "echo begun; sleep 86399"]);

@@ -61,10 +61,12 @@ fn text(targets: &[Target], ends: &[Host]) -> String {
     };
     let counts =
         [Status::Passed, Status::Failed, Status::Cancelled, Status::Skipped].map(|status| (count(status), status));
+    let unreachable = ends.iter().filter(|host| host.is_unreachable()).count();
     let counts: Vec<String> = counts
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, status)| format!("{count} {}", status.name()))
+        .chain((unreachable > 0).then(|| format!("{unreachable} not deployed")))
         .collect();
     if ends.is_empty() { String::new() } else { format!("{lines}{}: {}\n", hosts(ends.len()), counts.join(", ")) }
 }

@@ -101,7 +101,7 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         .and_then(|plan| Some(Space { path: plan.release.base.clone(), bytes: plan.release.payload.as_ref()?.size }));
     let writes = writes.chain(packed).collect();
     Ok(Plan {
-        command: if args.files.rollback_to.is_some() { None } else { Some(command(args)?) },
+        command: if args.files.rollback_to.is_some() { None } else { Some(command(args, console)?) },
         release,
         values: values(args, found)?,
         uploads,
@@ -212,9 +212,15 @@ fn release(args: &Args, console: &Console) -> Result<Option<ReleasePlan>> {
     Ok(Some(ReleasePlan { release, becomes, activate }))
 }
 
-fn command(args: &Args) -> Result<Step> {
+fn command(args: &Args, console: &Console) -> Result<Step> {
     let step = match &args.running.script {
-        Some(path) => Step::new("command", script(path)?),
+        Some(path) => {
+            let script = script(path)?;
+            if goes_on_after_errors(&script) {
+                console.warn(&format!("{} goes on after a command that fails: add `set -e`", path.display()));
+            }
+            Step::new("command", script)
+        }
         // An empty expression in a workflow arrives so: a deploy of nothing must not succeed.
         None if args.command.iter().all(|word| word.trim().is_empty()) => {
             return Err(Fault::usage("the command is empty").help("give it after `--`, or a file with --script"));
@@ -273,6 +279,21 @@ pub(crate) fn hidden(args: &Args, found: &Found) -> Option<redact::Plan> {
         }
     }
     (!args.running.env.is_empty()).then_some(plan)
+}
+
+/// Whether a script names a shell in its `#!` line and nowhere asks it to stop at the first error.
+fn goes_on_after_errors(script: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(script);
+    let Some(first) = text.lines().next().filter(|line| line.starts_with("#!")) else { return false };
+    let mut words = first.split(['/', ' ', '!']);
+    let is_shell = words.any(|word| matches!(word, "sh" | "bash" | "dash" | "zsh" | "ksh" | "mksh"));
+    let stops = |line: &str| {
+        let line = line.trim_start();
+        line.strip_prefix("set ").is_some_and(|rest| {
+            rest.split_ascii_whitespace().any(|word| word == "errexit" || (word.starts_with('-') && word.contains('e')))
+        })
+    };
+    is_shell && !first.contains(" -e") && !first.contains(" -ue") && !text.lines().any(stops)
 }
 
 fn script(path: &Path) -> Result<Vec<u8>> {

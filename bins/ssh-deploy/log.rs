@@ -14,6 +14,7 @@ use ssh::{Group, Holder, Output, Ready, Refusal, Source, State, Target};
 use crate::args::{Args, Format};
 use crate::classify::{HostResult, classify};
 use crate::deploy::{Observer, Outcome};
+use crate::symptoms::advice;
 
 /// How many of a host's last lines a report shows.
 const TAIL: usize = 50;
@@ -227,7 +228,11 @@ impl Observer for Log<'_> {
 
     fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration) {
         let target = &self.targets[host];
-        let result = classify(target, outcome);
+        let mut result = classify(target, outcome);
+        if result.status == Status::Failed && result.help.is_none() {
+            let state = self.state.borrow();
+            result.help = advice(state.hosts[host].tail.iter().map(String::as_str)).map(str::to_owned);
+        }
         self.report(target, &result, elapsed);
         if let Outcome::Ran(ending, None) = outcome {
             if ending.group == Group::Alive {
@@ -308,6 +313,12 @@ fn index(source: Source) -> usize {
 }
 
 impl Host {
+    /// Whether the run went on without it.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        let reason = self.end.as_ref().and_then(|(result, _)| result.reason.as_ref());
+        reason.is_some_and(|reason| reason.code == "unreachable")
+    }
+
     fn keep(&mut self, line: String) {
         if self.tail.len() == TAIL {
             self.tail.pop_front();

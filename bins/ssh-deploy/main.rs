@@ -19,6 +19,7 @@ mod plan;
 mod probe;
 mod select;
 mod stop;
+mod symptoms;
 
 use std::process::ExitCode;
 

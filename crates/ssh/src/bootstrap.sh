@@ -186,7 +186,7 @@ sd_step() {
     fi
     eval "$sd_values"
     unset sd_values sd_text
-    sd_lead "$@" "$sd_script"
+    sd_lead "$@" ${sd_script:+"$sd_script"}
   )
   sd_code=$?
   read -r sd_pid <"$sd_folder/pid"
