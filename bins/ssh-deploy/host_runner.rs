@@ -72,8 +72,8 @@ impl<S: Session> HostRunner<'_, S> {
         sink: impl FnMut(Output<'_>),
     ) -> (Ending, Option<StopReason>) {
         let reason = Cell::new(None);
-        let stop = async { reason.set(Some(self.stop.reason(limit).await)) };
-        let ending = self.session.run(step, stop, sink).await;
+        let until_reason = async { reason.set(Some(self.stop.reason(limit).await)) };
+        let ending = self.session.run(step, until_reason, sink).await;
         (ending, reason.get())
     }
 

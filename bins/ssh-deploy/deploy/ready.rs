@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use ssh::{Refusal, Session, State, Transport, Unready};
+use ssh::{Refusal, Session as _, State, Transport, Unready};
 
 use super::{Connected, Deploy, Observer, Outcome};
 

@@ -37,16 +37,6 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         ids.iter().map(|(host, _)| (*host, refused(plan, &table, "differs"))).collect()
     }
 
-    /// The command as it runs on a host: in the new release, knowing its name and the one before.
-    pub(super) fn command_in_release(&self, one: &Connected<T::Session>, command: &Step) -> Step {
-        let mut step = command.clone();
-        if let Some((found, id)) = &one.release {
-            step.folder = Some(format!("{}/releases/{id}", found.base));
-            step.environment = variables(id, found.good.as_deref());
-        }
-        step
-    }
-
     /// Makes the host's release current, and activates it. A failure is a failed check.
     pub(super) async fn make_current(&self, one: &mut Connected<T::Session>) -> Result<(), Unhealthy> {
         let Some(plan) = &self.plan.release else { return Ok(()) };
@@ -86,12 +76,12 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         self.observer.follows(one.host, &format!("switch back to {good}"));
         let _noticed_by_the_switch = self.enter(one, Phase::Rollback).await;
         if let Err(unhealthy) = self.switch(one, plan, &found, &good).await {
-            return Some(failed(unhealthy));
+            return Some(failed(&unhealthy));
         }
         let mut runner = self.runner(one);
         match runner.check(&self.plan.post_deploy).await {
             Ok(()) => Some(StepResult::Ended(Verdict::Exited(0))),
-            Err(unhealthy) => Some(failed(unhealthy)),
+            Err(unhealthy) => Some(failed(&unhealthy)),
         }
     }
 
@@ -110,7 +100,17 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     }
 }
 
-fn failed(unhealthy: Unhealthy) -> StepResult {
+/// The command as it runs on a host: in the new release, knowing its name and the one before.
+pub(super) fn in_release<S>(one: &Connected<S>, command: &Step) -> Step {
+    let mut step = command.clone();
+    if let Some((found, id)) = &one.release {
+        step.folder = Some(format!("{}/releases/{id}", found.base));
+        step.environment = variables(id, found.good.as_deref());
+    }
+    step
+}
+
+fn failed(unhealthy: &Unhealthy) -> StepResult {
     StepResult::Failed(format!("{}: {}", unhealthy.check, unhealthy.text))
 }
 

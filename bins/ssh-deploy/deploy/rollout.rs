@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ssh::{Ending, Lost, Output, Phase, Session as _, Staged, State, Step, Transport, Unready, Verdict};
 use tokio::sync::Semaphore;
 
-use super::releases::nothing_ran;
+use super::releases::{in_release, nothing_ran};
 use super::{Connected, Deploy, Observer, Outcome};
 use crate::host_runner::{HostRunner, StepResult, Unhealthy};
 use crate::plan::RollbackScope;
@@ -144,7 +144,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             return Outcome::NotPlaced(unready);
         }
         let Some(command) = &self.plan.command else { return Outcome::Ran(nothing_ran(), None) };
-        let (host, step) = (one.host, self.command_in_release(one, command));
+        let (host, step) = (one.host, in_release(one, command));
         let mut runner = self.runner(one);
         let sink = |output: Output<'_>| self.observer.output(host, output);
         let (ending, reason) = runner.run(&step, self.plan.timeout, sink).await;
