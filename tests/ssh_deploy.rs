@@ -249,6 +249,22 @@ fn a_host_that_cannot_be_reached_may_be_left_out_and_is_reported() {
 }
 
 #[test]
+fn the_whole_run_has_a_deadline_and_the_same_output_of_two_hosts_is_reported_once() {
+    let Some(one) = Sshd::start() else { return };
+    let Some(other) = Sshd::start() else { return };
+    let keys = [&one, &other].map(|sshd| std::fs::read_to_string(sshd.authorized_keys()).unwrap()).concat();
+    std::fs::write(other.authorized_keys(), keys).unwrap();
+    let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
+    let run = |arguments: &[&str]| step(&one).args(arguments.iter().copied()).stdin(list.clone()).run();
+    let seen = run(&["--deadline", "3s", "--", "sleep 86394"]).exits(3);
+    assert!(seen.stdout.contains("interrupted by the --deadline and was ended"), "{}", seen.stdout);
+    assert!(!runs("sleep\086394"));
+    let seen = run(&["--", "for i in 1 2 3; do echo line $i; done; exit 1"]).exits(1);
+    assert_eq!(seen.summary.matches("line 2").count(), 1, "{}", seen.summary);
+    assert!(seen.summary.contains("the same 3 lines as 127.0.0.1:"), "{}", seen.summary);
+}
+
+#[test]
 fn the_hosts_can_be_listed_for_a_matrix() {
     let list = r#"[{"host":"10.0.0.1","name":"web1"},{"host":"10.0.0.2","port":2222,"name":"web2"}]"#;
     let run =

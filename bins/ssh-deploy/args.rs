@@ -39,7 +39,7 @@ Environment:
   GITHUB_RUN_ID        the number of --fence run
 
 Exit codes:
-  0 done on every host · 1 it failed on a host · 2 wrong usage
+  0 done on every host · 1 it failed on a host · 2 wrong usage · 3 the --deadline passed
   75 a host cannot be reached, is locked or fenced, or has no room; nothing was changed
   77 a host key is unknown or changed, or the login is refused; nothing was changed
   130, 143 interrupted, after the hosts were told to stop
@@ -111,6 +111,10 @@ pub(crate) struct Args {
     /// Check every host, stage everything, change nothing
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
+
+    /// Time limit for the whole run [default: none]
+    #[arg(hide_short_help = true, long, value_name = "TIME", help_heading = "Running")]
+    pub(crate) deadline: Option<cli::Deadline>,
 
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]

@@ -6,7 +6,7 @@ use ssh::{Cause, EndedBy, Ending, Group, Refusal, Target, Unready, Verdict};
 
 use crate::deploy::Outcome;
 use crate::host_runner::{StepResult, Unhealthy};
-use crate::stop::{StopReason, StopSignal};
+use crate::stop::{EndReason, StopReason, name};
 
 /// A host's end, classified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +61,12 @@ pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
         Outcome::NotReached => HostResult::skipped("not_reached", "not changed: an earlier batch failed"),
         Outcome::DryRun => HostResult::skipped("dry_run", "ready; nothing was changed"),
         Outcome::NotBegun(signal) => {
-            let text = format!("not changed: {} arrived first", signal.name());
+            let text = format!("not changed: {} arrived first", name(*signal));
             HostResult::new(Status::Cancelled, signal.exit(), "interrupted", text)
         }
         Outcome::Ran(ending, reason) => ran(ending, *reason),
         Outcome::Unchecked(signal) => {
-            let text = format!("the command succeeded, and {} arrived before its checks had passed", signal.name());
+            let text = format!("the command succeeded, and {} arrived before its checks had passed", name(*signal));
             HostResult::new(Status::Cancelled, signal.exit(), "interrupted", text)
         }
         Outcome::Unhealthy(unhealthy) => check_failed(unhealthy),
@@ -89,7 +89,7 @@ fn not_ready(unready: &Unready) -> HostResult {
     result
 }
 
-fn ran(ending: &Ending, reason: Option<StopReason>) -> HostResult {
+fn ran(ending: &Ending, reason: Option<EndReason>) -> HostResult {
     let result = match (&ending.verdict, reason, ending.ended_by) {
         (Verdict::NotStarted(text), None, _) => {
             let what = "the connection was lost before the command began";
@@ -101,11 +101,11 @@ fn ran(ending: &Ending, reason: Option<StopReason>) -> HostResult {
             HostResult::new(Status::Failed, Exit::No, "pulse_lost", text)
         }
         (Verdict::Exited(code), None, _) => exited(*code, ending.line.as_deref()),
-        (_, Some(StopReason::Timeout), _) => {
+        (_, Some(EndReason::Timeout), _) => {
             let text = format!("the command did not finish in time{}", its_end(ending));
             HostResult::new(Status::Failed, Exit::No, "timeout", text).help("give it more time with --timeout")
         }
-        (_, Some(StopReason::Signal(signal)), _) => cancelled(ending, signal),
+        (_, Some(EndReason::Stopped(signal)), _) => cancelled(ending, signal),
     };
     HostResult { exit_code: code(&ending.verdict), group: group(ending), ..result }
 }
@@ -118,8 +118,8 @@ fn lost(text: &str) -> HostResult {
         .help("look at the host before you deploy to it again")
 }
 
-fn cancelled(ending: &Ending, signal: StopSignal) -> HostResult {
-    let text = format!("interrupted by {}{}", signal.name(), its_end(ending));
+fn cancelled(ending: &Ending, signal: StopReason) -> HostResult {
+    let text = format!("interrupted by {}{}", name(signal), its_end(ending));
     HostResult::new(Status::Cancelled, signal.exit(), "interrupted", text)
 }
 
@@ -136,7 +136,7 @@ fn check_failed(unhealthy: &Unhealthy) -> HostResult {
 /// A failure stays one when the old state is restored.
 fn rolled_back(mut result: HostResult, rollback: &StepResult) -> HostResult {
     if let StepResult::LeftRunning(signal) = rollback {
-        let text = format!("{} arrived during the rollback, which the host finishes without us", signal.name());
+        let text = format!("{} arrived during the rollback, which the host finishes without us", name(*signal));
         return HostResult {
             causes: result.causes,
             ..HostResult::new(Status::Cancelled, signal.exit(), "rolling_back", text)
@@ -305,6 +305,7 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use child::Signal;
     use cli::Exit;
     use report::Status;
     use ssh::{Cause, EndedBy, Ending, Group, Refusal, Verdict, inventory};
@@ -312,13 +313,13 @@ mod tests {
     use super::{HostResult, classify};
     use crate::deploy::Outcome;
     use crate::host_runner::StepResult;
-    use crate::stop::{StopReason, StopSignal};
+    use crate::stop::{EndReason, StopReason};
 
     fn of(outcome: &Outcome) -> HostResult {
         classify(&inventory::of_line("deploy@web1:2222").unwrap(), outcome)
     }
 
-    fn ran(verdict: Verdict, reason: Option<StopReason>) -> HostResult {
+    fn ran(verdict: Verdict, reason: Option<EndReason>) -> HostResult {
         of(&Outcome::Ran(Ending { group: Group::Gone, ..Ending::of(verdict) }, reason))
     }
 
@@ -372,8 +373,8 @@ mod tests {
 
     #[test]
     fn a_command_that_was_told_to_end_did_not_pass_even_with_code_0() {
-        assert_eq!(ran(Verdict::Exited(0), Some(StopReason::Timeout)).status, Status::Failed);
-        let interrupted = ran(Verdict::Exited(0), Some(StopReason::Signal(StopSignal::Interrupt)));
+        assert_eq!(ran(Verdict::Exited(0), Some(EndReason::Timeout)).status, Status::Failed);
+        let interrupted = ran(Verdict::Exited(0), Some(EndReason::Stopped(StopReason::Signal(Signal::Interrupt))));
         assert_eq!((interrupted.status, interrupted.exit), (Status::Cancelled, Exit::Interrupted));
     }
 

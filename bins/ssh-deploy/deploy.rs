@@ -14,7 +14,7 @@ use ssh::{Ending, Found, Holder, Output, Ready, Refusal, Session as _, Staged, S
 
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::Plan;
-use crate::stop::{Stop, StopReason, StopSignal};
+use crate::stop::{EndReason, Stop, StopReason};
 
 /// What became of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,19 +28,19 @@ pub(crate) enum Outcome {
     /// It is ready, but not all hosts are; nothing was changed on it.
     HeldBack,
     /// A signal arrived before its command began; nothing was changed on it.
-    NotBegun(StopSignal),
+    NotBegun(StopReason),
     /// It is ready, but too many hosts of the batches before have failed; nothing was changed on it.
     NotReached,
     /// It is ready, and nothing was to be changed.
     DryRun,
     /// The command ran.
-    Ran(Ending, Option<StopReason>),
+    Ran(Ending, Option<EndReason>),
     /// An upload could not be moved to its destination.
     NotPlaced(Unready),
     /// The command succeeded, and a check did not.
     Unhealthy(Unhealthy),
     /// The command succeeded, and a signal arrived before its checks had passed.
-    Unchecked(StopSignal),
+    Unchecked(StopReason),
     /// It failed, and the rollback was run; the result is the rollback's.
     RolledBack(Box<Self>, StepResult),
 }
@@ -68,7 +68,7 @@ impl Outcome {
 
     /// Whether the command or a check failed by itself: the host may have been changed, and no signal has ended the run.
     fn is_failure(&self) -> bool {
-        let stopped = matches!(self, Self::Ran(_, Some(StopReason::Signal(_))) | Self::Unchecked(_));
+        let stopped = matches!(self, Self::Ran(_, Some(EndReason::Stopped(_))) | Self::Unchecked(_));
         self.has_changed() && !self.is_success() && !stopped
     }
 }
@@ -135,7 +135,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             self.roll_out(&mut connected).await;
         } else {
             for one in &connected {
-                let outcome = match self.stop.signal() {
+                let outcome = match self.stop.reason() {
                     Some(signal) => Outcome::NotBegun(signal),
                     None if all_ready => Outcome::DryRun,
                     None => Outcome::HeldBack,
@@ -149,7 +149,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
 
     /// Tries the hosts that could not be reached once more, if that was asked for; reports the ends of the others.
     async fn retry(&self, unreachable: Vec<(usize, Refusal)>, all_ready: bool) {
-        let again = self.plan.unreachable.retry && all_ready && !self.plan.dry_run && self.stop.signal().is_none();
+        let again = self.plan.unreachable.retry && all_ready && !self.plan.dry_run && self.stop.reason().is_none();
         for (host, refusal) in unreachable {
             let (mut connected, still) =
                 if again { self.make_ready(&[host]).await } else { (Vec::new(), vec![(host, refusal)]) };

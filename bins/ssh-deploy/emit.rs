@@ -8,13 +8,13 @@ use ssh::Target;
 
 use crate::args::{Args, Format};
 use crate::log::{Host, Log, hosts, seconds};
-use crate::stop::StopSignal;
+use crate::stop::StopReason;
 
 /// Reports the result in every form that was asked for.
 pub(crate) fn finish(
     log: Log<'_>,
     targets: &[Target],
-    signal: Option<StopSignal>,
+    signal: Option<StopReason>,
     args: &Args,
     console: &Console,
 ) -> Exit {

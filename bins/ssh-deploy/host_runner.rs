@@ -10,7 +10,7 @@ use ssh::{Ending, Output, Session, Source, Step, Target, Verdict};
 
 use crate::plan::{NamedCommand, PostDeploy};
 use crate::probe::Probe;
-use crate::stop::{Stop, StopReason, StopSignal};
+use crate::stop::{EndReason, Stop, StopReason, name};
 
 /// A check that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub(crate) enum StepResult {
     /// It took too long.
     TimedOut,
     /// A signal arrived first.
-    Stopped(StopSignal),
+    Stopped(StopReason),
     /// A signal arrived, and the host goes on with it without us.
-    LeftRunning(StopSignal),
+    LeftRunning(StopReason),
 }
 
 /// One host with its connection.
@@ -70,9 +70,9 @@ impl<S: Session> HostRunner<'_, S> {
         step: &Step,
         limit: Option<Duration>,
         sink: impl FnMut(Output<'_>),
-    ) -> (Ending, Option<StopReason>) {
+    ) -> (Ending, Option<EndReason>) {
         let reason = Cell::new(None);
-        let until_reason = async { reason.set(Some(self.stop.reason(limit).await)) };
+        let until_reason = async { reason.set(Some(EndReason::wait(self.stop, limit).await)) };
         let ending = self.session.run(step, until_reason, sink).await;
         (ending, reason.get())
     }
@@ -86,8 +86,8 @@ impl<S: Session> HostRunner<'_, S> {
     ) -> StepResult {
         match self.run(step, limit, sink).await {
             (ending, None) => StepResult::Ended(ending.verdict),
-            (_, Some(StopReason::Timeout)) => StepResult::TimedOut,
-            (_, Some(StopReason::Signal(signal))) => StepResult::Stopped(signal),
+            (_, Some(EndReason::Timeout)) => StepResult::TimedOut,
+            (_, Some(EndReason::Stopped(signal))) => StepResult::Stopped(signal),
         }
     }
 
@@ -216,8 +216,8 @@ impl StepResult {
             Self::Ended(Verdict::Lost(text)) => format!("the connection was lost while it ran: {text}"),
             Self::Failed(text) => text.clone(),
             Self::TimedOut => "it did not finish in time".to_owned(),
-            Self::LeftRunning(signal) => format!("it goes on without us, after {}", signal.name()),
-            Self::Stopped(signal) => format!("{} arrived first", signal.name()),
+            Self::LeftRunning(signal) => format!("it goes on without us, after {}", name(*signal)),
+            Self::Stopped(signal) => format!("{} arrived first", name(*signal)),
         }
     }
 }

@@ -67,7 +67,7 @@ impl LockPlan {
                 None => self.lock.acquire(session).await,
             };
             let Some((_, unready)) = failure(0, &attempt) else { return Ok(()) };
-            let out_of_time = Instant::now() + INTERVAL > deadline || stop.signal().is_some();
+            let out_of_time = Instant::now() + INTERVAL > deadline || stop.reason().is_some();
             if out_of_time || !matches!(unready, Unready::Locked(_)) {
                 return Err(unready);
             }

@@ -1,7 +1,7 @@
 //! What is reported while it happens: hosts' lines on stderr, records, and what the end of the run will need.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cli::Console;
@@ -39,6 +39,8 @@ struct Progress {
     begun: Instant,
     /// Whether a command has begun anywhere.
     begins: bool,
+    /// The outputs of failed hosts so far, each with the first host that had it.
+    outputs: HashMap<String, String>,
 }
 
 /// What is known of a host.
@@ -71,6 +73,7 @@ impl<'a> Log<'a> {
             hosts: targets.iter().map(host).collect(),
             begun: Instant::now(),
             begins: false,
+            outputs: HashMap::new(),
         };
         let log = Self {
             targets,
@@ -116,6 +119,18 @@ impl<'a> Log<'a> {
         let state = self.state.into_inner();
         let report = state.recorder.report();
         (state.hosts, report)
+    }
+
+    /// The output of a host for the report; in few words if another host had the same.
+    fn folded(&self, target: &Target, output: String) -> String {
+        let mut state = self.state.borrow_mut();
+        match state.outputs.get(&output) {
+            Some(first) => format!("the same {} lines as {first}", output.lines().count()),
+            None => {
+                state.outputs.insert(output.clone(), target.name.clone());
+                output
+            }
+        }
     }
 
     /// A warning on stderr and in the records.
@@ -252,7 +267,8 @@ impl Observer for Log<'_> {
             (data(target, host), host.tail.iter().cloned().collect::<Vec<_>>().join("\n"))
         };
         if result.status == Status::Failed && !output.is_empty() {
-            self.record(Event::Output { check: id(target), stream: None, text: output });
+            let text = self.folded(target, output);
+            self.record(Event::Output { check: id(target), stream: None, text });
         }
         self.record(Event::CheckFinished {
             check: id(target),

@@ -51,7 +51,7 @@ async fn connected(args: &Args, targets: Vec<Target>, console: &Console) -> anyh
     let settings = gather::settings(args, console, &found, targets.len())?;
     if args.locking.lock_status || args.locking.unlock {
         let plan = gather::lock(args, console)?;
-        let (stop, transport) = (stop::on_signals()?, OpenSsh::prepare(settings).await?);
+        let (stop, transport) = (run::Stop::watch(args.deadline)?, OpenSsh::prepare(settings).await?);
         let exit = match plan {
             Some(plan) => lock_report::report(args, &targets, &plan.lock, &transport, &stop, console).await,
             None => Exit::Usage,
@@ -61,9 +61,9 @@ async fn connected(args: &Args, targets: Vec<Target>, console: &Console) -> anyh
     }
     let plan = gather::plan(args, console, &found, targets)?;
     let values = gather::hidden(args, &found);
-    let (stop, transport) = (stop::on_signals()?, OpenSsh::prepare(settings).await?);
+    let (stop, transport) = (run::Stop::watch(args.deadline)?, OpenSsh::prepare(settings).await?);
     let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
     deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
     transport.close().await;
-    Ok(emit::finish(log, &plan.targets, stop.signal(), args, console))
+    Ok(emit::finish(log, &plan.targets, stop.reason(), args, console))
 }

@@ -158,7 +158,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     async fn give_up(&self, connected: &mut Vec<Connected<T::Session>>, failures: Vec<(usize, Unready)>) {
         for (host, unready) in failures {
             if let Some(index) = connected.iter().position(|one| one.host == host) {
-                let signal = self.stop.signal().filter(|_| matches!(unready, Unready::Locked(_)));
+                let signal = self.stop.reason().filter(|_| matches!(unready, Unready::Locked(_)));
                 let outcome = signal.map_or(Outcome::Unready(unready), Outcome::NotBegun);
                 self.observer.ended(host, &outcome, Duration::ZERO);
                 connected.remove(index).session.close().await;

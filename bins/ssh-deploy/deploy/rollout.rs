@@ -31,7 +31,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             }
         }
         let changed = ends.len();
-        if failures > 0 && self.plan.post_deploy.scope == RollbackScope::All && self.stop.signal().is_none() {
+        if failures > 0 && self.plan.post_deploy.scope == RollbackScope::All && self.stop.reason().is_none() {
             self.roll_back_all(&mut connected[..changed], &mut ends).await;
         }
         if self.plan.post_deploy.scope == RollbackScope::All {
@@ -40,7 +40,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             }
         }
         for one in &connected[changed..] {
-            let outcome = self.stop.signal().map_or(Outcome::NotReached, Outcome::NotBegun);
+            let outcome = self.stop.reason().map_or(Outcome::NotReached, Outcome::NotBegun);
             self.observer.ended(one.host, &outcome, Duration::ZERO);
         }
     }
@@ -48,7 +48,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Rolls back every host that was changed, the last one first.
     async fn roll_back_all(&self, changed: &mut [Connected<T::Session>], ends: &mut [(Outcome, Duration)]) {
         for (one, (outcome, elapsed)) in changed.iter_mut().zip(ends).rev() {
-            if outcome.has_changed() && self.stop.signal().is_none() {
+            if outcome.has_changed() && self.stop.reason().is_none() {
                 let begun = Instant::now();
                 *outcome = self.roll_back(one, outcome.clone()).await;
                 *elapsed += begun.elapsed();
@@ -68,7 +68,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     async fn change(&self, one: &mut Connected<T::Session>, slots: &Semaphore) -> (Outcome, Duration) {
         let _slot = slots.acquire().await;
         let begun = Instant::now();
-        let outcome = match self.stop.signal() {
+        let outcome = match self.stop.reason() {
             Some(signal) => Outcome::NotBegun(signal),
             None => self.run_or_reconnect(one).await,
         };
@@ -85,7 +85,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let before = one.state.clone();
         let outcome = self.run(one).await;
         let lost = matches!(&outcome, Outcome::Ran(ending, None) if matches!(ending.verdict, Verdict::NotStarted(_)));
-        if !lost || self.stop.signal().is_some() {
+        if !lost || self.stop.reason().is_some() {
             return outcome;
         }
         self.observer.follows(one.host, "connecting again");
@@ -115,9 +115,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         if outcome.is_success()
             && let Err(unhealthy) = self.make_healthy(one).await
         {
-            outcome = self.stop.signal().map_or(Outcome::Unhealthy(unhealthy), Outcome::Unchecked);
+            outcome = self.stop.reason().map_or(Outcome::Unhealthy(unhealthy), Outcome::Unchecked);
         }
-        if !outcome.is_failure() || self.stop.signal().is_some() {
+        if !outcome.is_failure() || self.stop.reason().is_some() {
             return outcome;
         }
         let sink = |output: Output<'_>| self.observer.output(host, output);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use child::Signal;
 use secrecy::SecretString;
 use ssh::{
     Cause, Ending, Holder, Lost, Output, Preflight, Ready, Refusal, Session, State, Step, Target, Transport, Verdict,
@@ -15,7 +16,7 @@ use super::{Deploy, Observer, Outcome};
 use crate::batches::{Batches, Share};
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::{NamedCommand, Plan, PostDeploy, Run, Unreachable, Wait, pause};
-use crate::stop::{Stop, StopReason, StopSignal};
+use crate::stop::{EndReason, Stop, StopReason};
 
 /// What each host does: `down` refuses the connection, `booting` does so twice, `full` cannot take its script, `stuck` runs until it is
 /// asked to end, any other ends with the code of its name.
@@ -174,7 +175,7 @@ fn carried_out(plan: &Plan, stop: &Stop) -> (Vec<Outcome>, Memory) {
     (ends, memory)
 }
 
-fn exited(code: u8, reason: Option<StopReason>) -> Outcome {
+fn exited(code: u8, reason: Option<EndReason>) -> Outcome {
     Outcome::Ran(Ending::of(Verdict::Exited(code)), reason)
 }
 
@@ -228,15 +229,21 @@ fn no_more_hosts_run_at_once_than_jobs() {
 fn a_command_over_its_time_is_asked_to_end() {
     let (_sender, stop) = Stop::manual();
     let limited = Plan { timeout: Some(Duration::from_millis(1)), ..plan(&["stuck", "a"]) };
-    assert_eq!(carried_out(&limited, &stop).0, [exited(143, Some(StopReason::Timeout)), exited(0, None)]);
+    assert_eq!(carried_out(&limited, &stop).0, [exited(143, Some(EndReason::Timeout)), exited(0, None)]);
 }
 
 #[test]
 fn a_signal_before_all_are_ready_changes_no_host() {
     let (sender, stop) = Stop::manual();
-    sender.send(Some(StopSignal::Interrupt)).unwrap();
+    sender.stop(StopReason::Signal(Signal::Interrupt));
     let (ends, _) = carried_out(&plan(&["slow", "a"]), &stop);
-    assert_eq!(ends, [Outcome::NotBegun(StopSignal::Interrupt), Outcome::NotBegun(StopSignal::Interrupt)]);
+    assert_eq!(
+        ends,
+        [
+            Outcome::NotBegun(StopReason::Signal(Signal::Interrupt)),
+            Outcome::NotBegun(StopReason::Signal(Signal::Interrupt))
+        ]
+    );
 }
 
 #[test]
@@ -337,10 +344,10 @@ fn nothing_follows_an_interruption() {
             while memory.running.borrow().0 == 0 {
                 tokio::task::yield_now().await;
             }
-            sender.send(Some(StopSignal::Interrupt)).unwrap();
+            sender.stop(StopReason::Signal(Signal::Interrupt));
         };
         tokio::join!(deploy.carry_out(), interrupt)
     });
-    assert_eq!(memory.ends.borrow()[&0], exited(143, Some(StopReason::Signal(StopSignal::Interrupt))));
+    assert_eq!(memory.ends.borrow()[&0], exited(143, Some(EndReason::Stopped(StopReason::Signal(Signal::Interrupt)))));
     assert!(memory.followed.borrow().is_empty());
 }
