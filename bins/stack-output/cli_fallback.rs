@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use child::{Child, Ended, Stream};
+use deadline::Wait;
 use fault::{Fault, Result};
 use stack::terraform::configuration::Configuration;
 use stack::value::{SecretValue, Value};
@@ -113,6 +114,7 @@ async fn run(
             let room = LIMIT.saturating_sub(kept.len());
             kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         };
+        let _wait = Wait::begin(format!("`{shown}`"), session.deadline);
         let ended = child.wait(std::future::pending(), read).await;
         let ended =
             ended.map_err(|error| Fault::usage(format!("cannot read from {program}")).cause(error.to_string()))?;

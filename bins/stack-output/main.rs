@@ -30,10 +30,9 @@ async fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let session = Session::new(args, console);
     let location = locate::location(session)?;
     // Boxed: it awaits every kind of backend, which makes it too large for the stack.
-    let mut stack = session.watched("reading the stack", Box::pin(gather::stack(&location, session))).await?;
+    let mut stack = Box::pin(gather::stack(&location, session)).await?;
     let request = choose::request(&stack, args)?;
-    let decrypted = decrypt::secrets(&mut stack, &request, &location, session);
-    session.watched("decrypting secrets", decrypted).await?;
+    decrypt::secrets(&mut stack, &request, &location, session).await?;
     let chosen = choose::chosen(&stack, &request, args)?;
     emit::withheld(&request, args, console);
     emit::mask(&chosen, console);

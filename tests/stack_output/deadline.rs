@@ -67,13 +67,13 @@ fn what_cannot_get_better_is_not_tried_until_the_deadline() {
 #[test]
 fn a_long_wait_is_reported_once() {
     // The program that is asked ends as soon as the line is there.
-    let script = format!("until grep -q still said; do :; done; echo '{ANSWER}'");
+    let script = format!("until grep -q 'waiting for' said; do :; done; echo '{ANSWER}'");
     let pointer = json!({"version": 3, "backend": {"type": "pg", "config": {}}});
     let call = "PATH=$PWD/bin:$PATH stack-output ip 2>said; cat said >&2";
     let step = Step::script(call).file(".terraform/terraform.tfstate", pointer.to_string()).file("said", "");
     let seen = program(step, "terraform", &script).run().exits(0);
     assert_eq!(seen.stdout, "10.0.0.1\n");
-    let said = "still reading the stack after 5s; the deadline is 1m after the start";
+    let said = "waiting for `terraform output -json -no-color` for 5s, for another 5";
     assert_eq!(seen.stderr.matches(said).count(), 1, "{}", seen.stderr);
 }
 

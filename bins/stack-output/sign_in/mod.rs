@@ -6,11 +6,11 @@ pub(crate) mod google;
 pub(crate) mod pulumi_cloud;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use api::Deadline;
 use cli::Console;
 use credentials::{Credential, Credentials, FoundIn};
+use deadline::Wait;
 use fault::{Fault, Result};
 use redact::Plan;
 use runner::oidc::IdTokenRequest;
@@ -28,9 +28,6 @@ pub(crate) enum Support<T> {
     /// What is not supported here: the error to report if that program is not installed.
     NeedsProgram(Fault),
 }
-
-/// How long the run waits in silence.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One run: its arguments, its streams, and the one deadline that every wait in it shares.
 #[derive(Clone, Copy, Debug)]
@@ -62,18 +59,6 @@ impl<'a> Session<'a> {
         if self.args.selection.show_secrets { Decryption::Wanted } else { Decryption::NotNeeded }
     }
 
-    /// Runs `work` to its end. After five seconds a status line reports what takes so long: `what` is as in "still reading stdin".
-    pub(crate) async fn watched<T>(self, what: &str, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
-        tokio::select! {
-            done = &mut work => return done,
-            () = tokio::time::sleep(PATIENCE) => {}
-        }
-        let waited = cli::shown(PATIENCE);
-        self.console.status(&format!("still {what} after {waited}; the deadline is {} after the start", self.deadline));
-        work.await
-    }
-
     /// Reads from `source`, which may never send anything, until the deadline. The thread that reads cannot be stopped; it ends
     /// with the process.
     pub(crate) async fn read<T: Send + 'static>(
@@ -81,6 +66,7 @@ impl<'a> Session<'a> {
         source: &str,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let _wait = Wait::begin(source.to_owned(), self.deadline);
         let (send, receive) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             // The receiver is gone if the deadline has passed; that is not an error.

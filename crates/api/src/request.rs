@@ -44,6 +44,7 @@ pub struct Request {
     repeat: Repeat,
     attempts: u32,
     timeout: Duration,
+    most_bytes: usize,
     broken: Option<Fault>,
 }
 
@@ -62,6 +63,7 @@ impl Request {
             repeat,
             attempts: retry::ATTEMPTS,
             timeout: ATTEMPT_TIMEOUT,
+            most_bytes: ANSWER_LIMIT,
             broken: None,
         }
     }
@@ -286,8 +288,9 @@ impl Request {
         let headers = answer.headers().clone();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
-            if body.len() + chunk.len() > ANSWER_LIMIT {
-                let fault = Fault::temporary(format!("{} answered with more than {ANSWER_LIMIT} bytes", self.shown()));
+            if body.len() + chunk.len() > self.most_bytes {
+                let most = self.most_bytes;
+                let fault = Fault::temporary(format!("{} answered with more than {most} bytes", self.shown()));
                 // Counts as an answer, because the next attempt would be as long.
                 return Err((End::Answered(status), fault));
             }
@@ -349,5 +352,36 @@ fn jitter() -> f64 {
     match getrandom::fill(&mut random) {
         Ok(()) => f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX),
         Err(_) => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use deadline::Deadline;
+    use fault::{Fault, Kind};
+
+    use crate::Client;
+
+    #[test]
+    fn an_answer_over_the_limit_is_a_temporary_error_and_is_not_asked_for_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // A connection that is closed with something unread is reset.
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello world").unwrap();
+        });
+        let mut request = Client::new("Example", base, Deadline::after(Duration::from_secs(20))).unwrap().get("/x");
+        request.most_bytes = 10;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let fault = Fault::from(runtime.block_on(request.send()).unwrap_err());
+        server.join().unwrap();
+        assert!(fault.message.ends_with("answered with more than 10 bytes"), "{fault:?}");
+        assert_eq!((fault.kind, fault.causes.len()), (Kind::Temporary, 0));
     }
 }

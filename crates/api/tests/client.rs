@@ -197,6 +197,35 @@ fn a_port_of_this_machine_where_nothing_listens_is_tried_once() {
 }
 
 #[test]
+fn a_certificate_that_is_not_trusted_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![issued.cert.der().clone()], key.into()).unwrap();
+    let config = std::sync::Arc::new(config);
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut connection = rustls::ServerConnection::new(config).unwrap();
+        // The client ends the handshake.
+        connection.complete_io(&mut stream).unwrap_err().to_string()
+    });
+    let fault = Fault::from(run(client(&format!("https://localhost:{port}")).get("/x").send()).unwrap_err());
+    // The only connection there was: for another the listener would be gone, and the error would be "refused".
+    assert!(server.join().unwrap().contains("UnknownCA") && fault.message.contains("certificate"), "{fault:?}");
+    assert_eq!((fault.kind, fault.causes.len()), (Kind::Temporary, 0), "{fault:?}");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_looked_up_three_times() {
+    // RFC 6761 §6.4: names under `.invalid` never resolve.
+    let fault = Fault::from(run(client("https://nosuch.invalid").get("/x").send()).unwrap_err());
+    assert_eq!((fault.kind, fault.causes.last().map(String::as_str)), (Kind::Temporary, Some("tried 3 times")));
+}
+
+#[test]
 fn tls_spoken_to_a_port_that_has_none_is_tried_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());

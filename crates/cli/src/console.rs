@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
-use std::pin::pin;
-use std::time::{Duration, Instant};
 
 use fault::{Fault, Result};
 use runner::command::{self, Annotation, Level};
@@ -15,9 +13,6 @@ use crate::Shared;
 
 /// GitHub keeps ten annotations of a level for a whole composite step; a failed step spends one error on its exit code.
 const ANNOTATIONS: usize = 9;
-
-/// How often the console looks whether something takes long.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// The streams and the runner's files, as one tool may use them.
 #[derive(Clone, Debug)]
@@ -82,18 +77,7 @@ impl Console {
     /// # Errors
     /// As [`crate::block_on`].
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
-        crate::runtime::block_on(async {
-            let mut future = pin!(future);
-            loop {
-                if let Ok(output) = tokio::time::timeout(LOOK, &mut future).await {
-                    return output;
-                }
-                if let Some((wait, others)) = deadline::long_wait(Instant::now()) {
-                    let others = if others == 0 { String::new() } else { format!(" (and {others} more)") };
-                    self.status(&format!("{wait}{others}"));
-                }
-            }
-        })
+        crate::runtime::block_on(crate::runtime::watched(future, |line| self.status(line)))
     }
 
     /// Whether a person watches stderr.

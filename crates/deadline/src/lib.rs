@@ -10,7 +10,9 @@ mod wait;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 pub use span::{shown, time};
 pub use wait::{LongWait, Wait, long_wait};
@@ -44,12 +46,12 @@ impl Deadline {
     /// # Errors
     /// The deadline passed first.
     pub async fn limit<F: Future>(self, work: F) -> Result<F::Output, Elapsed> {
-        tokio::time::timeout_at(self.at.into(), work).await.map_err(|_late| Elapsed)
+        tokio::time::timeout_at(self.at, work).await.map_err(|_late| Elapsed)
     }
 
     /// Waits until the deadline has passed.
     pub async fn passed(self) {
-        tokio::time::sleep_until(self.at.into()).await;
+        tokio::time::sleep_until(self.at).await;
     }
 
     /// Runs blocking `work` on another thread until it is done or the deadline passes. In the second case the thread is left behind: a

