@@ -55,7 +55,7 @@ fn the_noise_of_dagger_around_the_report_changes_nothing() {
 fn a_report_that_claims_success_over_a_failed_check_fails_and_shows_it() {
     let seen = filter(&FAILED.replacen("\"failed\"", "\"passed\"", 1));
     assert_eq!(seen.code, 1);
-    let said = "PRE-DEPLOY VALIDATION reports that it passed, but 2 check(s) failed";
+    let said = "Pre-deploy validation reports that it passed, but 2 check(s) failed";
     assert!(seen.stdout.contains(said), "{}", seen.stdout);
     assert!(seen.summary.contains(said), "{}", seen.summary);
 }
@@ -222,12 +222,16 @@ fn short_help_fits_a_screen_and_long_help_has_its_parts() {
 fn the_examples_of_the_help_run() {
     let help = step(["--help"]).run().stdout;
     let examples: Vec<&str> = help.split_once("Examples:\n").unwrap().1.lines().map(str::trim).collect();
-    assert_eq!(examples.len(), 4, "{help}");
+    assert_eq!(examples.len(), 5, "{help}");
     let records = step(["--format", "jsonl"]).stdin(PASSED).run().stdout;
     for example in examples {
         // Stand-ins for the programs around ours.
         let functions = "dagger() { cat report.json; }; jq() { cat; }";
-        let step = Step::script(&format!("{functions}\n{example}"));
+        let pytest = "#!/bin/sh\necho \"<testsuite><testcase name='a'/></testsuite>\" > junit.xml\n";
+        let step = Step::script(&format!(
+            "printf '%s' \"$PYTEST\" > pytest; chmod +x pytest; PATH=$PWD:$PATH\n{functions}\n{example}"
+        ));
+        let step = step.env("PYTEST", pytest);
         let step = step.file("report.json", PASSED).file("shard-1.jsonl", &records);
         let step = step.file("junit/a.xml", "<testsuite><testcase name='a'/></testsuite>");
         let step = step.file(

@@ -252,6 +252,8 @@ impl Args {
 }
 
 impl Tool for Args {
+    const SCHEMA: &str = report::SCHEMA;
+
     fn shared(&self) -> &Shared {
         &self.shared
     }

@@ -27,7 +27,9 @@ pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Con
         console.status(&format!("{}: {}", report.title, report.result().name()));
     }
     console.print(rendered(report, reading, args.format, style(console)))?;
-    annotate(report, console);
+    if args.format != Format::Annotations {
+        annotate(report, console);
+    }
     console.summary(&args.shared, |room| report::markdown(report, room));
     if let Some(file) = args.to.step_file() {
         console.export(file, &outputs(report))?;
@@ -53,10 +55,18 @@ fn replace(path: &Path, text: &str) -> Result<()> {
 fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) -> String {
     match format {
         Format::Text => report::text(report, style),
-        Format::Json => format!("{}\n", report::neutral(&format!("{:#}", report::json(report)))),
+        Format::Json => report::json_text(report),
         Format::Jsonl => reading.records.iter().map(|record| record.line() + "\n").collect(),
         Format::Markdown => report::markdown(report, MARKDOWN),
-        _ => String::new(),
+        Format::Junit => report::junit(report),
+        Format::Ctrf => report::neutral(&format!("{:#}\n", report::ctrf(report))),
+        Format::Sarif => report::neutral(&format!("{:#}\n", report::sarif(report))),
+        Format::Agent => report::agent(report),
+        Format::Changes => report::changes(report),
+        Format::Annotations => {
+            let annotations = report::annotations(report);
+            annotations.iter().map(|one| runner::command::annotation(&one.as_command()) + "\n").collect()
+        }
     }
 }
 

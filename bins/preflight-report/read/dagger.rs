@@ -22,7 +22,7 @@ use super::ordered::Ordered;
 use super::{Setting, Stamped};
 
 /// The title of a pipeline's report.
-const TITLE: &str = "PRE-DEPLOY VALIDATION";
+const TITLE: &str = "Pre-deploy validation";
 
 #[derive(Debug, Deserialize)]
 struct Document {

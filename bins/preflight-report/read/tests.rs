@@ -201,7 +201,7 @@ fn one_unknown_input_hides_no_other() {
 fn the_second_document_is_held_against_its_own_claims() {
     let passed = r#"{"result":"passed","stages":{"build":{"checks":[{"name":"a","status":"failed"}]}}}"#;
     let report = report(&format!("{TIMED_FAIL}\n{passed}"));
-    assert_eq!(report.disagreements, ["PRE-DEPLOY VALIDATION (shard 2) reports that it passed, but 1 check(s) failed"]);
+    assert_eq!(report.disagreements, ["Pre-deploy validation (shard 2) reports that it passed, but 1 check(s) failed"]);
 }
 
 #[test]

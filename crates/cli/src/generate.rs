@@ -19,10 +19,13 @@ pub enum Generate {
     PowerShell,
     /// Completions for elvish
     Elvish,
+    /// The schema of the JSON document, if the program has one
+    #[value(hide = true)]
+    Schema,
 }
 
-/// The page or the script.
-pub(crate) fn text(kind: Generate, mut command: Command) -> Vec<u8> {
+/// The page, the script or the schema.
+pub(crate) fn text(kind: Generate, mut command: Command, schema: &str) -> Vec<u8> {
     let name = command.get_name().to_owned();
     let mut text = Vec::new();
     let shell = match kind {
@@ -36,6 +39,7 @@ pub(crate) fn text(kind: Generate, mut command: Command) -> Vec<u8> {
         Generate::Fish => Shell::Fish,
         Generate::PowerShell => Shell::PowerShell,
         Generate::Elvish => Shell::Elvish,
+        Generate::Schema => return schema.into(),
     };
     clap_complete::generate(shell, &mut command, name, &mut text);
     text

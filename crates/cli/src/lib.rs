@@ -31,6 +31,9 @@ pub use shared::Shared;
 
 /// A tool's command line.
 pub trait Tool: clap::Parser {
+    /// The schema of its JSON document, for `--generate schema`; blank if there is none.
+    const SCHEMA: &str = "";
+
     /// The options that every tool has.
     fn shared(&self) -> &Shared;
 
@@ -53,7 +56,7 @@ pub fn main<T: Tool>(run: impl FnOnce(T, &Console) -> anyhow::Result<Exit>) -> E
             let prints_json = tool.prints_json();
             run(tool, &console).unwrap_or_else(|error| failure::report(&console, &fault_of(&error), prints_json))
         }
-        Ok(Parsed::Generate(kind)) => printed(&console, generate::text(kind, T::command())),
+        Ok(Parsed::Generate(kind)) => printed(&console, generate::text(kind, T::command(), T::SCHEMA)),
         Err(error) if !error.use_stderr() => printed(&console, failure::help(&console, &error)),
         Err(error) => failure::report_usage(&console, &error),
     };

@@ -316,6 +316,24 @@ impl Report {
         counts
     }
 
+    /// What does not keep the report from passing and is worth knowing: checks that did nothing, flaky tests.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (_, check) in self.checks().filter(|(_, check)| check.has_details()) {
+            let vacuous = check.reason.as_ref().filter(|reason| reason.code == "nothing_ran");
+            if let Some(reason) = vacuous.filter(|_| check.status == Status::Passed) {
+                warnings.push(format!("{} did nothing: {}", check.id, reason.text));
+            }
+            let flaky: Vec<&str> = check.evidence.iter().flat_map(|piece| &piece.flaky).map(String::as_str).collect();
+            if !flaky.is_empty() {
+                let count = crate::verdict::count(flaky.len() as u64, "test");
+                warnings.push(format!("{}: {count} passed only when repeated: {}", check.id, flaky.join(", ")));
+            }
+        }
+        warnings
+    }
+
     /// Why the report is not "passed", one sentence each, the most important first.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {

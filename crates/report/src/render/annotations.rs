@@ -15,8 +15,12 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
     let mut first = Vec::new();
     let mut others = Vec::new();
     for (stage, check) in report.troubles() {
+        // What the legs have in common is said before what one of them found.
+        if !check.legs.is_empty() {
+            first.push(of_check(stage, check));
+        }
         let mut findings = check.findings.iter().map(|finding| of_finding(stage, check, finding));
-        first.push(findings.next().unwrap_or_else(|| of_check(stage, check)));
+        first.extend(findings.next().or_else(|| check.legs.is_empty().then(|| of_check(stage, check))));
         others.extend(findings);
     }
     for (stage, check) in report.checks().filter(|(_, check)| check.status <= Status::Skipped) {
@@ -24,6 +28,8 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
     }
     let doubts = report.disagreements.iter().chain(&report.gaps);
     first.extend(doubts.map(|doubt| Annotation::new(Level::Error, title(&report.title), message(doubt))));
+    let warned = report.warnings();
+    first.extend(warned.iter().map(|warning| Annotation::new(Level::Warning, title(&report.title), message(warning))));
     first.extend(others);
     first
 }
@@ -33,15 +39,17 @@ fn of_check(stage: &Stage, check: &Check) -> Annotation {
 }
 
 fn of_finding(stage: &Stage, check: &Check, finding: &Finding) -> Annotation {
-    let text =
-        [finding.rule.clone(), Some(finding.message.clone())].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let leg = finding.leg.as_ref().map(|leg| format!("[{leg}]"));
+    let test = finding.test.as_ref().map(|test| format!("{test}:"));
+    let text: Vec<_> = [leg, finding.rule.clone(), test, Some(finding.message.clone())].into_iter().flatten().collect();
+    let text = text.join(" ");
     Annotation {
         level: finding.level,
         title: title(&format!("{} › {}", stage.name, check.name())),
         message: message(&text),
-        path: finding.path.as_deref().map(one_line),
-        line: finding.line,
-        column: finding.column,
+        path: finding.path.as_deref().filter(|_| !finding.outside).map(one_line),
+        line: finding.line.filter(|_| !finding.outside),
+        column: finding.column.filter(|_| !finding.outside),
     }
 }
 

@@ -2,12 +2,29 @@
 
 use serde_json::{Map, Value, json};
 
-use super::format;
+use super::format::{self, milliseconds};
 use crate::record::time;
 use crate::{Check, CodeOrigin, Report, Stage, Status, Verdict};
 
 /// How many lines of a check's output the document carries.
 const OUTPUT: usize = 100;
+
+/// The keys of the document, the most important first; all others follow.
+const ORDER: [&str; 10] =
+    ["kind", "schema_version", "title", "result", "ready", "exit_code", "reasons", "next", "counts", "stages"];
+
+/// The document as text, its keys in the order in which they matter, and without `##[`.
+#[must_use]
+pub fn json_text(report: &Report) -> String {
+    let document = json(report);
+    let Some(members) = document.as_object() else { return String::new() };
+    let others = members.keys().map(String::as_str).filter(|key| !ORDER.contains(key));
+    let keys = ORDER.into_iter().filter(|key| members.contains_key(*key)).chain(others);
+    let lines: Vec<String> = keys
+        .filter_map(|key| Some(format!("  \"{key}\": {}", format!("{:#}", members.get(key)?).replace('\n', "\n  "))))
+        .collect();
+    crate::neutral(&format!("{{\n{}\n}}\n", lines.join(",\n")))
+}
 
 /// The report as a JSON document. Strings are the foreign text as it is: write it with [`crate::neutral`].
 #[must_use]
@@ -21,15 +38,16 @@ pub fn json(report: &Report) -> Value {
         "ready": report.result() == Verdict::Passed,
         "exit_code": report.exit_code(),
         "reasons": report.reasons(),
+        "next": without_nulls(json!({ "failed": failed.collect::<Vec<_>>(), "rerun": report.rerun })),
+        "counts": report.counts(),
+        "stages": report.stages.iter().map(stage).collect::<Vec<_>>(),
         "started_at": report.started_at.map(time),
         "finished_at": report.finished_at.map(time),
         "duration_seconds": report.duration_seconds.map(milliseconds),
         "tool": report.producer,
         "source": source(&report.source, report),
-        "counts": report.counts(),
-        "stages": report.stages.iter().map(stage).collect::<Vec<_>>(),
+        "warnings": Some(report.warnings()).filter(|warnings| !warnings.is_empty()),
         "notes": (!report.notes.is_empty()).then_some(&report.notes),
-        "next": { "failed": failed.collect::<Vec<_>>() },
     });
     without_nulls(document)
 }
@@ -99,11 +117,6 @@ fn check(check: &Check) -> Value {
     }))
 }
 
-/// Times are measured in milliseconds; more digits would be noise of the arithmetic.
-fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
-}
-
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(object) => {
@@ -115,13 +128,16 @@ fn without_nulls(value: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::json;
+    use super::{json, json_text};
     use crate::{Record, Report};
 
     #[test]
     fn the_document_of_the_sample_has_the_shape_of_the_schema() {
         let records: Vec<_> =
             include_str!("../../tests/events.jsonl").lines().map(|line| Record::parse(line).unwrap()).collect();
-        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&Report::of(&records))).unwrap());
+        let text = json_text(&Report::of(&records));
+        let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed, json(&Report::of(&records)));
+        insta::assert_snapshot!(text);
     }
 }

@@ -64,6 +64,9 @@ fn render(report: &Report, limits: &Limits) -> String {
     blocks.extend(stages(report, limits).filter(|_| !matches!(report.stages.as_slice(), [one] if is_listed(one))));
     blocks.extend(report.stages.iter().filter(|stage| has_results(stage)).filter_map(|stage| results(stage, limits)));
     blocks.extend(timeline::timeline(report, limits.items));
+    if let Some(rerun) = report.rerun.as_ref().filter(|_| report.result() != Verdict::Passed) {
+        blocks.push(format!("Run it again: {}", code(rerun)));
+    }
     blocks.push(footer(report, limits));
     blocks.join("\n\n") + "\n"
 }
@@ -94,7 +97,8 @@ fn overview(report: &Report) -> String {
     }
     let mut line = parts.join(", ");
     let commit = report.source.commit.as_deref().map(|commit| commit.get(..7).unwrap_or(commit));
-    let more = [report.duration_seconds.map(seconds), commit.map(|commit| format!("commit {}", code(commit)))];
+    let tests = counts.tests.map(|tests| crate::verdict::count(tests.total, "test"));
+    let more = [tests, report.duration_seconds.map(seconds), commit.map(|commit| format!("commit {}", code(commit)))];
     for part in more.into_iter().flatten() {
         line.push_str(" · ");
         line.push_str(&part);
@@ -104,7 +108,9 @@ fn overview(report: &Report) -> String {
 
 fn doubts(report: &Report) -> Option<String> {
     let doubts = report.disagreements.iter().chain(&report.gaps).take(20);
-    let lines: Vec<_> = doubts.map(|doubt| format!("- {}", cell(doubt))).collect();
+    let warnings = report.warnings();
+    let warnings = warnings.iter().take(20).map(|warning| format!("- ⚠️ {}", cell(&format::cut(warning, 400))));
+    let lines: Vec<_> = doubts.map(|doubt| format!("- {}", cell(doubt))).chain(warnings).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -113,10 +119,15 @@ fn troubles(report: &Report, limits: &Limits) -> Option<String> {
     let troubles = report.troubles();
     let mut rows = vec!["| | Check | Why | Where |".to_owned(), "|:-:|:--|:--|:--|".to_owned()];
     for (stage, check) in troubles.iter().take(limits.troubles) {
-        let (why, place) = match check.findings.first() {
+        let (why, place) = match check.findings.first().filter(|_| check.legs.is_empty()) {
             Some(finding) => {
+                let test = finding
+                    .test
+                    .as_ref()
+                    .map(|test| format!("{}: ", cell(&format::cut(test, 200))))
+                    .unwrap_or_default();
                 let rule = finding.rule.as_deref().map(|rule| format!("{} ", code(rule))).unwrap_or_default();
-                let why = format!("{rule}{}", cell(&format::cut(&finding.message, 300)));
+                let why = format!("{rule}{test}{}", cell(&format::cut(&finding.message, 300)));
                 (why, place::link(&report.source, finding).unwrap_or_default())
             }
             None => (cell(&format::cut(&check.why(), 300)), String::new()),
@@ -145,9 +156,12 @@ fn log(stage: &Stage, check: &Check, limits: &Limits) -> Option<String> {
     let mut text: Vec<String> = Vec::new();
     if check.findings.len() > 1 {
         text.extend(check.findings.iter().take(limits.lines).map(|finding| {
-            let parts = [finding.place(), finding.rule.clone(), Some(finding.message.clone())];
+            let (leg, test) = (finding.leg.as_ref().map(|leg| format!("[{leg}]")), finding.test.clone());
+            let parts = [leg, finding.place(), finding.rule.clone(), test, Some(finding.message.clone())];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }));
+    } else if let Some(detail) = check.findings.first().and_then(|finding| finding.detail.as_deref()) {
+        text.extend(format::tail(detail, limits.lines));
     }
     if !check.output.trim().is_empty() {
         text.extend(format::tail(&check.output, limits.lines));

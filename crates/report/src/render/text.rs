@@ -6,7 +6,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use super::format::{cut, name, one_line, tail};
-use crate::{Check, Report, Stage, Status, Style, Verdict};
+use crate::{Check, Finding, Report, Stage, Status, Style, Verdict};
 
 /// Where a stage's time begins.
 const STAGE_TIME: usize = 50;
@@ -75,15 +75,18 @@ fn check_lines(check: &Check, style: Style) -> Vec<String> {
 /// What stands under a check, each remark a few lines: findings, else why it failed and what it printed; its address.
 fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
     let mut remarks = Vec::new();
-    for finding in check.findings.iter().take(FINDINGS) {
-        let place = [finding.place(), finding.rule.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        remarks.push([vec![one_line(&place)], tail(&finding.message, OUTPUT)].concat());
-    }
-    if check.findings.len() > FINDINGS {
-        remarks.push(vec![format!("{} more findings", check.findings.len() - FINDINGS)]);
-    }
     let bad = check.status > Status::Skipped;
-    if bad
+    if !check.legs.is_empty() && bad {
+        remarks.extend(reason.clone().map(|reason| vec![reason]));
+    }
+    remarks.extend(check.findings.iter().take(FINDINGS).map(finding_lines));
+    let more = check.findings_total().saturating_sub(FINDINGS as u64);
+    if more > 0 && !check.findings.is_empty() {
+        remarks.push(vec![format!("{more} more findings")]);
+    }
+    if !check.legs.is_empty() {
+        // Said already.
+    } else if bad
         && !check.findings.is_empty()
         && check.reason.as_ref().is_some_and(|reason| reason.code == "report_disagrees")
     {
@@ -99,6 +102,15 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
     }
     remarks.extend(check.url.as_ref().map(|url| vec![one_line(url)]));
     remarks
+}
+
+/// Where and which rule on the first line, unless the message says it; then the test and the message.
+fn finding_lines(finding: &Finding) -> Vec<String> {
+    let place = finding.place().filter(|place| !finding.message.contains(place.as_str()));
+    let leg = finding.leg.as_ref().map(|leg| format!("[{leg}]"));
+    let head = [leg, place, finding.rule.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let test: Vec<String> = finding.test.iter().map(|test| one_line(test)).collect();
+    [vec![one_line(&head)], test, tail(&finding.message, OUTPUT)].concat()
 }
 
 fn verdict(report: &Report, style: Style) -> String {

@@ -10,7 +10,10 @@ pub(super) fn link(source: &CodeOrigin, finding: &Finding) -> Option<String> {
     let path = finding.path.as_deref()?;
     let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
     let shown = code(&format!("{path}{line}"));
-    let outside = path.starts_with('/') || path.contains(':') || path.split(['/', '\\']).any(|part| part == "..");
+    let outside = finding.outside
+        || path.starts_with('/')
+        || path.contains(':')
+        || path.split(['/', '\\']).any(|part| part == "..");
     let (Some(repository), Some(commit), false) = (&source.repository, &source.commit, outside) else {
         return Some(shown);
     };

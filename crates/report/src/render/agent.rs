@@ -1,0 +1,167 @@
+//! The report for a language model: the verdict and the first place in one line, then findings, then how to run it again.
+//!
+//! Every line is short and whole: what a program printed becomes one line without control characters. Nothing that passed is
+//! named. The text fits into 4 KiB whatever the report holds, and is usually a quarter of that.
+
+use super::format::{cut, one_line};
+use crate::{Check, Finding, Report, Status, Verdict};
+
+/// The most bytes of the text.
+const LIMIT: usize = 4096;
+/// Kept for what comes last: how to run it again, where the log is.
+const RESERVED: usize = 512;
+/// The longest line of a finding.
+const LINE: usize = 300;
+/// Lines of context for the first finding.
+const CONTEXT: usize = 5;
+
+/// The report, its last line ended.
+#[must_use]
+pub fn agent(report: &Report) -> String {
+    let mut text = first_line(report) + "\n";
+    let mut lines: Vec<String> = Vec::new();
+    let mut context = first_context(report);
+    for (_, check) in report.troubles() {
+        lines.extend(check_lines(check));
+        // Five lines of context, for the first finding only.
+        if let Some(shown) = context.take() {
+            let at = usize::from(!lines.is_empty()).min(lines.len());
+            lines.splice(at..at, shown);
+        }
+    }
+    lines.extend(report.disagreements.iter().chain(&report.gaps).map(|doubt| harmless(doubt)));
+    lines.extend(report.warnings().iter().map(|warning| format!("warning: {}", harmless(warning))));
+    let total = lines.len();
+    for (shown, line) in lines.into_iter().enumerate() {
+        if text.len() + line.len() + 1 > LIMIT - RESERVED {
+            text.push_str(&format!("… {} more lines\n", total - shown));
+            break;
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if report.result() != Verdict::Passed {
+        if let Some(rerun) = &report.rerun {
+            text.push_str(&format!("rerun: {}\n", cut(&harmless(rerun), 240)));
+        }
+        if let Some(url) = &report.source.run_url {
+            text.push_str(&format!("log: {}\n", cut(&harmless(url), 200)));
+        }
+    }
+    text
+}
+
+fn first_line(report: &Report) -> String {
+    let counts = report.counts();
+    let tests =
+        counts.tests.map(|tests| format!(", {}", crate::verdict::count(tests.total, "test"))).unwrap_or_default();
+    let (word, number) = match report.result() {
+        Verdict::Passed => return format!("passed {}/{} checks{tests}", counts.passed, counts.checks),
+        Verdict::Failed => ("failed", counts.failed),
+        Verdict::Incomplete => ("incomplete", report.troubles().len()),
+    };
+    let first = report.troubles().first().map(|(_, check)| format!(": {} {}", check.id, check.why()));
+    let doubt = || report.reasons().first().map(|reason| format!(": {reason}"));
+    let why = first.or_else(doubt).unwrap_or_default();
+    format!("{word} {number}/{} checks{}", counts.checks, cut(&harmless(&why), LINE))
+}
+
+/// The findings of a check that is in the way, or its reason.
+fn check_lines(check: &Check) -> Vec<String> {
+    let mut lines = Vec::new();
+    if check.findings.is_empty() || !check.legs.is_empty() {
+        lines.push(cut(&harmless(&format!("{} {}", check.id, check.explained())), LINE));
+    }
+    lines.extend(check.findings.iter().map(|finding| cut(&harmless(&line(finding)), LINE)));
+    if check.findings_omitted > 0 {
+        lines.push(format!("{}: {} more findings", harmless(&check.id), check.findings_omitted));
+    }
+    lines
+}
+
+fn line(finding: &Finding) -> String {
+    let leg = finding.leg.as_ref().map(|leg| format!("[{leg}]"));
+    let test = finding.test.as_ref().map(|test| format!("{test}:"));
+    let parts = [leg, finding.place(), finding.rule.clone(), test, Some(finding.message.clone())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What is around the first finding: its own detail, else the lines of the log that mention it.
+fn first_context(report: &Report) -> Option<Vec<String>> {
+    let (_, check) = report.troubles().into_iter().next()?;
+    let quoted = |line: &str| format!("  | {}", cut(&harmless(line), 160));
+    let finding = check.findings.first();
+    let detail = finding.and_then(|finding| finding.detail.as_deref()).unwrap_or_default();
+    let own: Vec<String> = detail.lines().filter(|line| !line.trim().is_empty()).take(CONTEXT).map(quoted).collect();
+    if !own.is_empty() {
+        return Some(own);
+    }
+    let printed: Vec<&str> = check.output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let wanted = finding.map(|finding| finding.message.lines().next().unwrap_or_default()).unwrap_or_default();
+    let at = printed.iter().position(|line| !wanted.is_empty() && line.contains(wanted));
+    let from = at.map_or(printed.len().saturating_sub(CONTEXT), |at| at.saturating_sub(1));
+    let shown: Vec<String> = printed.iter().skip(from).take(CONTEXT).map(|line| quoted(line)).collect();
+    (!shown.is_empty() && check.status == Status::Failed).then_some(shown)
+}
+
+/// One line without control characters, and without those that turn the direction of writing.
+fn harmless(text: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain: String =
+        text.chars().map(|letter| if letter.is_control() || turns(letter) { ' ' } else { letter }).collect();
+    one_line(&plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Record, Report, agent};
+
+    fn report(lines: &str) -> Report {
+        Report::of(&lines.lines().map(|line| Record::parse(line).unwrap()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_first_line_has_the_verdict_and_the_first_place() {
+        let mut report = report(include_str!("../../tests/events.jsonl"));
+        report.rerun = Some("just check".to_owned());
+        insta::assert_snapshot!(agent(&report), @r"
+        failed 1/3 checks: build/worker workers/intake/src/index.ts:45:9 TS2322 Type 'string' is not assignable to type 'number'.
+        workers/intake/src/index.ts:45:9 TS2322 Type 'string' is not assignable to type 'number'.
+          | src/index.ts(45,9): error TS2322: Type 'string' is not assignable to type 'number'.
+        rerun: just check
+        ");
+    }
+
+    #[test]
+    fn a_failure_between_logs_of_four_hundred_lines_fits_into_a_kilobyte() {
+        let log = |at: &str| (0..400).map(|number| format!("compiling module {number}\n")).collect::<String>() + at;
+        let mut lines = vec![r#"{"v":1,"event":"run_started","title":"T"}"#.to_owned()];
+        for (check, status, at) in [("a/one", "passed", ""), ("a/two", "failed", "src/index.ts(45,9): error\n")] {
+            lines.push(serde_json::json!({"v":1,"event":"output","check":check,"text":log(at)}).to_string());
+            lines.push(serde_json::json!({"v":1,"event":"check_finished","check":check,"status":status}).to_string());
+        }
+        lines.push(r#"{"v":1,"event":"finding","check":"a/two","level":"error","path":"src/index.ts","line":45,"message":"no"}"#.to_owned());
+        lines.push(r#"{"v":1,"event":"run_finished","result":"failed"}"#.to_owned());
+        let text = agent(&report(&lines.join("\n")));
+        assert!(text.len() < 1024 && text.lines().next().unwrap().contains("src/index.ts:45"), "{text}");
+    }
+
+    #[test]
+    fn whatever_a_report_holds_the_text_is_short_and_its_lines_are_harmless() {
+        let evil = "x\n::error::y\u{202e}\u{1b}[31m##[error]".repeat(200);
+        let mut lines = vec![r#"{"v":1,"event":"run_started","title":"T"}"#.to_owned()];
+        for number in 0..500 {
+            let finding = serde_json::json!({"v":1,"seq":number,"event":"finding","check":"a/b","level":"error","message":evil,"detail":evil});
+            lines.push(finding.to_string());
+        }
+        lines.push(r#"{"v":1,"event":"check_finished","check":"a/b","status":"failed"}"#.to_owned());
+        let text = agent(&report(&lines.join("\n")));
+        assert!(text.len() <= 4096, "{}", text.len());
+        for line in text.lines() {
+            assert!(
+                !line.trim_start().starts_with("::") && !line.contains("##[") && !line.contains(['\u{1b}', '\u{202e}']),
+                "{line}"
+            );
+        }
+    }
+}
