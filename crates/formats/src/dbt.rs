@@ -13,8 +13,7 @@ pub(crate) fn is_results(json: &Json<'_>) -> bool {
 
 /// Whether a value is a line of the log.
 pub(crate) fn is_log(json: &Json<'_>) -> bool {
-    json.has(&["info"])
-        && json.raw("info").is_some_and(|info| Json::new(info).is_ok_and(|info| info.has(&["level", "msg", "name"])))
+    json.has(&["info"]) && json.raw("info").is_some_and(|info| Json::new(info).has(&["level", "msg", "name"]))
 }
 
 /// The reader of `run_results.json`.

@@ -255,7 +255,7 @@ pub(crate) fn is_vet(json: &Json<'_>) -> bool {
     let mut packages = json.names().peekable();
     packages.peek().is_some()
         && packages.all(|package| {
-            let inner = json.raw(package).filter(|raw| raw.starts_with('{')).and_then(|raw| Json::new(raw).ok());
+            let inner = json.raw(package).filter(|raw| raw.starts_with('{')).map(Json::new);
             inner.is_some_and(|inner| {
                 let mut analyzers = inner.names().peekable();
                 analyzers.peek().is_some()

@@ -174,18 +174,21 @@ impl Pieces for Stream<'_> {
         }
     }
 
-    fn json(&mut self, line: usize, json: &Json<'_>) {
+    fn json(&mut self, line: usize, json: &Json<'_>) -> Result<(), Unreadable> {
         self.reading.is_blank = false;
-        if matches!(json.text.split_ascii_whitespace().collect::<String>().as_str(), "[]" | "{}")
-            && json.text.len() < 40
-        {
-            self.reading.hollow.get_or_insert_with(|| json.text.split_ascii_whitespace().collect());
-            return;
+        if json.text.len() < 40 {
+            let bare: String = json.text.split_ascii_whitespace().collect();
+            if matches!(bare.as_str(), "[]" | "{}") {
+                self.reading.hollow.get_or_insert(bare);
+                return Ok(());
+            }
         }
         if self.documents.json(line, json) {
             self.has_others = true;
-            return;
+            return Ok(());
         }
+        json.check()?;
+        let json = &Json::new(json.text);
         let known = FORMATS.iter().find_map(|format| match format.sniff {
             Sniff::Json(is_one) if is_one(json) => Some((format, false)),
             Sniff::JsonLines(is_one) if is_one(json) => Some((format, true)),
@@ -206,6 +209,7 @@ impl Pieces for Stream<'_> {
             }
             None => self.noise(json.text),
         }
+        Ok(())
     }
 
     fn broken_json(&mut self, line: usize, begin: &str, cause: &str) -> bool {

@@ -3,6 +3,7 @@
 //! Known events are typed; fields and events of a later version are kept in `rest` and written out again, so a filter between
 //! two tools loses nothing. `v` other than 1 is a fault: its meaning is not ours to guess.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use fault::{Fault, Result};
@@ -305,6 +306,9 @@ impl Record {
     /// # Errors
     /// [`fault::Kind::Usage`]: not a JSON object, another version, or a known event whose fields are not what they must be.
     pub fn parse(line: &str) -> Result<Self> {
+        if let Some(record) = Quick::parse(line) {
+            return Ok(record);
+        }
         let object = serde_json::from_str(line)
             .map_err(|error| Fault::usage("a line is not a JSON object").cause(error.to_string()))?;
         Self::of_object(object)
@@ -340,6 +344,63 @@ impl Record {
     pub fn line(&self) -> String {
         // A record holds only strings, numbers and maps with string keys: writing it cannot fail.
         neutral(&serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+/// The two events that a stream mostly consists of, without fields of a later version: read in one pass.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Quick<'a> {
+    v: u64,
+    #[serde(default, borrow)]
+    run: Cow<'a, str>,
+    shard: Option<String>,
+    #[serde(default)]
+    seq: u64,
+    #[serde(borrow)]
+    at: Option<Cow<'a, str>>,
+    event: QuickEvent,
+    check: String,
+    name: Option<String>,
+    status: Option<Status>,
+    duration_seconds: Option<f64>,
+    reason: Option<Reason>,
+    url: Option<String>,
+    exit_code: Option<i64>,
+    #[serde(default)]
+    data: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum QuickEvent {
+    CheckStarted,
+    CheckFinished,
+}
+
+impl Quick<'_> {
+    /// The record; `None` for any other, which is then read with care.
+    fn parse(line: &str) -> Option<Record> {
+        let quick: Quick<'_> = serde_json::from_str(line).ok().filter(|quick: &Quick<'_>| quick.v == VERSION)?;
+        let at = quick.at.map(|at| at.parse()).transpose().ok()?;
+        let Quick { check, name, status, duration_seconds, reason, url, exit_code, data, .. } = quick;
+        let event = match (quick.event, status, name) {
+            (QuickEvent::CheckFinished, Some(status), None) => {
+                Event::CheckFinished { check, status, duration_seconds, reason, url, exit_code, data }
+            }
+            (QuickEvent::CheckStarted, None, name)
+                if duration_seconds.is_none()
+                    && reason.is_none()
+                    && url.is_none()
+                    && exit_code.is_none()
+                    && data.is_empty() =>
+            {
+                Event::CheckStarted { check, name }
+            }
+            _ => return None,
+        };
+        let (run, shard, seq) = (quick.run.into_owned(), quick.shard, quick.seq);
+        Some(Record { run, shard, seq, at, event, rest: Map::new() })
     }
 }
 

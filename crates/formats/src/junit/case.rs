@@ -1,7 +1,10 @@
 //! One `<testcase>`: what its elements say about the test.
 
+use std::borrow::Cow;
+
 use report::Level;
 
+use crate::source::number;
 use crate::{Attributes, Diagnostic, Location, Outcome, TEXT, places};
 
 /// A test case that is being read, or was.
@@ -43,25 +46,29 @@ enum Inside {
 
 impl Case {
     pub(super) fn new(attributes: &Attributes<'_>, suite: &str) -> Self {
-        let status = attributes.get("status").unwrap_or_default().to_ascii_lowercase();
-        let result = attributes.get("result").unwrap_or_default().to_ascii_lowercase();
-        let is_out =
-            |word: &str| matches!(word, "notrun" | "disabled" | "skipped" | "suppressed" | "ignored" | "pending");
-        let mut case = Self {
-            class: attributes.text("classname").or_else(|| attributes.text("class")).unwrap_or_default(),
-            name: attributes.get("name").unwrap_or_default(),
-            file: attributes.text("file").or_else(|| attributes.text("filepath")).unwrap_or_default(),
-            line: attributes.count("line").or_else(|| attributes.count("lineno")).and_then(|line| line.try_into().ok()),
-            column: attributes.count("column").and_then(|column| column.try_into().ok()),
-            seconds: attributes.number("time").or_else(|| attributes.number("duration")),
-            suite: suite.to_owned(),
-            is_skipped: is_out(&status) || is_out(&result),
-            ..Self::default()
+        let mut case = Self { suite: suite.to_owned(), ..Self::default() };
+        let is_out = |word: &str| {
+            ["notrun", "disabled", "skipped", "suppressed", "ignored", "pending"]
+                .iter()
+                .any(|known| word.eq_ignore_ascii_case(known))
         };
-        // node has the message there too.
-        if let Some(message) = attributes.text("failure") {
-            case.message = message;
-        }
+        let keep = |kept: &mut String, value: Cow<'_, str>| {
+            if kept.is_empty() && !value.trim().is_empty() {
+                *kept = value.into_owned();
+            }
+        };
+        attributes.each(|name, value| match name {
+            "name" => case.name = value.into_owned(),
+            "classname" | "class" => keep(&mut case.class, value),
+            "file" | "filepath" => keep(&mut case.file, value),
+            "line" | "lineno" => case.line = case.line.or_else(|| value.trim().parse().ok()),
+            "column" => case.column = value.trim().parse().ok(),
+            "time" | "duration" => case.seconds = case.seconds.or_else(|| number(&value)),
+            "status" | "result" => case.is_skipped |= is_out(&value),
+            // node has the message there too.
+            "failure" => keep(&mut case.message, value),
+            _ => {}
+        });
         case
     }
 

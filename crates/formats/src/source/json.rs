@@ -1,6 +1,7 @@
 //! Finds the end of a JSON value without keeping a tree, and holds the text of one value.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -113,35 +114,44 @@ impl Scanner {
     }
 }
 
-/// One JSON value: its text, and the members of an object by name.
+/// The members of an object, unread.
+type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+/// One JSON value: its text, and the members of an object by name. It is looked at only when it is asked for.
 #[derive(Debug)]
 pub struct Json<'a> {
     /// The value, without escape sequences around it.
     pub text: &'a str,
-    members: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    members: OnceCell<Members<'a>>,
     /// The members of an array's first object.
-    first: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
+    first: OnceCell<Option<Members<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct Members<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
+struct Borrowed<'a>(#[serde(borrow)] Members<'a>);
 
 impl<'a> Json<'a> {
-    /// Looks at a value without reading its depths.
+    /// A value that may turn out to be none.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        Self { text, members: OnceCell::new(), first: OnceCell::new() }
+    }
+
+    /// Whether the text is JSON.
     ///
     /// # Errors
-    /// [`Unreadable`]: not JSON.
-    pub fn new(text: &'a str) -> Result<Self, Unreadable> {
-        let mut json = Self { text, members: BTreeMap::new(), first: None };
-        if text.trim_start().starts_with('{') {
-            let Members(members) = serde_json::from_str(text)?;
-            json.members = members;
-        } else if text.trim_start().starts_with('[') {
-            let items: Vec<&RawValue> = serde_json::from_str(text)?;
-            json.first =
-                items.first().and_then(|item| serde_json::from_str(item.get()).ok()).map(|Members(first)| first);
-        }
-        Ok(json)
+    /// [`Unreadable`]: it is not.
+    pub fn check(&self) -> Result<(), Unreadable> {
+        let _: &RawValue = serde_json::from_str(self.text)?;
+        Ok(())
+    }
+
+    fn members(&self) -> &Members<'a> {
+        self.members.get_or_init(|| {
+            let is_object = self.text.trim_start().starts_with('{');
+            let read = is_object.then(|| serde_json::from_str(self.text).ok()).flatten();
+            read.map(|Borrowed(members)| members).unwrap_or_default()
+        })
     }
 
     /// Whether it is an array.
@@ -153,19 +163,24 @@ impl<'a> Json<'a> {
     /// Whether it is an object with all of these members.
     #[must_use]
     pub fn has(&self, names: &[&str]) -> bool {
-        names.iter().all(|name| self.members.contains_key(*name))
+        names.iter().all(|name| self.members().contains_key(*name))
     }
 
     /// Whether it is an array whose first item is an object with all of these members.
     #[must_use]
     pub fn lists(&self, names: &[&str]) -> bool {
-        self.first.as_ref().is_some_and(|first| names.iter().all(|name| first.contains_key(*name)))
+        let first = self.first.get_or_init(|| {
+            let items: Vec<&RawValue> = self.is_array().then(|| serde_json::from_str(self.text).ok()).flatten()?;
+            let item = items.first()?;
+            serde_json::from_str(item.get()).ok().map(|Borrowed(members)| members)
+        });
+        first.as_ref().is_some_and(|first| names.iter().all(|name| first.contains_key(*name)))
     }
 
     /// The text of a member.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&'a str> {
-        self.members.get(name).map(|value| value.get())
+        self.members().get(name).map(|value| value.get())
     }
 
     /// A member that is a string.
@@ -176,7 +191,7 @@ impl<'a> Json<'a> {
 
     /// The names of an object's members.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.keys().map(AsRef::as_ref)
+        self.members().keys().map(AsRef::as_ref)
     }
 
     /// The value as a type of the reader.
@@ -251,10 +266,11 @@ mod tests {
 
     #[test]
     fn members_are_seen_without_reading_them() {
-        let json = Json::new(r#"{"v":1,"event":"x","deep":{"a":[1]}}"#).unwrap();
+        let json = Json::new(r#"{"v":1,"event":"x","deep":{"a":[1]}}"#);
         assert!(json.has(&["v", "deep"]) && !json.has(&["a"]));
         assert_eq!(json.string("event").as_deref(), Some("x"));
-        assert!(Json::new(r#"[{"a":1},2]"#).unwrap().lists(&["a"]));
+        assert!(Json::new(r#"[{"a":1},2]"#).lists(&["a"]));
+        assert!(Json::new("{\"a\":}").check().is_err());
     }
 
     #[test]

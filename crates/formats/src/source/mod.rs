@@ -11,6 +11,7 @@ mod xml;
 pub(crate) use escapes::without_escapes;
 pub use json::{Json, without_lone_surrogates};
 pub use xml::Attributes;
+pub(crate) use xml::number;
 
 use std::io::{self, BufRead as _, Read};
 
@@ -34,8 +35,8 @@ pub(crate) trait Pieces {
     fn xml(&mut self, line: usize, item: Item<'_>) -> Result<(), Unreadable>;
     /// The end of the XML document.
     fn xml_ended(&mut self, line: usize, end: Result<(), Unreadable>);
-    /// A JSON value.
-    fn json(&mut self, line: usize, json: &Json<'_>);
+    /// What looks like a JSON value; an error if it is none.
+    fn json(&mut self, line: usize, json: &Json<'_>) -> Result<(), Unreadable>;
     /// The beginning of a JSON value that has no end, or no right one. `true` if it is a report that is damaged, so that what
     /// is inside is no document of its own.
     fn broken_json(&mut self, line: usize, begin: &str, cause: &str) -> bool;
@@ -166,9 +167,7 @@ fn whole(bytes: &[u8], line: usize, pieces: &mut dyn Pieces) -> Result<(), Unrea
     let text = String::from_utf8_lossy(bytes);
     let text = without_escapes(&text);
     let text = without_lone_surrogates(&text);
-    let json = Json::new(&text)?;
-    pieces.json(line, &json);
-    Ok(())
+    pieces.json(line, &Json::new(&text))
 }
 
 fn string(text: &str, line: usize, window: &mut Window<'_>, pieces: &mut dyn Pieces) -> io::Result<()> {

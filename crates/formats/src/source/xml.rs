@@ -31,6 +31,18 @@ impl Attributes<'_> {
         Some(clean(&resolved(&found.value)))
     }
 
+    /// Every attribute with its value, in one pass: for elements of which there are many.
+    pub fn each(&self, mut take: impl FnMut(&str, Cow<'_, str>)) {
+        let mut attributes = self.0.attributes();
+        attributes.with_checks(false);
+        for attribute in attributes.flatten() {
+            let value = resolved(&attribute.value);
+            let has_escape = memchr::memchr(0x1b, value.as_bytes()).is_some();
+            let value = if has_escape { Cow::Owned(clean(&value)) } else { value };
+            take(attribute.key.local_name().as_ref(), value);
+        }
+    }
+
     /// As [`Attributes::get`], unless it is blank.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
@@ -40,9 +52,7 @@ impl Attributes<'_> {
     /// The attribute as a number. Producers that group thousands (`1,234.5`) are understood.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
-        let value = self.get(name)?;
-        let number: Option<f64> = value.trim().parse().ok().or_else(|| value.replace(',', "").trim().parse().ok());
-        number.filter(|number| number.is_finite())
+        number(&self.get(name)?)
     }
 
     /// The attribute as a count.
@@ -50,6 +60,12 @@ impl Attributes<'_> {
     pub fn count(&self, name: &str) -> Option<u64> {
         self.get(name)?.trim().parse().ok()
     }
+}
+
+/// A number as producers write it.
+pub(crate) fn number(value: &str) -> Option<f64> {
+    let number: Option<f64> = value.trim().parse().ok().or_else(|| value.replace(',', "").trim().parse().ok());
+    number.filter(|number| number.is_finite())
 }
 
 fn clean(text: &str) -> String {
