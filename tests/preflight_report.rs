@@ -1,5 +1,10 @@
 //! `preflight-report`, as a workflow's step and as a filter in a shell runs it.
 
+mod command;
+mod hostile;
+mod places;
+mod reports;
+
 use serde_json::json;
 
 use crate::support::{Seen, Step};
@@ -20,12 +25,14 @@ fn a_passing_pipeline_prints_the_known_layout_byte_for_byte() {
     let seen = filter(PASSED);
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     assert_eq!(seen.stdout, include_str!("fixtures/reports/dagger-expected.txt"));
-    assert_eq!(seen.stderr, "");
+    // A check that did nothing passes, and is not hidden.
+    let warning = "::warning title=Pre-deploy validation::quality/pytest did nothing: no tests collected\n";
+    assert_eq!(seen.stderr, warning);
 }
 
 #[test]
 fn a_failed_check_exits_1_and_says_where_and_why_everywhere() {
-    let seen = filter(FAILED);
+    let seen = step([]).stdin(FAILED).file("src/index.ts", "").run();
     assert_eq!(seen.code, 1);
     assert!(
         seen.stdout

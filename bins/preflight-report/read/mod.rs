@@ -28,6 +28,9 @@ use assemble::{Groups, Piece};
 /// Ends of names of files that cannot be blank.
 const NEVER_BLANK: [&str; 4] = ["xml", "json", "sarif", "trx"];
 
+/// The reason of an input that holds coverage only.
+const COVERAGE: &str = "coverage";
+
 /// What every reader needs besides the document.
 #[derive(Debug)]
 pub(crate) struct Setting<'a> {
@@ -137,7 +140,8 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     if groups.is_empty() && !reading.has_checks {
         return Err(nothing_read(unknown));
     }
-    for unknown in unknown {
+    // Coverage beside reports is only a remark.
+    for unknown in unknown.into_iter().filter(|unknown| unknown.reason.code != COVERAGE) {
         let evidence = Evidence::of_problem("report", Some(unknown.input.label()), unknown.reason);
         groups.add(Piece::new(&unknown.input, evidence, Vec::new()));
     }
@@ -256,7 +260,7 @@ fn without_report(input: &Input, found: &formats::Reading) -> std::result::Resul
         let text = format!("{title} holds coverage, which has no verdict");
         return unknown(
             Fault::usage(text.clone()).help("name a report of tests or findings beside it"),
-            "report_unreadable",
+            COVERAGE,
             text,
         );
     }
