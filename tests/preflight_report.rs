@@ -1,6 +1,7 @@
 //! `preflight-report`, as a workflow's step and as a filter in a shell runs it.
 
 mod command;
+mod docs;
 mod hostile;
 mod places;
 mod reports;
@@ -251,7 +252,7 @@ fn the_examples_of_the_help_run() {
 
 #[test]
 fn a_script_that_prints_records_as_the_documentation_says_has_a_gate() {
-    let (_, block) = include_str!("../docs/preflight-report.md").split_once("```sh\n").unwrap();
+    let (_, block) = include_str!("../docs/preflight-report.md").rsplit_once("```sh\n").unwrap();
     let script = format!("{{ {} }} | preflight-report", block.split_once("```").unwrap().0);
     let seen = Step::script(&script).file("home.html", "").run().exits(1);
     assert!(seen.stdout.contains("  ✓ home\n  ✗ login\n"), "{}", seen.stdout);

@@ -120,6 +120,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "command", hide_short_help = true, help_heading = "Command")]
     allow_stale: bool,
 
+    /// Exit code of the command that wrote the report (one check only)
+    #[arg(long, value_name = "CODE", conflicts_with = "command", hide_short_help = true, help_heading = "Verdict")]
+    pub(crate) command_exited: Option<i64>,
+
     /// A command to run and judge by its exit code, its output and its reports
     #[arg(last = true, value_name = "COMMAND", help_heading = "Command")]
     command: Vec<OsString>,

@@ -65,7 +65,7 @@ fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) ->
         Format::Changes => report::changes(report),
         Format::Annotations => {
             let annotations = report::annotations(report);
-            annotations.iter().map(|one| runner::command::annotation(&one.as_command()) + "\n").collect()
+            annotations.iter().map(|one| runner::command::annotation(one) + "\n").collect()
         }
     }
 }

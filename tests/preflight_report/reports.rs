@@ -231,3 +231,10 @@ fn the_document_keeps_to_the_schema_that_the_tool_prints() {
         .run()
         .exits(0);
 }
+
+#[test]
+fn the_exit_code_of_the_command_before_a_pipe_can_be_given_for_one_check() {
+    step(["--command-exited", "1"]).stdin(GOOD).run().exits(1);
+    step(["--command-exited", "0"]).stdin(GOOD).run().exits(0);
+    step(["--command-exited", "0", "a=a.xml", "b=b.xml"]).file("a.xml", GOOD).file("b.xml", GOOD).run().exits(2);
+}

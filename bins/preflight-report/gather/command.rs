@@ -58,7 +58,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) allow_stale: bool,
 }
 
-/// What tells a file that was written from one that was there.
+/// The state of a file, to find out whether it was written since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     file: u64,

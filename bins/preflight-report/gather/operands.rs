@@ -90,7 +90,7 @@ impl Input {
 /// The inputs that the operands stand for, each once, in their order.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`]: no input at all, or an operand that stands for no file.
+/// [`fault::Kind::Usage`]: no input at all, or an operand that matches no file.
 pub(crate) fn sources(operands: &[Operand], stdin_is_terminal: bool) -> Result<Vec<Input>> {
     if operands.is_empty() {
         if stdin_is_terminal {

@@ -1,6 +1,6 @@
 //! The files of the repository, to which the places in reports are made relative.
 //!
-//! A report names files as its producer saw them: absolute, relative to a folder of its own, or inside a container. A place is
+//! A report names files as its producer saw them: absolute, relative to another folder, or inside a container. A place is
 //! of the repository if it is an exact path of a tracked file, or else if its longest suffix of at least two parts belongs to
 //! exactly one tracked file. Everything else is shown as it is and never annotated.
 
@@ -58,7 +58,7 @@ impl Repository {
     }
 
     /// The place to show, and whether it is outside of the repository: the first that belongs to it, else the first that is not
-    /// in somebody else's code. `near` is the folder of the report.
+    /// in a dependency. `near` is the folder of the report.
     pub(crate) fn choose(&self, locations: &[Location], near: Option<&Path>) -> Option<(Location, bool)> {
         for location in locations {
             if let Some(path) = self.path(&location.path, near) {
@@ -156,7 +156,7 @@ fn slashes(path: &Path) -> String {
     path.to_string_lossy().replace('\\', "/").trim_end_matches('/').to_owned()
 }
 
-/// The tracked files. In a container the workspace belongs to another user, which git refuses unless it is told.
+/// The tracked files. In a container the workspace belongs to another user, which git refuses unless `safe.directory` names it.
 fn tracked(root: &Path) -> Option<HashMap<String, Vec<String>>> {
     let output = Command::new("git")
         .arg("-c")

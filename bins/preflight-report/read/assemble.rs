@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use fault::{Fault, Result};
 use formats::Kept;
 use jiff::Timestamp;
-use report::{Event, Evidence, Finding, Record, Status, Verdict};
+use report::{Event, Evidence, Finding, Nature, Reason, Record, Status, Verdict, verdict};
 use serde_json::Map;
 
 use super::{Setting, Stamped, dagger, name_of};
@@ -25,7 +26,7 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Evidence from an input. Without a name of its own it belongs to the check of its tool, else of its format.
+    /// Evidence from an input. Unless the operand names the check, it belongs to the check of its tool, else of its format.
     pub(super) fn new(input: &Input, evidence: Evidence, kept: Vec<Kept>) -> Self {
         let name = match (&input.name, evidence.from.as_str()) {
             (None, from) if from != "report" && (from != "json" || evidence.tool.is_some()) => {
@@ -65,6 +66,27 @@ impl Groups {
     /// The command of one of the checks has ended.
     pub(super) fn end(&mut self, ending: Ending) {
         self.ending = Some(ending);
+    }
+
+    /// Adds the exit code of the command that wrote the reports.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`]: the reports are of several checks, and the code belongs to one.
+    pub(super) fn exited(&mut self, code: i64, has_others: bool) -> Result<()> {
+        let first = self
+            .pieces
+            .first()
+            .filter(|first| !has_others && self.pieces.iter().all(|piece| piece.check == first.check));
+        let Some(first) = first else {
+            return Err(Fault::usage("`--command-exited` needs reports of one check, and these are of several")
+                .help("call it once for each command, or run the command with `-- COMMAND`"));
+        };
+        let reason = (code != 0).then(|| Reason::new("exit_code", format!("exit code {code}")));
+        let from = verdict::EXIT_CODE.to_owned();
+        let evidence = Evidence { from, nature: Nature::Outcome, reason, ..Evidence::default() };
+        let (check, leg) = (first.check.clone(), first.leg.clone());
+        self.pieces.push(Piece { check, leg, path: None, evidence, kept: Vec::new() });
+        Ok(())
     }
 
     /// Whether a report of this check has a failure.

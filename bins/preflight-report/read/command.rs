@@ -42,7 +42,7 @@ pub(super) fn add(
         let is_text = document.format == "text";
         let (mut evidence, mut kept) = document.tally.finish();
         if is_text {
-            // A report tells more than the text beside it. A command that succeeded has printed warnings at most.
+            // A report is more precise than the text beside it. A command that succeeded has printed warnings at most.
             kept.retain(|(_, found)| !reports && (has_failed || found.level == Level::Warning));
             evidence = text_evidence(&evidence, &kept);
         } else if let Some(cause) = document.unreadable {

@@ -42,6 +42,8 @@ pub(crate) struct Setting<'a> {
     read_at: Timestamp,
     repository: Repository,
     policy: &'a Policy,
+    /// The exit code of the command that wrote the one report.
+    command_exited: Option<i64>,
     keeps_records: bool,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Setting<'a> {
             read_at: Timestamp::now(),
             repository: Repository::find(workspace.as_deref()),
             policy,
+            command_exited: args.command_exited,
             keeps_records: args.needs_records(),
         }
     }
@@ -144,6 +147,9 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     for unknown in unknown.into_iter().filter(|unknown| unknown.reason.code != COVERAGE) {
         let evidence = Evidence::of_problem("report", Some(unknown.input.label()), unknown.reason);
         groups.add(Piece::new(&unknown.input, evidence, Vec::new()));
+    }
+    if let Some(code) = setting.command_exited {
+        groups.exited(code, reading.has_checks)?;
     }
     if no_report > 0 {
         reading.notes.push(format!("{} in folders are no reports", report::verdict::count(no_report as u64, "file")));

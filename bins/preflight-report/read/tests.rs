@@ -19,6 +19,7 @@ fn read_with(policy: &Policy, texts: &[&str]) -> fault::Result<Reading> {
         read_at: "2026-11-21T02:40:09.31Z".parse().unwrap(),
         repository: Repository::default(),
         policy,
+        command_exited: None,
         keeps_records: true,
     };
     let mut read = all(texts.iter().enumerate().map(file).collect(), None, &setting);

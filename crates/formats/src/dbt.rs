@@ -79,7 +79,7 @@ fn failure(level: Level, text: &str) -> Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     tests: u64,
-    /// The program said itself that there was nothing to do.
+    /// The program reported that there was nothing to do.
     is_idle: bool,
 }
 

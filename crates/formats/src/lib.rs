@@ -22,13 +22,13 @@
 //! 2. Report with the [`Sink`]: [`Sink::test`] once for each test with its *final* outcome, [`Sink::finding`] for everything that
 //!    belongs to no test (a linter's finding, an error of the whole run: an error there fails the check), [`Sink::tool`] with the
 //!    name of the program if the report has it (it names the check), [`Sink::change`] for plans, [`Sink::claim`] for what the
-//!    report says about itself: its [`report::Nature`] if the row's is wrong for it, totals without tests, empty suites.
+//!    report states about itself: its [`report::Nature`] if the row's is wrong for it, totals without tests, empty suites.
 //! 3. Add a row to [`FORMATS`], and a sample to `tests/samples/` whose name begins with the row's name: a test reads every row's
 //!    sample.
 //! 4. Return [`Unreadable`] only for what contradicts the format. What was reported until then counts as a minimum.
 //!
 //! A failed test gets a [`Diagnostic`] with the message, the detail (stack, output) and the places in the order of likelihood:
-//! [`places::in_text`] finds those in a stack or a message. Which one is shown is decided by whoever knows the repository.
+//! [`places::in_text`] finds those in a stack or a message. Which one is shown is decided by the caller, who knows the repository.
 
 mod checkstyle;
 mod ctrf;
@@ -344,7 +344,7 @@ pub static FORMATS: &[Format] = &[
     },
 ];
 
-/// The names of the formats, for a message that says what was tried.
+/// The names of the formats, for a message that lists what was tried.
 #[must_use]
 pub fn tried() -> String {
     FORMATS.iter().map(|format| format.title).collect::<Vec<_>>().join(", ")

@@ -130,7 +130,7 @@ pub(crate) fn is_file(path: &str) -> bool {
     is_extension && !is_host && !(stem.is_empty() && !path.contains('/')) && !path.contains("..:")
 }
 
-/// Java names the file only; the method before it tells the folder.
+/// Java names the file only; the method before it gives the folder.
 fn in_package(before: &str, location: Location) -> Location {
     let is_java = [".java", ".kt", ".scala", ".groovy"].iter().any(|end| location.path.ends_with(end));
     if !is_java || location.path.contains('/') {

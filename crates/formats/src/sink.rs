@@ -10,7 +10,7 @@ pub trait Sink {
     fn finding(&mut self, diagnostic: Diagnostic);
     /// What would become of a resource.
     fn change(&mut self, action: Action, address: &str);
-    /// What the report says about itself.
+    /// A statement of the report about itself.
     fn claim(&mut self, claim: Claim);
     /// The program that wrote the report, as the report names it.
     fn tool(&mut self, name: &str);
@@ -147,7 +147,7 @@ pub enum Action {
     Forget,
 }
 
-/// What a report says about itself.
+/// A statement of a report about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// What kind of program wrote it, if its format alone does not tell: decides what an empty report means.

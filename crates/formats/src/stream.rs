@@ -112,7 +112,7 @@ impl Open {
     }
 }
 
-/// An XML document: its root tells the format.
+/// An XML document: its root decides the format.
 enum Xml {
     Known(Open),
     Coverage,
@@ -270,7 +270,7 @@ impl Stream<'_> {
         let alone = self.reading.documents.is_empty() && !self.has_others;
         let text = self.text.finish();
         let says_something = !text.tally.is_empty() || text.tally.clone().finish().0.tool.is_some();
-        // In the output of a command the places are worth having, whoever printed them.
+        // In the output of a command the places are useful whichever program printed them.
         let text = if prose == Prose::Read { Document { unreadable: None, ..text } } else { text };
         let is_of_runner = alone && text.unreadable.is_some();
         if is_of_runner {

@@ -162,7 +162,8 @@ impl Sink for Tally {
                 totals.failures += failures;
             }
             Claim::NothingReported => {
-                self.evidence.reason = Some(Reason::new("nothing_reported", "the report says that nothing was run"));
+                self.evidence.reason =
+                    Some(Reason::new("nothing_reported", "nothing was run, according to the report"));
             }
             Claim::Empty(what) => {
                 self.evidence.empty += 1;

@@ -37,7 +37,7 @@ impl Reader for Trx {
     fn feed(&mut self, item: Item<'_>, sink: &mut dyn Sink) -> Result<(), Unreadable> {
         match item {
             Item::Open("UnitTestResult", attributes) => {
-                // Rows of a data-driven test are nested; each row is a test of its own.
+                // Rows of a data-driven test are nested; each row is a separate test.
                 self.finish(sink);
                 self.result = Some(Entry {
                     name: attributes.get("testName").unwrap_or_default(),

@@ -25,13 +25,17 @@ pub(crate) fn disagreements(folds: &[Fold], stages: &[Stage]) -> Vec<String> {
         if !failed && claimed == Some(Status::Failed) {
             found.push(format!("stage {} reports that it failed, but no check in it failed", stage.id));
         } else if failed && claimed.is_some_and(|claimed| claimed < Status::Failed) {
-            found.push(format!("stage {} reports that it {}, but a check in it failed", stage.id, said(claimed)));
+            found.push(format!(
+                "stage {} reports that it {}, but a check in it failed",
+                stage.id,
+                claimed_status(claimed)
+            ));
         }
     }
     found
 }
 
-fn said(claimed: Option<Status>) -> &'static str {
+fn claimed_status(claimed: Option<Status>) -> &'static str {
     match claimed {
         Some(Status::Passed) | None => "passed",
         Some(Status::Skipped) => "was skipped",
@@ -62,7 +66,7 @@ pub(crate) fn gaps(folds: &[Fold], report: &Report) -> Vec<String> {
     for stage in report.stages.iter().filter(|stage| stage.checks.is_empty()) {
         gaps.push(format!("stage {} reported no check", stage.id));
     }
-    // A run that says itself that leaving everything out is right may do so; silence may not.
+    // A run that reports success may have left everything out; silence is no success.
     let claims_success =
         !folds.is_empty() && folds.iter().all(|fold| fold.results.iter().max() == Some(&Verdict::Passed));
     if counts.checks == 0 || (counts.skipped == counts.checks && !claims_success) {

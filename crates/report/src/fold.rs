@@ -274,7 +274,7 @@ impl FoldedCheck {
     }
 
     /// Turns silence into `missing`, and evidence, an error that was found or an exit code that is not 0 into what it amounts
-    /// to, whatever the check says of itself.
+    /// to, whatever status the check reported.
     fn settle(&mut self, policy: &Policy) {
         if !self.pending.is_empty() {
             self.put_together();

@@ -103,7 +103,7 @@ fn hash(record: &Record) -> u64 {
 }
 
 /// A run that was repeated replaces its earlier attempt. `5ae7847.2` is the second attempt; what the same tool reported in the
-/// first does not count any more, and a remark says so.
+/// first does not count any more, and a remark names the attempt.
 fn without_superseded(folds: Vec<Fold>) -> (Vec<Fold>, Vec<String>) {
     let mut highest: HashMap<_, u64> = HashMap::new();
     let key = |fold: &Fold| {
@@ -194,7 +194,7 @@ fn stages(folds: &mut [Fold], started_at: Option<Timestamp>) -> Vec<Stage> {
             }
         }
     }
-    // A stage may be reported without any check of its own.
+    // A stage may be reported without any check.
     for id in folds.iter().flat_map(|fold| fold.stages.keys()) {
         gathered.entry(id.clone()).or_insert_with(|| Gathered { place: usize::MAX, ..Gathered::default() });
     }

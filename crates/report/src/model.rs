@@ -40,7 +40,7 @@ pub struct CodeOrigin {
 }
 
 impl CodeOrigin {
-    /// What the runner says.
+    /// Read from the runner's context.
     #[must_use]
     pub fn of(context: &runner::Context) -> Self {
         Self {
@@ -65,7 +65,7 @@ pub struct ReportedShard {
     pub id: Option<String>,
     /// Every tool that started also finished.
     pub finished: bool,
-    /// What the tools said.
+    /// As the tools reported it.
     pub duration_seconds: Option<f64>,
 }
 
@@ -154,7 +154,7 @@ pub struct Stage {
     pub id: String,
     /// `Build`.
     pub name: String,
-    /// As bad as its worst check, or as its producer said.
+    /// As bad as its worst check, or as its producer reported.
     pub status: Status,
     /// From the start of the report.
     pub offset_seconds: Option<f64>,
@@ -210,13 +210,13 @@ pub struct Report {
     pub disagreements: Vec<String>,
     /// Why the runs as a whole prove nothing, one sentence each: unfinished, or nothing ran.
     pub gaps: Vec<String>,
-    /// A producer said that its run failed, whatever its checks say.
+    /// A producer reported that its run failed, whatever its checks are.
     pub claimed_failure: bool,
     /// Who writes the renderings; shown at their end.
     pub producer: Option<Producer>,
     /// Where the code came from.
     pub source: CodeOrigin,
-    /// Instead of the verdict's own code: a tool that ends with 75 or 77 says so here.
+    /// Instead of the verdict's own code: set by a tool that ends with 75 or 77.
     pub exit_code: Option<u8>,
     /// The command that runs it again; only from the caller, never from an input.
     pub rerun: Option<String>,

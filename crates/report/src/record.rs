@@ -126,7 +126,7 @@ impl Finding {
     }
 }
 
-/// What a record says. `check` is `stage/item`: `sites/coffee-shop`, `hosts/10.0.0.7`, `build/worker`.
+/// The content of a record. `check` is `stage/item`: `sites/coffee-shop`, `hosts/10.0.0.7`, `build/worker`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -154,7 +154,7 @@ pub enum Event {
     StageFinished {
         /// The first part of its checks' ids.
         stage: String,
-        /// What the producer says; a worse check wins over it.
+        /// As the producer reports it; a worse check wins over it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<Status>,
         /// Wall time.
@@ -177,11 +177,11 @@ pub enum Event {
         #[serde(flatten)]
         finding: Finding,
     },
-    /// What one source, such as a report file, says about a check.
+    /// The report of one source, such as a file, about a check.
     Evidence {
         /// The check.
         check: String,
-        /// What it says.
+        /// The evidence.
         #[serde(flatten)]
         evidence: Box<Evidence>,
     },
@@ -194,7 +194,7 @@ pub enum Event {
         /// Wall time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration_seconds: Option<f64>,
-        /// Why it has this status; `None` says itself for `passed`.
+        /// Why it has this status; `passed` needs no reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
         /// Where the result can be seen: a deployed site.
@@ -288,7 +288,7 @@ pub struct Record {
     pub seq: u64,
     /// When, to the millisecond. Ours always have it; a foreign one without it is still read.
     pub at: Option<Timestamp>,
-    /// What is said.
+    /// The event.
     pub event: Event,
     /// Fields this version does not know; for [`Event::Unknown`] all of them, `event` too.
     pub rest: Map<String, Value>,

@@ -7,7 +7,7 @@
 //! - (c) the suite names a version of Go, and passes and failures both occur: gotestsum writes reruns so.
 //!
 //! All others are several tests: node, parameters, linters and Playwright's projects repeat names. A skipped case is never an
-//! attempt, and a case without a name is a test of its own. The last attempt decides: to believe the first, or any pass among
+//! attempt, and a case without a name is a separate test. The last attempt decides: to believe the first, or any pass among
 //! them, turns failures green.
 //!
 //! A suite may have a million cases, so a case that passed is kept as a few numbers. Its name is kept only if it is needed: if

@@ -145,7 +145,7 @@ impl Case {
     pub(super) fn diagnostic(&self) -> Diagnostic {
         let text = self.text.trim();
         let message = self.message.trim();
-        // Some runners write the same word for every failure: the text tells more.
+        // Some runners write the same word for every failure: the text is more useful.
         let is_bare = message.is_empty() || matches!(message, "Failed" | "failure" | "error" | "test failure");
         let first = text.lines().map(str::trim).find(|line| !line.is_empty());
         let shown = if is_bare { first.unwrap_or(message) } else { message };

@@ -1,7 +1,7 @@
 //! Keeps long pieces of an XML document out of memory: text, comments and attribute values are cut after a limit.
 //!
 //! quick-xml gives a text node as a whole. A report may have one of a gigabyte (the log of a test), of which a few kilobytes are
-//! shown. So this filter stands between the input and quick-xml, follows the markup just closely enough to know what is text,
+//! shown. So this filter is between the input and quick-xml. It follows the markup just closely enough to know what is text,
 //! and leaves out the rest of what is too long.
 
 use std::io::{self, BufRead, Read};
@@ -17,7 +17,7 @@ enum Place {
     Opened,
     Tag,
     Value(u8),
-    /// `<!…`: the bytes that told what it is.
+    /// `<!…`: how many bytes of its name were seen.
     Bang(usize),
     Comment(usize),
     Data(usize),

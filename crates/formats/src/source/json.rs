@@ -103,7 +103,7 @@ impl Scanner {
             b':' => self.last == b'"',
             b',' => !matches!(self.last, b'{' | b'[' | b',' | b':'),
             b' ' | b'\t' | b'\r' | b'\n' => return true,
-            // Numbers and words, as far as a letter tells. A key is always a string.
+            // Numbers and words, as far as one letter shows. A key is always a string.
             _ => {
                 !matches!(self.last, b'{' | b'"' | b'}' | b']')
                     && (byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))

@@ -38,7 +38,7 @@ pub(crate) trait Pieces {
     /// What looks like a JSON value; an error if it is none.
     fn json(&mut self, line: usize, json: &Json<'_>) -> Result<(), Unreadable>;
     /// The beginning of a JSON value that has no end, or no right one. `true` if it is a report that is damaged, so that what
-    /// is inside is no document of its own.
+    /// is inside is not a separate document.
     fn broken_json(&mut self, line: usize, begin: &str, cause: &str) -> bool;
     /// Whether indented brackets are text, as in TAP's diagnostics.
     fn indented_is_text(&self) -> bool;

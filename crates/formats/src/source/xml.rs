@@ -112,7 +112,7 @@ fn reference(name: &str) -> Option<char> {
 /// Reads one document, from where the input is to the end tag of its root.
 ///
 /// # Errors
-/// [`Unreadable`]: not well-formed, cut off, nested too deeply, or with declared entities; or what `each` says.
+/// [`Unreadable`]: not well-formed, cut off, nested too deeply, or with declared entities; or the error of `each`.
 pub(super) fn document(
     input: impl BufRead,
     mut each: impl FnMut(Item<'_>) -> Result<(), Unreadable>,

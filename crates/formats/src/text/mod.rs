@@ -2,7 +2,7 @@
 //! wrong there.
 //!
 //! Text has no structure that could be damaged, so a line that fits no shape is prose. A shape that takes a line away from a
-//! later one stands before it in [`SHAPES`].
+//! later one comes before it in [`SHAPES`].
 
 mod layout;
 mod lines;

@@ -7,7 +7,7 @@ use crate::{Diagnostic, Location, Sink};
 pub(super) struct Trace {
     /// The last frame so far.
     frame: Option<Location>,
-    /// A complete one. It waits: an exception that caused another is no finding of its own.
+    /// A complete one. It waits: an exception that caused another is not a separate finding.
     complete: Option<Diagnostic>,
 }
 

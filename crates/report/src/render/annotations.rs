@@ -15,7 +15,7 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
     let mut first = Vec::new();
     let mut others = Vec::new();
     for (stage, check) in report.troubles() {
-        // What the legs have in common is said before what one of them found.
+        // The sentence about all legs comes before what one of them found.
         if !check.legs.is_empty() {
             first.push(of_check(stage, check));
         }

@@ -1,4 +1,4 @@
-//! The report as one JSON document, `schema_version` 1. What nobody measured or said is left out.
+//! The report as one JSON document, `schema_version` 1. What was not measured or reported is left out.
 
 use serde_json::{Map, Value, json};
 

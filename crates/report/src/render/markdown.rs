@@ -1,6 +1,6 @@
 //! The report as a section of the job summary: why and where first, then the stages.
 //!
-//! GitHub drops a summary that is too long whole, so the text gets shorter in named steps until it fits, and says which step was
+//! GitHub drops a summary that is too long whole, so the text gets shorter in named steps until it fits, and names the step that was
 //! taken. Foreign text is escaped: in cells and headings everything that Markdown, HTML, mentions and references are made of, in
 //! blocks by a fence longer than any run of backticks in it.
 
@@ -24,7 +24,7 @@ struct Limits {
     items: usize,
     /// Checks that failed, are missing or were cancelled.
     troubles: usize,
-    /// What the reader is told.
+    /// How the footer describes this step.
     step: &'static str,
 }
 

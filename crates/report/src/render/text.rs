@@ -72,7 +72,7 @@ fn check_lines(check: &Check, style: Style) -> Vec<String> {
     lines
 }
 
-/// What stands under a check, each remark a few lines: findings, else why it failed and what it printed; its address.
+/// The remarks under a check, a few lines each: findings, else why it failed and what it printed; its address.
 fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
     let mut remarks = Vec::new();
     let bad = check.status > Status::Skipped;
@@ -93,8 +93,8 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
         remarks.extend(reason.map(|reason| vec![reason]));
     } else if check.findings.is_empty() {
         let code = check.exit_code.filter(|code| *code != 0).map(|code| format!("exit code {code}"));
-        let told = reason.filter(|_| check.status != Status::Passed).or(code.filter(|_| bad));
-        remarks.extend(told.map(|reason| vec![reason]));
+        let shown = reason.filter(|_| check.status != Status::Passed).or(code.filter(|_| bad));
+        remarks.extend(shown.map(|reason| vec![reason]));
     }
     let placed = check.findings.iter().any(|finding| finding.path.is_some());
     if bad && !placed && !check.output.trim().is_empty() {
@@ -104,7 +104,7 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
     remarks
 }
 
-/// Where and which rule on the first line, unless the message says it; then the test and the message.
+/// Where and which rule on the first line, unless the message has it; then the test and the message.
 fn finding_lines(finding: &Finding) -> Vec<String> {
     let place = finding.place().filter(|place| !finding.message.contains(place.as_str()));
     let leg = finding.leg.as_ref().map(|leg| format!("[{leg}]"));

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::render::format::one_line;
 
-/// Foreign text for a table's cell, a heading or a list item: one line, nothing in it markup, nobody mentioned.
+/// Foreign text for a table's cell, a heading or a list item: one line, without markup and mentions.
 ///
 /// What markup is made of becomes character references, which cannot be taken for it. GitHub looks for `@name` and `#12` after it
-/// has resolved those, so a zero-width space stands after the sign.
+/// has resolved those, so a zero-width space follows the sign.
 #[must_use]
 pub fn cell(text: &str) -> String {
     let line = one_line(text);
