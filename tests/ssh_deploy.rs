@@ -6,6 +6,7 @@ mod locks;
 mod probes;
 mod releases;
 mod trust;
+mod usual_causes;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Command;

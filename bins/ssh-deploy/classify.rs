@@ -5,6 +5,7 @@ use report::{Reason, Status};
 use ssh::{Cause, EndedBy, Ending, Group, Refusal, Target, Unready, Verdict};
 
 use crate::deploy::Outcome;
+use crate::diagnosis;
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::stop::{EndReason, StopReason, name};
 
@@ -42,6 +43,16 @@ impl HostResult {
     fn cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
         self
+    }
+
+    /// Adds what helps against a cause that is known, from the last lines of the step that failed.
+    pub(crate) fn diagnosed(self, lines: &[String], target: &Target) -> Self {
+        if self.help.is_some() || self.status != Status::Failed {
+            return self;
+        }
+        let login = target.address.user.as_ref().map_or("LOGIN", |user| user.as_str());
+        let known = lines.iter().chain(&self.causes).map(String::as_str);
+        Self { help: diagnosis::of_step(self.exit_code, known, login), ..self }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -183,46 +194,13 @@ fn exited(code: u8, line: Option<&str>) -> HostResult {
     if code == 0 {
         return HostResult { reason: None, ..HostResult::new(Status::Passed, Exit::Success, "", "") };
     }
-    let (reason, text) = match signal(code) {
+    let (reason, text) = match diagnosis::signal(code) {
         Some(name) => ("signal", format!("the command was killed by {name} (exit code {code})")),
         None => ("exit_code", format!("the command failed with exit code {code}")),
     };
     let mut result = HostResult::new(Status::Failed, Exit::No, reason, text);
     result.causes.extend(line.map(|line| format!("line {line}")));
-    result.help = advice(code).map(str::to_owned);
     result
-}
-
-/// What a well-known exit code asks for.
-fn advice(code: u8) -> Option<&'static str> {
-    Some(match code {
-        126 => "make the file executable on the host (chmod +x), or name its interpreter",
-        127 => {
-            "give the full path, or set PATH: a non-interactive shell reads no .bashrc, so nvm, rbenv and the like are missing"
-        }
-        137 => "look for the out-of-memory killer on the host: journalctl -k | grep -i oom",
-        141 => {
-            "a reader ended before its writer (`… | head`), which fails a script under pipefail: read to the end, or allow it with `|| true`"
-        }
-        _ => return None,
-    })
-}
-
-/// The signals that end deploys, by the code a shell makes of them.
-fn signal(code: u8) -> Option<&'static str> {
-    Some(match code {
-        129 => "SIGHUP",
-        130 => "SIGINT",
-        131 => "SIGQUIT",
-        134 => "SIGABRT",
-        135 => "SIGBUS",
-        136 => "SIGFPE",
-        137 => "SIGKILL",
-        139 => "SIGSEGV",
-        141 => "SIGPIPE",
-        143 => "SIGTERM",
-        _ => return None,
-    })
 }
 
 fn refused(target: &Target, refusal: &Refusal) -> HostResult {
@@ -239,6 +217,10 @@ fn refused(target: &Target, refusal: &Refusal) -> HostResult {
         Cause::Dropped => "it closed the connection before the login",
         Cause::Configuration => "ssh cannot be used",
         Cause::NoShell => "the login runs no commands",
+        Cause::LoginEnds => "the login ended before it started our program",
+        Cause::LoginReads => "the login read our program as its own input",
+        Cause::LoginHangs => "the login did not start our program",
+        Cause::Restricted => "the login has a restricted shell",
         Cause::Unusable => "the login cannot write a private file",
         Cause::Unreachable => "it cannot be reached",
     };
@@ -297,9 +279,9 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
                 .to_owned()
         }
         Cause::Configuration => "check ~/.ssh/config; fingerprints need OpenSSH 8.5 or later".to_owned(),
-        Cause::NoShell => "give the user a shell that is not restricted, and no ForceCommand for this key; its .bashrc must not exit, read its input or exec another shell unless it is interactive (`case $- in *i*) ;; *) return;; esac`)".to_owned(),
+        Cause::NoShell => "give the user a shell: usermod -s /bin/sh USER".to_owned(),
         Cause::Unusable => "make /tmp or the home folder writable, and make room there".to_owned(),
-        Cause::Unreachable => return None,
+        cause => return diagnosis::of_login(cause).map(str::to_owned),
     })
 }
 

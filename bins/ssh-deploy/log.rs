@@ -14,7 +14,6 @@ use ssh::{Group, Holder, Output, Ready, Refusal, Source, State, Target};
 use crate::args::{Args, Format};
 use crate::classify::{HostResult, classify};
 use crate::deploy::{Observer, Outcome};
-use crate::symptoms::advice;
 
 /// How many of a host's last lines a report shows.
 const TAIL: usize = 50;
@@ -51,6 +50,8 @@ pub(crate) struct Host {
     ready: Option<Ready>,
     reached: Option<Duration>,
     tail: VecDeque<String>,
+    /// The last lines before what follows a failure: diagnostics and rollback are no evidence of its cause.
+    evidence: Option<Vec<String>>,
     /// Whether it may have been changed.
     pub(crate) changed: bool,
     /// How it ended, and after how long.
@@ -220,7 +221,13 @@ impl Observer for Log<'_> {
 
     fn follows(&self, host: usize, what: &str) {
         self.console.status(&format!("{}: {what}", self.targets[host].name));
-        self.state.borrow_mut().hosts[host].keep(format!("-- {what}"));
+        let mut state = self.state.borrow_mut();
+        let host = &mut state.hosts[host];
+        if ["diagnosis", "rollback", "switch back"].iter().any(|begin| what.starts_with(begin)) {
+            let lines = host.last_lines();
+            host.evidence.get_or_insert(lines);
+        }
+        host.keep(format!("-- {what}"));
     }
 
     fn output(&self, host: usize, output: Output<'_>) {
@@ -243,11 +250,12 @@ impl Observer for Log<'_> {
 
     fn ended(&self, host: usize, outcome: &Outcome, elapsed: Duration) {
         let target = &self.targets[host];
-        let mut result = classify(target, outcome);
-        if result.status == Status::Failed && result.help.is_none() {
-            let state = self.state.borrow();
-            result.help = advice(state.hosts[host].tail.iter().map(String::as_str)).map(str::to_owned);
-        }
+        let evidence = {
+            let mut state = self.state.borrow_mut();
+            let host = &mut state.hosts[host];
+            host.evidence.take().unwrap_or_else(|| host.last_lines())
+        };
+        let result = classify(target, outcome).diagnosed(&evidence, target);
         self.report(target, &result, elapsed);
         if let Outcome::Ran(ending, None) = outcome {
             if ending.group == Group::Alive {
@@ -264,7 +272,7 @@ impl Observer for Log<'_> {
             let host = &mut state.hosts[host];
             host.end = Some((result.clone(), elapsed));
             host.changed = outcome.has_changed();
-            (data(target, host), host.tail.iter().cloned().collect::<Vec<_>>().join("\n"))
+            (data(target, host), host.last_lines().join("\n"))
         };
         if result.status == Status::Failed && !output.is_empty() {
             let text = self.folded(target, output);
@@ -333,6 +341,10 @@ impl Host {
     pub(crate) fn is_unreachable(&self) -> bool {
         let reason = self.end.as_ref().and_then(|(result, _)| result.reason.as_ref());
         reason.is_some_and(|reason| reason.code == "unreachable")
+    }
+
+    fn last_lines(&self) -> Vec<String> {
+        self.tail.iter().cloned().collect()
     }
 
     fn keep(&mut self, line: String) {

@@ -8,6 +8,7 @@ mod args;
 mod batches;
 mod classify;
 mod deploy;
+mod diagnosis;
 mod emit;
 mod gather;
 mod host_runner;
@@ -19,7 +20,6 @@ mod plan;
 mod probe;
 mod select;
 mod stop;
-mod symptoms;
 
 use std::process::ExitCode;
 

@@ -7,11 +7,14 @@ use crate::fragment::fragment;
 
 const PROGRAM: &str = include_str!("bootstrap.sh");
 
+/// The exit code of the command line if its input ended before it had the whole program.
+pub(crate) const CUT_OFF: i32 = 98;
+
 /// The command line for the login shell. A program that arrives cut off does not run.
 pub(crate) fn command_line(program: &str) -> String {
     // dd reads what is there and never beyond: what follows the program belongs to the program.
     format!(
-        "exec sh -c 'p=; while [ \"${{#p}}\" -lt \"$1\" ]; do c=$(dd bs=\"$(($1 - ${{#p}}))\" count=1 2>/dev/null; echo x); c=${{c%x}}; [ -n \"$c\" ] || exit 98; p=$p$c; done; eval \"$p\"' ssh-deploy {}",
+        "exec sh -c 'p=; while [ \"${{#p}}\" -lt \"$1\" ]; do c=$(dd bs=\"$(($1 - ${{#p}}))\" count=1 2>/dev/null; echo x); c=${{c%x}}; [ -n \"$c\" ] || exit {CUT_OFF}; p=$p$c; done; eval \"$p\"' ssh-deploy {}",
         program.len()
     )
 }
@@ -22,5 +25,9 @@ pub(crate) fn program(nonce: &str, name: &str, grace: u32) -> String {
     format!("sd_nonce={nonce} sd_name={name} sd_grace={grace}\n{}", fragment(PROGRAM))
 }
 
+#[cfg(test)]
+mod fragments;
+#[cfg(test)]
+mod harness;
 #[cfg(test)]
 mod tests;

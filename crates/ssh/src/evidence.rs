@@ -31,7 +31,20 @@ impl Refusal {
         }
         self
     }
+
+    /// The same for a login that ended with `code` before our program began: a message that is not known does not name the cause.
+    pub(crate) fn of_ended_login(mut self, code: Option<i32>) -> Self {
+        if self.cause == Cause::NoShell && !CLOSED.iter().any(|text| self.text.contains(text)) {
+            self.cause = Cause::LoginEnds;
+            let code = code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
+            self.text = if self.text.is_empty() { code } else { format!("{code}, after `{}`", self.text) };
+        }
+        self
+    }
 }
+
+/// What accounts print that run no commands: `nologin`, and servers that only transfer files.
+const CLOSED: [&str; 3] = ["not available", "sftp connections only", "nologin"];
 
 /// The kinds of failure that ask for different action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +71,14 @@ pub enum Cause {
     Configuration,
     /// The login works, but the account runs no commands.
     NoShell,
+    /// The login works, but ended before it started our program.
+    LoginEnds,
+    /// The login works, but something in it read our program before our own shell could.
+    LoginReads,
+    /// The login works, but something else runs instead of our program.
+    LoginHangs,
+    /// The login's shell is a restricted one.
+    Restricted,
     /// The account runs commands, but cannot keep a private file.
     Unusable,
     /// Anything else.
@@ -79,7 +100,7 @@ impl Cause {
             Self::TimedOut => "connection_timed_out",
             Self::Dropped => "connection_dropped",
             Self::Configuration => "ssh_configuration",
-            Self::NoShell => "no_shell",
+            Self::NoShell | Self::LoginEnds | Self::LoginReads | Self::LoginHangs | Self::Restricted => "no_shell",
             Self::Unusable => "host_unusable",
             Self::Unreachable => "unreachable",
         }
@@ -102,7 +123,12 @@ impl Cause {
                 Kind::Temporary
             }
             Self::Configuration => Kind::Usage,
-            Self::NoShell | Self::Unusable => Kind::No,
+            Self::NoShell
+            | Self::LoginEnds
+            | Self::LoginReads
+            | Self::LoginHangs
+            | Self::Restricted
+            | Self::Unusable => Kind::No,
         }
     }
 }
@@ -149,13 +175,20 @@ pub(crate) fn refusal(log: &str, said: &str) -> Refusal {
     let (cause, text) = match told {
         Some((Cause::ChangedHostKey | Cause::RevokedHostKey, _)) if log.is_empty() => (Cause::ChangedHostKey, last()),
         Some(told) => told,
-        None if log.contains("Authenticated to ") => {
-            (Cause::NoShell, said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("").trim().to_owned())
+        None if is_logged_in(log) => {
+            let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("").trim();
+            let restricted = last.contains("restricted");
+            (if restricted { Cause::Restricted } else { Cause::NoShell }, last.to_owned())
         }
         None => (Cause::Unreachable, last()),
     };
     let text = text.trim_matches(['@', ' ']).to_owned();
     Refusal { cause, text, host_key: host_key(log), offered: offered(log) }
+}
+
+/// Whether the server has accepted the login.
+pub(crate) fn is_logged_in(log: &str) -> bool {
+    log.contains("Authenticated to ")
 }
 
 /// What the client said when a connection ended in the middle.

@@ -18,9 +18,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
 use crate::agent::Agent;
-use crate::bootstrap::{command_line, program};
+use crate::bootstrap::{CUT_OFF, command_line, program};
 use crate::client::{FINGERPRINTS, Files, KeyExchange, Policy, UnknownHosts, arguments, configuration, pins};
-use crate::evidence::{host_key, newly_known, read_log, refusal};
+use crate::evidence::{host_key, is_logged_in, newly_known, read_log, refusal};
 use crate::program::{is_installed, missing};
 use crate::pulse::Pulse;
 use crate::wire::nonce;
@@ -164,8 +164,8 @@ impl OpenSsh {
             Ok(Err(Prologue { unusable: Some(text_of_host), .. })) => {
                 Err(Refusal { cause: Cause::Unusable, text: text_of_host, ..refusal(&text, "") })
             }
-            Ok(Err(prologue)) => Err(refusal(&text, &prologue.text).of(target)),
-            Err(_elapsed) => Err(no_answer(&text, limit)),
+            Ok(Err(prologue)) => Err(refusal(&text, &prologue.text).of(target).of_ended_login(prologue.code)),
+            Err(_elapsed) => Err(no_answer(&text, session.hang_up().await, limit)),
         }
     }
 
@@ -252,10 +252,15 @@ fn tenths(time: Duration) -> u32 {
     u32::try_from(time.as_millis() / 100).unwrap_or(u32::MAX)
 }
 
-/// A server that let us in and whose login shell never started our program, or one that never let us in.
-fn no_answer(log: &str, limit: Duration) -> Refusal {
-    let cause = if log.contains("Authenticated to ") { Cause::NoShell } else { Cause::TimedOut };
-    let what = if cause == Cause::NoShell { "the login shell did not start our program" } else { "no login" };
+/// A server that never let us in, or one that did and whose login has not started our program; `code` is how that login ended when
+/// its input did.
+fn no_answer(log: &str, code: Option<i32>, limit: Duration) -> Refusal {
+    let cause = match code {
+        _ if !is_logged_in(log) => Cause::TimedOut,
+        Some(code) if code == CUT_OFF => Cause::LoginReads,
+        _ => Cause::LoginHangs,
+    };
+    let what = if cause == Cause::TimedOut { "no login" } else { "the login shell did not start our program" };
     Refusal { cause, text: format!("{what} within {} s", limit.as_secs()), ..refusal(log, "") }
 }
 

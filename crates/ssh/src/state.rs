@@ -120,8 +120,9 @@ impl State {
         let clean = |text: &str| quote(&text.chars().filter(|one| !one.is_control()).collect::<String>());
         let fence = self.fence.map(|fence| fence.to_string()).unwrap_or_default();
         let path = lock.path();
+        // Not echo, which in some shells reads backslashes.
         format!(
-            "{{ echo run={}; echo commit={}; echo phase={phase}; echo release={}; echo fence={fence}; }} >{path}.state.new && mv -f {path}.state.new {path}.state\n",
+            "sd_put run={}\"$sd_newline\"commit={}\"$sd_newline\"phase={phase}\"$sd_newline\"release={}\"$sd_newline\"fence={fence}\"$sd_newline\" >{path}.state.new && mv -f {path}.state.new {path}.state\n",
             clean(&self.run),
             clean(&self.commit),
             clean(&self.release),

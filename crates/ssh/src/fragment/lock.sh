@@ -21,8 +21,9 @@ sd_report_holder() {
 sd_flock() {
   # Without truncation: the record in it is the holder's.
   exec 8<>"$sd_at.lock"
-  if flock -n 8; then
-    echo "$sd_holder" >"$sd_at.lock"
+  # Named once more, because mksh hides its descriptors from the programs that it starts.
+  if flock -n 8 8<&8; then
+    sd_put "$sd_holder$sd_newline" >"$sd_at.lock"
     sd_say lock held
   else
     exec 8>&-
@@ -33,7 +34,7 @@ sd_flock() {
 # Without flock(1): a folder, which only one mkdir can make. Its holder writes to `beat` at every pulse.
 sd_try_lease() {
   if mkdir "$sd_at.lease"; then
-    echo "$sd_holder" >"$sd_at.lease/holder"
+    sd_put "$sd_holder$sd_newline" >"$sd_at.lease/holder"
     echo "$sd_name" >"$sd_at.lease/beat"
     true >"$sd_at.lease/$sd_name"
     sd_lease=$sd_at.lease
@@ -99,7 +100,7 @@ sd_status() {
     sd_report_holder "$sd_at.lease/holder" "busy ${sd_row:--}"
   elif [ ! -e "$sd_at.lock" ]; then
     sd_say lock free
-  elif ! command -v flock >/dev/null || (exec 9<>"$sd_at.lock"; flock -n 9); then
+  elif ! command -v flock >/dev/null || flock -n 9 9<>"$sd_at.lock"; then
     sd_say lock free
   else
     sd_report_holder "$sd_at.lock" "busy -"

@@ -76,6 +76,8 @@ pub(super) struct Prologue {
     pub(super) text: String,
     /// Why the account cannot be used, if the remote program reported that.
     pub(super) unusable: Option<String>,
+    /// The client's exit code, which is the login's, if it has ended.
+    pub(super) code: Option<i32>,
 }
 
 impl OpenSession {
@@ -106,7 +108,7 @@ impl OpenSession {
                         return Ok(Ready { bash: shell == "bash", folder: folder.to_owned(), ..Ready::default() });
                     }
                     Piece::Record(Record { word, rest }) if word == "unusable" => {
-                        return Err(Prologue { text: String::new(), unusable: Some(rest) });
+                        return Err(Prologue { text: String::new(), unusable: Some(rest), code: None });
                     }
                     Piece::Output(bytes) if text.len() < MESSAGE_LIMIT => text.extend(bytes),
                     Piece::Record(_) | Piece::Output(_) => {}
@@ -119,9 +121,16 @@ impl OpenSession {
                 text.extend(bytes);
             }
         }
-        let _ended = self.child.wait().await;
+        let code = self.child.wait().await.ok().and_then(|status| status.code());
         text.truncate(MESSAGE_LIMIT);
-        Err(Prologue { text: String::from_utf8_lossy(&text).into_owned(), unusable: None })
+        Err(Prologue { text: String::from_utf8_lossy(&text).into_owned(), unusable: None, code })
+    }
+
+    /// Ends the input of a login that has not started our program. Returns its exit code, if that ends it.
+    pub(super) async fn hang_up(mut self) -> Option<i32> {
+        self.writer = None;
+        let ended = tokio::time::timeout(FAREWELL, self.child.wait()).await;
+        ended.ok()?.ok()?.code()
     }
 
     /// Sends a frame. A connection that has ended is noticed when its answer is read.
