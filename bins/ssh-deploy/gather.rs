@@ -190,7 +190,9 @@ fn release(args: &Args, console: &Console) -> Result<Option<ReleasePlan>> {
         }
         (None, true) => return Err(Fault::usage("the release has no source").help("give `--release SRC:BASE`")),
         (None, false) => {
-            let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+            let now = jiff::Timestamp::now();
+            // To the millisecond: two releases of one commit may be made in one second.
+            let time = format!("{}.{:03}Z", now.strftime("%Y%m%dT%H%M%S"), now.subsec_millisecond());
             let run = console
                 .context()
                 .sha

@@ -24,11 +24,6 @@ fn releases(sshd: &Sshd) -> Vec<String> {
     names
 }
 
-/// Names of releases are a second apart.
-fn pause() {
-    std::thread::sleep(std::time::Duration::from_millis(1100));
-}
-
 fn cause(seen: &Seen) -> String {
     seen.json()["hosts"][0]["reason"]["text"].as_str().unwrap_or_default().to_owned()
 }
@@ -45,7 +40,6 @@ fn a_release_becomes_current_and_is_activated_and_old_ones_are_removed() {
         let newest = releases(&sshd).pop().unwrap();
         assert!(seen.stderr.contains(&format!("activated {newest} in ")), "{}", seen.stderr);
         assert!(seen.stderr.contains("building in "), "{}", seen.stderr);
-        pause();
     }
     assert_eq!(releases(&sshd).len(), 2);
     let link = std::fs::read_link(sshd.home().join("app/current")).unwrap();
@@ -68,7 +62,6 @@ fn a_release_whose_check_fails_is_switched_back_and_marked_bad() {
     ];
     release(&sshd, "good one", &options).args(["--", "true"]).run().exits(0);
     let first = releases(&sshd)[0].clone();
-    pause();
     let seen = release(&sshd, "bad", &options).args(["--", "true"]).run().exits(1);
     assert_eq!(
         (reason(&seen).as_str(), seen.json()["hosts"][0]["rolled_back"].as_bool()),
@@ -76,7 +69,6 @@ fn a_release_whose_check_fails_is_switched_back_and_marked_bad() {
     );
     assert_eq!(page(&sshd), "good one");
     assert!(seen.stderr.contains(&format!("activated {first}")), "{}", seen.stderr);
-    pause();
     // The bad one is never gone back to.
     let seen = release(&sshd, "bad again", &options).args(["--", "echo previous $DEPLOY_PREVIOUS"]).run().exits(1);
     assert!(seen.stderr.contains(&format!("previous {first}")), "{}", seen.stderr);
@@ -87,7 +79,6 @@ fn a_release_whose_check_fails_is_switched_back_and_marked_bad() {
 fn a_switch_back_whose_activation_fails_is_not_reported_done() {
     let Some(sshd) = Sshd::start() else { return };
     release(&sshd, "one", &["--", "true"]).run().exits(0);
-    pause();
     let seen = release(&sshd, "two", &["--activate", "echo no such unit >&2; exit 5", "--", "true"]).run().exits(1);
     assert_eq!(seen.json()["hosts"][0]["rolled_back"].as_bool(), Some(false));
     assert!(cause(&seen).contains("the check activate did not pass; the rollback failed too"), "{}", cause(&seen));
@@ -98,7 +89,6 @@ fn a_switch_back_whose_activation_fails_is_not_reported_done() {
 fn a_command_that_fails_makes_nothing_current() {
     let Some(sshd) = Sshd::start() else { return };
     release(&sshd, "one", &["--", "true"]).run().exits(0);
-    pause();
     release(&sshd, "two", &["--", "exit 3"]).run().exits(1);
     assert_eq!(page(&sshd), "one");
 }
@@ -138,7 +128,6 @@ fn an_earlier_release_is_made_current_by_name_or_as_the_previous_one() {
     let Some(sshd) = Sshd::start() else { return };
     for text in ["one", "two"] {
         release(&sshd, text, &["--", "true"]).run().exits(0);
-        pause();
     }
     let back =
         |to: &str| step(&sshd).args([&host(&sshd), "--format", "json", "--release", ":app", "--rollback-to", to]).run();
