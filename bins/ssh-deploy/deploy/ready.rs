@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use secrecy::ExposeSecret as _;
 use ssh::{Refusal, Session as _, State, Transport, Unready};
 
 use super::{Connected, Deploy, Observer, Outcome};
@@ -142,7 +143,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
                 one.state = state;
             }
         }
-        one.session.values(&self.plan.values).await?;
+        if !self.plan.values.expose_secret().is_empty() {
+            one.session.values(&self.plan.values).await?;
+        }
         let rollback = self.rollback(&one.state);
         for step in self.plan.steps().chain(&rollback) {
             one.session.stage(step).await?;

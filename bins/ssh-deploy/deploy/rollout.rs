@@ -191,7 +191,11 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
 
     /// Writes down that a phase begins; without a lock, there is no state, and this only asks whether the host still is there.
     pub(super) async fn enter(&self, one: &mut Connected<T::Session>, phase: Phase) -> Result<(), Lost> {
-        let Some(plan) = &self.plan.lock else { return one.session.ask("").await.map(drop) };
+        let Some(plan) = &self.plan.lock else {
+            // In a single batch no connection was idle.
+            let was_idle = phase == Phase::Command && self.plan.batches.sizes.len() > 1;
+            return if was_idle { one.session.ask("").await.map(drop) } else { Ok(()) };
+        };
         let run = &self.plan.run;
         let fence = run.fence.into_iter().chain(one.state.fence).max();
         one.state = State { run: run.key.clone(), commit: run.commit.clone(), phase, release: String::new(), fence };
