@@ -1,6 +1,6 @@
 //! An answer whose body is read as it arrives, so that memory does not grow with it and what is not needed is never fetched.
 //!
-//! The reader is plain blocking code on a thread of its own; a few pieces wait between it and the network. When it returns before
+//! The reader is plain blocking code on its own thread; a few pieces wait between it and the network. When it returns before
 //! the body's end, the rest is left where it is and the connection is closed. A body that breaks off is never taken for a whole
 //! one: the reader is given an error, what it made of the beginning is thrown away, and it starts over with a new answer.
 
@@ -85,7 +85,7 @@ async fn deliver<T: Send + 'static>(
     let incoming = Incoming { pieces: receiver, piece: Vec::new(), at: 0, is_over: false, broke: Arc::clone(&broke) };
     let reader = tokio::task::spawn_blocking(move || read(incoming));
     let outcome = carry(request, &mut rest, &pieces).await;
-    // What was not fetched never will be.
+    // The rest of the body is not fetched.
     drop(rest);
     drop(pieces);
     let made = match reader.await {

@@ -1,5 +1,5 @@
 //! The address of a service: https, or plain http to this machine only, so that no token crosses a network in the clear.
-//! A cloud's metadata service, which has no certificate, may stand on the machine's own link.
+//! A cloud's metadata service, which has no certificate, may be on the machine's own link.
 
 use std::fmt;
 use std::str::FromStr;

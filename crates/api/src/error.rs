@@ -2,7 +2,7 @@
 
 use fault::{Fault, Kind};
 
-/// A service's own words about an error.
+/// A service's description of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceError {
     /// The service's code, `10000` or `not_found` for example.
@@ -26,26 +26,26 @@ pub struct ErrorResponse {
     pub request: String,
     /// How long the service asks to wait before the next attempt, rounded up.
     pub retry_after_seconds: Option<u16>,
-    /// Why it was not tried again, where it might have been.
+    /// Why it was not tried again, if it might have been.
     pub gave_up: Option<String>,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The service answered no.
+    /// The service answered with an error.
     Refused(ErrorResponse),
     /// No answer, or one that is not what the API promises.
     Fault(Fault),
 }
 
 impl ErrorResponse {
-    /// What can be done about it, from the status alone.
+    /// The kind of failure, judged by the status alone.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.status {
             401 | 403 => Kind::Permission,
-            // A redirect is no answer of an API: a proxy or a login page stands in between.
+            // An API does not redirect: a proxy or a login page has answered.
             300..=399 | 408 | 429 | 500..=599 => Kind::Temporary,
             _ => Kind::No,
         }

@@ -63,7 +63,7 @@ impl Client {
             .dns_resolver(std::sync::Arc::new(resolve::Resolver))
             .redirect(reqwest::redirect::Policy::none());
         if base.is_plain_http() {
-            // Loopback: no proxy stands between us and ourselves, and reading 140 root certificates takes longer than the request.
+            // Loopback: no proxy is needed, and reading 140 root certificates takes longer than the request.
             builder = builder.no_proxy().tls_certs_only([]);
             if let Some(name) = base.domain().filter(|name| name.ends_with("localhost")) {
                 // RFC 6761 §6.3: a `.localhost` name is this machine, which not every resolver knows.
@@ -91,7 +91,7 @@ impl Client {
         self
     }
 
-    /// Reads from the body of an error what the service says about trying again.
+    /// Reads the service's advice about retries from the body of an error.
     #[must_use]
     pub fn advice(mut self, advise: fn(&[u8]) -> Advice) -> Self {
         self.advise = advise;

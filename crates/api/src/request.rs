@@ -1,4 +1,4 @@
-//! One request: built, sent, repeated where that is right, answered or refused.
+//! One request: built, sent, retried if that may help, answered or refused.
 
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ impl Request {
         self
     }
 
-    /// Says that this write is the same twice, so it is retried like a read.
+    /// Marks a write as idempotent, so that it is retried like a read.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.repeat = Repeat::Harmless;
@@ -161,7 +161,7 @@ impl Request {
         self
     }
 
-    /// Sends it, and again where that is right.
+    /// Sends it, with retries.
     ///
     /// # Errors
     /// [`Error::Refused`] for a status other than 2xx and 304; [`Error::Fault`] without a complete answer.
@@ -181,7 +181,7 @@ impl Request {
         }
     }
 
-    /// Sends it, and again where that is right, until there is an answer whose body can be read as it arrives. The time that an
+    /// Sends it, with retries, until there is an answer whose body can be read as it arrives. The time that an
     /// attempt may take counts for each piece of the body anew; the deadline bounds them all.
     ///
     /// # Errors
@@ -240,9 +240,9 @@ impl Request {
         serde_json::from_slice(&response.body).map_err(|error| {
             Fault::temporary(format!("{service} answered with something else than its API promises"))
                 .cause(format!("{request} answered {}: {}", response.status, response.describe()))
-                // Where, not what: serde_json's full text can quote the body.
+                // Only the position: serde_json's full text can quote the body.
                 .cause(format!("not the expected JSON at line {} column {}", error.line(), error.column()))
-                .help("check whether a proxy or a login page stands between here and the service")
+                .help("check whether a proxy or a login page is between here and the service")
                 .into()
         })
     }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The system's resolver found no address. A type of ours, so that it can be recognised among the causes of a failed connection.
+/// The system's resolver found no address. Our own type, so that it can be recognised among the causes of a failed connection.
 #[derive(Debug)]
 pub(crate) struct NoAddress(std::io::Error);
 

@@ -67,7 +67,7 @@ pub(crate) enum Repeat {
     Harmful,
 }
 
-/// Whether another attempt could end better and does no harm. Of an answer, the service may have `advised` otherwise than its status.
+/// Whether another attempt may succeed and does no harm. What the service `advised` in an answer counts more than its status.
 pub(crate) fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> bool {
     match end {
         End::Answered(_) if advised == Some(false) => false,
@@ -102,7 +102,7 @@ pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 /// `x-ratelimit-reset`: the second of the epoch, or the seconds from `now`, at which the limit ends.
 pub(crate) fn reset(value: &str, now: Timestamp) -> Option<Duration> {
     let seconds: u64 = value.trim().parse().ok()?;
-    // Nobody limits for thirty years.
+    // A limit of thirty years would be an instant instead.
     if seconds < 1_000_000_000 {
         return Some(Duration::from_secs(seconds));
     }
@@ -118,7 +118,7 @@ mod tests {
     use super::{End, Repeat, connecting, is_worthwhile, pause, reset, retry_after};
 
     #[test]
-    fn a_write_is_repeated_only_where_it_did_not_take_effect() {
+    fn a_write_is_repeated_only_if_it_did_not_take_effect() {
         for end in [End::NotSent, End::Answered(429)] {
             assert!(is_worthwhile(end, Repeat::Harmful, None), "{end:?}");
         }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_get_better_is_told_from_what_may() {
+    fn only_an_error_that_may_go_away_is_retried() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(connecting(&refused(), true), End::Hopeless);
         assert_eq!(connecting(&refused(), false), End::NotSent);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_says_of_its_answer_counts_more_than_its_status() {
+    fn the_service_s_advice_counts_more_than_the_status() {
         assert!(!is_worthwhile(End::Answered(503), Repeat::Harmless, Some(false)));
         assert!(is_worthwhile(End::Answered(409), Repeat::Harmless, Some(true)));
         assert!(!is_worthwhile(End::Answered(409), Repeat::Harmful, Some(true)));

@@ -1,4 +1,4 @@
-//! The client against a scripted server: what it sends, repeats, refuses and says.
+//! The client against a scripted server: what it sends, repeats, refuses and reports.
 
 #![expect(clippy::unwrap_used, reason = "a stand-in that fails should fail its test")]
 
@@ -116,7 +116,7 @@ fn a_token_does_not_follow_a_redirect() {
 }
 
 #[test]
-fn nobody_listening_is_temporary_and_says_so() {
+fn a_refused_connection_is_temporary_and_reported_as_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -127,7 +127,7 @@ fn nobody_listening_is_temporary_and_says_so() {
 }
 
 #[test]
-fn what_a_body_says_of_another_attempt_counts_more_than_the_status() {
+fn advice_in_a_body_counts_more_than_the_status() {
     let advised = |address: &str| {
         client(address).advice(|body| {
             let after = Some(Duration::ZERO);
@@ -144,7 +144,7 @@ fn what_a_body_says_of_another_attempt_counts_more_than_the_status() {
 }
 
 #[test]
-fn where_nothing_says_when_to_come_back_the_reset_of_the_limit_does() {
+fn without_retry_after_the_reset_of_the_limit_counts() {
     let (address, requests) = serve(&["429 Slow down\nx-ratelimit-reset: 3600", "200 OK\n\n{}"]);
     let fault = Fault::from(run(client(&address).get("/x").send()).unwrap_err());
     assert!(fault.causes[0].contains("asks to wait 3600 s"), "{fault:?}");
@@ -152,7 +152,7 @@ fn where_nothing_says_when_to_come_back_the_reset_of_the_limit_does() {
 }
 
 #[test]
-fn a_service_that_cannot_be_connected_to_is_tried_as_often_as_was_said() {
+fn an_unreachable_service_is_tried_as_often_as_the_caller_allows() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client(&format!("https://{}", listener.local_addr().unwrap())).reach(2);
     // Each connection is closed in the middle of its handshake.
@@ -189,7 +189,7 @@ fn a_redirect_is_temporary_and_not_followed() {
 }
 
 #[test]
-fn a_port_of_this_machine_where_nothing_listens_is_tried_once() {
+fn a_closed_port_of_this_machine_is_tried_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = run(client(&format!("http://127.0.0.1:{port}")).get("/x").send()).unwrap_err();
     let fault = Fault::from(error);

@@ -111,7 +111,7 @@ fn a_body_that_stalls_is_given_up_after_the_time_for_one_piece() {
 }
 
 #[test]
-fn a_refusal_is_told_before_there_is_a_body_to_read() {
+fn a_refusal_is_reported_before_there_is_a_body_to_read() {
     let (client, server) = serve(vec![Box::new(|stream| {
         stream.write_all(b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n").unwrap();
     })]);

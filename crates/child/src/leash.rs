@@ -23,7 +23,7 @@ const WATCHER: &str = "trap '' HUP INT QUIT TERM USR1 USR2 ALRM TSTP TTIN TTOU; 
 pub struct Leash {
     watcher: Child,
     group: Option<Pid>,
-    /// Held open: its closing is the watcher's sign.
+    /// Held open. When it closes, the watcher kills the group.
     _held: PipeWriter,
 }
 
@@ -58,8 +58,8 @@ impl Leash {
         }
     }
 
-    /// Whether a process of the group other than the watcher is left. The watcher ends with the first question: ask only when the group
-    /// is about to end.
+    /// Whether a process of the group other than the watcher is left. The first call ends the watcher: call it only when the
+    /// group is about to end.
     pub(crate) fn has_members(&mut self) -> bool {
         self.end_watcher();
         self.group.is_some_and(|group| test_kill_process_group(group).is_ok())

@@ -42,7 +42,7 @@ use output::Chunks;
 /// How long output is still read after the program itself has ended: a process that it left running may never close it.
 const LEFT_OPEN: Duration = Duration::from_secs(1);
 
-/// How long a program that is stopped may clean up, unless [`Child::grace`] says otherwise.
+/// How long a program that is stopped may clean up, unless [`Child::grace`] sets another time.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How often we look whether the processes of a stopped program have all ended.
@@ -58,7 +58,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `command` in a process group of its own. Its standard output and error are set here; its standard input, environment and
+    /// Starts `command` in its own process group. Its standard output and error are set here; its standard input, environment and
     /// directory are the caller's to set. A program in a background group must not read the terminal: give it `Stdio::null()`.
     ///
     /// Needs a tokio runtime.
@@ -80,7 +80,7 @@ impl Child {
         self
     }
 
-    /// How long it may clean up after it was told to stop; 10 s unless set.
+    /// How long it may clean up after the signal to stop; 10 s unless set.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::Signal;
 
-/// Stands in for a process group where there are none.
+/// Takes the place of a process group on systems without them.
 #[derive(Debug)]
 pub struct Leash(());
 

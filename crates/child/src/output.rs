@@ -1,7 +1,7 @@
 //! What the program writes: one pipe for both streams or one for each, read on threads.
 //!
 //! Threads, and not the event loop, because a process that outlives the program may hold a pipe open for ever: such a thread is left
-//! behind and ends with us, and meanwhile the pipe never fills up and blocks that process.
+//! behind and ends with this process, and meanwhile the pipe never fills up and blocks the writer.
 
 use std::io::{self, PipeReader, Read as _};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 /// How many bytes are read at once.
 const CHUNK: usize = 16 * 1024;
 
-/// How many chunks may wait for the reader, before the program has to.
+/// How many chunks may be queued. When the queue is full, the program has to wait.
 const WAITING: usize = 16;
 
 /// Which of the program's streams.
@@ -30,7 +30,7 @@ pub enum OutputMode {
     Joined,
     /// Each stream through its own pipe: only the order within a stream is known.
     Separate,
-    /// Not at all: both streams are ours.
+    /// Not at all: the program writes to the streams of this process.
     Inherited,
 }
 

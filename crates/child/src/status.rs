@@ -30,7 +30,7 @@ pub enum ProcessEnd {
 pub enum Stopped {
     /// The caller asked for it.
     By(Signal),
-    /// Its time was over.
+    /// Its time limit passed.
     TimedOut,
 }
 
@@ -75,7 +75,7 @@ impl From<ExitStatus> for ProcessEnd {
         if let Some(number) = std::os::unix::process::ExitStatusExt::signal(&status) {
             return Self::Signal(number);
         }
-        // A process that has ended has the one or the other.
+        // A process that has ended has a code or a signal.
         Self::Code(status.code().unwrap_or(-1))
     }
 }

@@ -56,19 +56,19 @@ fn more_output_than_a_pipe_holds_arrives_whole() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_an_error_of_the_start() {
+fn a_missing_program_is_an_error_at_the_start() {
     let error = on_a_runtime(async { Child::start(Command::new("/no/such/program"), OutputMode::Joined).err() });
     assert_eq!(error.unwrap().kind(), std::io::ErrorKind::NotFound);
 }
 
 #[test]
-fn a_signal_is_told_from_an_exit_code() {
+fn a_signal_is_distinguished_from_an_exit_code() {
     let (ended, _, _) = run("kill -SEGV $$", OutputMode::Joined);
     assert_eq!((ended.status, ended.status.shell_code()), (ProcessEnd::Signal(11), 139));
 }
 
 #[test]
-fn a_background_process_is_left_alone_and_does_not_hold_the_end() {
+fn a_background_process_is_left_alone_and_does_not_delay_the_end() {
     let (ended, out, _) = run(&format!("sleep {NEVER} & echo $!"), OutputMode::Joined);
     assert_eq!((ended.status, ended.output_held), (ProcessEnd::Code(0), true));
     let id: i32 = String::from_utf8(out).unwrap().trim().parse().unwrap();
@@ -122,7 +122,7 @@ fn a_timeout_stops_the_program() {
 }
 
 #[test]
-fn a_dropped_program_takes_its_group_with_it() {
+fn dropping_a_program_kills_its_group() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     on_a_runtime(async {
         let mut command = shell(&format!("sleep {NEVER} & sleep {NEVER}"));

@@ -137,7 +137,7 @@ impl Console {
 
     /// Prints annotations, the most useful first. Outside Actions it does nothing: the status lines are enough.
     ///
-    /// GitHub shows ten of a level for a whole step; the last that fits says how many are not shown.
+    /// GitHub shows ten of a level for a whole step; the last that fits counts those that are not shown.
     pub fn annotate(&self, annotations: &[Annotation]) {
         if self.context.in_actions {
             for line in within_budget(annotations, &self.tool) {

@@ -1,6 +1,6 @@
-//! What a tool needs to sign in somewhere: the environment first, else Doppler, by that name alone, masked before it is handed over.
+//! Finds the credentials of a tool: a variable, else the secret of the same name in Doppler. They are masked before they are returned.
 //!
-//! `DOPPLER_TOKEN` signs in to Doppler; where it is missing, GitHub's OIDC identity does, with `DOPPLER_IDENTITY_ID` and
+//! `DOPPLER_TOKEN` signs in to Doppler; without it, GitHub's OIDC identity does, with `DOPPLER_IDENTITY_ID` and
 //! `id-token: write`: the short-lived token is traded, used for one read and revoked, in one process. Several names are one request.
 
 mod sign_in;
@@ -53,7 +53,7 @@ impl Credentials {
         Self { environment: environment.clone(), deadline }
     }
 
-    /// The credential `name`, if there is one. Without a way to sign in to Doppler, only the environment is asked.
+    /// The credential `name`, if it exists. If there is nothing to sign in to Doppler with, only the environment is read.
     ///
     /// # Errors
     /// [`fault::Kind::Permission`] when Doppler rejects the token or hides the config; [`fault::Kind::Temporary`] if it is unreachable.
@@ -61,7 +61,7 @@ impl Credentials {
         Ok(self.find_all(&[name], mask).await?.pop())
     }
 
-    /// Those of `names` that there are, in the order of `names`, with one request to Doppler at most.
+    /// The credentials among `names` that exist, in the order of `names`, with one request to Doppler at most.
     ///
     /// # Errors
     /// As [`Credentials::find`].
@@ -92,12 +92,12 @@ impl Credentials {
     /// The credential `name`, which the tool cannot do without.
     ///
     /// # Errors
-    /// As [`Credentials::find`]; also [`fault::Kind::Permission`] when it is nowhere, saying where it was looked for.
+    /// As [`Credentials::find`]; also [`fault::Kind::Permission`] if it was not found, with the places that were searched.
     pub async fn require(&self, name: &str, mask: Mask<'_>) -> Result<Credential> {
         self.find(name, mask).await?.ok_or_else(|| self.missing(name))
     }
 
-    /// That the credential `name` is nowhere, and what to do about it; for callers that need one of several.
+    /// The error for a credential `name` that was not found, with advice; for callers that need one of several.
     #[must_use]
     pub fn missing(&self, name: &str) -> Fault {
         let fault = Fault::permission(format!("the credential {name} is missing"));
@@ -113,7 +113,7 @@ impl Credentials {
         }
     }
 
-    /// The secrets among `names` that Doppler has, blank ones left out. None without a way to sign in.
+    /// The secrets among `names` that Doppler has, blank ones left out. Empty if there is nothing to sign in with.
     async fn stored(&self, names: &[&str]) -> Result<Vec<(String, SecretString)>> {
         let Some(session) = sign_in(&self.environment, self.deadline).await? else { return Ok(Vec::new()) };
         let query = Query { names: names.iter().map(|&name| name.to_owned()).collect(), ..Query::default() };
@@ -134,7 +134,7 @@ impl Credentials {
     }
 }
 
-/// The value, `None` when blank; a value Doppler keeps from this token is a fault and not an absence.
+/// The value, or `None` if it is blank. A value that Doppler withholds from this token is an error.
 fn value(secret: secrets::Secret) -> Result<Option<(String, SecretString)>> {
     match secret.value {
         Some(value) if value.expose_secret().trim().is_empty() => Ok(None),

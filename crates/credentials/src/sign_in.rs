@@ -10,14 +10,14 @@ use runner::oidc::IdTokenRequest;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// How long the revocation of a short-lived token may hold things up: the token dies by itself soon after.
+/// How long the revocation of a short-lived token may take: the token expires soon anyway.
 const REVOKE: Duration = Duration::from_secs(5);
 
 /// How often a Doppler that cannot be connected to is tried, in some ten seconds. A restart or a lost route is over by then; what lasts longer
-/// is a wrong address or no network, and a deploy that needs one secret should not take a minute to say so.
+/// is a wrong address or no network, and a deploy that needs one secret should not take a minute to fail.
 const REACH: u32 = 6;
 
-/// A signed-in client, and whether its token is ours to revoke.
+/// A signed-in client, and whether its token has to be revoked.
 #[derive(Debug)]
 pub struct DopplerSession {
     doppler: Doppler,
@@ -46,7 +46,7 @@ impl DopplerSession {
         &self.doppler
     }
 
-    /// Revokes a short-lived token. One that cannot be revoked dies by itself, so nothing fails for it: `false` says so.
+    /// Revokes a short-lived token. Returns `false` if that failed, which is not an error: the token expires soon.
     pub async fn end(self) -> bool {
         !self.short_lived || self.doppler.until(Deadline::after(REVOKE)).revoke().await.is_ok()
     }
@@ -63,7 +63,7 @@ pub fn host(environment: &Environment) -> Result<Base> {
     }
 }
 
-/// Signs in with `DOPPLER_TOKEN`, else with `DOPPLER_IDENTITY_ID` and this job's OIDC token; `None` when neither is there.
+/// Signs in with `DOPPLER_TOKEN`, else with `DOPPLER_IDENTITY_ID` and this job's OIDC token; `None` if neither is set.
 ///
 /// # Errors
 /// [`fault::Kind::Permission`] when GitHub or Doppler refuse; [`fault::Kind::Temporary`] if one of them is unreachable.
@@ -81,7 +81,7 @@ pub async fn sign_in(environment: &Environment, deadline: Deadline) -> Result<Op
     Ok(Some(DopplerSession::trade(&request, identity, host(environment)?, deadline).await?))
 }
 
-/// Whether there is anything to sign in with.
+/// Whether there is a token or an identity to sign in with.
 pub(crate) fn can(environment: &Environment) -> bool {
     environment.get("DOPPLER_TOKEN").or(environment.get("DOPPLER_IDENTITY_ID")).is_some()
 }
@@ -91,7 +91,7 @@ struct Answer {
     value: SecretString,
 }
 
-/// This job's identity as a JWT, from the runner's own service: for whatever trusts it.
+/// This job's OIDC token, a JWT from the runner's service, for any service that trusts it.
 ///
 /// # Errors
 /// [`fault::Kind::Permission`] when GitHub refuses; [`fault::Kind::Temporary`] if it is unreachable.

@@ -54,7 +54,7 @@ impl Deadline {
         tokio::time::sleep_until(self.at).await;
     }
 
-    /// Runs blocking `work` on another thread until it is done or the deadline passes. In the second case the thread is left behind: a
+    /// Runs blocking `work` on another thread until it is done or the deadline passes. After that the thread is left behind: a
     /// read from a pipe cannot be cancelled, and it ends with the process.
     ///
     /// # Errors

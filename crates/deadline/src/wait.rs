@@ -1,4 +1,4 @@
-//! What this thread waits for, so that a program can report what takes long without each library knowing how to print.
+//! Keeps a list of what this thread waits for, so that a program can report long waits and libraries need not print.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Deadline, shown};
 
-/// After this time, and again each time this much more has passed, a wait is reported.
+/// A wait is reported after this time, and then again after each `AGAIN`.
 const LONG: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_secs(30);
 

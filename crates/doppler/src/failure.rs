@@ -1,4 +1,4 @@
-//! What Doppler's refusals mean: whose fault it is, and whether the service is unavailable.
+//! Interprets Doppler's errors: what the user can do, and whether the service is unavailable.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::token::Token;
 /// Why a read of secrets failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What to tell.
+    /// The error to report.
     pub fault: Fault,
     /// Doppler is unavailable (no connection, timeout, 408, 429, 5xx): the only case in which older secrets may be used instead.
     pub is_outage: bool,
@@ -45,7 +45,7 @@ pub(crate) fn decode(body: &[u8]) -> Option<ServiceError> {
     (!body.messages.is_empty()).then(|| ServiceError { code: None, message: body.messages.join("; ") })
 }
 
-/// What an error body says about trying again, `"data": {"isRetryable": true, "isRetryableAfterSec": 3}`.
+/// The part of an error body about retries, `"data": {"isRetryable": true, "isRetryableAfterSec": 3}`.
 pub(crate) fn advice(body: &[u8]) -> Advice {
     let Ok(Body { data, .. }) = serde_json::from_slice(body) else { return Advice::default() };
     let after = data.is_retryable_after_sec.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -82,11 +82,8 @@ fn of_refusal(refusal: ErrorResponse, place: &ConfigRef, token: &Token) -> Failu
             ..fault.context(format!("Doppler knows no {place}, or hides it from this token"))
         }
         .help("check --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)"),
-        400 => Fault {
-            kind: Kind::Usage,
-            ..fault.context(format!("Doppler cannot make sense of the request for {place}"))
-        }
-        .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)"),
+        400 => Fault { kind: Kind::Usage, ..fault.context(format!("Doppler rejects the request for {place}")) }
+            .help("give --project and --config (DOPPLER_PROJECT, DOPPLER_CONFIG)"),
         _ => fault.context(format!("cannot read the secrets of {place}")),
     };
     Failure { fault, is_outage: matches!(status, 408 | 429 | 500..=599) }
@@ -161,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_error_body_says_of_another_attempt_is_read() {
+    fn the_error_body_decides_whether_to_retry() {
         let advice =
             advice(br#"{"messages":["busy"],"success":false,"data":{"isRetryable":true,"isRetryableAfterSec":1.5}}"#);
         assert_eq!((advice.retryable, advice.after), (Some(true), Some(std::time::Duration::from_millis(1_500))));
@@ -171,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_body_is_read_and_nothing_else_is_taken_for_one() {
+    fn only_doppler_s_own_error_body_is_read() {
         let error = decode(br#"{"messages":["Invalid Auth token"],"success":false}"#).unwrap();
         assert_eq!(error.message, "Invalid Auth token");
         assert_eq!(decode(b"<html>"), None);

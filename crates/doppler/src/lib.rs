@@ -24,7 +24,7 @@ use rate_limit::RateLimit;
 pub use read::{Fetched, MANAGED, Query};
 pub use token::Token;
 
-/// Where Doppler lives unless `DOPPLER_API_HOST` says otherwise.
+/// Doppler's address unless `DOPPLER_API_HOST` is set.
 pub const API_HOST: &str = "https://api.doppler.com";
 
 /// How long one attempt at one request may take.
@@ -74,7 +74,7 @@ impl Doppler {
     pub async fn exchange(base: Base, identity: &str, jwt: &SecretString, deadline: Deadline) -> Result<Self> {
         let client = client(base.clone(), deadline)?;
         let body = Exchange { identity, token: jwt.expose_secret() };
-        // Trading the same JWT again gives another short-lived token and harms nothing.
+        // Trading the same JWT again is harmless: it gives another short-lived token.
         let request = client.post("/v3/auth/oidc").json(&body).secret(jwt).repeatable().timeout(ATTEMPT);
         let exchanged: Exchanged = request.receive().await.map_err(|error| refused_identity(error, identity))?;
         let expiry = exchanged.expires_at.and_then(|at| at.parse::<Timestamp>().ok());
@@ -87,7 +87,7 @@ impl Doppler {
         Ok(Self { client: client.bearer(token.value.clone()), base, token, rate_limit: RateLimit::default() })
     }
 
-    /// Ends the life of the token this client signs with.
+    /// Revokes the token that this client signs with.
     ///
     /// # Errors
     /// [`fault::Kind::Temporary`] if Doppler is unreachable, else what it answered.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::{ATTEMPT, ConfigRef, Doppler, Failure, failure};
 
-/// The names Doppler adds to every config; they say where the secrets come from and are no secrets.
+/// The names that Doppler adds to every config: they describe the config and are not secrets.
 pub const MANAGED: [&str; 3] = ["DOPPLER_PROJECT", "DOPPLER_ENVIRONMENT", "DOPPLER_CONFIG"];
 
 /// What to ask for.
@@ -18,16 +18,16 @@ pub const MANAGED: [&str; 3] = ["DOPPLER_PROJECT", "DOPPLER_ENVIRONMENT", "DOPPL
 pub struct Query {
     /// The secrets wanted; all when empty.
     pub names: Vec<String>,
-    /// Issue leases for dynamic secrets, which cost, and include their values.
+    /// Include dynamic secrets: this issues billable leases.
     pub dynamic: bool,
-    /// The `ETag` of what is known already.
+    /// The `ETag` of the secrets that the caller has.
     pub known: Option<String>,
 }
 
 /// An answer to a read.
 #[derive(Clone, Debug)]
 pub enum Fetched {
-    /// What is known already still holds (304).
+    /// Nothing has changed since the `ETag` (304).
     Unchanged,
     /// The secrets, sorted by name, and the `ETag` to ask with next time.
     New {
@@ -66,7 +66,7 @@ struct Config {
 }
 
 impl Doppler {
-    /// The secrets with their visibility: what decides which values are masked.
+    /// The secrets with their visibility, which decides which values are masked.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -120,7 +120,7 @@ impl Doppler {
 
     async fn read(&self, path: &str, place: &ConfigRef, query: &Query) -> Result<Response, Failure> {
         let mut request = at(self.client.get(path), place)
-            // Leases cost: the API's default is not to issue them, and it is said aloud.
+            // Leases are billable. Sent even if false, so that nothing depends on the API's default.
             .query("include_dynamic_secrets", if query.dynamic { "true" } else { "false" });
         if path.ends_with("/download") {
             request = request.query("format", "json");
@@ -138,7 +138,7 @@ impl Doppler {
     }
 }
 
-/// The visibility that Doppler calls `word`. Anything unknown is masked, so that a new word of Doppler's hides too much, not too little.
+/// The visibility that Doppler calls `word`. Anything unknown is masked, so that a visibility which Doppler adds later hides too much rather than too little.
 fn visibility(word: Option<&str>) -> Visibility {
     match word {
         Some("unmasked") => Visibility::Unmasked,
@@ -157,7 +157,7 @@ fn at(request: Request, place: &ConfigRef) -> Request {
     request
 }
 
-/// A 200 that is not what the API promises is no answer: it replaces nothing, and no older secrets stand in for it.
+/// A 200 that is not what the API promises is an error: it replaces no secrets, and older secrets are not used instead.
 fn decode<T: for<'a> Deserialize<'a>>(
     response: &Response,
     place: &ConfigRef,
@@ -172,7 +172,7 @@ fn decode<T: for<'a> Deserialize<'a>>(
             .cause(format!("Doppler answered {} with {kind}, {} bytes", response.status, response.body.len()))
             // Where, not what: serde_json's full text can quote a value.
             .cause(format!("not an object of strings at line {} column {}", error.line(), error.column()))
-            .help("check whether a proxy or a login page stands between here and Doppler (DOPPLER_API_HOST)");
+            .help("check whether a proxy or a login page is between here and Doppler (DOPPLER_API_HOST)");
         Failure { fault, is_outage: false }
     })?;
     Ok(Fetched::New { secrets: secrets(content), etag: response.header("etag").map(str::to_owned) })

@@ -45,7 +45,7 @@ impl Token {
             return Ok(());
         }
         Err(Fault::permission(format!(
-            "the token from {} is not one: it is empty, or holds blanks or other bytes",
+            "the token from {} is malformed: it is empty, or holds blanks or other characters that no token has",
             self.origin
         ))
         .help(format!("set {} to the token alone, without quotes, blanks or a line end", self.origin)))
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_service_tokens_know_their_config() {
+    fn only_service_tokens_need_no_config() {
         assert!(!token("dp.st.dev.abc").needs_config());
         assert!(token("dp.said.abc").needs_config());
     }

@@ -1,6 +1,6 @@
 //! The one error every crate returns: a kind that callers act on, what failed, the evidence, what to do next.
 //!
-//! Callers branch on what they can *do* (give up, ask for access, try again), never on which message it was.
+//! Callers branch on what they can *do* (give up, ask for access, try again), never on the text of a message.
 //! Advice is written where the fault is made. A fault never holds a secret: code that makes one leaves values out.
 
 use std::fmt;
@@ -37,7 +37,7 @@ pub struct Fault {
 pub type Result<T, E = Fault> = std::result::Result<T, E>;
 
 impl Fault {
-    /// A fault of `kind` that says what failed, on which input.
+    /// A fault of `kind`; `message` is what failed, on which input.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), causes: Vec::new(), help: None }
     }

@@ -1,4 +1,4 @@
-//! Open descriptors: whether two are one, which to close, and how to own one that was passed by number.
+//! Open descriptors: whether two are the same, which to close, and how to own one that was passed by number.
 
 use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 

@@ -1,6 +1,6 @@
 //! What a process has from its parent, and what its children get: ignored signals and open descriptors.
 //!
-//! Nothing here has a safe interface in the standard library or in `rustix`. Each unsafe block has its reason beside it.
+//! Neither the standard library nor `rustix` has safe functions for this. Each unsafe block states why it is sound.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! What a tool with several items (sites, hosts, checks) needs once per run.
+//! The parts that every tool with several items (sites, hosts, checks) needs once per run.
 //!
 //! [`Reporter`]: its records, printed as they happen with `--format jsonl`, its status lines on stderr, its [`Progress`], its verdict.
 //! [`Stop`]: SIGINT, SIGTERM, SIGHUP and the deadline, noticed once and seen by everything that waits.

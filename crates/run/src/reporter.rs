@@ -22,14 +22,14 @@ pub enum Records {
 pub struct Reporter<'a> {
     console: &'a Console,
     recorder: RefCell<Recorder>,
-    /// Whether stdout still takes records.
+    /// Whether stdout can still be written.
     prints: Cell<bool>,
     started: Instant,
     progress: Progress<'a>,
 }
 
 impl<'a> Reporter<'a> {
-    /// Begins the run: records that it promises to end the checks of `plan`. `title` is the run's name in reports.
+    /// Begins the run: records that the checks of `plan` will be reported. `title` is the run's name in reports.
     #[must_use]
     pub fn new(console: &'a Console, records: Records, shard: Option<Shard>, title: &str, plan: Vec<String>) -> Self {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
@@ -46,7 +46,7 @@ impl<'a> Reporter<'a> {
         reporter
     }
 
-    /// Adds a record. A stdout that takes no more is warned about once; the run goes on, and the record is kept for the report.
+    /// Adds a record. If stdout can no longer be written, that is warned about once; the run goes on, and the record is kept for the report.
     pub fn record(&self, event: Event) {
         let line = self.recorder.borrow_mut().record(event).line() + "\n";
         if self.prints.get() {

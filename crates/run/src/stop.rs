@@ -78,7 +78,7 @@ impl Stop {
         Ok(Self(receiver))
     }
 
-    /// A stop that only its trigger causes.
+    /// A stop that only the returned trigger causes.
     #[must_use]
     pub fn manual() -> (StopTrigger, Self) {
         let (sender, receiver) = watch::channel(None);

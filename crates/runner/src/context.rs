@@ -1,10 +1,10 @@
-//! What the runner says about the run: repository, commit, run number, the files of this step.
+//! What the runner's variables tell about the run: repository, commit, run number, the files of this step.
 
 use std::path::PathBuf;
 
 use crate::Environment;
 
-/// The run this process belongs to. Outside Actions everything is absent, so callers need no second path.
+/// The run this process belongs to. Outside Actions everything is absent.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     /// `GITHUB_ACTIONS=true`: a GitHub, GHES, Forgejo or Gitea runner started us.

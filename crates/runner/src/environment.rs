@@ -1,4 +1,4 @@
-//! A snapshot of the process environment, in which a blank variable is no variable.
+//! A snapshot of the process environment, in which a blank variable counts as unset.
 //!
 //! An empty expression in a workflow arrives as an empty variable, so "blank" always means "not given".
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use fault::{Fault, Result};
 
-/// GitHub drops a step summary over 1 MiB whole, and some just under it in silence.
+/// GitHub drops a whole step summary over 1 MiB, and silently some just below.
 pub const SUMMARY_LIMIT: usize = 900 * 1024;
 
 /// Appends `NAME<<DELIMITER` entries to a variables or outputs file, in one write.
@@ -65,7 +65,7 @@ fn delimiter_for(value: &str) -> Result<String> {
     Ok(delimiter)
 }
 
-/// One write. Starts with LF where an earlier writer left the last line open: blank lines are skipped by the reader, and without
+/// One write. Starts with LF if an earlier writer left the last line open: blank lines are skipped by the reader, and without
 /// one our first entry would be glued to that line and fail the whole file.
 fn append(path: &Path, text: &str) -> Result<()> {
     let fault = |error: std::io::Error| {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_several_lines_stands_between_delimiters() {
+    fn a_value_of_several_lines_is_put_between_delimiters() {
         let text = written("", &[("KEY", "a\nb\n")]);
         let delimiter = text.strip_prefix("KEY<<").unwrap().lines().next().unwrap();
         assert_eq!(text, format!("KEY<<{delimiter}\na\nb\n\n{delimiter}\n"));

@@ -26,7 +26,7 @@ impl Secret {
 /// Who may see a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Visibility {
-    /// A secret. The default: a store that does not say otherwise holds secrets.
+    /// A secret. The default: if the store has no other information, a value is a secret.
     #[default]
     Masked,
     /// Not a secret, for example a region or a flag.

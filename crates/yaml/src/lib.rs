@@ -1,7 +1,7 @@
 //! Reads untrusted YAML in bounded depth and memory.
 //!
-//! The loader calls itself for each level and copies what an alias refers to, so that a few bytes can ask for a stack or a memory
-//! that no machine has. Its events are cheap: they are counted first, and a document that asks for too much is refused.
+//! The loader is recursive and copies what an alias refers to, so a few bytes can overflow the stack or exhaust the memory.
+//! Therefore the parser's events, which are cheap, are counted first, and a document over the limits is refused.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use saphyr_parser::{Event, Parser, ScanError};
 /// The deepest nesting.
 const DEPTH: usize = 64;
 
-/// The most nodes, aliases written out.
+/// The most nodes, counting what aliases refer to.
 const NODES: usize = 1_000_000;
 
 /// Why a text cannot be read. Nothing of the text is quoted, which may hold secrets.
@@ -26,7 +26,7 @@ pub enum YamlError {
         /// The column.
         column: usize,
     },
-    /// It is nested too deeply, or its aliases stand for too much.
+    /// It is nested too deeply, or its aliases expand to too much.
     TooLarge,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for YamlError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax { line, column } => write!(out, "not YAML at line {line} column {column}"),
-            Self::TooLarge => write!(out, "nested deeper than {DEPTH} levels, or its aliases stand for too much"),
+            Self::TooLarge => write!(out, "nested deeper than {DEPTH} levels, or its aliases expand to too much"),
         }
     }
 }
@@ -71,10 +71,10 @@ fn load<'a>(text: &'a str, mut loader: YamlLoader<'a, Yaml<'a>>) -> Result<Vec<Y
     Ok(loader.into_documents())
 }
 
-/// That `text` asks for no more than it may.
+/// Checks that `text` is within the limits.
 fn check(text: &str) -> Result<(), YamlError> {
     let mut sizes: HashMap<usize, usize> = HashMap::new();
-    // What is open: its anchor, and how many nodes stood before it.
+    // Each open node: its anchor, and how many nodes came before it.
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut nodes = 0_usize;
     for event in Parser::new_from_str(text) {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_without_end_is_refused_and_does_not_exhaust_the_stack() {
+    fn endless_nesting_is_refused_and_does_not_exhaust_the_stack() {
         for text in ["[".repeat(200_000), "{a: ".repeat(200_000), "- ".repeat(200_000)] {
             assert!(documents(&text).is_err());
             assert!(as_written(&text).is_err());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_where_and_quotes_nothing() {
+    fn an_error_has_line_and_column_and_quotes_nothing() {
         assert_eq!(documents("a: b\nc: [hunter2").unwrap_err().to_string(), "not YAML at line 3 column 1");
     }
 }
