@@ -26,7 +26,11 @@ pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Con
     if args.format != Format::Text {
         console.status(&format!("{}: {}", report.title, report.result().name()));
     }
-    console.print(rendered(report, reading, args.format, style(console)))?;
+    if args.format == Format::Json {
+        print_json(report, console)?;
+    } else {
+        console.print(rendered(report, reading, args.format, style(console)))?;
+    }
     if args.format != Format::Annotations {
         annotate(report, console);
     }
@@ -35,6 +39,21 @@ pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Con
         console.export(file, &outputs(report))?;
     }
     Ok(exit(report))
+}
+
+/// Prints the document piece by piece: it may be larger than the report is in memory.
+fn print_json(report: &Report, console: &Console) -> Result<()> {
+    const PIECE: usize = 64 * 1024;
+    let (mut waiting, mut printed) = (String::new(), Ok(()));
+    report::json_pieces(report, &mut |piece| {
+        waiting.push_str(piece);
+        if waiting.len() >= PIECE && printed.is_ok() {
+            printed = console.print(&waiting);
+            waiting.clear();
+        }
+    });
+    printed?;
+    console.print(&waiting)
 }
 
 /// Writes a file as a whole: a reader sees the old one or the new one.

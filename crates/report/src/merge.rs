@@ -56,6 +56,8 @@ impl Merger {
     /// The report that the records add up to.
     #[must_use]
     pub fn finish(self, policy: &Policy) -> Report {
+        // Large, and of no more use.
+        drop(self.seen);
         let (mut folds, notes) = without_superseded(self.folds);
         folds.sort_by(|one, other| order(one).cmp(&order(other)));
         folds.iter_mut().for_each(|fold| fold.settle(policy));
@@ -171,7 +173,10 @@ fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
 /// A stage's checks from all shards, and when it was first mentioned.
 #[derive(Default)]
 struct Gathered {
-    checks: Vec<(usize, FoldedCheck)>,
+    /// Each with the number of its fold.
+    checks: Vec<(usize, Check)>,
+    begins: Option<Timestamp>,
+    ends: Option<Timestamp>,
     mentioned_at: Option<Moment>,
     place: usize,
 }
@@ -190,7 +195,9 @@ fn stages(folds: &mut [Fold], started_at: Option<Timestamp>) -> Vec<Stage> {
             if let Some(stage) = gathered.get_mut(id) {
                 let mentioned = check.mentioned_at.time().map(|_| check.mentioned_at);
                 stage.mentioned_at = stage.mentioned_at.into_iter().chain(mentioned).min();
-                stage.checks.push((number, check));
+                stage.begins = stage.begins.into_iter().chain(check.began_at()).min();
+                stage.ends = stage.ends.into_iter().chain(check.ended_at.time()).max();
+                stage.checks.push((number, check.check_with_offset(started_at)));
             }
         }
     }
@@ -213,13 +220,9 @@ fn stage_of(check: &str) -> &str {
 
 fn finish_stage(id: &str, gathered: Gathered, folds: &[Fold], started_at: Option<Timestamp>) -> Stage {
     let reported: Vec<_> = folds.iter().filter_map(|fold| fold.stages.get(id)).collect();
-    let begins = gathered.checks.iter().filter_map(|(_, check)| check.began_at()).min();
-    let ends = gathered.checks.iter().filter_map(|(_, check)| check.ended_at.time()).max();
+    let (begins, ends) = (gathered.begins, gathered.ends);
     let several = folds.len() > 1;
-    let checks = gathered
-        .checks
-        .into_iter()
-        .map(|(fold, folded)| (folds[fold].shard.as_deref(), folded.check_with_offset(started_at)));
+    let checks = gathered.checks.into_iter().map(|(fold, check)| (folds[fold].shard.as_deref(), check));
     let checks = legs::merge(checks, several);
     let timed = checks.iter().any(|check| check.duration_seconds.is_some());
     let claimed = reported.iter().filter_map(|stage| stage.status).max();

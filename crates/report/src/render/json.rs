@@ -16,19 +16,62 @@ const ORDER: [&str; 10] =
 /// The document as text, its keys in the order in which they matter, and without `##[`.
 #[must_use]
 pub fn json_text(report: &Report) -> String {
-    let document = json(report);
-    let Some(members) = document.as_object() else { return String::new() };
+    let mut text = String::new();
+    json_pieces(report, &mut |piece| text.push_str(piece));
+    text
+}
+
+/// The document as text in pieces, one for each check: a report of hundreds of thousands of them is never in memory as a whole.
+pub fn json_pieces(report: &Report, write: &mut dyn FnMut(&str)) {
+    let document = document(report, Vec::new());
+    let Some(members) = document.as_object() else { return };
     let others = members.keys().map(String::as_str).filter(|key| !ORDER.contains(key));
     let keys = ORDER.into_iter().filter(|key| members.contains_key(*key)).chain(others);
-    let lines: Vec<String> = keys
-        .filter_map(|key| Some(format!("  \"{key}\": {}", format!("{:#}", members.get(key)?).replace('\n', "\n  "))))
-        .collect();
-    crate::neutral(&format!("{{\n{}\n}}\n", lines.join(",\n")))
+    let mut before = "{\n";
+    for key in keys {
+        write(&format!("{before}  \"{key}\": "));
+        before = ",\n";
+        if key == "stages" {
+            stages(report, write);
+        } else if let Some(value) = members.get(key) {
+            write(&indented(value, 2));
+        }
+    }
+    write("\n}\n");
+}
+
+fn stages(report: &Report, write: &mut dyn FnMut(&str)) {
+    let mut before = "[\n";
+    for one in &report.stages {
+        let head = indented(&stage(one, Vec::new()), 4);
+        // The checks are an empty array there, for which theirs is put in.
+        let (start, end) = head.split_once("\"checks\": []").unwrap_or((&head, ""));
+        write(&format!("{before}    {start}\"checks\": ["));
+        let mut between = "\n";
+        for each in &one.checks {
+            write(&format!("{between}        {}", indented(&check(each), 8)));
+            between = ",\n";
+        }
+        let close = if one.checks.is_empty() { "]" } else { "\n      ]" };
+        write(&format!("{close}{end}"));
+        before = ",\n";
+    }
+    write(if report.stages.is_empty() { "[]" } else { "\n  ]" });
+}
+
+/// A value, its lines behind the first indented.
+fn indented(value: &Value, by: usize) -> String {
+    crate::neutral(&format!("{value:#}").replace('\n', &format!("\n{}", " ".repeat(by))))
 }
 
 /// The report as a JSON document. Strings are the foreign text as it is: write it with [`crate::neutral`].
 #[must_use]
 pub fn json(report: &Report) -> Value {
+    let checks = |one: &Stage| stage(one, one.checks.iter().map(check).collect());
+    document(report, report.stages.iter().map(checks).collect())
+}
+
+fn document(report: &Report, stages: Vec<Value>) -> Value {
     let failed = report.troubles().into_iter().map(|(_, check)| check.id.clone());
     let document = json!({
         "kind": "preflight_report",
@@ -40,7 +83,7 @@ pub fn json(report: &Report) -> Value {
         "reasons": report.reasons(),
         "next": without_nulls(json!({ "failed": failed.collect::<Vec<_>>(), "rerun": report.rerun })),
         "counts": report.counts(),
-        "stages": report.stages.iter().map(stage).collect::<Vec<_>>(),
+        "stages": stages,
         "started_at": report.started_at.map(time),
         "finished_at": report.finished_at.map(time),
         "duration_seconds": report.duration_seconds.map(milliseconds),
@@ -74,14 +117,14 @@ fn source(source: &CodeOrigin, report: &Report) -> Value {
     }))
 }
 
-fn stage(stage: &Stage) -> Value {
+fn stage(stage: &Stage, checks: Vec<Value>) -> Value {
     without_nulls(json!({
         "id": stage.id,
         "name": stage.name,
         "status": stage.status,
         "offset_seconds": stage.offset_seconds.map(milliseconds),
         "duration_seconds": stage.duration_seconds.map(milliseconds),
-        "checks": stage.checks.iter().map(check).collect::<Vec<_>>(),
+        "checks": checks,
     }))
 }
 
