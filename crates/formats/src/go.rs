@@ -79,7 +79,7 @@ impl Reader for GoTest {
         }
         // Tests that began and did not end: the program was stopped.
         for (package, output) in std::mem::take(&mut self.failed) {
-            self.package(&package, &output, sink);
+            report_package(&package, &output, sink);
         }
         for build in std::mem::take(&mut self.builds) {
             let output = self.output.remove(&(build.clone(), String::new())).unwrap_or_default();
@@ -87,7 +87,9 @@ impl Reader for GoTest {
             if found.is_empty() {
                 sink.finding(Diagnostic::error(format!("{build} cannot be built")).detail(output.trim_end()));
             }
-            found.into_iter().for_each(|found| sink.finding(found));
+            for found in found {
+                sink.finding(found);
+            }
         }
         Ok(())
     }
@@ -153,16 +155,17 @@ impl GoTest {
             }
         }
     }
+}
 
-    fn package(&mut self, package: &str, output: &str, sink: &mut dyn Sink) {
-        let mut found = failure(output);
-        found.message = format!("{package} fails outside of its tests: {}", found.message);
-        if output.contains("panic: ") {
-            let name = format!("{package} > Failure outside of tests");
-            sink.test(Test { name: &name, outcome: Outcome::Failed, seconds: None, failure: Some(found) });
-        } else {
-            sink.finding(found);
-        }
+/// A package that failed although none of its tests did.
+fn report_package(package: &str, output: &str, sink: &mut dyn Sink) {
+    let mut found = failure(output);
+    found.message = format!("{package} fails outside of its tests: {}", found.message);
+    if output.contains("panic: ") {
+        let name = format!("{package} > Failure outside of tests");
+        sink.test(Test { name: &name, outcome: Outcome::Failed, seconds: None, failure: Some(found) });
+    } else {
+        sink.finding(found);
     }
 }
 

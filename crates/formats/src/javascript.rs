@@ -240,7 +240,7 @@ struct Suite {
     #[serde(default)]
     specs: Vec<Spec>,
     #[serde(default)]
-    suites: Vec<Suite>,
+    suites: Vec<Self>,
 }
 
 #[derive(Deserialize)]

@@ -152,7 +152,6 @@ const LINTERS: &[Linter] = &[
         rule: "test_id",
         message: "issue_text",
         level: "issue_severity",
-        ..ROW
     },
     Linter {
         name: "semgrep",

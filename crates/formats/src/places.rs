@@ -127,7 +127,8 @@ pub(crate) fn is_file(path: &str) -> bool {
         && extension.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
         && extension.contains(|character: char| character.is_ascii_alphabetic());
     let is_host = !path.contains(['/', '\\']) && matches!(extension, "com" | "org" | "net" | "local" | "internal");
-    is_extension && !is_host && !(stem.is_empty() && !path.contains('/')) && !path.contains("..:")
+    let is_named = !stem.is_empty() || path.contains('/');
+    is_extension && !is_host && is_named && !path.contains("..:")
 }
 
 /// Java names the file only; the method before it gives the folder.

@@ -36,7 +36,8 @@ struct CargoMessage {
 
 #[derive(Deserialize)]
 struct Message {
-    message: String,
+    #[serde(rename = "message")]
+    text: String,
     level: String,
     code: Option<Code>,
     #[serde(default)]
@@ -87,13 +88,13 @@ impl Cargo {
         };
         // `aborting due to 2 previous errors`, `2 warnings emitted`
         let is_summary =
-            message.spans.is_empty() && (level == Level::Warning || message.message.starts_with("aborting due to"));
+            message.spans.is_empty() && (level == Level::Warning || message.text.starts_with("aborting due to"));
         let rendered = message.rendered.unwrap_or_default();
-        if is_summary || !self.seen.insert(format!("{}\0{rendered}", message.message)) {
+        if is_summary || !self.seen.insert(format!("{}\0{rendered}", message.text)) {
             return;
         }
         self.errors += u64::from(level == Level::Error);
-        let mut found = Diagnostic::new(level, message.message).rule(message.code.map(|code| code.code));
+        let mut found = Diagnostic::new(level, message.text).rule(message.code.map(|code| code.code));
         found.detail = crate::source::without_escapes(&rendered).into_owned();
         let mut spans = message.spans;
         spans.sort_by_key(|span| !span.is_primary);
@@ -116,7 +117,8 @@ pub(crate) struct Libtest {
 #[derive(Deserialize)]
 struct Event {
     r#type: String,
-    event: String,
+    #[serde(rename = "event")]
+    what: String,
     #[serde(default)]
     name: String,
     exec_time: Option<f64>,
@@ -131,7 +133,7 @@ impl Reader for Libtest {
         let event: Event = json.read()?;
         match event.r#type.as_str() {
             "test" | "bench" => self.test(&event, sink),
-            "suite" if event.event == "failed" && !std::mem::take(&mut self.has_failure) => {
+            "suite" if event.what == "failed" && !std::mem::take(&mut self.has_failure) => {
                 sink.finding(Diagnostic::error("the suite failed without a failing test"));
             }
             _ => {}
@@ -151,7 +153,7 @@ impl Reader for Libtest {
 
 impl Libtest {
     fn test(&mut self, event: &Event, sink: &mut dyn Sink) {
-        let outcome = match event.event.as_str() {
+        let outcome = match event.what.as_str() {
             "started" => {
                 self.began.insert(event.name.clone());
                 return;

@@ -114,7 +114,7 @@ impl Open {
 
 /// An XML document: its root decides the format.
 enum Xml {
-    Known(Open),
+    Known(Box<Open>),
     Coverage,
     Unknown(String),
 }
@@ -288,7 +288,7 @@ fn opened(root: &str, _: &Attributes<'_>, line: usize) -> Xml {
         return Xml::Coverage;
     }
     let format = FORMATS.iter().find(|format| is_root(format, root));
-    format.map_or_else(|| Xml::Unknown(root.to_owned()), |format| Xml::Known(Open::new(format, line)))
+    format.map_or_else(|| Xml::Unknown(root.to_owned()), |format| Xml::Known(Box::new(Open::new(format, line))))
 }
 
 fn is_root(format: &Format, name: &str) -> bool {

@@ -282,7 +282,8 @@ fn point(line: &str) -> Option<Point> {
 /// Splits at the last `#` that is not escaped.
 fn split_comment(text: &str) -> (&str, &str) {
     let hash = text.match_indices('#').map(|(at, _)| at).filter(|at| !text[..*at].ends_with('\\'));
-    hash.last().map_or((text, ""), |at| (text[..at].trim_end(), text[at + 1..].trim()))
+    let mut hash = hash;
+    hash.next_back().map_or((text, ""), |at| (text[..at].trim_end(), text[at + 1..].trim()))
 }
 
 /// `67 ms`, `1.2s`, `537.383ms`

@@ -136,13 +136,12 @@ impl Fold {
 
     fn mention(&mut self, id: &str, order: Order, place: u32) -> &mut FoldedCheck {
         let next = self.checks.len();
-        let at = match self.places.get(id) {
-            Some(at) => *at as usize,
-            None => {
-                self.places.insert(id.into(), u32::try_from(next).unwrap_or(u32::MAX));
-                self.checks.push(FoldedCheck::new(id, order));
-                next
-            }
+        let at = if let Some(at) = self.places.get(id) {
+            *at as usize
+        } else {
+            self.places.insert(id.into(), u32::try_from(next).unwrap_or(u32::MAX));
+            self.checks.push(FoldedCheck::new(id, order));
+            next
         };
         let check = &mut self.checks[at];
         check.order = check.order.min((order, place));

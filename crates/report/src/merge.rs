@@ -60,7 +60,9 @@ impl Merger {
         drop(self.seen);
         let (mut folds, notes) = without_superseded(self.folds);
         folds.sort_by(|one, other| order(one).cmp(&order(other)));
-        folds.iter_mut().for_each(|fold| fold.settle(policy));
+        for fold in &mut folds {
+            fold.settle(policy);
+        }
         let started_at = self.started_at;
         let stages = stages(&mut folds, started_at);
         let mut report = Report {

@@ -325,7 +325,9 @@ fn first_problem(evidence: &[Evidence]) -> String {
 
 fn tests(evidence: &[Evidence]) -> Tests {
     let mut sum = Tests::default();
-    evidence.iter().for_each(|piece| sum += piece.tests);
+    for piece in evidence {
+        sum += piece.tests;
+    }
     sum
 }
 
@@ -365,6 +367,7 @@ fn note(evidence: &[Evidence]) -> Option<String> {
 }
 
 /// `1 test`, `2 tests`.
+#[must_use]
 pub fn count(number: u64, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }

@@ -27,7 +27,7 @@ const NAMES: usize = 10_000;
 /// The cases of one suite.
 #[derive(Debug, Default)]
 pub(super) struct Cases {
-    cases: Vec<Compact>,
+    all: Vec<Compact>,
     /// The last case of each name.
     last: HashMap<u64, u32>,
     /// Names and failures of the cases that need them.
@@ -59,13 +59,13 @@ impl Cases {
         self.is_go = true;
     }
 
-    pub(super) fn add(&mut self, case: Case) {
-        let Ok(at) = u32::try_from(self.cases.len()) else { return };
+    pub(super) fn add(&mut self, case: &Case) {
+        let Ok(at) = u32::try_from(self.all.len()) else { return };
         let outcome = case.outcome();
         #[expect(clippy::cast_possible_truncation, reason = "a duration of a test needs no more digits")]
         let seconds = case.seconds.map_or(-1.0, |seconds| seconds as f32);
-        self.cases.push(Compact {
-            place: place(&case),
+        self.all.push(Compact {
+            place: place(case),
             seconds,
             next: 0,
             outcome,
@@ -76,8 +76,8 @@ impl Cases {
         if !case.name.is_empty() && outcome != Outcome::Skipped {
             let key = hash(&(&case.class, &case.name, &case.file));
             if let Some(before) = self.last.insert(key, at) {
-                self.cases[before as usize].next = at;
-                self.cases[at as usize].is_repeated = true;
+                self.all[before as usize].next = at;
+                self.all[at as usize].is_repeated = true;
                 needs_name = true;
             }
         }
@@ -98,8 +98,8 @@ impl Cases {
             self.slowest.insert(place, (seconds, at));
             if self.slowest.len() > SLOWEST
                 && let Some((_, dropped)) = self.slowest.pop()
-                && !self.cases[dropped as usize].is_repeated
-                && self.cases[dropped as usize].outcome == Outcome::Passed
+                && !self.all[dropped as usize].is_repeated
+                && self.all[dropped as usize].outcome == Outcome::Passed
             {
                 self.details.remove(&dropped);
             }
@@ -110,13 +110,13 @@ impl Cases {
     /// Reports the tests. `surplus` is how many cases the suite holds more than it claims, if it claims anything.
     pub(super) fn report(mut self, surplus: Option<u64>, sink: &mut dyn Sink) {
         let mut surplus = surplus.unwrap_or(0);
-        for at in 0..self.cases.len() {
-            if self.cases[at].next != 0 && !self.cases[at].is_repeated {
+        for at in 0..self.all.len() {
+            if self.all[at].next != 0 && !self.all[at].is_repeated {
                 self.merge(at, &mut surplus);
             }
         }
-        for at in 0..self.cases.len() {
-            let case = self.cases[at];
+        for at in 0..self.all.len() {
+            let case = self.all[at];
             if case.is_superseded {
                 continue;
             }
@@ -131,17 +131,17 @@ impl Cases {
     /// Makes one test of the cases of a name that are attempts; `first` is the first of them.
     fn merge(&mut self, first: usize, surplus: &mut u64) {
         let mut chain = vec![first];
-        while let Some(next) = chain.last().map(|last| self.cases[*last].next as usize).filter(|next| *next != 0) {
+        while let Some(next) = chain.last().map(|last| self.all[*last].next as usize).filter(|next| *next != 0) {
             chain.push(next);
         }
         let failed = |case: &Compact| case.outcome == Outcome::Failed;
-        let mixed = chain.iter().any(|at| failed(&self.cases[*at])) && chain.iter().any(|at| !failed(&self.cases[*at]));
+        let mixed = chain.iter().any(|at| failed(&self.all[*at])) && chain.iter().any(|at| !failed(&self.all[*at]));
         if self.is_go && mixed {
             self.attempts(&chain, false);
             return;
         }
-        let place = self.cases[first].place;
-        if place != 0 && chain.iter().all(|at| self.cases[*at].place == place) {
+        let place = self.all[first].place;
+        if place != 0 && chain.iter().all(|at| self.all[*at].place == place) {
             self.attempts(&chain, false);
             return;
         }
@@ -156,12 +156,12 @@ impl Cases {
     /// The last case decides. `bare` reruns are written as passes, so that a pass after one is flaky too.
     fn attempts(&mut self, chain: &[usize], bare: bool) {
         let Some((last, before)) = chain.split_last() else { return };
-        let failed_before = before.iter().any(|at| self.cases[*at].outcome != Outcome::Passed);
+        let failed_before = before.iter().any(|at| self.all[*at].outcome != Outcome::Passed);
         for at in before {
-            self.cases[*at].is_superseded = true;
+            self.all[*at].is_superseded = true;
         }
-        if self.cases[*last].outcome == Outcome::Passed && (failed_before || bare) {
-            self.cases[*last].outcome = Outcome::Flaky;
+        if self.all[*last].outcome == Outcome::Passed && (failed_before || bare) {
+            self.all[*last].outcome = Outcome::Flaky;
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{Attributes, Diagnostic, Location, Outcome, TEXT, places};
 
 /// A test case that is being read, or was.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "which elements were there, in any combination")]
 pub(super) struct Case {
     /// Class, name and file: equal for attempts of one test, and for tests that only look like attempts.
     pub(super) class: String,

@@ -1,4 +1,4 @@
-//! Reads JUnit XML as several dozen programs write it; there is no standard that they keep.
+//! Reads `JUnit` XML as several dozen programs write it; there is no standard that they keep.
 //!
 //! Cases decide, totals are claims: a test's outcome comes from the elements of its case, and a total is only held against
 //! them. See [`attempts`] for cases of one name, and `Suite::claims` for totals that no case bears out.
@@ -56,7 +56,7 @@ impl Reader for Junit {
     fn end(&mut self, sink: &mut dyn Sink) -> Result<(), Unreadable> {
         // Open suites are those of a document that was cut off: their cases count, their totals cannot be held against them.
         if let Some(case) = self.case.take() {
-            self.add(case);
+            self.add(&case);
         }
         while let Some(suite) = self.suites.pop() {
             suite.cases.report(None, sink);
@@ -107,7 +107,7 @@ impl Junit {
         match name {
             "testcase" | "test-case" => {
                 if let Some(case) = self.case.take() {
-                    self.add(case);
+                    self.add(&case);
                 }
             }
             "testsuite" | "testsuites" if self.case.is_none() => self.close_suite(sink),
@@ -129,7 +129,7 @@ impl Junit {
         }
     }
 
-    fn add(&mut self, case: Case) {
+    fn add(&mut self, case: &Case) {
         // Some writers have cases without a suite.
         if self.suites.is_empty() {
             self.suites.push(Suite::default());

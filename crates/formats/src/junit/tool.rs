@@ -1,4 +1,4 @@
-//! Which program wrote a JUnit document: few say so, and then in the name of a suite or in a property.
+//! Which program wrote a `JUnit` document: few say so, and then in the name of a suite or in a property.
 
 use crate::{Attributes, Sink};
 

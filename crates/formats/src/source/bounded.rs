@@ -75,10 +75,9 @@ impl<R: BufRead> Bounded<R> {
         let next = match (self.place, byte) {
             (Place::Text, b'<') => Place::Opened,
             (Place::Opened, b'!') => Place::Bang(0),
-            (Place::Opened | Place::Tag, b'>') | (Place::Declaration, b'>') => Place::Text,
+            (Place::Opened | Place::Tag | Place::Declaration | Place::Comment(2) | Place::Data(2), b'>') => Place::Text,
             (Place::Opened | Place::Tag, b'"' | b'\'') => Place::Value(byte),
-            (Place::Opened, _) => Place::Tag,
-            (Place::Value(_), _) => Place::Tag,
+            (Place::Opened | Place::Value(_), _) => Place::Tag,
             (Place::Bang(0), b'-') => Place::Bang(1),
             (Place::Bang(1), b'-') => Place::Comment(0),
             (Place::Bang(0), b'[') => Place::Bang(2),
@@ -87,10 +86,8 @@ impl<R: BufRead> Bounded<R> {
             (Place::Bang(7), _) => Place::Data(0),
             (Place::Bang(_), _) => Place::Declaration,
             (Place::Comment(dashes), b'-') => Place::Comment((dashes + 1).min(2)),
-            (Place::Comment(2), b'>') => Place::Text,
             (Place::Comment(_), _) => Place::Comment(0),
             (Place::Data(ends), b']') => Place::Data((ends + 1).min(2)),
-            (Place::Data(2), b'>') => Place::Text,
             (Place::Data(_), _) => Place::Data(0),
             (place, _) => place,
         };

@@ -49,7 +49,7 @@ fn length(text: &str) -> usize {
 
 /// A final character belongs to the sequence; anything else ends a damaged one.
 fn finals(character: char) -> usize {
-    if matches!(character, '@'..='~') { 1 } else { 0 }
+    usize::from(matches!(character, '@'..='~'))
 }
 
 #[cfg(test)]

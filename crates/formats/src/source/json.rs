@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::Unreadable;
 
-/// The most levels of nesting, as serde_json has it.
+/// The most levels of nesting, as `serde_json` has it.
 const DEPTH: usize = 127;
 
 /// Where a scan got to.

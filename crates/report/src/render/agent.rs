@@ -3,6 +3,8 @@
 //! Every line is short and whole: what a program printed becomes one line without control characters. Nothing that passed is
 //! named. The text fits into 4 KiB whatever the report holds, and is usually a quarter of that.
 
+use std::fmt::Write as _;
+
 use super::format::{cut, one_line};
 use crate::{Check, Finding, Report, Status, Verdict};
 
@@ -18,6 +20,7 @@ const CONTEXT: usize = 5;
 /// The report, its last line ended.
 #[must_use]
 pub fn agent(report: &Report) -> String {
+    // Writing to a String cannot fail.
     let mut text = first_line(report) + "\n";
     let mut lines: Vec<String> = Vec::new();
     let mut context = first_context(report);
@@ -34,7 +37,7 @@ pub fn agent(report: &Report) -> String {
     let total = lines.len();
     for (shown, line) in lines.into_iter().enumerate() {
         if text.len() + line.len() + 1 > LIMIT - RESERVED {
-            text.push_str(&format!("… {} more lines\n", total - shown));
+            let _ = writeln!(text, "… {} more lines", total - shown);
             break;
         }
         text.push_str(&line);
@@ -42,10 +45,10 @@ pub fn agent(report: &Report) -> String {
     }
     if report.result() != Verdict::Passed {
         if let Some(rerun) = &report.rerun {
-            text.push_str(&format!("rerun: {}\n", cut(&harmless(rerun), 240)));
+            let _ = writeln!(text, "rerun: {}", cut(&harmless(rerun), 240));
         }
         if let Some(url) = &report.source.run_url {
-            text.push_str(&format!("log: {}\n", cut(&harmless(url), 200)));
+            let _ = writeln!(text, "log: {}", cut(&harmless(url), 200));
         }
     }
     text
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_failure_between_logs_of_four_hundred_lines_fits_into_a_kilobyte() {
-        let log = |at: &str| (0..400).map(|number| format!("compiling module {number}\n")).collect::<String>() + at;
+        let log = |at: &str| "compiling a module\n".repeat(400) + at;
         let mut lines = vec![r#"{"v":1,"event":"run_started","title":"T"}"#.to_owned()];
         for (check, status, at) in [("a/one", "passed", ""), ("a/two", "failed", "src/index.ts(45,9): error\n")] {
             lines.push(serde_json::json!({"v":1,"event":"output","check":check,"text":log(at)}).to_string());

@@ -40,9 +40,9 @@ fn of_check(stage: &Stage, check: &Check) -> Annotation {
 
 fn of_finding(stage: &Stage, check: &Check, finding: &Finding) -> Annotation {
     let leg = finding.leg.as_ref().map(|leg| format!("[{leg}]"));
-    let test = finding.test.as_ref().map(|test| format!("{test}:"));
-    let text: Vec<_> = [leg, finding.rule.clone(), test, Some(finding.message.clone())].into_iter().flatten().collect();
-    let text = text.join(" ");
+    let test_name = finding.test.as_ref().map(|name| format!("{name}:"));
+    let parts = [leg, finding.rule.clone(), test_name, Some(finding.message.clone())];
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Annotation {
         level: finding.level,
         title: title(&format!("{} › {}", stage.name, check.name())),

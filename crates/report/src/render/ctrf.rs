@@ -9,7 +9,7 @@ use crate::{Report, Status};
 #[must_use]
 pub fn ctrf(report: &Report) -> Value {
     let counts = report.counts();
-    let time = |at: Option<jiff::Timestamp>| at.map_or(0, |at| at.as_millisecond());
+    let time = |at: Option<jiff::Timestamp>| at.map_or(0, jiff::Timestamp::as_millisecond);
     let tests: Vec<Value> = report
         .checks()
         .map(|(stage, check)| {

@@ -23,7 +23,7 @@ pub fn json_text(report: &Report) -> String {
 
 /// The document as text in pieces, one for each check: a report of hundreds of thousands of them is never in memory as a whole.
 pub fn json_pieces(report: &Report, write: &mut dyn FnMut(&str)) {
-    let document = document(report, Vec::new());
+    let document = document(report, &[]);
     let Some(members) = document.as_object() else { return };
     let others = members.keys().map(String::as_str).filter(|key| !ORDER.contains(key));
     let keys = ORDER.into_iter().filter(|key| members.contains_key(*key)).chain(others);
@@ -43,7 +43,7 @@ pub fn json_pieces(report: &Report, write: &mut dyn FnMut(&str)) {
 fn stages(report: &Report, write: &mut dyn FnMut(&str)) {
     let mut before = "[\n";
     for one in &report.stages {
-        let head = indented(&stage(one, Vec::new()), 4);
+        let head = indented(&stage(one, &[]), 4);
         // The checks are an empty array there, for which theirs is put in.
         let (start, end) = head.split_once("\"checks\": []").unwrap_or((&head, ""));
         write(&format!("{before}    {start}\"checks\": ["));
@@ -67,11 +67,11 @@ fn indented(value: &Value, by: usize) -> String {
 /// The report as a JSON document. Strings are the foreign text as it is: write it with [`crate::neutral`].
 #[must_use]
 pub fn json(report: &Report) -> Value {
-    let checks = |one: &Stage| stage(one, one.checks.iter().map(check).collect());
-    document(report, report.stages.iter().map(checks).collect())
+    let checks = |one: &Stage| stage(one, &one.checks.iter().map(check).collect::<Vec<_>>());
+    document(report, &report.stages.iter().map(checks).collect::<Vec<_>>())
 }
 
-fn document(report: &Report, stages: Vec<Value>) -> Value {
+fn document(report: &Report, stages: &[Value]) -> Value {
     let failed = report.troubles().into_iter().map(|(_, check)| check.id.clone());
     let document = json!({
         "kind": "preflight_report",
@@ -117,7 +117,7 @@ fn source(source: &CodeOrigin, report: &Report) -> Value {
     }))
 }
 
-fn stage(stage: &Stage, checks: Vec<Value>) -> Value {
+fn stage(stage: &Stage, checks: &[Value]) -> Value {
     without_nulls(json!({
         "id": stage.id,
         "name": stage.name,

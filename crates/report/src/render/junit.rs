@@ -1,10 +1,10 @@
-//! The report as JUnit XML: a suite for each stage, a case for each check.
+//! The report as `JUnit` XML: a suite for each stage, a case for each check.
 
 use std::fmt::Write as _;
 
 use crate::{Check, Report, Status};
 
-/// The report as a JUnit document.
+/// The report as a `JUnit` document.
 #[must_use]
 pub fn junit(report: &Report) -> String {
     let counts = report.counts();

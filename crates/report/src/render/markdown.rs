@@ -156,8 +156,9 @@ fn log(stage: &Stage, check: &Check, limits: &Limits) -> Option<String> {
     let mut text: Vec<String> = Vec::new();
     if check.findings.len() > 1 {
         text.extend(check.findings.iter().take(limits.lines).map(|finding| {
-            let (leg, test) = (finding.leg.as_ref().map(|leg| format!("[{leg}]")), finding.test.clone());
-            let parts = [leg, finding.place(), finding.rule.clone(), test, Some(finding.message.clone())];
+            let leg = finding.leg.as_ref().map(|leg| format!("[{leg}]"));
+            let (place, name) = (finding.place(), finding.test.clone());
+            let parts = [leg, place, finding.rule.clone(), name, Some(finding.message.clone())];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }));
     } else if let Some(detail) = check.findings.first().and_then(|finding| finding.detail.as_deref()) {

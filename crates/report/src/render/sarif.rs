@@ -30,11 +30,11 @@ pub fn sarif(report: &Report) -> Value {
         }
         left_out += usize::try_from(check.findings_omitted).unwrap_or(usize::MAX);
     }
-    let runs: Vec<Value> = runs.into_iter().map(|(tool, results)| run(&tool, results, left_out)).collect();
+    let runs: Vec<Value> = runs.into_iter().map(|(tool, results)| run(&tool, &results, left_out)).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": if runs.is_empty() { vec![run("preflight-report", Vec::new(), left_out)] } else { runs },
+        "runs": if runs.is_empty() { vec![run("preflight-report", &[], left_out)] } else { runs },
     })
 }
 
@@ -44,7 +44,7 @@ fn tool(check: &Check) -> String {
     named.unwrap_or_else(|| check.name().to_owned())
 }
 
-fn run(tool: &str, results: Vec<Value>, left_out: usize) -> Value {
+fn run(tool: &str, results: &[Value], left_out: usize) -> Value {
     let mut run = json!({ "tool": { "driver": { "name": tool } }, "results": results });
     if left_out > 0 {
         run["invocations"] = json!([{
