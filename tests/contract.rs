@@ -1,4 +1,4 @@
-//! What all five programs promise, whoever wrote them: streams, exit codes, the error's form, help.
+//! What all five programs promise: streams, exit codes, the error's form, help.
 
 mod credentials;
 mod help;
@@ -60,7 +60,7 @@ fn state() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(stacks).join("prod.json")
 }
 
-/// Stops the test unless stderr is one error in the contract's form, and nothing else; returns what it says.
+/// Stops the test unless stderr is one error in the contract's form, and nothing else; returns its text.
 #[track_caller]
 fn error(seen: &Seen) -> String {
     let mut lines = seen.stderr.lines();

@@ -52,7 +52,7 @@ fn standard_input(console: &Console) -> Result<String> {
         return Err(Fault::usage("no host is given").help("give hosts as arguments, or one per line on stdin"));
     }
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a list that fits from one that was cut.
+    // One byte more than allowed distinguishes a list that fits from one that was cut.
     let read = std::io::stdin().take(LIST_LIMIT + 1).read_to_end(&mut bytes);
     let size = read.map_err(|error| Fault::usage("cannot read the hosts from stdin").cause(error.to_string()))?;
     if size as u64 > LIST_LIMIT {

@@ -31,7 +31,7 @@ impl Probe {
         }
         // A second installation changes nothing; the first one counts.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        // A redirect is an answer of its own, and a health check is no page to visit.
+        // A redirect is reported as the answer: a health check should not need to follow one.
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         let client =
             client.map_err(|error| Fault::usage("cannot make HTTP requests").cause(error.without_url().to_string()))?;
@@ -85,7 +85,7 @@ async fn beginning(mut answer: reqwest::Response) -> Result<String, reqwest::Err
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// The cause that tells most: `connection refused`, not `error sending request`.
+/// The most useful cause: `connection refused`, not `error sending request`.
 fn innermost(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }

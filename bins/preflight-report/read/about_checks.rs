@@ -48,7 +48,7 @@ impl<'a> AboutChecks<'a> {
         }
     }
 
-    /// Numbers a foreign document's events. The second document and those after it are shards of their own, so that one's
+    /// Numbers a foreign document's events. The second document and those after it are separate shards, so that one's
     /// claims are held against its own checks.
     fn records(&mut self, events: Vec<Stamped>) -> Vec<Record> {
         *self.foreign += 1;

@@ -40,7 +40,7 @@ impl Console {
         &self.environment
     }
 
-    /// What the runner says about this run.
+    /// The runner's description of this run.
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context

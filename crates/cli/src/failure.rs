@@ -1,4 +1,4 @@
-//! How an error is told: in the contract's form on stderr, as one annotation in Actions, inside the JSON document.
+//! Reports errors: in the contract's form on stderr, as one annotation in Actions, inside the JSON document.
 
 use fault::{Fault, Kind};
 use runner::foreign;
@@ -9,8 +9,8 @@ use crate::{Console, Exit};
 /// How many pieces of evidence are shown.
 const CAUSES: usize = 3;
 
-/// The fault that an error carries, the contexts around it in front; an error without one is wrong usage of the world we
-/// expected (exit 2).
+/// The fault that an error carries, the contexts around it in front; an error without one is reported as a
+/// usage error (exit 2).
 #[must_use]
 pub fn fault_of(error: &anyhow::Error) -> Fault {
     let mut fault = match error.downcast_ref::<Fault>() {
@@ -35,14 +35,14 @@ pub fn error_document(fault: &Fault) -> Value {
 pub fn report(console: &Console, fault: &Fault, prints_json: bool) -> Exit {
     if prints_json {
         let document = json!({ "schema_version": 1, "tool": console.tool(), "error": error_document(fault) });
-        // What cannot be written is told on stderr all the same.
+        // If stdout cannot be written, the error still goes to stderr.
         let _ = console.print(format!("{document}\n"));
     }
     console.fail(&text(fault));
     fault.kind.into()
 }
 
-/// What clap calls an error and is a result: help and version.
+/// Renders help and version, which clap returns as errors.
 pub(crate) fn help(console: &Console, error: &clap::Error) -> String {
     let rendered = error.render();
     if console.stdout_is_terminal() { rendered.ansi().to_string() } else { rendered.to_string() }
@@ -55,7 +55,7 @@ pub(crate) fn report_usage(console: &Console, error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// Line 1 what failed, then the evidence, then the advice. What a service said is made safe line by line.
+/// Line 1 what failed, then the evidence, then the advice. A service's text is made safe line by line.
 fn text(fault: &Fault) -> String {
     let safe = |text: &str| foreign::lines(text).replace('\n', "\n    ");
     let mut lines = vec![safe(&fault.message)];

@@ -2,7 +2,7 @@
 //!
 //! A tool's `main` is one call of [`main`] with a function from its arguments to an [`Exit`]. Everything the contract promises of
 //! all tools is kept here: stdout carries the result only and survives a closed pipe, a blank variable is none, secrets are masked
-//! and flushed first, foreign text cannot begin a workflow command, and an error says what failed, why, and what to do.
+//! and flushed first, foreign text cannot begin a workflow command, and an error names what failed, why, and what to do.
 
 mod console;
 mod destination;
@@ -63,7 +63,7 @@ pub fn main<T: Tool>(run: impl FnOnce(T, &Console) -> anyhow::Result<Exit>) -> E
     ExitCode::from(exit.code())
 }
 
-/// Prints what is a result of its own: help, a version, a man page.
+/// Prints a result that ends the program: help, a version, a man page.
 fn printed(console: &Console, text: impl AsRef<[u8]>) -> Exit {
     match console.print(text) {
         Ok(()) => Exit::Success,

@@ -117,7 +117,7 @@ pub struct Evidence {
     /// Findings of level notice.
     #[serde(skip_serializing_if = "is_default")]
     pub notices: u64,
-    /// How many of the findings have no record of their own.
+    /// How many of the findings have no separate record.
     #[serde(skip_serializing_if = "is_default")]
     pub findings_omitted: u64,
     /// Totals without the tests.

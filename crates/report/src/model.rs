@@ -377,7 +377,7 @@ impl Check {
         Tests::of(&self.evidence)
     }
 
-    /// How many findings it has, those without a record of their own included.
+    /// How many findings it has, those without a separate record included.
     #[must_use]
     pub(crate) fn findings_total(&self) -> u64 {
         self.findings.len() as u64 + self.findings_omitted

@@ -1,4 +1,4 @@
-//! What the runner's variables tell about the run: repository, commit, run number, the files of this step.
+//! What the runner's variables describe: repository, commit, run number, the files of this step.
 
 use std::path::PathBuf;
 

@@ -23,7 +23,7 @@ pub fn line(gutter: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// Every line of `text` made safe, none of them with a gutter of its own: for messages of a few lines.
+/// Makes every line of `text` safe, without gutters: for messages of a few lines.
 #[must_use]
 pub fn lines(text: &str) -> String {
     let mut safe = Vec::new();
@@ -82,7 +82,7 @@ fn skip_escape_sequence(characters: &mut std::str::Chars<'_>) {
 
 /// Splits a stream of bytes into lines at LF, CRLF and CR, each byte looked at once.
 ///
-/// A line longer than [`LINE_LIMIT`] is cut there, and its end says how many bytes are missing: memory stays bounded.
+/// A line longer than [`LINE_LIMIT`] is cut there and ends with the number of missing bytes: memory stays bounded.
 #[derive(Debug, Default)]
 pub struct Lines {
     partial: Vec<u8>,
@@ -127,7 +127,7 @@ impl Lines {
         (!self.partial.is_empty()).then(|| self.partial.clone())
     }
 
-    /// What stands after the last line's end, if anything: for a stream that pauses or ends without one.
+    /// Returns what follows the last line end, if anything: for a stream that pauses, or ends without a line end.
     pub fn flush(&mut self) -> Option<Vec<u8>> {
         (!self.partial.is_empty() || self.cut > 0).then(|| self.take())
     }

@@ -117,7 +117,7 @@ async fn finished(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     let run = async {
         let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            // A program that refuses its input early says why itself.
+            // A program that refuses its input early reports why itself.
             let _closed = stdin.write_all(input).await;
         }
         child.wait_with_output().await

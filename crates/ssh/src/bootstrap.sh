@@ -24,7 +24,7 @@ sd_beats=0
 sd_watcher=
 sd_reader=
 
-# Only builtins see a nonce: an argument list is public. mksh has no printf of its own.
+# Only builtins see a nonce: an argument list is public. mksh has no builtin printf.
 case $(command -v printf) in
   printf) sd_put() { printf '%s' "$1"; } ;;
   *) sd_put() { print -rn -- "$1"; } ;;
@@ -36,7 +36,7 @@ sd_pulse() {
   [ -z "$sd_lease" ] || { sd_beats=$((sd_beats + 1)); echo "$sd_name.$1.$sd_beats" >"$sd_lease/beat"; }
 }
 
-# A record on a line of its own, also after a line that a script left open. If a step has killed its relay, directly.
+# A record on its own line, also after a line that a script left open. If a step has killed its relay, directly.
 sd_say() {
   sd_put "$sd_newline$sd_nonce $*$sd_newline" >&6 || sd_put "$sd_newline$sd_nonce $*$sd_newline" >&4
 }
@@ -134,7 +134,7 @@ sd_watch() {
   done
 }
 
-# While a step runs, owns the client's lines; ends at the line that says that its record has arrived.
+# While a step runs, owns the client's lines; ends at the line that confirms that its record has arrived.
 sd_listen() {
   exec 4>&- 5>&- 6>&- 7>&- 8>&-
   while IFS= read -r sd_line <&3; do

@@ -1,6 +1,6 @@
 //! How OpenSSH's client is called: a configuration that every hop obeys, and one fixed argument vector a host.
 //!
-//! The configuration stands before the user's own, and ssh takes the first value it finds: nothing in `~/.ssh/config` can
+//! The configuration comes before the user's own, and ssh takes the first value it finds: nothing in `~/.ssh/config` can
 //! weaken it, while aliases, bastions, certificates and hardware keys keep working. It is a file and not a list of `-o`
 //! because ssh passes `-F`, but no `-o`, on to the jump hosts' own clients.
 
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_pinned_host_is_known_by_its_own_keys_alone() {
         let words = arguments(&target(&format!("web1 {KEY}")), &files(), "x").join(" ");
-        // Whatever --accept-new says.
+        // Applies with --accept-new too.
         assert!(words.contains("StrictHostKeyChecking=yes"), "{words}");
         assert!(words.contains("HostKeyAlias=ssh-deploy-pinned -o UserKnownHostsFile=\"/t/pins\""), "{words}");
         assert!(!words.contains("KnownHostsCommand"));

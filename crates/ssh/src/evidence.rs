@@ -1,4 +1,4 @@
-//! Why a connection did not come about, told from what OpenSSH's client wrote.
+//! Finds out from the output of OpenSSH's client why a connection failed.
 //!
 //! OpenSSH does not translate its messages, but words some of them anew now and then: a text that is not known here counts as
 //! "unreachable" and is shown as it is.
@@ -191,7 +191,7 @@ pub(crate) fn is_logged_in(log: &str) -> bool {
     log.contains("Authenticated to ")
 }
 
-/// What the client said when a connection ended in the middle.
+/// The client's message when a connection ended in the middle.
 pub(crate) fn ending(log: &str) -> String {
     messages(log).last().map_or_else(|| "ssh ended without a word".to_owned(), str::to_owned)
 }

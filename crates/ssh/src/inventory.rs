@@ -15,7 +15,7 @@ use crate::{Address, HostKey, Target, User};
 /// The servers of a text: JSON where it begins like JSON, else lines of `[user@]host[:port] [HOST-KEY]`, with `#` comments.
 ///
 /// # Errors
-/// A usage fault that says which line or item is malformed.
+/// A usage fault that names the line or item that is malformed.
 pub fn parse(text: &str) -> Result<Vec<Target>> {
     let text = text.trim_start_matches('\u{feff}').trim();
     // `[` also begins an IPv6 address in brackets, and the mask `[secret]`.
@@ -142,7 +142,7 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>> {
     }
 }
 
-/// A name labels every line and stands in records: printable, short, without spaces.
+/// A name labels every line and is part of records: printable, short, without spaces.
 fn checked_name(name: &str) -> Result<String> {
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(|one| one.is_control() || one.is_whitespace())
     {

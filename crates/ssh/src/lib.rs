@@ -44,7 +44,7 @@ pub use target::{Address, Host, Target, User};
 pub use transport::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Transport, Verdict};
 pub use upload::{Authority, Staged, Upload};
 
-/// 48 random bits in hexadecimal: tells one run from another.
+/// 48 random bits in hexadecimal: distinguishes runs.
 #[must_use]
 pub fn random_word() -> String {
     wire::nonce()[..12].to_owned()

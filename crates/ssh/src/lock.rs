@@ -27,7 +27,7 @@ pub struct Lock {
 /// Who holds a lock, for those who wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
-    /// What tells this run from all others.
+    /// Distinguishes this run from all others.
     pub token: String,
     /// A person or an account.
     pub who: String,

@@ -19,7 +19,7 @@ pub struct Payload {
     pub size: u64,
     /// The SHA-256 of what is sent.
     pub sum: String,
-    /// What tells equal content: names, modes and bytes, and no times.
+    /// What equal content has in common: names, modes and bytes, and no times.
     pub digest: String,
     /// The permission bits of a file.
     pub mode: u32,

@@ -83,7 +83,7 @@ fn pem(value: &str) -> Option<(&str, &str)> {
 fn wrapped(body: &str) -> Option<String> {
     let body = body.replace("\\r", "").replace("\\n", "\n").replace("\r\n", "\n").replace('\r', "\n");
     if body.contains("Proc-Type:") {
-        // Headers of the old encrypted form are lines of their own; without line ends they cannot be told apart.
+        // Headers of the old encrypted form are separate lines; without line ends they cannot be told apart.
         return body.trim().contains('\n').then(|| format!("{}\n", body.trim()));
     }
     let compact: String = body.split_ascii_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Writes to the servers from a thread of its own: frames as they come, and a pulse when there has been none for 5 s.
+//! Writes to the servers from its own thread: frames as they come, and a pulse when there has been none for 5 s.
 //!
 //! The remote loop ends what it runs when it hears nothing for 20 s. The thread never waits for output: however slowly ours is
 //! read, the pulses go on.

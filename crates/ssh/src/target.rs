@@ -21,7 +21,7 @@ pub struct Target {
     pub address: Address,
     /// The keys it may show; empty where the known-hosts files decide.
     pub host_keys: Vec<HostKey>,
-    /// What the input says about it, for people and later selection.
+    /// The input's description of it, for people and later selection.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -130,7 +130,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>)> {
     if text.parse::<Ipv6Addr>().is_ok() || text.contains('%') && !text.starts_with('[') {
         return Ok((text, None));
     }
-    // Only an IPv6 address stands in brackets; `[secret]` goes on as it is, to be told by its name.
+    // Only an IPv6 address is in brackets; `[secret]` is kept as it is and reported by its name.
     if let Some((host, rest)) = text.strip_prefix('[').and_then(|inner| inner.split_once(']'))
         && host.contains(':')
     {

@@ -18,7 +18,7 @@ use crate::http::Secrets;
 const PROGRAMS: [&str; 4] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd", "/opt/homebrew/sbin/sshd"];
 /// From 9.8 on, failed logins lock their address out: every test has the same one.
 const PENALTIES: &str = "PerSourcePenalties=no";
-/// What a test says when the machine has no `sshd`.
+/// The message of a test that is skipped because the machine has no `sshd`.
 pub const ABSENT: &str = "no sshd on this machine: install openssh-server";
 
 /// A running server; dropping it ends the server and every session.
@@ -32,7 +32,7 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// The server, or `None` when the machine has none: then the caller's test is skipped, which this says on stderr.
+    /// The server, or `None` when the machine has none: then the caller's test is skipped, with a message on stderr.
     ///
     /// # Panics
     /// With `CI=true`, where nothing may be skipped silently, and when the server does not come up.
@@ -218,7 +218,7 @@ fn keygen(file: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "ssh-keygen: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Starts the daemon on a port that was free a moment ago; another one when somebody took it in between.
+/// Starts the daemon on a port that was free a moment ago; another one if a program took it in between.
 fn launch(program: &Path, folder: &Path, lines: &str, variables: &[(&str, &str)]) -> (Child, u16) {
     // As root, sshd insists on its privilege separation folder, which only a service manager makes otherwise.
     let _ = fs::create_dir_all("/run/sshd");
@@ -272,7 +272,7 @@ fn answers(daemon: &mut Child, port: u16) -> bool {
     false
 }
 
-/// Sessions have a home and a folder for temporary files of their own. sshd takes the first value it finds.
+/// Sessions have their own home and their own folder for temporary files. sshd takes the first value it finds.
 fn config(folder: &Path, port: u16, lines: &str, variables: &[(&str, &str)]) -> String {
     let folder = folder.display();
     let own = [("HOME", format!("{folder}/home")), ("TMPDIR", format!("{folder}/tmp"))];

@@ -64,7 +64,7 @@ pub(crate) fn read(input: &mut dyn Read, pieces: &mut dyn Pieces) -> io::Result<
                 let failed = end.is_err();
                 pieces.xml_ended(line, end);
                 if failed {
-                    // Where the next document begins inside a damaged one cannot be told.
+                    // Where the next document begins inside a damaged one cannot be known.
                     while !window.is_at_end()? {
                         window.skip_line()?;
                     }

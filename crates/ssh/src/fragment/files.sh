@@ -1,4 +1,4 @@
-# What happens to files on a host: a program of its own, because sudo may run it. Its last line of output is its answer.
+# What happens to files on a host: a separate program, because sudo may run it. Its last line of output is its answer.
 # Arguments: what to do, the destination, the staged path beside it, the kind, the digest or checksum, the mode.
 sd_do=$1 sd_dest=$2 sd_next=$3 sd_kind=$4 sd_digest=$5 sd_mode=$6
 sd_mark=.ssh-deploy-upload

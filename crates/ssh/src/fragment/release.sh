@@ -1,4 +1,4 @@
-# Releases on a host: BASE/releases/ID, BASE/shared, and the link BASE/current. A program of its own, because sudo may run it.
+# Releases on a host: BASE/releases/ID, BASE/shared, and the link BASE/current. A separate program, because sudo may run it.
 # Its last line of output is its answer. Arguments: what to do, BASE, ID, the method that replaces a link, and what else it needs.
 sd_do=$1 sd_base=$2 sd_id=$3 sd_how=$4
 shift 4
