@@ -187,6 +187,22 @@ impl Args {
         if self.export && self.format != Format::Shell {
             return Err(Fault::usage("--export needs --format shell"));
         }
+        if let (Some(_), Some(stack)) =
+            (&self.source.state, self.source.stack.as_deref().filter(|name| !name.is_empty()))
+        {
+            let cause = format!("--state names one state, so `{}` cannot choose another", stack.escape_debug());
+            return Err(Fault::usage("--stack has no meaning with --state").cause(cause).help("leave out one of them"));
+        }
+        let is_prefix = |(at, character): (usize, char)| match character {
+            'a'..='z' | 'A'..='Z' | '_' => true,
+            '0'..='9' => at > 0,
+            '-' => at > 0 && self.to == Destination::Output,
+            _ => false,
+        };
+        if !self.prefix.char_indices().all(is_prefix) {
+            return Err(Fault::usage(format!("--prefix `{}` cannot begin a name", self.prefix.escape_debug()))
+                .help("give letters, digits and underscores, and no digit first"));
+        }
         let has_variables = matches!(self.format, Format::Shell | Format::Dotenv) || self.to != Destination::Stdout;
         if !self.prefix.is_empty() && !has_variables {
             return Err(Fault::usage("--prefix needs --format shell or dotenv, or --to env or output"));

@@ -7,8 +7,9 @@ use stack::StackOutput;
 use stack::select::{self, Show};
 use stack::value::Value;
 use stack::value_path::ValuePath;
+use stack::value_type::ValueType;
 
-use crate::args::Args;
+use crate::args::{Args, Format};
 use crate::loaded::Stack;
 
 /// What the arguments ask for, seen against the outputs that exist.
@@ -117,6 +118,9 @@ fn default(args: &Args) -> Result<Value> {
     let text = args.selection.default.clone().unwrap_or_default();
     match args.selection.kind {
         Some(kind) => kind.value(&text),
+        None if args.format == Format::Lines => ValueType::List
+            .value(&text)
+            .map_err(|fault| fault.cause("--format lines prints lists").help("give a list, such as --default '[]'")),
         None => Ok(Value::Text(text)),
     }
 }

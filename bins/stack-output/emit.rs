@@ -144,7 +144,7 @@ fn assignments(
         }
         if !is_safe {
             return Err(Fault::no(format!("the output `{}` cannot be a variable's name", name.escape_debug()))
-                .help("name the outputs to print, or add --format json"));
+                .help("name the outputs to print, add --prefix, or add --format json"));
         }
         let value = raw(&one.output.value, dialect);
         if value.contains('\0') {

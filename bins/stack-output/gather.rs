@@ -27,7 +27,7 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
         }
         StateLocation::Store { store, reference, project } => {
             let path = store.state(reference, project.as_deref())?;
-            let document = file(&path, session).await?.from_backend(&path.display().to_string())?;
+            let document = file(&path, session).await?.from_disk(&path.display().to_string())?;
             (format!("the stack `{}`", reference.stack), document)
         }
         StateLocation::Cloud { url, reference, project } => {
@@ -141,13 +141,17 @@ async fn terraform(path: &Path, workspace: &str, session: Session<'_>) -> Result
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let fault = Fault::no(format!("the workspace `{workspace}` has no state"))
                 .cause(format!("there is no {}", path.display()));
-            let names = path.parent().and_then(Path::parent).filter(|_| workspace != "default").map(folders);
-            Err(match nearest(workspace, names.iter().flatten().map(String::as_str)) {
+            if workspace == "default" {
+                return Err(fault.help("run `terraform apply` first, or check --cwd and --stack"));
+            }
+            let names = path.parent().and_then(Path::parent).map(folders).unwrap_or_default();
+            Err(match nearest(workspace, names.iter().map(String::as_str)) {
                 Some(name) => fault.help(format!("add --stack {name}, the nearest name")),
-                None => fault.help("run `terraform apply` first, or check --cwd and --stack"),
+                None if names.is_empty() => fault.help("check --cwd, --stack and TF_WORKSPACE: there is no workspace"),
+                None => fault.help(format!("add --stack with a workspace that exists: {}", names.join(", "))),
             })
         }
-        _ => file(path, session).await?.from_backend(&path.display().to_string()),
+        _ => file(path, session).await?.from_disk(&path.display().to_string()),
     }
 }
 

@@ -58,6 +58,9 @@ pub(crate) fn location(session: Session<'_>) -> Result<StateLocation> {
     match args.source.state.as_deref() {
         Some("-") => return Ok(StateLocation::Stdin),
         Some("") => return Err(Fault::usage("--state is empty").help("name a file, or `-` for stdin")),
+        Some(file) if let Some(path) = file.strip_prefix("file://") => {
+            return Ok(StateLocation::File(directory.join(path)));
+        }
         Some(url) if url.contains("://") => return Ok(StateLocation::Url(url.to_owned())),
         Some(file) => return Ok(StateLocation::File(directory.join(file))),
         None => {}
@@ -111,7 +114,7 @@ fn directory(source: &Source) -> Result<PathBuf> {
 
 fn terraform(source: &Source, environment: &Environment, directory: &Path, data_dir: &Path) -> Result<StateLocation> {
     let variable = source.stack.as_deref().or_else(|| environment.get("TF_WORKSPACE"));
-    let workspace = local::workspace(variable, data_dir);
+    let workspace = local::workspace(variable, data_dir)?;
     if workspace.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(Fault::usage(format!("`{}` cannot be a workspace", workspace.escape_debug())));
     }
@@ -188,6 +191,13 @@ fn unusable(block: &BackendBlock, environment: &Environment) -> Option<String> {
     let (file, backend) = (&block.file, &block.backend);
     if let Some(name) = block.unevaluated.first() {
         return Some(format!("`{name}` in {file} is not a literal"));
+    }
+    if backend.kind == "local" {
+        // Others would be a misspelt path, and the default path another state.
+        let arguments = ["path", "workspace_dir"];
+        let is_read = |name: &str| arguments.contains(&name) && backend.string(name).is_some() || backend.is_null(name);
+        let unknown = backend.names().find(|name| !is_read(name));
+        return unknown.map(|name| format!("`{name}` in {file} is no argument of this backend, or not a string"));
     }
     let required: &[(&str, Option<&str>)] = match backend.kind.as_str() {
         "s3" => &[("bucket", None), ("key", None)],

@@ -179,3 +179,58 @@ fn a_default_does_not_hide_a_mistyped_workspace() {
     let step = alone(with_aws(initialised("s3", &config, &["ip", "--default", "x"])));
     assert_eq!(step.run().exits(0).stdout, "x\n");
 }
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_never_taken_for_one_without_a_backend() {
+    let utf16: Vec<u8> = "terraform {\n  backend \"s3\" {}\n}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let store = "terraform {\n  state_store \"acme_bucket\" {\n    provider \"acme\" {}\n  }\n}\n";
+    let misspelt = "terraform {\n  backend \"local\" {\n    paht = \"kept.tfstate\"\n  }\n}\n";
+    refused(checkout(&[], &["ip"]).file("backend.tf", &utf16), 2, &["backend.tf", "not UTF-8"]);
+    refused(checkout(&[("main.tf", store)], &["ip"]), 2, &["main.tf", "only terraform reads", "--state -"]);
+    refused(checkout(&[("main.tf", misspelt)], &["ip"]), 2, &["`paht`", "main.tf"]);
+    let script = |setup: &str| {
+        let step = Step::script(&format!("{setup}\nPATH=$PWD/bin:$PATH exec stack-output ip"));
+        step.file("terraform.tfstate", STALE).file("main.tf", "locals {}\n")
+    };
+    refused(script("ln -s ../nowhere/backend.tf backend.tf"), 2, &["backend.tf", "No such file"]);
+    let name = "printf 'terraform {\\n  backend \"s3\" {}\\n}\\n' > \"$(printf 'b\\377.tf')\"";
+    refused(script(name), 2, &["`s3`", "`bucket`"]);
+}
+
+#[test]
+fn a_selected_workspace_that_cannot_be_read_is_never_default() {
+    let selected: Vec<u8> = "\u{feff}prod\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let step =
+        || checkout(&[("main.tf", "locals {}")], &["ip"]).file("terraform.tfstate.d/prod/terraform.tfstate", STATE);
+    refused(step().file(".terraform/environment", &selected), 2, &[".terraform/environment", "UTF-8", "--stack"]);
+    refused(step().file(".terraform/environment/folder", ""), 2, &[".terraform/environment", "TF_WORKSPACE"]);
+    let marked = step().file(".terraform/environment", "\u{feff}prod\r\n");
+    assert_eq!(marked.run().exits(0).stdout, "203.0.113.9\n");
+}
+
+#[test]
+fn what_terraform_accepts_is_read() {
+    let local = |path: &str| format!("terraform {{\n  backend \"local\" {{\n    path = {path}\n  }}\n}}\n");
+    // A number is converted, and the last override file wins.
+    let number = checkout(&[("main.tf", &local("5")), ("5", STATE)], &["ip"]);
+    assert_eq!(number.run().exits(0).stdout, "203.0.113.9\n");
+    let files = [
+        ("main.tf", s3("http://127.0.0.1:1")),
+        ("a_override.tf", local("\"gone.tfstate\"")),
+        ("b_override.tf", local("\"kept.tfstate\"")),
+        ("kept.tfstate", STATE.to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    assert_eq!(checkout(&files, &["ip"]).run().exits(0).stdout, "203.0.113.9\n");
+    let latin1 = [b"# Stra\xdfe\n".as_slice(), local("\"kept.tfstate\"").as_bytes()].concat();
+    let step = checkout(&[("kept.tfstate", STATE)], &["ip"]).file("main.tf", &latin1);
+    assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
+}
+
+#[test]
+fn the_error_of_a_missing_workspace_lists_those_that_exist() {
+    let step = checkout(&[("main.tf", "locals {}")], &["ip", "--stack", "europe"]);
+    let step = step.file("terraform.tfstate.d/prod/terraform.tfstate", STATE);
+    let seen = step.run().exits(1);
+    assert!(seen.stderr.contains("exists: prod") && !seen.stderr.contains("terraform apply"), "{}", seen.stderr);
+}

@@ -40,7 +40,32 @@ fn a_deadline_ends_a_pipe_that_sends_nothing() {
     }
     let passphrase = "mkfifo never; PULUMI_CONFIG_PASSPHRASE_FILE=never exec stack-output --show-secrets --deadline 1 db_password --state ";
     let step = Step::script(&format!("{passphrase} '{}'", super::state("prod")));
-    refused(step, 77, &["PULUMI_CONFIG_PASSPHRASE_FILE", "before the deadline"]);
+    refused(step, 75, &["PULUMI_CONFIG_PASSPHRASE_FILE", "before the deadline"]);
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_of_settings_never_hangs() {
+    for (setup, code, words) in [
+        ("mkdir .terraform; mkfifo .terraform/terraform.tfstate; echo > main.tf", 2, "not a regular file"),
+        ("mkdir .terraform; mkfifo .terraform/environment; echo > main.tf", 2, "not a regular file"),
+        ("mkfifo main.tf; touch terraform.tfstate", 2, "not a regular file"),
+        (
+            "mkdir login; mkfifo login/credentials.json; export PULUMI_HOME=$PWD/login PULUMI_STACK=a/b/c",
+            77,
+            "PULUMI_ACCESS",
+        ),
+    ] {
+        refused(Step::script(&format!("{setup}; exec stack-output ip --deadline 1")), code, &[words]);
+    }
+    for (variable, state) in [("AWS_SHARED_CREDENTIALS_FILE", "s3"), ("AWS_CONFIG_FILE", "s3")] {
+        let call =
+            format!("mkfifo never; {variable}=never exec stack-output ip --deadline 1 --state {state}://bucket/key");
+        refused(Step::script(&call), 75, &["never", "before the deadline"]);
+    }
+    let cloud =
+        "terraform {\n  cloud {\n    organization = \"acme\"\n    workspaces {\n      name = \"shop\"\n    }\n  }\n}\n";
+    let call = "mkfifo never; TF_CLI_CONFIG_FILE=never exec stack-output ip --deadline 1";
+    refused(Step::script(call).file("main.tf", cloud), 75, &["never", "before the deadline"]);
 }
 
 #[test]

@@ -128,3 +128,20 @@ fn outputs_that_the_service_is_still_preparing_are_requested_again() {
     let step = initialised("cloud", &config, &["ip"]).workflow_secret(&variable(&server), "hcp-token-value");
     assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
 }
+
+#[test]
+fn the_token_of_terraforms_own_configuration_is_used() {
+    let server = Server::start(|_| Hcp);
+    let host = server.url();
+    let workspaces = json!([{"name": "shop-prod", "prefix": null}]);
+    let config = json!({"hostname": server.url(), "organization": "acme", "workspaces": workspaces});
+    let settings = format!("credentials \"{host}\" {{\n  token = \"hcp-token-value\"\n}}\n");
+    let step = || initialised("remote", &config, &["ip"]).secret("hcp-token-value");
+    let named = step().file("ci.tfrc", &settings).env("TF_CLI_CONFIG_FILE", "ci.tfrc");
+    assert_eq!(named.run().exits(0).stdout, "203.0.113.9\n");
+    let broken = step().file("ci.tfrc", format!("{settings} }}")).env("TF_CLI_CONFIG_FILE", "ci.tfrc");
+    refused(broken, 2, &["ci.tfrc", "line 4"]);
+    let stored = json!({"credentials": {host: {"token": "hcp-token-value"}}});
+    let stored = step().file("home/.terraform.d/credentials.tfrc.json", stored.to_string()).env("HOME", "home");
+    assert_eq!(stored.env("TF_CLI_CONFIG_FILE", "missing.tfrc").run().exits(0).stdout, "203.0.113.9\n");
+}

@@ -75,9 +75,12 @@ fn a_secret_among_the_items_of_a_list_stays_one() {
 #[test]
 fn a_servers_address_in_place_of_a_bucket_is_refused() {
     for option in ["--state", "--backend"] {
-        let step =
-            Step::new("stack-output").args(["ip", "-s", "organization/a/b", option, "s3://127.0.0.1:8333/bucket"]);
-        refused(step, 2, &["address of a server", "s3://bucket?endpoint=http://127.0.0.1:8333"]);
+        let step = Step::new("stack-output").args(["ip", option, "s3://127.0.0.1:8333/bucket"]);
+        refused(
+            step.env("PULUMI_STACK", "organization/a/b"),
+            2,
+            &["address of a server", "s3://bucket?endpoint=http://127.0.0.1:8333"],
+        );
     }
 }
 
@@ -97,8 +100,6 @@ fn a_shell_gets_variables_with_export_and_a_prefix() {
     let seen = prod(&["port", "--to", "output", "--prefix", "app-"]).run().exits(0);
     assert_eq!(seen.outputs["app-port"], "8000");
     refused(prod(&["port", "--to", "env", "--prefix", "LD_"]), 2, &["LD_port"]);
-    refused(step(&["--prefix", "1"]), 1, &["cannot be a variable's name"]);
-    refused(step(&["--prefix", "x;id;"]), 1, &["cannot be a variable's name"]);
     refused(prod(&["port", "--export"]), 2, &["--export needs --format shell"]);
     refused(prod(&["port", "--prefix", "x"]), 2, &["--prefix needs --format shell or dotenv"]);
 }
@@ -126,4 +127,79 @@ fn a_default_replaces_all_outputs_of_a_stack_that_has_none() {
     let seen = piped(STATE, &["--format", "json", "--default", "{}"]).run().exits(0);
     assert!(seen.stdout.contains("203.0.113.9"), "{}", seen.stdout);
     refused(piped("{", &["--format", "json", "--default", "{}"]), 2, &["cut off"]);
+}
+
+#[test]
+fn a_plan_is_not_a_state_without_outputs() {
+    let plan = r#"{"format_version":"1.2","planned_values":{"outputs":{"ip":{"sensitive":false}}},"prior_state":
+        {"format_version":"1.0","values":{"outputs":{"ip":{"value":"10.0.0.1","sensitive":false}}}}}"#;
+    refused(piped(plan, &["ip", "--default", "none"]), 2, &["a plan"]);
+}
+
+#[test]
+fn an_output_may_be_called_version() {
+    let version = r#""version":{"sensitive":false,"type":"string","value":"1.2.3"}"#;
+    let secret = r#""outputs":{"sensitive":true,"type":"string","value":"hunter2"}"#;
+    assert_eq!(piped(&format!("{{{version}}}"), &["version"]).run().exits(0).stdout, "1.2.3\n");
+    let both = format!("{{{version},{secret}}}");
+    assert_eq!(piped(&both, &["version"]).run().exits(0).stdout, "1.2.3\n");
+    refused(piped(&both, &["outputs"]).secret("hunter2"), 77, &["--show-secrets"]);
+}
+
+#[test]
+fn what_is_no_document_of_outputs_is_named() {
+    for (text, word) in [
+        ("\"10.0.0.1\"\n", "leave the output's name out"),
+        ("[\"a\"]", "a single value"),
+        ("<!DOCTYPE html><html></html>", "an HTML or XML page"),
+        ("PK\u{3}\u{4}tfplan", "a saved plan"),
+        ("BZh91AY", "bzip2"),
+    ] {
+        refused(piped(text, &["ip"]), 2, &[word]);
+    }
+    let file = Step::new("stack-output").args(["ip"]).file("main.tf", "").file("terraform.tfstate", "{}");
+    let seen = file.run().exits(2);
+    assert!(seen.stderr.contains("from a backup") && !seen.stderr.contains("proxy"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_state_that_is_named_has_no_other_stack() {
+    let step = Step::new("stack-output").args(["ip", "--state", "s.json", "--stack", "prod"]).file("s.json", STATE);
+    refused(step, 2, &["--stack", "--state", "`prod`"]);
+    let step = Step::new("stack-output").args(["ip", "--state", "s.json"]).file("s.json", STATE);
+    assert_eq!(step.env("PULUMI_STACK", "prod").env("TF_WORKSPACE", "prod").run().exits(0).stdout, "203.0.113.9\n");
+    let step = Step::script("exec stack-output ip --state file://$PWD/s.json").file("s.json", STATE);
+    assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
+}
+
+#[test]
+fn a_default_for_lines_is_a_list() {
+    assert_eq!(piped(SERVERS, &["gone", "--format", "lines", "--default", "[]"]).run().exits(0).stdout, "");
+    assert_eq!(piped(SERVERS, &["gone", "--format", "lines", "--default", "[\"a\"]"]).run().exits(0).stdout, "a\n");
+    refused(piped(SERVERS, &["gone", "--format", "lines", "--default", "a"]), 2, &["--default is not a list"]);
+}
+
+#[test]
+fn every_name_becomes_a_variables_name() {
+    let odd = r#"{"dot.name":"a","sp ace":"b","h\u00e9":"c","1st":"d"}"#;
+    let named = piped(odd, &["dot.name", "sp ace", "hé", "--format", "dotenv"]);
+    assert_eq!(named.run().exits(0).stdout, "dot_name=\"a\"\nsp_ace=\"b\"\nh_=\"c\"\n");
+    let all = piped(odd, &["--format", "shell", "--prefix", "TF_VAR_"]);
+    assert_eq!(all.run().exits(0).stdout, "TF_VAR_1st=d\nTF_VAR_dot_name=a\nTF_VAR_h_=c\nTF_VAR_sp_ace=b\n");
+    refused(piped(odd, &["1st", "--format", "shell"]), 1, &["`1st`", "--prefix"]);
+    refused(piped(r#"{"a.b":"1","a_b":"2"}"#, &["--format", "dotenv"]), 2, &["two of the outputs", "`a_b`"]);
+    for prefix in ["A-", "a b", "1", "A=", "A\n", "x;id;"] {
+        refused(piped(odd, &["dot.name", "--format", "shell", "--prefix", prefix]), 2, &["--prefix"]);
+    }
+}
+
+#[test]
+fn a_project_file_with_a_byte_order_mark_is_read() {
+    let step = Step::new("stack-output")
+        .args(["ip", "--stack", "prod"])
+        .file("Pulumi.yaml", "\u{feff}name: shop\r\nruntime: yaml\r\nbackend:\r\n  url: file://./store\r\n");
+    let state = r#"{"version":3,"checkpoint":{"stack":"organization/shop/prod","latest":{"resources":[
+        {"urn":"u","type":"pulumi:pulumi:Stack","outputs":{"ip":"203.0.113.9"}}]}}}"#;
+    let step = step.file("store/.pulumi/meta.yaml", "version: 1\n").file("store/.pulumi/stacks/shop/prod.json", state);
+    assert_eq!(step.run().exits(0).stdout, "203.0.113.9\n");
 }

@@ -90,7 +90,7 @@ fn the_output_of_a_program_is_checked_like_any_document() {
     for (script, code, words) in [
         ("echo '<html>sign in</html>'", 2, "not JSON"),
         ("printf '{\"ip\":{\"sensitive\":false,\"type\":\"string\",\"val'", 2, "cut off"),
-        ("echo '[1]'", 2, "an object was expected"),
+        ("echo '[1]'", 2, "not an object"),
         ("exit 0", 2, "it is empty"),
         ("echo '{}'", 1, "no output `ip`"),
         ("echo 10.0.0.1; exit 1", 1, "failed with exit code 1"),

@@ -3,6 +3,7 @@
 use api::Base;
 use fault::{Fault, Result};
 use secrecy::SecretString;
+use stack::terraform::cli_configuration;
 use stack::terraform::pointer::Backend;
 use stack::terraform::remote::Remote;
 
@@ -16,7 +17,11 @@ pub(crate) async fn stack(backend: &Backend, workspace: &str, session: Session<'
     let organization = attribute("organization", "TF_CLOUD_ORGANIZATION")
         .ok_or_else(|| Fault::usage("Terraform's backend has no `organization`").help("set TF_CLOUD_ORGANIZATION"))?;
     let workspace = workspace_name(backend, workspace)?;
-    let token = match backend.text("token").map(SecretString::from).or_else(|| logged_in(host, session)) {
+    let stored = match backend.text("token") {
+        Some(token) => Some(SecretString::from(token)),
+        None => logged_in(host, session)?,
+    };
+    let token = match stored {
         Some(token) => session.issued(token),
         None => session.require(&variable(host)).await?,
     };
@@ -48,14 +53,20 @@ fn variable(host: &str) -> String {
     format!("TF_TOKEN_{}", host.replace(['.', ':'], "_"))
 }
 
-/// The token that `terraform login` stored, unless the variable is set.
-fn logged_in(host: &str, session: Session<'_>) -> Option<SecretString> {
+/// The token in terraform's own configuration, or the one that `terraform login` stored, unless the variable is set.
+fn logged_in(host: &str, session: Session<'_>) -> Result<Option<SecretString>> {
     if session.variable(&variable(host)).is_some() {
-        return None;
+        return Ok(None);
     }
-    let file = std::fs::read(session.home(".terraform.d/credentials.tfrc.json")?).ok()?;
-    let file: serde_json::Value = serde_json::from_slice(&file).ok()?;
-    file["credentials"][host]["token"].as_str().filter(|token| !token.is_empty()).map(SecretString::from)
+    let named = session.variable("TF_CLI_CONFIG_FILE").map(|path| session.path(path));
+    let files = [named.or_else(|| session.home(".terraformrc")), session.home(".terraform.d/credentials.tfrc.json")];
+    for file in files.into_iter().flatten() {
+        let Some(text) = session.settings(&file)? else { continue };
+        if let Some(token) = cli_configuration::token(&text, &file.to_string_lossy(), host)? {
+            return Ok(Some(token));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

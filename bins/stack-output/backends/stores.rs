@@ -37,7 +37,7 @@ async fn of_aws(bucket: &S3Bucket, session: Session<'_>) -> Result<Support<Store
         ..s3::BucketAddress::default()
     };
     if bucket.anonymous {
-        let address = placed(address, aws::endpoints_of(&config, session), session);
+        let address = placed(address, aws::endpoints_of(&config, session)?, session);
         return Ok(Support::Native(Store::S3(s3::Bucket::new(&address, None, session.deadline)?)));
     }
     s3_store(address, config, session).await

@@ -66,7 +66,7 @@ impl Endpoints {
 
 /// Finds the identity that reads.
 pub(crate) async fn caller(config: CredentialConfig, session: Session<'_>) -> Result<Support<Caller>> {
-    let files = files(session);
+    let files = files(session)?;
     let endpoints = endpoints(&config, &files, session);
     let search = Search { session, files, endpoints: endpoints.clone(), sts: config.sts.clone() };
     let key = match (config.key, config.web) {
@@ -95,8 +95,8 @@ pub(crate) async fn caller(config: CredentialConfig, session: Session<'_>) -> Re
 }
 
 /// The addresses of AWS's services, for an anonymous read.
-pub(crate) fn endpoints_of(config: &CredentialConfig, session: Session<'_>) -> Endpoints {
-    endpoints(config, &files(session), session)
+pub(crate) fn endpoints_of(config: &CredentialConfig, session: Session<'_>) -> Result<Endpoints> {
+    Ok(endpoints(config, &files(session)?, session))
 }
 
 fn endpoints(config: &CredentialConfig, files: &Files, session: Session<'_>) -> Endpoints {
@@ -109,13 +109,15 @@ fn endpoints(config: &CredentialConfig, files: &Files, session: Session<'_>) -> 
     }
 }
 
-fn files(session: Session<'_>) -> Files {
-    let file = |variable: &str, name: &str| {
+fn files(session: Session<'_>) -> Result<Files> {
+    let file = |variable: &str, name: &str| -> Result<String> {
         let named = session.variable(variable).map(|path| session.path(path));
         let path = named.or_else(|| session.home(".aws").map(|folder| folder.join(name)));
-        path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
+        let text = path.map(|path| session.settings(&path)).transpose()?.flatten();
+        Ok(text.unwrap_or_default())
     };
-    Files { credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), config: file("AWS_CONFIG_FILE", "config") }
+    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "credentials")?;
+    Ok(Files { credentials, config: file("AWS_CONFIG_FILE", "config")? })
 }
 
 struct Search<'a> {

@@ -113,7 +113,7 @@ async fn of_text(text: &SecretString, named: &str, scope: &str, session: Session
     } else if let Some(text) = decoded() {
         text
     } else {
-        std::fs::read_to_string(session.path(text)).map_err(|_absent| {
+        session.contents(&session.path(text)).map_err(|_absent| {
             about(Fault::permission("it holds neither JSON, nor JSON in base64, nor the path of a file"))
         })?
     };

@@ -166,17 +166,37 @@ impl<'a> Session<'a> {
 
     /// The text of a file that is not secret, trimmed.
     pub(crate) fn text(self, path: &str, named: &str) -> Result<String> {
-        let file = self.path(path);
-        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it sent nothing before the deadline");
-        let text = if std::fs::metadata(&file).is_ok_and(|metadata| metadata.is_file()) {
-            std::fs::read_to_string(file)
-        } else {
-            self.deadline.limit_blocking(|| std::fs::read_to_string(file)).unwrap_or_else(|_elapsed| Err(late()))
-        };
-        let text = text.map_err(|error| {
-            Fault::permission(format!("cannot read {path}, which {named} names")).cause(error.to_string())
+        let text = self.contents(&self.path(path)).map_err(|error| {
+            let about = format!("cannot read {path}, which {named} names");
+            let is_late = error.kind() == std::io::ErrorKind::TimedOut;
+            let fault = if is_late { Fault::temporary(about) } else { Fault::permission(about) };
+            fault.cause(error.to_string())
         })?;
         Ok(text.trim().to_owned())
+    }
+
+    /// The text of a file that may also be a pipe, such as a process substitution of a shell.
+    pub(crate) fn contents(self, file: &Path) -> std::io::Result<String> {
+        if std::fs::metadata(file)?.is_file() {
+            return std::fs::read_to_string(file);
+        }
+        let file = file.to_owned();
+        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it sent nothing before the deadline");
+        self.deadline.limit_blocking(|| std::fs::read_to_string(file)).unwrap_or_else(|_elapsed| Err(late()))
+    }
+
+    /// The text of a file of settings that may be missing.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Temporary`] for a pipe that sends nothing before the deadline.
+    pub(crate) fn settings(self, file: &Path) -> Result<Option<String>> {
+        match self.contents(file) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                Err(Fault::temporary(format!("cannot read {}", file.display())).cause(error.to_string()))
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// A path as the cloud vendors' tools write it: `~/` is the home folder, and relative paths start from `--cwd`.

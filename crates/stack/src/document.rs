@@ -43,11 +43,23 @@ impl StackDocument {
     /// # Errors
     /// [`fault::Kind::Usage`] for other JSON.
     pub fn from_backend(self, source: &str) -> Result<Self> {
+        self.state(source, "check whether a proxy or another program answers in place of the backend")
+    }
+
+    /// The same document, which must be a state, from a file on this machine.
+    ///
+    /// # Errors
+    /// As [`Self::from_backend`].
+    pub fn from_disk(self, source: &str) -> Result<Self> {
+        self.state(source, "restore the state from a backup, or name another file with --state")
+    }
+
+    fn state(self, source: &str, help: &str) -> Result<Self> {
         match self {
             Self::Outputs(Outputs { source_kind: SourceKind::Printed, .. }) => {
                 Err(Fault::usage(format!("cannot read {source}"))
                     .cause("it is JSON, but neither a state of Pulumi nor of Terraform")
-                    .help("check whether a proxy or another program answers in place of the backend"))
+                    .help(help))
             }
             state => Ok(state),
         }
@@ -76,7 +88,13 @@ pub(crate) fn document(
         }
         Form::Pulumi => pulumi_state(&fields),
         Form::Show => terraform::outputs(fields.outputs.as_deref(), "it has no outputs"),
-        Form::Terraform => terraform::state(&fields),
+        Form::Terraform => match fields.text.as_deref().filter(|_| fields.version == Some(Version::Other)).map(parse) {
+            // An output may well be called `version`, and `terraform output -json` says of each whether it is sensitive.
+            Some(Ok(Json::Map(map))) if map.values().all(terraform::is_printed_output) => {
+                terraform::outputs(fields.text.as_deref(), "it has no outputs")
+            }
+            _ => terraform::state(&fields),
+        },
         Form::CloudOutputs => pulumi_outputs(fields.outputs.as_deref().unwrap_or_default(), fields.provider.as_deref()),
         Form::Printed => match &fields.text {
             Some(text) => printed_outputs(text),
@@ -185,6 +203,6 @@ fn with_sensitive(value: Value) -> Value {
 fn may_be_sensitive(map: &BTreeMap<String, Value>) -> bool {
     let has_value = map.keys().any(|key| key.eq_ignore_ascii_case("value"));
     let is_sensitive =
-        |(key, value): (&String, &Value)| key.eq_ignore_ascii_case("sensitive") && *value != Value::Bool(false);
+        |(key, value): (&String, &Value)| terraform::is_sensitive_key(key) && *value != Value::Bool(false);
     has_value && map.iter().any(is_sensitive)
 }

@@ -23,6 +23,8 @@ pub(crate) enum Beginning {
     Utf16,
     /// The line that the wrapper of the `setup-terraform` and `setup-opentofu` actions writes before a program's output.
     Wrapper,
+    /// Something that is never JSON: its name.
+    Foreign(&'static str),
 }
 
 /// How `input` begins, and a reader of the same text as UTF-8 without a mark.
@@ -34,6 +36,9 @@ pub(crate) fn utf8<'a>(mut input: impl Read + 'a) -> io::Result<(Beginning, Box<
     input.by_ref().take(WRAPPER.len() as u64).read_to_end(&mut first)?;
     if first == WRAPPER {
         return Ok((Beginning::Wrapper, Box::new(Cursor::new(first).chain(input))));
+    }
+    if let Some((_, name)) = FOREIGN.iter().find(|(magic, _)| first.starts_with(magic)) {
+        return Ok((Beginning::Foreign(name), Box::new(Cursor::new(first).chain(input))));
     }
     let unit = match first.as_slice() {
         // Without a mark, JSON begins with an ASCII character.
@@ -50,6 +55,15 @@ pub(crate) fn utf8<'a>(mut input: impl Read + 'a) -> io::Result<(Beginning, Box<
 }
 
 const WRAPPER: &[u8] = b"[command]";
+
+/// What is often found in place of a state, by its first bytes.
+const FOREIGN: [(&[u8], &str); 5] = [
+    (b"PK\x03\x04", "a zip archive or a saved plan"),
+    (b"BZh", "compressed with bzip2; gzip and zstd can be read"),
+    (b"\xfd7zXZ", "compressed with xz; gzip and zstd can be read"),
+    (b"<", "an HTML or XML page"),
+    (b"-----BEGI", "a key or a certificate"),
+];
 
 /// Decodes UTF-16 as it is read. Half of a pair becomes the replacement character.
 struct Utf16<R> {

@@ -80,6 +80,7 @@ pub(crate) const TOP: &[&str] = &[
     "lineage",
     "terraform_version",
     "format_version",
+    "planned_values",
     "meta",
     "encrypted_data",
     "encryption_version",
@@ -136,6 +137,8 @@ impl Fields {
             Form::Encrypted
         } else if is_pulumi {
             Form::Pulumi
+        } else if self.is_show && self.has("planned_values") {
+            Form::Foreign("a plan, which has no outputs yet")
         } else if self.is_show {
             Form::Show
         } else if self.is_state() {

@@ -8,6 +8,7 @@ mod compression;
 mod document;
 mod encoding;
 mod fields;
+mod files;
 mod json;
 pub mod outputs;
 pub mod print;

@@ -102,6 +102,9 @@ fn decompressed(
     if beginning == Beginning::Wrapper {
         return Err(encoding::wrapper().context(format!("cannot read {source}")));
     }
+    if let Beginning::Foreign(name) = beginning {
+        return Err(Fault::usage(format!("cannot read {source}")).cause(format!("it is not JSON but {name}")));
+    }
     let rest = if compression == Compression::None && beginning == Beginning::Utf8 { rest } else { Rest::Read };
     document(text, source, decryption, rest)
 }

@@ -74,8 +74,10 @@ struct Reader<R> {
 
 impl<R: Read> Reader<R> {
     fn document(&mut self) -> Walk {
-        if self.scan.peek()?.is_none() {
-            return Err(Broken::Empty);
+        match self.scan.peek()? {
+            None => return Err(Broken::Empty),
+            Some(b'"' | b'[') => return Err(Broken::NotAnObject),
+            Some(_) => {}
         }
         self.scan.open(b'{', "an object")?;
         self.open += 1;

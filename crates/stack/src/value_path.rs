@@ -54,7 +54,9 @@ impl ValuePath {
                 PathStep::Each => {}
             }
         }
-        if self.steps.is_empty() { name } else { name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_") }
+        // A step output and `pulumi stack output --shell` keep the dashes of a whole output's name.
+        let keeps_dashes = self.steps.is_empty();
+        name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || (keeps_dashes && c == '-')), "_")
     }
 }
 

@@ -51,8 +51,13 @@ impl ValueType {
         if self.holds(value) {
             return Ok(());
         }
-        Err(Fault::no(format!("the output `{path}` is not {}", self.article()))
-            .cause(format!("it is {}", value.kind())))
+        let found = match (self, value) {
+            (Self::Ip | Self::Url | Self::Int | Self::Bool, Value::Text(text)) if text.is_empty() => "an empty string",
+            (Self::Ip | Self::Url | Self::Int | Self::Bool, Value::Text(_)) => "a string with other text",
+            (Self::Int, Value::Number(_)) => "a number with a fraction or an exponent",
+            (_, value) => value.kind(),
+        };
+        Err(Fault::no(format!("the output `{path}` is not {}", self.article())).cause(format!("it is {found}")))
     }
 
     /// Reads `text`, given on the command line, as a value of this type.

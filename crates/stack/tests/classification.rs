@@ -95,7 +95,7 @@ fn a_sensitive_mark_that_is_not_a_bool_never_makes_a_value_public() {
             }
         }
     }
-    let text = r#"{"version":4,"outputs":{"pw":{"value":"hunter2","type":"string","Sensitive":true},"q":{"value":"x","sensitive":null}}}"#;
+    let text = r#"{"version":4,"outputs":{"pw":{"value":"hunter2","type":"string","Sensitive":true},"r":{"value":"hunter2","sen\u017fitive":true},"q":{"value":"x","sensitive":null}}}"#;
     assert_eq!(public(&read(text).unwrap()), "");
 }
 

@@ -22,6 +22,10 @@ use fault::Fault;
 impl From<Broken> for Fault {
     fn from(broken: Broken) -> Self {
         match broken {
+            Broken::NotAnObject => {
+                Self::usage("it is JSON, but a single value and not an object that has the outputs by name")
+                    .help("leave the output's name out of the command that prints it, and give it to stack-output")
+            }
             Broken::Syntax { offset: 0, expected } => {
                 Self::usage(format!("it is not JSON: {expected} was expected at byte 0"))
                     .help("print outputs with `pulumi stack output --json` or `terraform output -json`")

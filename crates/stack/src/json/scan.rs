@@ -29,6 +29,8 @@ pub(crate) enum Broken {
     Open,
     /// After the document comes a line that may be a workflow command.
     Commands,
+    /// JSON, but a string or a list.
+    NotAnObject,
     /// Nothing but white space.
     Empty,
     /// Larger than what is accepted, in bytes.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use fault::{Fault, Result};
 use yaml::Yaml;
 
-use crate::json;
+use crate::{files, json};
 
 /// A project, as its project file describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +35,14 @@ impl PulumiProject {
     fn read(file: &Path) -> Result<Self> {
         let about =
             |cause: String| Fault::usage(format!("cannot read the project file {}", file.display())).cause(cause);
-        let text = std::fs::read_to_string(file).map_err(|error| about(error.to_string()))?;
+        let text = files::read_text(file).map_err(|error| about(error.to_string()))?;
+        let text = text.trim_start_matches('\u{feff}');
         let (name, backend) = if file.extension().is_some_and(|extension| extension == "json") {
             let project = json::parse(text.as_bytes()).map_err(|broken| about(Fault::from(broken).message))?;
             let backend = project.get("backend").and_then(|backend| backend.text_of("url")).map(str::to_owned);
             (project.text_of("name").map(str::to_owned), backend)
         } else {
-            let documents = yaml::documents(&text).map_err(|error| about(error.to_string()))?;
+            let documents = yaml::documents(text).map_err(|error| about(error.to_string()))?;
             let text = |node: Option<&Yaml<'_>>| node.and_then(Yaml::as_str).map(str::to_owned);
             let project = documents.first();
             let backend = project.and_then(|project| project.as_mapping_get("backend"));
@@ -69,7 +70,7 @@ impl PulumiProject {
         let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, path);
         let hex: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let file = home.join("workspaces").join(format!("{}-{}-workspace.json", self.name, hex.concat()));
-        let workspace = json::parse(&std::fs::read(file).ok()?).ok()?;
+        let workspace = json::parse(&files::read(&file).ok()?).ok()?;
         let of_backend = workspace.get("stacks").and_then(|stacks| stacks.text_of(url));
         of_backend.or_else(|| workspace.text_of("stack")).filter(|stack| !stack.is_empty()).map(str::to_owned)
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use fault::{Fault, Result};
 use secrecy::SecretString;
 
+use crate::files;
 use crate::json::{self, Json};
 
 /// The address of Pulumi Cloud.
@@ -21,7 +22,7 @@ impl SavedLogins {
     /// Reads the files in `folder`; either may be missing.
     #[must_use]
     pub fn read(folder: Option<&Path>) -> Self {
-        let file = |name: &str| json::parse(&std::fs::read(folder?.join(name)).ok()?).ok();
+        let file = |name: &str| json::parse(&files::read(&folder?.join(name)).ok()?).ok();
         Self { credentials: file("credentials.json"), config: file("config.json") }
     }
 

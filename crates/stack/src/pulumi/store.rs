@@ -10,6 +10,7 @@ use fault::{Fault, Result, nearest};
 use yaml::Yaml;
 
 use super::project::StackReference;
+use crate::files;
 
 /// The suffixes that a state's file may have. The compression is recognised by content all the same.
 pub const SUFFIXES: [&str; 3] = [".json", ".json.gz", ".json.zst"];
@@ -147,7 +148,7 @@ impl DiskStore {
 
     fn layout(&self) -> Result<Layout> {
         let meta = self.root.join(".pulumi/meta.yaml");
-        match std::fs::read_to_string(&meta) {
+        match files::read_text(&meta) {
             Ok(text) => Layout::from_meta(&text).map_err(|fault| fault.cause(meta.display().to_string())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.layout_without_meta(),
             Err(error) => Err(Fault::usage(format!("cannot read {}", meta.display())).cause(error.to_string())),

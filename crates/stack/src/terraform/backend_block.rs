@@ -48,6 +48,10 @@ impl BackendBlock {
 fn read_literals(body: &Body, before: &str, config: &mut BTreeMap<String, Json>, unevaluated: &mut Vec<String>) {
     for (name, value) in &body.attributes {
         match value.literal() {
+            // Strings, wherever a number can be one: `key = 5` names the object `5`.
+            Some(Json::Number(text)) => {
+                config.insert(name.clone(), Json::Text(text));
+            }
             Some(value) => {
                 config.insert(name.clone(), value);
             }

@@ -2,16 +2,16 @@
 //!
 //! Source: hashicorp/terraform and opentofu/opentofu, `internal/configs/{parser_config_dir,module}.go`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
 
 use super::backend_block::BackendBlock;
 use super::hcl::{Body, Expression, Syntax};
-
-/// The largest file of a configuration that is read.
-pub(crate) const FILE_LIMIT: u64 = 16 << 20;
+use crate::files;
 
 /// The files of a project's root module.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Configuration {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct File {
     is_override: bool,
-    name: String,
+    name: OsString,
 }
 
 impl Configuration {
@@ -39,11 +39,10 @@ impl Configuration {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(directory).map_err(about)? {
             let entry = entry.map_err(about)?;
-            if let Ok(name) = entry.file_name().into_string()
-                && !is_ignored(&name)
-                && suffix(&name).is_some()
-                && std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file())
-            {
+            let name = entry.file_name();
+            let shown = name.to_string_lossy();
+            // A link that leads nowhere is kept: what it was to lead to may name the backend.
+            if !is_ignored(&shown) && suffix(&shown).is_some() && !entry.path().is_dir() {
                 names.push(name);
             }
         }
@@ -55,8 +54,8 @@ impl Configuration {
     /// are locked to OpenTofu's registry.
     #[must_use]
     pub fn is_opentofu(&self) -> bool {
-        self.files.iter().any(|file| matches!(suffix(&file.name), Some(".tofu" | ".tofu.json")))
-            || std::fs::read_to_string(self.directory.join(".terraform.lock.hcl"))
+        self.files.iter().any(|file| matches!(suffix(&file.shown()), Some(".tofu" | ".tofu.json")))
+            || files::read_text(&self.directory.join(".terraform.lock.hcl"))
                 .is_ok_and(|lock| lock.contains("registry.opentofu.org"))
             || self.encryption().is_ok_and(|blocks| !blocks.is_empty())
     }
@@ -66,22 +65,27 @@ impl Configuration {
     /// # Errors
     /// [`fault::Kind::Usage`] for a file that cannot be read, and for several backends.
     pub fn backend(&self) -> Result<Option<BackendBlock>> {
-        let (mut found, mut is_of_override): (Option<BackendBlock>, _) = (None, false);
-        for (file, body) in self.bodies(&[&["terraform"], &["backend", "cloud"]])? {
+        let mut found: Option<(BackendBlock, &File)> = None;
+        for (file, body) in self.bodies(&[&["terraform"], &["backend", "cloud", "state_store"]])? {
             for block in body.blocks("terraform").flat_map(|block| &block.body.blocks) {
-                let Some(read) = BackendBlock::of(block, &file.name) else { continue };
-                // An override replaces the whole block of the files before it.
-                if let Some(before) = &found
-                    && file.is_override == is_of_override
+                if block.kind == "state_store" {
+                    return Err(Fault::usage("cannot read the project's state")
+                        .cause(format!("{} names a provider's store, which only terraform reads", file.shown()))
+                        .help("pipe the outputs: terraform output -json | stack-output --state - NAME"));
+                }
+                let Some(read) = BackendBlock::of(block, &file.shown()) else { continue };
+                // An override file replaces the whole block of the files before it.
+                if let Some((before, of)) = &found
+                    && (!file.is_override || *of == file)
                 {
                     return Err(Fault::usage("the configuration names several backends")
-                        .cause(format!("one in {}, another in {}", before.file, file.name))
+                        .cause(format!("one in {}, another in {}", before.file, read.file))
                         .help("keep one `backend` or `cloud` block"));
                 }
-                (found, is_of_override) = (Some(read), file.is_override);
+                found = Some((read, file));
             }
         }
-        Ok(found)
+        Ok(found.map(|(block, _)| block))
     }
 
     /// The contents of the files, overrides last. Only a file that holds one word of each of `words` is parsed: neither name of a
@@ -94,11 +98,11 @@ impl Configuration {
         for file in &self.files {
             let path = self.directory.join(&file.name);
             let about = |cause: String| Fault::usage(format!("cannot read {}", path.display())).cause(cause);
-            if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > FILE_LIMIT) {
-                return Err(about(format!("it is larger than {} MiB", FILE_LIMIT >> 20)));
+            let text = files::read(&path).map_err(|error| about(error.to_string()))?;
+            if text.contains(&0) {
+                return Err(about("it is not UTF-8 text, perhaps UTF-16".to_owned()).help("save it as UTF-8"));
             }
-            let text = std::fs::read(&path).map_err(|error| about(error.to_string()))?;
-            let syntax = Syntax::of_file(&file.name);
+            let syntax = Syntax::of_file(&file.shown());
             let holds = |word: &str| text.windows(word.len()).any(|window| window == word.as_bytes());
             if syntax == Syntax::Json || words.iter().all(|any| any.iter().any(|word| holds(word))) {
                 let body = Body::parse(&text, syntax, "")
@@ -148,6 +152,13 @@ impl Configuration {
     }
 }
 
+impl File {
+    /// Its name, for messages.
+    fn shown(&self) -> Cow<'_, str> {
+        self.name.to_string_lossy()
+    }
+}
+
 /// The suffixes of configuration files, those that only OpenTofu reads first.
 const SUFFIXES: [&str; 4] = [".tofu.json", ".tofu", ".tf.json", ".tf"];
 
@@ -161,17 +172,18 @@ fn is_ignored(name: &str) -> bool {
 }
 
 /// The files that are read, in order. `x.tofu` hides `x.tf`, and `x.tofu.json` hides `x.tf.json`.
-fn in_order(names: &[String]) -> Vec<File> {
-    let is_hidden = |name: &String| {
-        let of_opentofu = match suffix(name) {
-            Some(".tf") => format!("{}.tofu", name.trim_end_matches(".tf")),
-            Some(".tf.json") => format!("{}.tofu.json", name.trim_end_matches(".tf.json")),
-            _ => return false,
-        };
-        names.contains(&of_opentofu)
+fn in_order(names: &[OsString]) -> Vec<File> {
+    let is_hidden = |name: &OsString| {
+        let of_opentofu = name.to_str().and_then(|name| match suffix(name)? {
+            end @ ".tf" => Some(format!("{}.tofu", name.strip_suffix(end)?)),
+            end @ ".tf.json" => Some(format!("{}.tofu.json", name.strip_suffix(end)?)),
+            _ => None,
+        });
+        of_opentofu.is_some_and(|name| names.contains(&OsString::from(name)))
     };
-    let file = |name: &String| {
-        let stem = name.strip_suffix(suffix(name)?)?;
+    let file = |name: &OsString| {
+        let shown = name.to_string_lossy();
+        let stem = shown.strip_suffix(suffix(&shown)?)?;
         Some(File { is_override: stem == "override" || stem.ends_with("_override"), name: name.clone() })
     };
     let mut files: Vec<File> = names.iter().filter(|name| !is_hidden(name)).filter_map(file).collect();

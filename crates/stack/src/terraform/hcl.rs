@@ -72,7 +72,8 @@ pub(crate) enum Expression {
 fn blocks_of(kind: &str) -> &'static [(&'static str, usize)] {
     match kind {
         "" => &[("terraform", 0), ("variable", 1), ("locals", 0)],
-        "terraform" => &[("backend", 1), ("cloud", 0), ("encryption", 0)],
+        "terraform" => &[("backend", 1), ("cloud", 0), ("state_store", 1), ("encryption", 0)],
+        "cli" => &[("credentials", 1)],
         "cloud" => &[("workspaces", 0)],
         "encryption" => {
             &[("key_provider", 2), ("method", 2), ("state", 0), ("plan", 0), ("remote_state_data_sources", 0)]
@@ -95,8 +96,9 @@ impl Body {
                     .ok_or_else(|| Fault::usage("it is JSON, but not of the form of a configuration"))
             }
             Syntax::Native => {
-                let text = str::from_utf8(text).map_err(|error| Fault::usage(error.to_string()))?;
-                let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+                // Terraform reads comments in any encoding too.
+                let text = String::from_utf8_lossy(text);
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
                 let body: structure::Body = text.parse().map_err(|error: hcl_edit::parser::Error| {
                     let (line, column) = (error.location().line(), error.location().column());
                     Fault::usage(format!("it is not HCL: line {line}, column {column}: {}", error.message()))

@@ -2,13 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use fault::{Fault, Result};
+
+use crate::files;
+
 /// The workspace that is selected in `data_dir` (`.terraform`), else `default`; `variable` is `TF_WORKSPACE`.
-#[must_use]
-pub fn workspace(variable: Option<&str>, data_dir: &Path) -> String {
-    let selected = || std::fs::read_to_string(data_dir.join("environment")).ok();
-    let name = variable.map(str::to_owned).or_else(selected).unwrap_or_default();
+///
+/// # Errors
+/// [`fault::Kind::Usage`] if the selection cannot be read: the state of another workspace would be the wrong one.
+pub fn workspace(variable: Option<&str>, data_dir: &Path) -> Result<String> {
+    let selected = || {
+        let file = data_dir.join("environment");
+        match files::read_text(&file) {
+            Ok(name) => Ok(name.trim_start_matches('\u{feff}').to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(Fault::usage(format!("cannot read the selected workspace in {}", file.display()))
+                .cause(error.to_string())
+                .help("add --stack, set TF_WORKSPACE, or run `terraform workspace select`")),
+        }
+    };
+    let name = variable.map_or_else(selected, |name| Ok(name.to_owned()))?;
     let name = name.trim();
-    if name.is_empty() { "default".to_owned() } else { name.to_owned() }
+    Ok(if name.is_empty() { "default".to_owned() } else { name.to_owned() })
 }
 
 /// The state file of a workspace without a backend block.

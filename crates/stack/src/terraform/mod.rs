@@ -1,6 +1,7 @@
 //! Terraform and OpenTofu: the contents of their state, and where it is stored.
 
 pub mod backend_block;
+pub mod cli_configuration;
 pub mod configuration;
 pub mod encryption;
 mod hcl;
@@ -10,4 +11,4 @@ pub mod pointer;
 pub mod remote;
 mod state;
 
-pub(crate) use state::{is_printed_output, outputs, state};
+pub(crate) use state::{is_printed_output, is_sensitive_key, outputs, state};

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use fault::{Fault, Result};
 
+use crate::files;
 use crate::json::{self, Json};
 
 /// A backend, with every attribute that is set.
@@ -24,7 +25,7 @@ impl Backend {
     pub fn read(data_dir: &Path) -> Result<Option<Self>> {
         let file = data_dir.join("terraform.tfstate");
         let about = |cause: String| Fault::usage(format!("cannot read {}", file.display())).cause(cause);
-        let text = match std::fs::read(&file) {
+        let text = match files::read(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(about(error.to_string())),
@@ -50,6 +51,17 @@ impl Backend {
             _ => None,
         };
         map.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The names of its attributes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.attributes().map(|(name, _)| name)
+    }
+
+    /// Whether an attribute is null, which means that it is not set.
+    #[must_use]
+    pub fn is_null(&self, name: &str) -> bool {
+        self.attribute(name) == Some(&Json::Null)
     }
 
     /// An attribute.

@@ -93,7 +93,12 @@ fn broken(name: &str, why: &str) -> Fault {
 
 /// The values of `sensitive`. Go matches keys without regard to case, so `Sensitive` hides a value too.
 fn sensitive(map: &BTreeMap<String, Json>) -> impl Iterator<Item = &Json> {
-    map.iter().filter(|(key, _)| key.eq_ignore_ascii_case("sensitive")).map(|(_, value)| value)
+    map.iter().filter(|(key, _)| is_sensitive_key(key)).map(|(_, value)| value)
+}
+
+/// Whether Go reads `key` as `sensitive`: it ignores case, also of `ſ`, an old form of `s`.
+pub(crate) fn is_sensitive_key(key: &str) -> bool {
+    key.replace('ſ', "s").eq_ignore_ascii_case("sensitive")
 }
 
 /// Whether an output is sensitive; `None` if that cannot be known, which must never make it public.

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use fault::{Fault, Result};
 
-use crate::terraform::configuration::{Configuration, FILE_LIMIT};
+use crate::files;
+use crate::terraform::configuration::Configuration;
 use crate::terraform::hcl::{Body, Expression, Syntax};
 
 /// How deep locals may refer to each other; a circle ends here.
@@ -45,10 +46,7 @@ impl Variables {
         for name in value_files(directory)? {
             let path = directory.join(&name);
             let about = |cause: String| Fault::usage(format!("cannot read {}", path.display())).cause(cause);
-            if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > FILE_LIMIT) {
-                return Err(about(format!("it is larger than {} MiB", FILE_LIMIT >> 20)));
-            }
-            let text = std::fs::read(&path).map_err(|error| about(error.to_string()))?;
+            let text = files::read(&path).map_err(|error| about(error.to_string()))?;
             let body = Body::parse(&text, Syntax::of_file(&name), "values").map_err(|fault| about(fault.message))?;
             variables.files.extend(body.attributes);
         }
