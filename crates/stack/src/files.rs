@@ -30,5 +30,5 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// As [`read`], and [`io::ErrorKind::InvalidData`] for text that is not UTF-8.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let text = String::from_utf8(read(path)?);
-    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    text.map_err(|_invalid| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
