@@ -26,6 +26,8 @@ pub(crate) fn program(nonce: &str, name: &str, grace: u32) -> String {
 }
 
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod fragments;
 #[cfg(test)]
 mod harness;

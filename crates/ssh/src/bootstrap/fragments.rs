@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::harness::{Server, script, shells};
 use crate::{Holder, Lock, Locking, Lost, Phase, Preflight, Session as _, Space, State, Unready};
 
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 

@@ -30,9 +30,10 @@ sd_unpack() {
   sd_found=$(sd_sum "$sd_next.part")
   if [ -n "$sd_found" ] && [ "$sd_found" != "$sd_digest" ]; then echo damaged; return; fi
   if [ "$sd_kind" = file ]; then
-    chmod "$sd_mode" "$sd_next.part" && mv -f "$sd_next.part" "$sd_next" || { echo failed; return; }
+    if ! chmod "$sd_mode" "$sd_next.part" || ! mv -f "$sd_next.part" "$sd_next"; then echo failed; return; fi
   else
-    mkdir "$sd_next" && tar -xf "$sd_next.part" -C "$sd_next" && rm -f "$sd_next.part" || { echo failed; return; }
+    if ! mkdir "$sd_next" || ! tar -xf "$sd_next.part" -C "$sd_next"; then echo failed; return; fi
+    rm -f "$sd_next.part"
   fi
   if [ -n "$sd_found" ]; then echo checked; else echo unchecked; fi
 }

@@ -34,6 +34,8 @@ sd_find_how() {
 
 # The releases whose checks passed, the newest first. An ID begins with its time.
 sd_good() {
+  # IDs are letters, digits and `-`; what has no mark of ours is skipped.
+  # shellcheck disable=SC2012
   ls "$sd_all" | sort -r | while IFS= read -r sd_one; do
     [ "$(sd_status "$sd_one")" != good ] || echo "$sd_one"
   done
@@ -54,7 +56,7 @@ sd_current() {
 sd_look() {
   if [ ! -d "$sd_base" ]; then
     sd_parent=${sd_base%/*}
-    [ -d "${sd_parent:-/}" ] && [ -w "${sd_parent:-/}" ] || { echo read_only; return; }
+    if [ ! -d "${sd_parent:-/}" ] || [ ! -w "${sd_parent:-/}" ]; then echo read_only; return; fi
     mkdir "$sd_base" || { echo read_only; return; }
   fi
   [ -w "$sd_base" ] || { echo read_only; return; }
@@ -84,7 +86,7 @@ sd_unpack() {
     [ "${#sd_word}" -ne 64 ] || sd_found=$sd_word
   done
   [ -z "$sd_found" ] || [ "$sd_found" = "$sd_digest" ] || { echo damaged; return; }
-  mkdir -p "$sd_all/$sd_id" && tar -xf "$sd_part" -C "$sd_all/$sd_id" || { echo failed; return; }
+  if ! mkdir -p "$sd_all/$sd_id" || ! tar -xf "$sd_part" -C "$sd_all/$sd_id"; then echo failed; return; fi
   for sd_name in "$@"; do
     case $sd_name in
       */) sd_name=${sd_name%/}; mkdir -p "$sd_base/shared/$sd_name" ;;
@@ -114,6 +116,8 @@ sd_prune() {
   sd_keep=$1 sd_previous=$2
   sd_now=$(sd_current)
   sd_kept=0 sd_bad=0
+  # IDs are letters, digits and `-`; what has no mark of ours is skipped.
+  # shellcheck disable=SC2012
   ls "$sd_all" | sort -r | while IFS= read -r sd_one; do
     [ -e "$sd_all/$sd_one/$sd_mark" ] || continue
     if [ "$(sd_status "$sd_one")" = good ]; then
