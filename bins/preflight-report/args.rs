@@ -72,7 +72,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
     pub(crate) write: Vec<WriteTo>,
 
-    /// `output` also sets the step outputs result, ready, exit_code, failed and tests_failed
+    /// `output` also sets the step outputs `result`, `ready`, `exit_code`, `failed` and `tests_failed`
     #[arg(long, value_parser = cli::stdout_or_output(), default_value = "stdout", value_name = "WHERE", hide_short_help = true, help_heading = "Output")]
     pub(crate) to: Destination,
 
@@ -96,7 +96,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CHECK", hide_short_help = true, help_heading = "Verdict")]
     allow_empty: Vec<Pattern>,
 
-    /// Accept a skipped job in toJSON(needs) (repeatable, globs)
+    /// Accept a skipped job in `toJSON(needs)` (repeatable, globs)
     #[arg(long, value_name = "JOB", hide_short_help = true, help_heading = "Verdict")]
     may_skip: Vec<Pattern>,
 
@@ -171,9 +171,9 @@ impl std::str::FromStr for WriteTo {
         let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(|| {
             Fault::usage(format!("`{text}` is not FORMAT=FILE")).help("write it like `--write junit=report.xml`")
         })?;
-        let format = Format::from_str(format, true).map_err(|_| {
+        let format = Format::from_str(format, true).ok().ok_or_else(|| {
             let names: Vec<_> = Format::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
-            let names: Vec<_> = names.iter().map(|name| name.get_name()).collect();
+            let names: Vec<_> = names.iter().map(clap::builder::PossibleValue::get_name).collect();
             Fault::usage(format!("unknown format `{format}`")).help(format!("use one of {}", names.join(", ")))
         })?;
         Ok(Self { format, file: file.into() })
@@ -233,15 +233,15 @@ impl Args {
     }
 
     /// What is accepted.
-    pub(crate) fn policy(&self) -> Result<Policy> {
-        Ok(Policy {
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
             fail_on: self.fail_on.iter().map(|FailOnCheck(check, level)| (check.clone(), *level)).collect(),
             flaky: if self.flaky == FlakyArg::Fail { Flaky::Fail } else { Flaky::Pass },
             strict: self.strict,
             allow_empty: self.allow_empty.clone(),
             may_skip: self.may_skip.clone(),
             no_destroy: self.no_destroy,
-        })
+        }
     }
 
     /// The checks that were promised.

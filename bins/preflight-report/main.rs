@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
-    let policy = args.policy()?;
+    let policy = args.policy();
     let operands = args.operands()?;
     let command = match args.plan()?.map(|plan| gather::run(&plan)).transpose()? {
         Some(Err(not_started)) => return Ok(emit::not_started(&not_started, args, console)),

@@ -39,7 +39,9 @@ impl<'a> AboutChecks<'a> {
         match records {
             Ok(records) => {
                 self.has_checks = true;
-                records.into_iter().for_each(|record| self.reading.add(record));
+                for record in records {
+                    self.reading.add(record);
+                }
             }
             Err(fault) => {
                 let cause = [vec![fault.message], fault.causes].concat().join(": ");

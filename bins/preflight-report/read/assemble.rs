@@ -39,6 +39,9 @@ impl Piece {
     }
 }
 
+/// Checks with the evidence of each, in the order of their first piece.
+type Checks = Vec<(String, Vec<Piece>)>;
+
 /// How the command of a check ended.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -102,7 +105,7 @@ impl Groups {
     pub(super) fn records(mut self, setting: &Setting<'_>) -> Vec<Record> {
         self.name_legs();
         // Legs and checks in the order of their first piece.
-        let mut runs: Vec<(Option<String>, Vec<(String, Vec<Piece>)>)> = Vec::new();
+        let mut runs: Vec<(Option<String>, Checks)> = Vec::new();
         for piece in self.pieces {
             let at = runs.iter().position(|(leg, _)| *leg == piece.leg).unwrap_or(runs.len());
             if at == runs.len() {
@@ -160,12 +163,7 @@ fn common_suffix(texts: &[&str]) -> usize {
 }
 
 /// The records of one leg.
-fn run(
-    leg: Option<&str>,
-    checks: Vec<(String, Vec<Piece>)>,
-    ending: Option<&Ending>,
-    setting: &Setting<'_>,
-) -> Vec<Record> {
+fn run(leg: Option<&str>, checks: Checks, ending: Option<&Ending>, setting: &Setting<'_>) -> Vec<Record> {
     let plan = checks.iter().map(|(check, _)| check.clone()).collect();
     let (tool, title) = (Some("preflight-report".to_owned()), Some("Checks".to_owned()));
     let mut events: Vec<Stamped> = vec![Event::RunStarted { tool, title, plan }.into()];
@@ -178,7 +176,9 @@ fn run(
     }
     events.push(Event::RunFinished { result, duration_seconds: ending.map(|ending| ending.seconds) }.into());
     if let Some(ending) = ending {
-        events.iter_mut().for_each(|stamped| stamped.at = stamped.at.or(Some(ending.ended_at)));
+        for stamped in &mut events {
+            stamped.at = stamped.at.or(Some(ending.ended_at));
+        }
         if let Some(first) = events.first_mut() {
             first.at = Some(ending.started_at);
         }

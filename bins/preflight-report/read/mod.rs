@@ -134,7 +134,7 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
         inputs.extend(ran.reports.iter().map(|path| command::input(ran, path)));
     }
     for input in inputs {
-        one(input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+        one(&input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
     }
     if let Some(ran) = command {
         reading.rerun = Some(ran.line.clone());
@@ -171,9 +171,8 @@ fn nothing_read(mut unknown: Vec<Unknown>) -> Fault {
     if more > 0 { fault.cause(format!("nor can {more} other input(s) be read")) } else { fault }
 }
 
-#[expect(clippy::too_many_arguments, reason = "what all inputs add to, borrowed one by one")]
 fn one(
-    input: Input,
+    input: &Input,
     setting: &Setting<'_>,
     foreign: &mut usize,
     reading: &mut Reading,
@@ -191,15 +190,15 @@ fn one(
         let reason = Reason::new("report_unreadable", format!("line {line} cannot be read: {cause}"));
         unknown.push(Unknown { input: input.clone(), fault, reason });
     }
-    let is_read = has_checks || !found.documents.is_empty() || unknown.last().is_some_and(|last| last.input == input);
+    let is_read = has_checks || !found.documents.is_empty() || unknown.last().is_some_and(|last| last.input == *input);
     for document in found.documents {
         let is_bare = document.unreadable.is_some() && document.tally.is_empty();
         if is_bare && input.is_incidental {
             *no_report += 1;
         } else if is_bare {
-            unknown.push(unreadable(&input, &document));
+            unknown.push(unreadable(input, &document));
         } else {
-            groups.add(piece(&input, document));
+            groups.add(piece(input, document));
         }
     }
     if found.has_coverage {
@@ -209,8 +208,8 @@ fn one(
         return Ok(());
     }
     let rest = formats::Reading { documents: Vec::new(), ..found };
-    match without_report(&input, &rest) {
-        Ok(evidence) => groups.add(Piece::new(&input, evidence, Vec::new())),
+    match without_report(input, &rest) {
+        Ok(evidence) => groups.add(Piece::new(input, evidence, Vec::new())),
         Err(_) if input.is_incidental => *no_report += 1,
         Err(found) => unknown.push(*found),
     }
