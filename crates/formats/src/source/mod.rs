@@ -1,24 +1,27 @@
 //! From bytes to lines, XML events and JSON values. Everything that is wrong with real bytes is dealt with here, once: byte order
 //! marks, UTF-16, invalid UTF-8, terminal escapes, lines and text nodes without end.
 
+mod attributes;
 mod bounded;
 mod decode;
 mod escapes;
+mod item;
 mod json;
 mod window;
 mod xml;
 
+pub use attributes::Attributes;
+pub(crate) use attributes::number;
 pub(crate) use escapes::without_escapes;
+pub use item::Item;
 pub use json::{Json, without_lone_surrogates};
-pub use xml::Attributes;
-pub(crate) use xml::number;
 
 use std::io::{self, BufRead as _, Read};
 
 use json::{Scanned, Scanner};
 use window::Window;
 
-use crate::{Item, Unreadable};
+use crate::unreadable::Unreadable;
 
 /// The longest line that is read; the rest of a longer one is left out.
 const LINE: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use report::Level;
 
-use super::level;
+use super::level::level;
 use super::lines::{is_code, trailing_rule};
 use crate::places::is_file;
 use crate::{Diagnostic, Location};

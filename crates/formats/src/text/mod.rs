@@ -5,10 +5,11 @@
 //! later one comes before it in [`SHAPES`].
 
 mod layout;
+mod level;
 mod lines;
 mod trace;
 
-use report::{Level, Nature};
+use report::Nature;
 
 use crate::{Claim, Diagnostic, Item, Outcome, Reader, Sink, Test, Unreadable};
 
@@ -199,17 +200,6 @@ pub fn diagnostics(text: &str) -> Vec<Diagnostic> {
     }
     reader.trace.end(&mut found);
     found.0
-}
-
-/// The level that a word is.
-fn level(word: &str) -> Option<Level> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "error" | "fatal error" | "fatal" | "failure" | "critical" | "high" | "err" => Level::Error,
-        "warning" | "warn" | "medium" => Level::Warning,
-        "note" | "info" | "information" | "notice" | "hint" | "style" | "refactor" | "convention" | "performance"
-        | "portability" | "low" => Level::Notice,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
