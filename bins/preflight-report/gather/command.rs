@@ -155,7 +155,7 @@ fn not_started(words: &[OsString], error: &std::io::Error) -> NotStarted {
 /// `checks/` and the program's name, unless it has another.
 fn check(plan: &Plan<'_>) -> String {
     let program = Path::new(&plan.command[0]).file_stem().map(|name| name.to_string_lossy().into_owned());
-    let name = plan.name.map_or_else(|| crate::read::slug(&program.unwrap_or_default()), str::to_owned);
+    let name = plan.name.map_or_else(|| crate::slug::slug(&program.unwrap_or_default()), str::to_owned);
     if name.contains('/') { name } else { format!("checks/{name}") }
 }
 

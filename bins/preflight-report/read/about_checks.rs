@@ -4,7 +4,9 @@ use formats::{Documents, Json};
 use report::Record;
 use serde_json::Value;
 
-use super::{Reading, Setting, Stamped, dagger, document, needs};
+use super::reading::{Reading, Stamped};
+use super::setting::Setting;
+use super::{dagger, document, needs};
 
 /// Takes the documents of one input.
 pub(super) struct AboutChecks<'a> {

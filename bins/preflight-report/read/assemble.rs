@@ -9,11 +9,14 @@ use std::path::PathBuf;
 use fault::{Fault, Result};
 use formats::Kept;
 use jiff::Timestamp;
-use report::{Event, Evidence, Finding, Nature, Reason, Record, Status, Verdict, verdict};
+use report::{Event, Evidence, Nature, Reason, Record, Status, Verdict, verdict};
 use serde_json::Map;
 
-use super::{Setting, Stamped, dagger, name_of};
-use crate::gather::Input;
+use super::findings::finding;
+use super::reading::Stamped;
+use super::setting::Setting;
+use crate::gather::{Input, Name};
+use crate::slug::slug;
 
 /// Evidence with the diagnostics that were kept of it.
 #[derive(Debug)]
@@ -30,8 +33,8 @@ impl Piece {
     pub(super) fn new(input: &Input, evidence: Evidence, kept: Vec<Kept>) -> Self {
         let name = match (&input.name, evidence.from.as_str()) {
             (None, from) if from != "report" && (from != "json" || evidence.tool.is_some()) => {
-                let item = dagger::slug(evidence.tool.as_deref().unwrap_or(from));
-                crate::gather::Name { check: format!("checks/{item}"), leg: None }
+                let item = slug(evidence.tool.as_deref().unwrap_or(from));
+                Name { check: format!("checks/{item}"), leg: None }
             }
             _ => name_of(input),
         };
@@ -238,27 +241,13 @@ fn check_events(
     verdict
 }
 
-/// A diagnostic as a finding: its place made relative to the repository.
-pub(super) fn finding(
-    test: Option<String>,
-    diagnostic: formats::Diagnostic,
-    near: Option<&std::path::Path>,
-    setting: &Setting<'_>,
-) -> Finding {
-    let chosen = setting.repository.choose(&diagnostic.locations, near);
-    let (location, outside) = chosen.map_or((None, false), |(location, outside)| (Some(location), outside));
-    let message = diagnostic.message;
-    let detail = Some(diagnostic.detail).filter(|detail| !detail.trim().is_empty() && *detail != message);
-    Finding {
-        rule: diagnostic.rule,
-        path: location.as_ref().map(|location| location.path.clone()),
-        line: location.as_ref().and_then(|location| location.line),
-        column: location.as_ref().and_then(|location| location.column),
-        test,
-        detail,
-        outside,
-        ..Finding::new(diagnostic.level, message)
-    }
+/// The check that an input without a recognised report belongs to.
+pub(super) fn name_of(input: &Input) -> Name {
+    input.name.clone().unwrap_or_else(|| {
+        let file = input.path.as_deref().and_then(std::path::Path::file_name).and_then(|file| file.to_str());
+        let item = file.map_or_else(|| "stdin".to_owned(), slug);
+        Name { check: format!("checks/{item}"), leg: None }
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use report::{Evidence, Level, Nature, verdict};
 
 use super::about_checks::AboutChecks;
 use super::assemble::{Ending, Groups, Piece};
-use super::{Reading, Setting};
+use super::reading::Reading;
+use super::setting::Setting;
 use crate::gather::{Input, Name, Ran, ending};
 
 /// A report that the command wrote.

@@ -17,9 +17,11 @@ use report::{Event, Reason, Status, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::assemble::finding;
+use super::findings::finding;
 use super::ordered::Ordered;
-use super::{Setting, Stamped};
+use super::reading::Stamped;
+use super::setting::Setting;
+use crate::slug::slug;
 
 /// The title of a pipeline's report.
 const TITLE: &str = "Pre-deploy validation";
@@ -188,13 +190,6 @@ fn title(check: &Check) -> (&str, Option<String>) {
         Some((title, note)) => (title, Some(note.to_owned())),
         None => (&check.name, None),
     }
-}
-
-/// A name as a part of a check's id.
-pub(super) fn slug(name: &str) -> String {
-    let words = name.split(|character: char| !character.is_alphanumeric() && !matches!(character, '_' | '.'));
-    let slug = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_lowercase();
-    if slug.is_empty() { "check".to_owned() } else { slug }
 }
 
 /// Stages are keyed by their names in lower case.

@@ -9,7 +9,7 @@ use report::{Event, Evidence, Finding, Reason, Status, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Stamped;
+use super::reading::Stamped;
 
 #[derive(Debug, Deserialize)]
 struct Document {

@@ -8,103 +8,29 @@ mod assemble;
 mod command;
 mod dagger;
 mod document;
+mod findings;
 mod needs;
 mod ordered;
+mod reading;
+mod setting;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use cli::Console;
 use fault::{Fault, Result};
 use formats::{Document, Prose};
-use jiff::Timestamp;
-use report::{Event, Evidence, Merger, Nature, Policy, Reason, Record};
-use serde_json::{Map, Value};
+use report::{Evidence, Nature, Reason};
 
-use crate::args::Args;
-use crate::gather::{Input, Name, Ran, Repository};
+use crate::gather::{Input, Ran};
 use about_checks::AboutChecks;
 use assemble::{Groups, Piece};
+pub(crate) use reading::Reading;
+pub(crate) use setting::Setting;
 
 /// Ends of names of files that cannot be blank.
 const NEVER_BLANK: [&str; 4] = ["xml", "json", "sarif", "trx"];
 
 /// The reason of an input that holds coverage only.
 const COVERAGE: &str = "coverage";
-
-/// What every reader needs besides the document.
-#[derive(Debug)]
-pub(crate) struct Setting<'a> {
-    /// The run's key, for documents that do not name one.
-    run: String,
-    /// The workflow's name.
-    workflow: Option<String>,
-    /// Foreign documents have durations and no times: times are counted back from here.
-    read_at: Timestamp,
-    repository: Repository,
-    policy: &'a Policy,
-    /// The exit code of the command that wrote the one report.
-    command_exited: Option<i64>,
-    keeps_records: bool,
-}
-
-impl<'a> Setting<'a> {
-    /// From the command line and what the runner provides.
-    pub(crate) fn new(args: &'a Args, console: &Console, policy: &'a Policy) -> Self {
-        let context = console.context();
-        let workspace = console.environment().get("GITHUB_WORKSPACE").map(PathBuf::from);
-        Self {
-            run: context.run_key().unwrap_or_else(|| "local".to_owned()),
-            workflow: context.workflow.clone(),
-            read_at: Timestamp::now(),
-            repository: Repository::find(workspace.as_deref()),
-            policy,
-            command_exited: args.command_exited,
-            keeps_records: args.needs_records(),
-        }
-    }
-}
-
-/// What the inputs reported.
-#[derive(Debug, Default)]
-pub(crate) struct Reading {
-    /// The records, added up.
-    pub(crate) merger: Merger,
-    /// The records themselves, if a rendering needs them.
-    pub(crate) records: Vec<Record>,
-    /// What could not be read, one sentence each.
-    pub(crate) gaps: Vec<String>,
-    /// What was left out on purpose.
-    pub(crate) notes: Vec<String>,
-    /// How the command is run again.
-    pub(crate) rerun: Option<String>,
-    keeps_records: bool,
-    /// Whether any check was reported.
-    has_checks: bool,
-}
-
-impl Reading {
-    fn add(&mut self, record: Record) {
-        self.has_checks = true;
-        if self.keeps_records {
-            self.records.push(record.clone());
-        }
-        self.merger.add(record);
-    }
-}
-
-/// An event of a foreign document, with what is known beside it.
-#[derive(Clone, Debug, PartialEq)]
-struct Stamped {
-    event: Event,
-    at: Option<Timestamp>,
-    rest: Map<String, Value>,
-}
-
-impl From<Event> for Stamped {
-    fn from(event: Event) -> Self {
-        Self { event, at: None, rest: Map::new() }
-    }
-}
 
 /// An input in which nothing was recognised.
 #[derive(Debug)]
@@ -114,11 +40,6 @@ struct Unknown {
     fault: Fault,
     /// What it is for the report.
     reason: Reason,
-}
-
-/// A name as a part of a check's id.
-pub(crate) fn slug(name: &str) -> String {
-    dagger::slug(name)
 }
 
 /// Reads all inputs, and what the command printed and wrote.
@@ -283,15 +204,6 @@ fn tried() -> String {
         "tried: a Dagger pipeline's JSON (`stages`), records (`v`, `event`), toJSON(needs) (each job's `result`), {}",
         formats::tried()
     )
-}
-
-/// The check that an input without a recognised report belongs to.
-fn name_of(input: &Input) -> Name {
-    input.name.clone().unwrap_or_else(|| {
-        let file = input.path.as_deref().and_then(Path::file_name).and_then(|file| file.to_str());
-        let item = file.map_or_else(|| "stdin".to_owned(), dagger::slug);
-        Name { check: format!("checks/{item}"), leg: None }
-    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::Map;
 
 use super::ordered::Ordered;
-use super::{Setting, Stamped};
+use super::reading::Stamped;
+use super::setting::Setting;
 
 /// How a job ended, in GitHub's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -13,19 +13,24 @@
 
 mod claims;
 mod evidence;
+mod finding;
 mod fold;
 mod legs;
 mod merge;
 mod model;
+mod origin;
 mod record;
 mod recorder;
 pub mod render;
+mod status;
 pub mod verdict;
 
 pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
+pub use finding::Finding;
 pub use merge::Merger;
-pub use model::{Check, CodeOrigin, Counts, Details, Leg, Producer, Report, ReportedShard, Stage};
-pub use record::{Event, Finding, Reason, Record, Status, neutral};
+pub use model::{Check, Counts, Details, Leg, Report, ReportedShard, Stage};
+pub use origin::{CodeOrigin, Producer};
+pub use record::{Event, Record, neutral};
 pub use recorder::Recorder;
 pub use render::SCHEMA;
 pub use render::agent::agent;
@@ -39,4 +44,5 @@ pub use render::sarif::sarif;
 pub use render::style::{Charset, Colour, Screen, Style};
 pub use render::text::text;
 pub use runner::command::Level;
-pub use verdict::{FailOn, Flaky, Judgement, Pattern, Policy, Verdict};
+pub use status::{Reason, Status, Verdict};
+pub use verdict::{FailOn, Flaky, Judgement, Pattern, Policy};

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::fold::{Fold, FoldedCheck, Moment, longest};
 use crate::legs;
+use crate::model::heading;
 use crate::{Check, CodeOrigin, Policy, Record, Report, ReportedShard, Stage, Status, Verdict, claims};
 
 /// Takes records and makes the report of them.
@@ -89,6 +90,16 @@ impl Merger {
 }
 
 /// A hash of the record as it would be written. Two records of one run that differ have the same hash once in a lifetime.
+impl Report {
+    /// Adds the records up. Their order does not matter, and a record given twice counts once.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Self {
+        let mut merger = Merger::default();
+        records.iter().cloned().for_each(|record| merger.add(record));
+        merger.finish(&Policy::default())
+    }
+}
+
 fn hash(record: &Record) -> u64 {
     struct Hash(DefaultHasher);
     impl io::Write for Hash {
@@ -260,13 +271,6 @@ fn stage_status(checks: &[Check], claimed: Option<Status>) -> Status {
         (Some(found), Some(Status::Skipped)) => found,
         (found, claimed) => found.max(claimed).unwrap_or(Status::Missing),
     }
-}
-
-/// `coffee_shop` as a heading: `Coffee shop`.
-pub(crate) fn heading(id: &str) -> String {
-    let words = id.replace(['_', '-'], " ");
-    let mut characters = words.chars();
-    characters.next().map_or(words.clone(), |first| first.to_uppercase().chain(characters).collect())
 }
 
 #[cfg(test)]

@@ -7,54 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Evidence, Finding, Level, Merger, Policy, Reason, Record, Status, Tests, Verdict};
-
-/// The program that wrote a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Producer {
-    /// `preflight-report`.
-    pub name: String,
-    /// `0.1.0`.
-    pub version: String,
-}
-
-/// Where the code came from, for links; all of it optional, so a laptop needs no second path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CodeOrigin {
-    /// `https://github.com`.
-    pub server_url: Option<String>,
-    /// `owner/name`.
-    pub repository: Option<String>,
-    /// The commit, in full.
-    pub commit: Option<String>,
-    /// The page of the workflow run.
-    pub run_url: Option<String>,
-    /// The workflow run's number.
-    pub run_id: Option<String>,
-    /// Counts re-runs from 1.
-    pub run_attempt: Option<String>,
-    /// The workflow's name.
-    pub workflow: Option<String>,
-    /// The job's id.
-    pub job: Option<String>,
-}
-
-impl CodeOrigin {
-    /// Read from the runner's context.
-    #[must_use]
-    pub fn of(context: &runner::Context) -> Self {
-        Self {
-            server_url: context.server_url.clone(),
-            repository: context.repository.clone(),
-            commit: context.sha.clone(),
-            run_url: context.run_url(),
-            run_id: context.run_id.clone(),
-            run_attempt: context.run_attempt.clone(),
-            workflow: context.workflow.clone(),
-            job: context.job.clone(),
-        }
-    }
-}
+use crate::{CodeOrigin, Evidence, Finding, Level, Producer, Reason, Status, Tests, Verdict};
 
 /// One process's part: the records with the same run and shard.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,14 +176,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds the records up. Their order does not matter, and a record given twice counts once.
-    #[must_use]
-    pub fn of(records: &[Record]) -> Self {
-        let mut merger = Merger::default();
-        records.iter().cloned().for_each(|record| merger.add(record));
-        merger.finish(&Policy::default())
-    }
-
     /// The verdict: failed if anything failed, else incomplete if anything is missing.
     #[must_use]
     pub fn result(&self) -> Verdict {
@@ -249,7 +194,7 @@ impl Report {
         check.reason = Some(Reason::new("not_reported", "expected, but did not report"));
         let stage = id.split_once('/').map_or("checks", |(stage, _)| stage);
         if !self.stages.iter().any(|known| known.id == stage) {
-            let name = crate::merge::heading(stage);
+            let name = heading(stage);
             let status = Status::Missing;
             let stage = Stage {
                 id: stage.to_owned(),
@@ -344,6 +289,13 @@ impl Report {
         reasons.extend(self.gaps.iter().cloned());
         reasons
     }
+}
+
+/// `coffee_shop` as a heading: `Coffee shop`.
+pub(crate) fn heading(id: &str) -> String {
+    let words = id.replace(['_', '-'], " ");
+    let mut characters = words.chars();
+    characters.next().map_or(words.clone(), |first| first.to_uppercase().chain(characters).collect())
 }
 
 impl Check {

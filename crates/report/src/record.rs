@@ -4,127 +4,16 @@
 //! two tools loses nothing. `v` other than 1 is a fault: its meaning is not ours to guess.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use fault::{Fault, Result};
 use jiff::Timestamp;
-use runner::command::Level;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Evidence, Verdict};
+use crate::{Evidence, Finding, Reason, Status, Verdict};
 
 /// The version of the record format this crate reads and writes.
 const VERSION: u64 = 1;
-
-/// How a check, or a stage, ended. Everything finer is a [`Reason`]'s code. Ordered from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It holds.
-    Passed,
-    /// It was left out on purpose.
-    Skipped,
-    /// It was stopped from outside before it ended.
-    Cancelled,
-    /// It was promised and did not report.
-    Missing,
-    /// It does not hold.
-    Failed,
-}
-
-impl Status {
-    /// The status as records and documents write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Skipped => "skipped",
-            Self::Cancelled => "cancelled",
-            Self::Missing => "missing",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// Why a check has its status, for programs (`code`) and for people (`text`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// A stable word: `exit_code`, `timeout`, `needs_failed`, `not_reported`, `interrupted`, …
-    pub code: String,
-    /// One sentence or a few words; may quote a service or a program, so it is foreign text.
-    #[serde(default)]
-    pub text: String,
-}
-
-impl Reason {
-    /// A reason with its code and text.
-    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { code: code.into(), text: text.into() }
-    }
-}
-
-/// Something a check found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// How much it matters.
-    pub level: Level,
-    /// Relative to the repository, forward slashes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// From 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// From 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<u64>,
-    /// The rule's or error's own code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// What is wrong; foreign text.
-    pub message: String,
-    /// The test that failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<String>,
-    /// More: a stack, a difference; foreign text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// The shard that reported it, if several reported the check.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leg: Option<String>,
-    /// The path is no file of the repository: it is shown, but not annotated.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub outside: bool,
-}
-
-impl Finding {
-    /// A finding without a place.
-    pub fn new(level: Level, message: impl Into<String>) -> Self {
-        Self {
-            level,
-            path: None,
-            line: None,
-            column: None,
-            rule: None,
-            message: message.into(),
-            test: None,
-            detail: None,
-            leg: None,
-            outside: false,
-        }
-    }
-
-    /// `src/index.ts:45:9`, as far as it is known.
-    #[must_use]
-    pub fn place(&self) -> Option<String> {
-        let mut place = self.path.clone()?;
-        for number in [self.line, self.line.and(self.column)].into_iter().flatten() {
-            // Writing to a String cannot fail.
-            let _ = write!(place, ":{number}");
-        }
-        Some(place)
-    }
-}
 
 /// The content of a record. `check` is `stage/item`: `sites/coffee-shop`, `hosts/10.0.0.7`, `build/worker`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

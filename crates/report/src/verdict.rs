@@ -4,43 +4,8 @@
 //! suites with tests is no failure, a run without any test is.
 
 use fault::{Fault, Result};
-use serde::{Deserialize, Serialize};
 
 use crate::{Evidence, Level, Nature, Reason, Status, Tests};
-
-/// The answer to "may this be deployed?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Everything that was promised was done and holds.
-    Passed,
-    /// No check failed, but the run proves nothing: something promised did not report, or nothing ran.
-    Incomplete,
-    /// A check failed.
-    Failed,
-}
-
-impl Verdict {
-    /// The verdict as documents write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Incomplete => "incomplete",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The row of the exit-code table.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Passed => 0,
-            Self::Failed => 1,
-            Self::Incomplete => 3,
-        }
-    }
-}
 
 /// From which level on findings fail a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

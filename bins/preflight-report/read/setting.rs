@@ -1,0 +1,43 @@
+//! What every reader needs besides the document.
+
+use std::path::PathBuf;
+
+use cli::Console;
+use jiff::Timestamp;
+use report::Policy;
+
+use crate::args::Args;
+use crate::gather::Repository;
+
+/// What every reader needs besides the document.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    /// The run's key, for documents that do not name one.
+    pub(super) run: String,
+    /// The workflow's name.
+    pub(super) workflow: Option<String>,
+    /// Foreign documents have durations and no times: times are counted back from here.
+    pub(super) read_at: Timestamp,
+    pub(super) repository: Repository,
+    pub(super) policy: &'a Policy,
+    /// The exit code of the command that wrote the one report.
+    pub(super) command_exited: Option<i64>,
+    pub(super) keeps_records: bool,
+}
+
+impl<'a> Setting<'a> {
+    /// From the command line and what the runner provides.
+    pub(crate) fn new(args: &'a Args, console: &Console, policy: &'a Policy) -> Self {
+        let context = console.context();
+        let workspace = console.environment().get("GITHUB_WORKSPACE").map(PathBuf::from);
+        Self {
+            run: context.run_key().unwrap_or_else(|| "local".to_owned()),
+            workflow: context.workflow.clone(),
+            read_at: Timestamp::now(),
+            repository: Repository::find(workspace.as_deref()),
+            policy,
+            command_exited: args.command_exited,
+            keeps_records: args.needs_records(),
+        }
+    }
+}
