@@ -31,6 +31,9 @@ enum Body {
     Stream { content_type: String, length: u64, make: MakeBody },
 }
 
+/// Too little time before the deadline for an answer.
+const LAST_MOMENT: Duration = Duration::from_millis(50);
+
 /// A request that is not sent yet.
 pub struct Request {
     client: Client,
@@ -223,11 +226,14 @@ impl Request {
             End::NoAddress => retry::LOOKUPS,
             End::Lost | End::Hopeless | End::Answered(_) => self.attempts,
         };
-        if *attempt >= most || pause >= self.client.deadline.remaining() {
+        // An attempt in the last moment would hide what failed behind "gave no answer".
+        let has_time = |pause: Duration| pause + LAST_MOMENT < self.client.deadline.remaining();
+        if *attempt >= most || !has_time(pause) {
             return Err(failed.gave_up(*attempt, *attempt < most));
         }
         tokio::time::sleep(pause).await;
-        Ok(())
+        // A busy machine wakes up late.
+        if has_time(Duration::ZERO) { Ok(()) } else { Err(failed.gave_up(*attempt, true)) }
     }
 
     /// Sends it and reads the answer as the JSON that the API promises.

@@ -87,6 +87,19 @@ fn a_wait_past_the_deadline_is_not_begun() {
 }
 
 #[test]
+fn an_attempt_in_the_last_moment_does_not_hide_what_failed() {
+    // How long a pause is depends on chance.
+    for _ in 0..30 {
+        let (address, requests) = serve(&["503 Busy\nretry-after: 1"]);
+        let deadline = Deadline::after(Duration::from_millis(1040));
+        let client = Client::new("Example", address.parse().unwrap(), deadline).unwrap();
+        let fault = Fault::from(run(client.get("/x").send()).unwrap_err());
+        assert!(format!("{fault:?}").contains("503"), "{fault:?}");
+        assert_eq!(requests.try_iter().count(), 1);
+    }
+}
+
+#[test]
 fn a_refusal_names_request_status_code_text_and_request_id() {
     let (address, _requests) = serve(&["403 No\nx-request-id: r-17\n\n{\"message\":\"Authentication error\"}"]);
     let error = run(client(&address).get("/x").query("secret", "s3cret").send()).unwrap_err();
