@@ -49,11 +49,14 @@ sd_leave() {
   exit 0
 }
 
-# Removes what is ours: the folder, the staged files named in it, and a lease.
+# Removes what is ours: the folder, the staged files and the empty folders named in it, and a lease.
 sd_clean() {
   while IFS= read -r sd_path; do
     case $sd_path in /*) rm -rf "$sd_path"; [ ! -e "$sd_path" ] || sudo -n -u "$sd_user" rm -rf "$sd_path" ;; esac
   done <"$sd_folder/remove"
+  while IFS= read -r sd_path; do
+    rmdir "$sd_path" || sudo -n -u "$sd_user" rmdir "$sd_path"
+  done <"$sd_folder/empty"
   [ -z "$sd_lease" ] || [ ! -e "$sd_lease/$sd_name" ] || rm -rf "$sd_lease"
   rm -rf "$sd_folder"
 }
@@ -282,6 +285,7 @@ if [ -z "$sd_folder" ]; then
   exit 97
 fi
 true >"$sd_folder/remove"
+true >"$sd_folder/empty"
 sd_shell='sh'
 ! command -v bash >/dev/null || sd_shell=bash
 

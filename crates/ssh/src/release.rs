@@ -79,7 +79,11 @@ impl Release {
                 "sd_as sh -c 'umask 077; cat >\"$1\"' ssh-deploy \"$sd_part\" <\"$sd_folder/part\"; rm -f \"$sd_folder/part\"\n",
             ),
         };
-        let note = format!("{part}{}{lock}{target}", rows("\"$sd_folder/remove\""));
+        // Folders that are new go again if nothing is left in them.
+        let folders = format!(
+            "[ -d {base}/releases ] || echo {base}/releases >>\"$sd_folder/empty\"\n[ -d {base} ] || {{ sd_as mkdir {base}; echo {base} >>\"$sd_folder/empty\"; }}\n"
+        );
+        let note = format!("{part}{folders}{}{lock}{target}", rows("\"$sd_folder/remove\""));
         session.ask(&format!("{}{note}", as_user(authority))).await?;
         let mut content = payload.open().map_err(|error| Unready::Lost(error.to_string()))?;
         session.upload(&mut content).await?;

@@ -17,9 +17,9 @@ sd_replace() {
   esac
 }
 
-# Finds a method that replaces a link here.
+# Finds a method that replaces a link in BASE, or in its parent if BASE does not exist yet.
 sd_find_how() {
-  sd_try=$sd_base/.ssh-deploy-test$$
+  sd_try=$sd_test/.ssh-deploy-test$$
   mkdir "$sd_try" "$sd_try/old" "$sd_try/new" || return
   for sd_how in mv-T mv-h perl; do
     rm -f "$sd_try/a" "$sd_try/b"
@@ -54,12 +54,9 @@ sd_current() {
 
 # ok, METHOD, the current release, the newest good one, and the newest good one that is not current; else what is wrong.
 sd_look() {
-  if [ ! -d "$sd_base" ]; then
-    sd_parent=${sd_base%/*}
-    if [ ! -d "${sd_parent:-/}" ] || [ ! -w "${sd_parent:-/}" ]; then echo read_only; return; fi
-    mkdir "$sd_base" || { echo read_only; return; }
-  fi
-  [ -w "$sd_base" ] || { echo read_only; return; }
+  sd_test=$sd_base
+  [ -d "$sd_base" ] || sd_test=${sd_base%/*}/
+  if [ ! -d "$sd_test" ] || [ ! -w "$sd_test" ]; then echo read_only; return; fi
   if [ -L "$sd_base/current" ]; then
     sd_root=$(cd -P "$sd_all" && pwd -P)
     sd_at=$(cd -P "$sd_base/current" && pwd -P)
