@@ -62,7 +62,9 @@ pub fn long_wait() -> Option<(LongWait, usize)> {
     let now = Instant::now();
     WAITS.with_borrow_mut(|waits| {
         let mut due: Vec<&mut Entry> = waits.iter_mut().filter(|wait| wait.next_report <= now).collect();
-        due.iter_mut().for_each(|wait| wait.next_report = now + AGAIN);
+        for wait in &mut due {
+            wait.next_report = now + AGAIN;
+        }
         let others = due.len().saturating_sub(1);
         let longest = due.into_iter().min_by_key(|wait| wait.since)?;
         let so_far = now.saturating_duration_since(longest.since);
