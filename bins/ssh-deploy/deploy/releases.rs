@@ -51,7 +51,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         &self,
         one: &mut Connected<T::Session>,
         plan: &ReleasePlan,
-        found: &ssh::Found,
+        found: &ssh::InstalledReleases,
         id: &str,
     ) -> Result<(), Unhealthy> {
         let failed = |check: &str, text: String| Unhealthy { check: check.to_owned(), text, relapsed: false };

@@ -33,10 +33,10 @@ impl Leash {
     /// # Errors
     /// `/bin/sh` cannot be started, or the system is out of processes or file descriptors.
     pub fn new() -> io::Result<Self> {
-        let (watched, held) = io::pipe()?;
+        let (read_end, held) = io::pipe()?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", WATCHER]).env_clear().current_dir("/").process_group(0);
-        command.stdin(watched).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(read_end).stdout(Stdio::null()).stderr(Stdio::null());
         let watcher = command.spawn()?;
         let group = Some(Pid::from_child(&watcher));
         Ok(Self { watcher, group, _held: held })

@@ -36,7 +36,7 @@ pub use openssh::{OpenSsh, Settings};
 pub use payload::Payload;
 pub use preflight::{Preflight, Space, Unready};
 pub use private_key::PrivateKey;
-pub use release::{Found, Good, Release};
+pub use release::{Good, InstalledReleases, Release};
 pub use shell::quote;
 pub use state::{Clean, Guard, Phase, State};
 pub use step::{Interpreter, Step, Terminal, exports};

@@ -14,7 +14,7 @@ use crate::fragment::hexadecimal;
 #[derive(Debug)]
 pub struct Payload {
     /// What it is.
-    pub kind: Kind,
+    pub kind: PayloadKind,
     /// The size of what is sent.
     pub size: u64,
     /// The SHA-256 of what is sent.
@@ -28,7 +28,7 @@ pub struct Payload {
 
 /// What is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PayloadKind {
     /// One file.
     File,
     /// A folder, as a tar stream.
@@ -61,7 +61,7 @@ impl Payload {
         }
         let (size, sum) = summed(&mut File::open(source).map_err(failed)?).map_err(failed)?;
         Ok(Self {
-            kind: Kind::File,
+            kind: PayloadKind::File,
             size,
             digest: sum.clone(),
             sum,
@@ -101,7 +101,7 @@ impl Payload {
         }
         let (size, sum) = summed(&mut packed.reopen().map_err(failed)?).map_err(failed)?;
         let digest = hexadecimal(digest.finish().as_ref());
-        Ok(Self { kind: Kind::Folder, size, sum, digest, mode: 0o755, content: Content::Packed(packed) })
+        Ok(Self { kind: PayloadKind::Folder, size, sum, digest, mode: 0o755, content: Content::Packed(packed) })
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
-    use super::{Kind, Payload};
+    use super::{Payload, PayloadKind};
 
     #[test]
     fn equal_content_has_one_digest_whatever_its_times() {
@@ -209,7 +209,7 @@ mod tests {
             .set_modified(std::time::SystemTime::UNIX_EPOCH)
             .unwrap();
         let [one, other] = [&one, &other].map(|folder| Payload::read(folder.path()).unwrap());
-        assert_eq!((one.kind, &one.digest), (Kind::Folder, &other.digest));
+        assert_eq!((one.kind, &one.digest), (PayloadKind::Folder, &other.digest));
         assert_ne!(one.sum, other.sum);
     }
 

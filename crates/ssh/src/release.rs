@@ -23,7 +23,7 @@ pub struct Release {
 
 /// What a host has before a deploy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct InstalledReleases {
     /// How a link is replaced there.
     method: String,
     /// Where `BASE` is, absolute.
@@ -41,7 +41,11 @@ impl Release {
     ///
     /// # Errors
     /// Why it cannot.
-    pub async fn look(&self, session: &mut impl Session, authority: Authority<'_>) -> Result<Found, Unready> {
+    pub async fn look(
+        &self,
+        session: &mut impl Session,
+        authority: Authority<'_>,
+    ) -> Result<InstalledReleases, Unready> {
         let home = session.ask("sd_say home \"$HOME\"\n").await?;
         let home = home.iter().find_map(|line| line.strip_prefix("home ")).unwrap_or_default().to_owned();
         let base = if self.base.starts_with('/') { self.base.clone() } else { format!("{home}/{}", self.base) };
@@ -51,7 +55,7 @@ impl Release {
             return Err(self.refused("", &answer));
         }
         let mut next = || words.next().filter(|word| *word != "-").map(str::to_owned);
-        Ok(Found { method: next().unwrap_or_default(), base, current: next(), good: next(), other: next() })
+        Ok(InstalledReleases { method: next().unwrap_or_default(), base, current: next(), good: next(), other: next() })
     }
 
     /// Sends the release, checks what has arrived, unpacks it and links what is shared. It is not current yet.
@@ -62,7 +66,7 @@ impl Release {
         &self,
         session: &mut impl Session,
         authority: Authority<'_>,
-        found: &Found,
+        found: &InstalledReleases,
         id: &str,
     ) -> Result<(), Unready> {
         let Some(payload) = &self.payload else { return self.check_there(session, authority, found, id).await };
@@ -106,7 +110,7 @@ impl Release {
         &self,
         session: &mut impl Session,
         authority: Authority<'_>,
-        found: &Found,
+        found: &InstalledReleases,
         id: &str,
     ) -> Result<(), Unready> {
         let there =
@@ -123,7 +127,7 @@ impl Release {
         &self,
         session: &mut impl Session,
         authority: Authority<'_>,
-        found: &Found,
+        found: &InstalledReleases,
         id: &str,
     ) -> Result<(), Unready> {
         // From now on the release is not ours to remove.
@@ -146,7 +150,7 @@ impl Release {
         &self,
         session: &mut impl Session,
         authority: Authority<'_>,
-        found: &Found,
+        found: &InstalledReleases,
         (id, good): (&str, Good),
     ) -> Result<(), Unready> {
         let status = if good == Good::Yes { "good" } else { "bad" };
