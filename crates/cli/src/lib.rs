@@ -41,6 +41,7 @@ pub trait Tool: clap::Parser {
     fn prints_json(&self) -> bool;
 
     /// Whether an empty value of the option `--OPTION` means that it is not given: `--only "${{ inputs.only }}"`.
+    #[must_use]
     fn drops_blank(_option: &str) -> bool {
         false
     }

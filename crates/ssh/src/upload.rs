@@ -1,7 +1,7 @@
 //! Uploads: staged beside their destinations in preflight, and moved into place when the host's deploy begins.
 
 use crate::fragment::fragment;
-use crate::payload::Kind;
+use crate::payload::PayloadKind;
 use crate::{Lock, Payload, Session, Unready, quote};
 
 const FILES: &str = include_str!("fragment/files.sh");
@@ -85,9 +85,9 @@ impl Upload {
         before: &str,
     ) -> Result<String, Unready> {
         let (kind, digest) = match (self.payload.kind, what) {
-            (Kind::File, _) => ("file", &self.payload.sum),
-            (Kind::Folder, "unpack") => ("folder", &self.payload.sum),
-            (Kind::Folder, _) => ("folder", &self.payload.digest),
+            (PayloadKind::File, _) => ("file", &self.payload.sum),
+            (PayloadKind::Folder, "unpack") => ("folder", &self.payload.sum),
+            (PayloadKind::Folder, _) => ("folder", &self.payload.digest),
         };
         let text = format!(
             "{}{before}sd_say files \"$(sd_as sh -c \"$sd_program\" ssh-deploy {what} \"$sd_dest\" \"$sd_next\" {kind} {digest} {:o})\"\n",
