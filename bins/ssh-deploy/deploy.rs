@@ -10,7 +10,9 @@ mod rollout;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ssh::{Ending, Found, Holder, Output, Ready, Refusal, Session as _, Staged, State, Transport, Unready, Verdict};
+use ssh::{
+    Ending, Holder, InstalledReleases, Output, Ready, Refusal, Session as _, Staged, State, Transport, Unready, Verdict,
+};
 
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::Plan;
@@ -114,7 +116,7 @@ struct Connected<S> {
     /// What became of each upload in preflight.
     staged: Vec<Staged>,
     /// What the host has of releases, and the one that becomes current.
-    release: Option<(Found, String)>,
+    release: Option<(InstalledReleases, String)>,
     /// Whether that one has become current.
     switched: bool,
 }
