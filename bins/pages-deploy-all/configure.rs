@@ -111,7 +111,12 @@ fn assemble(
     let (config, worker) = match found {
         Found::Nothing => (None, None),
         Found::Worker(path) => (None, Some(path)),
-        Found::NotForPages(path) => {
+        Found::NotForPages(path, Some(name)) if target.project_name.is_none() && name != folder.name => {
+            return Err(Fault::usage(format!("`{}` names the project `{name}`, and is not for Pages", path.display()))
+                .cause("it has no `pages_build_output_dir`, so wrangler ignores it")
+                .help("add `pages_build_output_dir` to it, or name the project with --project-name"));
+        }
+        Found::NotForPages(path, _) => {
             warn(&format!("`{}` is ignored: it has no pages_build_output_dir, so it is not for Pages", path.display()));
             (None, None)
         }
@@ -278,6 +283,21 @@ mod tests {
         assert!(only(&[worker, build]).worker.is_some());
         let site = only(&[worker, build, redirect, generated]);
         assert_eq!((site.worker, site.project.as_str()), (None, "api-live"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_for_pages_and_names_a_project_is_not_ignored() {
+        let root = tempfile::tempdir().unwrap();
+        let own = |name: &str| ("wrangler.toml", format!("name = \"{name}\"\ncompatibility_date = \"2026-01-01\""));
+        let planned = |name: &str, project_name| {
+            let (file, text) = own(name);
+            let folder = folder(root.path(), "docs", &[(file, &text)]);
+            sites(vec![folder], &building(), &target(project_name), |_| {}).map(|mut sites| sites.remove(0).project)
+        };
+        let fault = planned("acme-docs", None).unwrap_err();
+        assert!(fault.kind == Kind::Usage && fault.help.unwrap().contains("--project-name"));
+        assert_eq!(planned("docs", None).unwrap(), "docs");
+        assert_eq!(planned("acme-docs", Some("other")).unwrap(), "other");
     }
 
     #[test]

@@ -145,14 +145,19 @@ fn a_deployment_that_cannot_be_observed_is_reported_by_its_id() {
 
 #[test]
 fn what_cannot_be_asked_for_a_while_is_asked_until_the_timeout() {
-    // More failures than one call is repeated for before a deployment exists.
-    const FAILURES: usize = 7;
+    // More failures than a request alone would be repeated for.
+    const FAILURES: usize = 14;
     together([500, 502, 503], |status| {
         let cloudflare = Cloudflare::start();
-        cloudflare.fail("GET */projects/docs/deployments/*", Fault::status(status).times(FAILURES));
+        let calls = ["GET */projects/docs", "POST */assets/upload", "GET */projects/docs/deployments/*"];
+        for call in calls {
+            cloudflare.fail(call, Fault::status(status).header("retry-after", "0").times(FAILURES));
+        }
         honest::run(&cloudflare, docs(&cloudflare)).exits(0);
-        let asked = |request: &emulators::http::Request| request.matches("GET */projects/docs/deployments/*");
-        assert!(cloudflare.requests().into_iter().filter(asked).count() > FAILURES);
+        for call in calls {
+            let asked = cloudflare.requests().iter().filter(|request| request.matches(call)).count();
+            assert!(asked > FAILURES, "{call}: {asked}");
+        }
     });
 }
 
@@ -160,9 +165,31 @@ fn what_cannot_be_asked_for_a_while_is_asked_until_the_timeout() {
 fn a_lost_deployment_is_looked_for_until_the_timeout() {
     let cloudflare = Cloudflare::start();
     cloudflare.fail("POST */projects/docs/deployments", Fault::reset().carried_out().times(1));
-    cloudflare.fail(LIST, Fault::status(500).times(7));
+    cloudflare.fail(LIST, Fault::status(500).header("retry-after", "0").times(14));
     honest::run(&cloudflare, docs(&cloudflare)).exits(0);
     assert_eq!(cloudflare.deployments("docs").len(), 1);
+}
+
+#[test]
+fn what_cannot_get_better_is_asked_once() {
+    let cloudflare = Cloudflare::start();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let plain = cloudflare.url().replace("http://", "https://");
+    for (address, why) in [(format!("http://127.0.0.1:{port}"), "refused"), (plain, "corrupt message")] {
+        let seen = docs(&cloudflare).env("CLOUDFLARE_API_BASE_URL", &address).run().exits(75);
+        let error = seen.messages("error").concat();
+        assert!(error.contains(why) && !error.contains("tried"), "{error}");
+    }
+}
+
+#[test]
+fn a_call_that_is_repeated_for_long_is_reported_with_its_reason() {
+    let cloudflare = Cloudflare::start();
+    cloudflare.fail("GET */projects/docs/upload-token", Fault::status(503).header("retry-after", "1"));
+    let seen = honest::run(&cloudflare, docs(&cloudflare).args(["--timeout", "12"])).exits(75);
+    assert!(seen.stderr.contains("repeating a call: GET http://"), "{}", seen.stderr);
+    let seen = honest::run(&cloudflare, docs(&cloudflare).args(["--deadline", "2"])).exits(3);
+    assert!(honest::end_of(&seen, "docs").1.contains("passed; GET http://"), "{}", seen.stdout);
 }
 
 #[test]

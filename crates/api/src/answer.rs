@@ -13,8 +13,9 @@ use reqwest::header::HeaderMap;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::Error;
+use crate::attempts::Attempts;
 use crate::error::reason;
-use crate::failed::Failed;
+use crate::failed::FailedAttempt;
 use crate::request::Request;
 use crate::retry::End;
 
@@ -24,13 +25,13 @@ const WAITING: usize = 2;
 /// An answer with a status of 2xx or 304, its body still to come.
 pub struct Answer {
     request: Request,
-    attempt: u32,
+    attempts: Attempts,
     rest: reqwest::Response,
 }
 
 impl Answer {
-    pub(crate) fn new(request: Request, attempt: u32, rest: reqwest::Response) -> Self {
-        Self { request, attempt, rest }
+    pub(crate) fn new(request: Request, attempts: Attempts, rest: reqwest::Response) -> Self {
+        Self { request, attempts, rest }
     }
 
     /// The HTTP status.
@@ -63,13 +64,13 @@ impl Answer {
         let _wait = self.request.wait();
         let read = Arc::new(read);
         loop {
-            let Self { request, mut attempt, rest } = self;
+            let Self { request, mut attempts, rest } = self;
             let failed = match deliver(&request, rest, Arc::clone(&read)).await {
                 Ok(made) => return Ok(made),
-                Err(fault) => Failed::of(End::Lost, fault),
+                Err(fault) => FailedAttempt::of(End::Lost, fault),
             };
-            request.pause(&mut attempt, failed).await?;
-            self = request.open_from(attempt).await?;
+            request.pause(&mut attempts, failed).await?;
+            self = request.open_from(attempts).await?;
         }
     }
 }

@@ -19,7 +19,8 @@ pub struct Advice {
 }
 
 /// An attempt without a good answer.
-pub(crate) struct Failed {
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
     pub(crate) end: End,
     /// How long the service asks to wait.
     pub(crate) asked: Option<Duration>,
@@ -28,7 +29,25 @@ pub(crate) struct Failed {
     pub(crate) error: Error,
 }
 
-impl Failed {
+impl FailedAttempt {
+    /// What went wrong.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Whether waiting changes nothing: no program listens on this machine's port, or what listens does not speak TLS.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.end == End::Hopeless
+    }
+
+    /// An attempt after which there is no other: the service answered, and means it.
+    #[must_use]
+    pub fn last(error: Error) -> Self {
+        Self { end: End::Hopeless, asked: None, advised: None, error }
+    }
+
     /// An attempt without an answer.
     pub(crate) fn of(end: End, fault: Fault) -> Self {
         Self { end, asked: None, advised: None, error: fault.into() }
@@ -77,5 +96,11 @@ impl Failed {
         };
         let end = End::Answered(response.status);
         Self { end, asked, advised: advice.retryable, error: Error::Refused(refusal) }
+    }
+}
+
+impl From<FailedAttempt> for Error {
+    fn from(failed: FailedAttempt) -> Self {
+        failed.error
     }
 }

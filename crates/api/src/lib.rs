@@ -5,6 +5,7 @@
 //! that repeating it is harmless. Redirects are refused: no API of ours redirects, and a token must not follow one.
 
 mod answer;
+mod attempts;
 mod base;
 mod error;
 mod failed;
@@ -19,11 +20,12 @@ use std::sync::Once;
 use std::time::Duration;
 
 pub use answer::{Answer, Incoming};
+pub use attempts::Attempts;
 pub use base::Base;
 /// The instant by which everything must have been answered, retries included.
 pub use deadline::Deadline;
 pub use error::{Error, ErrorResponse, ServiceError};
-pub use failed::Advice;
+pub use failed::{Advice, FailedAttempt};
 use fault::{Fault, Result};
 pub use request::Request;
 /// A body made piece by piece, for [`Request::stream`].
@@ -32,6 +34,7 @@ use reqwest::Method;
 /// Multipart forms, for [`Request::multipart`].
 pub use reqwest::multipart;
 pub use response::Response;
+pub use retry::Repeat;
 use secrecy::SecretString;
 
 /// How long a connection may take to stand.

@@ -9,8 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attempts::Attempts;
 use crate::error::reason;
-use crate::failed::Failed;
+use crate::failed::FailedAttempt;
 use crate::retry::{self, End, Repeat};
 use crate::scrub::Scrub;
 use crate::{Answer, Client, Error, Response};
@@ -30,9 +31,6 @@ enum Body {
     Form(MakeForm),
     Stream { content_type: String, length: u64, make: MakeBody },
 }
-
-/// Too little time before the deadline for an answer.
-const LAST_MOMENT: Duration = Duration::from_millis(50);
 
 /// A request that is not sent yet.
 pub struct Request {
@@ -173,14 +171,46 @@ impl Request {
             return Err(fault.into());
         }
         let _wait = self.wait();
-        let mut attempt = 0;
+        let mut attempts = Attempts::at_most(self.attempts);
         loop {
-            let failed = match self.within(self.exchange()).await {
-                Ok(response) if is_good(response.status) => return Ok(response),
-                Ok(response) => self.refused(&response),
-                Err((end, fault)) => Failed::of(end, fault),
-            };
-            self.pause(&mut attempt, failed).await?;
+            match self.attempt().await {
+                Ok(response) => return Ok(response),
+                Err(failed) => self.pause(&mut attempts, failed).await?,
+            }
+        }
+    }
+
+    /// Sends it once, for a caller that repeats it with [`Attempts`].
+    ///
+    /// # Errors
+    /// As [`Request::send`], and what it means for another attempt.
+    pub async fn try_send(mut self) -> Result<Response, FailedAttempt> {
+        if let Some(fault) = self.broken.take() {
+            return Err(FailedAttempt::of(End::Hopeless, fault));
+        }
+        let _wait = self.wait();
+        self.attempt().await
+    }
+
+    /// Sends it once and reads the answer as JSON, for a caller that repeats it with [`Attempts`].
+    ///
+    /// # Errors
+    /// As [`Request::receive`], and what it means for another attempt.
+    pub async fn try_receive<T: DeserializeOwned>(self) -> Result<T, FailedAttempt> {
+        let (service, request) = (self.client.service, self.shown());
+        let response = self.try_send().await?;
+        response.decoded(service, &request).map_err(|fault| {
+            let failed = FailedAttempt::of(End::Answered(response.status), fault);
+            // A proxy or a login page answered, and the service may answer next time.
+            FailedAttempt { advised: Some(true), ..failed }
+        })
+    }
+
+    async fn attempt(&self) -> Result<Response, FailedAttempt> {
+        match self.within(self.exchange()).await {
+            Ok(response) if is_good(response.status) => Ok(response),
+            Ok(response) => Err(self.refused(&response)),
+            Err((end, fault)) => Err(FailedAttempt::of(end, fault)),
         }
     }
 
@@ -192,22 +222,25 @@ impl Request {
     pub async fn open(mut self) -> Result<Answer, Error> {
         match self.broken.take() {
             Some(fault) => Err(fault.into()),
-            None => self.open_from(0).await,
+            None => {
+                let attempts = Attempts::at_most(self.attempts);
+                self.open_from(attempts).await
+            }
         }
     }
 
-    pub(crate) async fn open_from(self, mut attempt: u32) -> Result<Answer, Error> {
+    pub(crate) async fn open_from(self, mut attempts: Attempts) -> Result<Answer, Error> {
         let _wait = self.wait();
         loop {
             let failed = match self.within(self.begin()).await {
-                Ok(answer) if is_good(answer.status().as_u16()) => return Ok(Answer::new(self, attempt, answer)),
+                Ok(answer) if is_good(answer.status().as_u16()) => return Ok(Answer::new(self, attempts, answer)),
                 Ok(answer) => match self.rest(answer).await {
                     Ok(response) => self.refused(&response),
-                    Err((end, fault)) => Failed::of(end, fault),
+                    Err((end, fault)) => FailedAttempt::of(end, fault),
                 },
-                Err((end, fault)) => Failed::of(end, fault),
+                Err((end, fault)) => FailedAttempt::of(end, fault),
             };
-            self.pause(&mut attempt, failed).await?;
+            self.pause(&mut attempts, failed).await?;
         }
     }
 
@@ -215,25 +248,8 @@ impl Request {
     ///
     /// # Errors
     /// What failed, when there will be no other.
-    pub(crate) async fn pause(&self, attempt: &mut u32, failed: Failed) -> Result<(), Error> {
-        if self.attempts == 1 || !retry::is_worthwhile(failed.end, self.repeat, failed.advised) {
-            return Err(failed.error);
-        }
-        let pause = retry::pause(*attempt, jitter(), failed.asked);
-        *attempt += 1;
-        let most = match failed.end {
-            End::NotSent => self.client.reach.min(self.attempts),
-            End::NoAddress => retry::LOOKUPS,
-            End::Lost | End::Hopeless | End::Answered(_) => self.attempts,
-        };
-        // An attempt in the last moment would hide what failed behind "gave no answer".
-        let has_time = |pause: Duration| pause + LAST_MOMENT < self.client.deadline.remaining();
-        if *attempt >= most || !has_time(pause) {
-            return Err(failed.gave_up(*attempt, *attempt < most));
-        }
-        tokio::time::sleep(pause).await;
-        // A busy machine wakes up late.
-        if has_time(Duration::ZERO) { Ok(()) } else { Err(failed.gave_up(*attempt, true)) }
+    pub(crate) async fn pause(&self, attempts: &mut Attempts, failed: FailedAttempt) -> Result<(), Error> {
+        attempts.pause(&self.client, self.repeat, failed).await
     }
 
     /// Sends it and reads the answer as the JSON that the API promises.
@@ -243,14 +259,7 @@ impl Request {
     pub async fn receive<T: DeserializeOwned>(self) -> Result<T, Error> {
         let (service, request) = (self.client.service, self.shown());
         let response = self.send().await?;
-        serde_json::from_slice(&response.body).map_err(|error| {
-            Fault::temporary(format!("{service} answered with something else than its API promises"))
-                .cause(format!("{request} answered {}: {}", response.status, response.describe()))
-                // Only the position: serde_json's full text can quote the body.
-                .cause(format!("not the expected JSON at line {} column {}", error.line(), error.column()))
-                .help("check whether a proxy or a login page is between here and the service")
-                .into()
-        })
+        response.decoded(service, &request).map_err(Error::from)
     }
 
     /// Notes that the thread waits for this request, for a program that reports what takes long.
@@ -336,9 +345,9 @@ impl Request {
         }
     }
 
-    fn refused(&self, response: &Response) -> Failed {
+    fn refused(&self, response: &Response) -> FailedAttempt {
         let scrub = Scrub::new(self.bearer.iter().chain(&self.secrets), &self.headers);
-        Failed::refused(&self.client, self.shown(), response, &scrub)
+        FailedAttempt::refused(&self.client, self.shown(), response, &scrub)
     }
 
     /// Method and URL without the query.
@@ -350,15 +359,6 @@ impl Request {
 
 fn is_good(status: u16) -> bool {
     status == 304 || (200..300).contains(&status)
-}
-
-/// From 0 to 1; without random numbers there is no jitter, which is still right.
-fn jitter() -> f64 {
-    let mut random = [0; 4];
-    match getrandom::fill(&mut random) {
-        Ok(()) => f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX),
-        Err(_) => 0.0,
-    }
 }
 
 #[cfg(test)]

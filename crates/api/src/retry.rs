@@ -60,7 +60,7 @@ pub(crate) fn connecting(error: &(dyn std::error::Error + 'static), is_loopback:
 
 /// Whether repeating the request can do harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub enum Repeat {
     /// A read, or a write that is the same twice.
     Harmless,
     /// A write that must not happen twice.

@@ -1,13 +1,16 @@
 //! The asset store of a project: asks what is missing, uploads it, and marks it as in use. One token serves all calls and is renewed
 //! once for all of them.
 
+use std::time::Duration;
+
+use api::Repeat;
 use fault::{Fault, Result};
 use futures_util::stream::{self, TryStreamExt as _};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::answer::{Ignored, advise, is_expired};
-use crate::client::{PagesClient, Repeat};
+use crate::client::PagesClient;
 use crate::hash::AssetHash;
 use crate::manifest::{Asset, Manifest};
 use crate::token::UploadToken;
@@ -15,6 +18,9 @@ use crate::upload_batch::{UploadBatch, deal};
 
 /// Uploads of one site at once, as in wrangler; the rate limit bounds all sites together.
 const AT_ONCE: usize = 3;
+
+/// How long marking files as in use may take: a deployment needs no mark, and should not wait long for one.
+const MARKING: Duration = Duration::from_secs(20);
 
 /// How often one call may renew its token: a token that is refused when it is new stays refused.
 const RENEWALS: u32 = 2;
@@ -56,8 +62,9 @@ impl<'a> Assets<'a> {
     /// The service refuses, or is unreachable.
     pub async fn missing<'m>(&self, manifest: &'m Manifest) -> Result<Vec<&'m Asset>> {
         let body = hashes(&manifest.hashes());
-        let answer: Vec<String> =
-            self.call("/pages/assets/check-missing", |request| request.body("application/json", body.clone())).await?;
+        let answer: Vec<String> = self
+            .call(self.client, "/pages/assets/check-missing", |request| request.body("application/json", body.clone()))
+            .await?;
         let missing = answer.iter().map(|hash| hash.parse()).collect::<Result<Vec<AssetHash>>>()?;
         Ok(manifest.holding(&missing))
     }
@@ -88,14 +95,14 @@ impl<'a> Assets<'a> {
     /// The service refuses, or is unreachable.
     pub async fn keep(&self, manifest: &Manifest) -> Result<()> {
         let body = hashes(&manifest.hashes());
-        let call = self
-            .call::<Ignored>("/pages/assets/upsert-hashes", |request| request.body("application/json", body.clone()));
-        call.await.map(|_| ())
+        let client = self.client.within(MARKING);
+        let fill = |request: api::Request| request.body("application/json", body.clone());
+        self.call::<Ignored>(&client, "/pages/assets/upsert-hashes", fill).await.map(|_| ())
     }
 
     async fn send(&self, batch: &UploadBatch) -> Result<()> {
         let length = batch.length();
-        let call = self.call::<Ignored>("/pages/assets/upload", |request| {
+        let call = self.call::<Ignored>(self.client, "/pages/assets/upload", |request| {
             let batch = batch.clone();
             request.stream("application/json", length, move || batch.body())
         });
@@ -105,13 +112,14 @@ impl<'a> Assets<'a> {
     /// All asset calls may be repeated: content is stored under its hash.
     async fn call<T: serde::de::DeserializeOwned>(
         &self,
+        client: &PagesClient,
         path: &str,
         fill: impl Fn(api::Request) -> api::Request,
     ) -> Result<T> {
         let mut renewals = 0;
         loop {
             let token = self.fresh().await?;
-            let outcome = self.client.call(Repeat::Harmless, || fill(self.client.asset_call(path, &token))).await;
+            let outcome = client.call(Repeat::Harmless, || fill(client.asset_call(path, &token))).await;
             match outcome {
                 Err(api::Error::Refused(refusal)) if is_expired(&refusal) && renewals < RENEWALS => {
                     renewals += 1;

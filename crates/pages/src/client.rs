@@ -1,24 +1,22 @@
 //! The API client of one account: every call keeps to the shared rate limit, and is repeated if that can help and does no harm.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Client, Deadline, Error, Request};
+use api::{Attempts, Client, Deadline, Error, ErrorResponse, FailedAttempt, Repeat, Request};
 use fault::{Fault, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::answer::{self, Envelope, Ignored, WAIT, advise, is_limit, is_passing};
+use crate::answer::{self, Envelope, Ignored, WAIT, advise, is_limit};
 use crate::form::Form;
 use crate::model::{Deployment, Project};
 use crate::rate_limit::RateLimit;
 use crate::token::UploadToken;
 
-/// Attempts at one call, not counting those that a rate limit rejected. A persistent client goes on until its deadline.
-const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Attempts at connecting, in about half a minute, unless the client is a persistent one.
+const REACH: u32 = 8;
 
 /// The most deployments that the API lists at once; asking for more is refused (8000024).
 const PAGE: usize = 25;
@@ -35,22 +33,15 @@ pub struct PagesClient {
     http: Client,
     id: String,
     rate_limit: Arc<RateLimit>,
-    attempts: u32,
-}
-
-/// Whether a call may be made again after an answer was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    Harmless,
-    /// Only a rate limit is waited for: it rejects a call before anything is done.
-    Harmful,
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl PagesClient {
     /// The account `id`, through a client that carries its API token.
     #[must_use]
     pub fn new(client: Client, id: impl Into<String>, rate_limit: Arc<RateLimit>) -> Self {
-        Self { http: client.errors(answer::decode), id: id.into(), rate_limit, attempts: ATTEMPTS }
+        let http = client.errors(answer::decode).reach(REACH);
+        Self { http, id: id.into(), rate_limit, trouble: Arc::default() }
     }
 
     /// The same client with another deadline.
@@ -59,11 +50,22 @@ impl PagesClient {
         Self { http: self.http.clone().until(deadline), ..self.clone() }
     }
 
-    /// The same client, which repeats calls that are safe to repeat until its deadline: for the time when a deployment exists
-    /// already, and giving up would leave it unknown whether it is live.
+    /// The same client with a deadline at most `time` from now.
+    pub(crate) fn within(&self, time: Duration) -> Self {
+        self.until(Deadline::after(time.min(self.http.remaining())))
+    }
+
+    /// The same client, which tries to connect until its deadline: for the time when a deployment exists already, and giving up would
+    /// leave it unknown whether it is live.
     #[must_use]
     pub fn persistent(&self) -> Self {
-        Self { attempts: u32::MAX, ..self.clone() }
+        Self { http: self.http.clone().reach(u32::MAX), ..self.clone() }
+    }
+
+    /// Why the last call failed, if it is being repeated for that and no other has succeeded since.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long the rate limit holds back every request from now on.
@@ -217,47 +219,53 @@ impl PagesClient {
         done.map(|_| ()).map_err(|error| advise(error, project))
     }
 
-    /// A call with its answer's `result`.
+    /// A call with its answer's `result`, repeated until the deadline if that can help and does no harm.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         repeat: Repeat,
         make: impl Fn() -> Request,
     ) -> Result<T, Error> {
-        let mut attempt = 0;
+        let mut attempts = Attempts::until_deadline();
         loop {
             let turn = match self.rate_limit.turn(self.http.remaining()).await {
                 Ok(turn) => turn,
                 Err(wait) => return Err(Error::Fault(Fault::temporary(too_long(wait)).help(WAIT))),
             };
-            let outcome = make().once().receive::<Envelope<T>>().await;
+            let outcome = make().try_receive::<Envelope<T>>().await;
             drop(turn);
-            let error = match outcome {
+            let failed = match outcome {
                 // For a caller that ignores the result, `null` is one.
                 Ok(envelope) if envelope.success => {
                     self.rate_limit.answered();
+                    self.note(None);
                     return result(envelope.result).map_err(Error::Fault);
                 }
-                Ok(envelope) => answer::refused(envelope.errors),
-                Err(error) => error,
+                Ok(envelope) => FailedAttempt::last(answer::refused(envelope.errors)),
+                Err(failed) => failed,
             };
-            if let Error::Refused(refusal) = &error
-                && is_limit(refusal)
-            {
-                self.rate_limit.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
-                let wait = self.rate_limit.stopped_for();
-                if wait >= self.http.remaining() {
-                    return Err(gave_up(error, too_long(wait)));
+            match failed.error() {
+                Error::Refused(refusal) if is_limit(refusal) => self.hold_back(refusal)?,
+                error => {
+                    // Before the pause, in which a status line may be due.
+                    self.note(Some(Fault::from(error.clone()).message));
+                    attempts.pause(&self.http, repeat, failed).await?;
                 }
-                continue;
             }
-            attempt += 1;
-            let pause = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
-            let again = repeat == Repeat::Harmless && is_passing(&error) && attempt < self.attempts;
-            if !again || pause >= self.http.remaining() {
-                return Err(if attempt > 1 { gave_up(error, format!("tried {attempt} times")) } else { error });
-            }
-            tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Stops all calls for as long as the service asks.
+    fn hold_back(&self, refusal: &ErrorResponse) -> Result<(), Error> {
+        self.rate_limit.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
+        let wait = self.rate_limit.stopped_for();
+        if wait < self.http.remaining() {
+            return Ok(());
+        }
+        Err(Error::Refused(ErrorResponse { gave_up: Some(too_long(wait)), ..refusal.clone() }))
+    }
+
+    fn note(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     pub(crate) fn asset_call(&self, path: &str, token: &UploadToken) -> Request {
@@ -277,11 +285,4 @@ fn result<T: DeserializeOwned>(result: Option<T>) -> Result<T> {
 
 fn too_long(wait: Duration) -> String {
     format!("Cloudflare wants {} s without requests, which is past the deadline (--timeout)", wait.as_secs_f64().ceil())
-}
-
-fn gave_up(error: Error, why: String) -> Error {
-    match error {
-        Error::Refused(refusal) => Error::Refused(api::ErrorResponse { gave_up: Some(why), ..refusal }),
-        Error::Fault(fault) => Error::Fault(fault.cause(why)),
-    }
 }

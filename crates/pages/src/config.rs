@@ -12,27 +12,13 @@ use fault::{Fault, Result};
 use jsonc_parser::ParseOptions;
 use serde_json::Value;
 
+use crate::worker_keys;
+
 /// The file names in wrangler's order: the first that exists is read.
 pub const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
 /// The file that leads wrangler to a generated configuration.
 pub(crate) const REDIRECT: &str = ".wrangler/deploy/config.json";
-
-/// Keys that only a Worker's configuration has (workers-sdk, `config/validation-pages.ts` refuses them for Pages).
-const OF_WORKERS: [&str; 12] = [
-    "main",
-    "assets",
-    "site",
-    "route",
-    "routes",
-    "workers_dev",
-    "preview_urls",
-    "triggers",
-    "migrations",
-    "containers",
-    "workflows",
-    "tail_consumers",
-];
 
 /// A Pages configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,8 +42,8 @@ pub enum Found {
     Nothing,
     /// A Worker's file: what it describes cannot be a Pages site.
     Worker(PathBuf),
-    /// A file without `pages_build_output_dir`, and nothing in it that makes it a Worker's.
-    NotForPages(PathBuf),
+    /// A file without `pages_build_output_dir`, and nothing in it that makes it a Worker's; and the project that it names.
+    NotForPages(PathBuf, Option<String>),
     /// A Pages configuration.
     Pages(Box<Config>),
 }
@@ -104,7 +90,8 @@ pub fn read(site: &Path, redirect: Redirect) -> Result<Found> {
     let bytes = read_bytes(&path)?;
     let all = parse(&path, &bytes)?;
     let Some(output) = all.get("pages_build_output_dir") else {
-        return Ok(if is_worker(&all) { Found::Worker(path) } else { Found::NotForPages(path) });
+        let name = all.get("name").and_then(Value::as_str).map(str::to_owned);
+        return Ok(if worker_keys::is_worker(&all) { Found::Worker(path) } else { Found::NotForPages(path, name) });
     };
     check_keys(&path, &all, is_redirected)?;
     let output = output.as_str().ok_or_else(|| broken(&path, "`pages_build_output_dir` is not a string"))?;
@@ -139,24 +126,24 @@ fn follow(path: &Path) -> Result<Option<PathBuf>> {
         .help("build the site again, or delete the file if an earlier build left it behind"))
 }
 
-/// Whether the file has keys that only Workers have, for all environments or for one.
-fn is_worker(all: &Value) -> bool {
-    let has = |value: &Value| OF_WORKERS.iter().any(|key| value.get(key).is_some());
-    has(all) || all.get("env").and_then(Value::as_object).is_some_and(|all| all.values().any(has))
-}
-
+/// Refuses what wrangler refuses in a Pages configuration.
 fn check_keys(path: &Path, all: &Value, is_redirected: bool) -> Result<()> {
-    if all.get("main").is_some() {
-        return Err(broken(path, "it has both `pages_build_output_dir` and `main`, which is for Workers")
+    if let Some(key) = worker_keys::unsupported(all) {
+        return Err(broken(path, &format!("it has both `pages_build_output_dir` and `{key}`, which is for Workers"))
             .help("remove one of the two"));
     }
+    let environments: Vec<&str> =
+        all.get("env").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     // As in wrangler: the build has chosen the environment already.
-    let has_environments = all.get("env").and_then(Value::as_object).is_some_and(|env| !env.is_empty());
-    if is_redirected && has_environments {
+    if is_redirected && !environments.is_empty() {
         return Err(broken(path, "a generated configuration cannot have environments (`env`)")
             .help("report this to the tool that wrote it"));
     }
-    Ok(())
+    match environments.iter().find(|name| !["preview", "production"].contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(broken(path, &format!("Pages has no environment `{name}`"))
+            .help("name the environments in `env` `preview` and `production`, which are all that Pages has")),
+    }
 }
 
 fn broken(path: &Path, why: &str) -> Fault {
@@ -270,11 +257,15 @@ mod tests {
             r#"{"name": "old", "site": {"bucket": "public"}}"#,
             r#"{"name": "api", "routes": ["example.com/*"]}"#,
             r#"{"name": "api", "env": {"production": {"main": "index.js"}}}"#,
+            r#"{"name": "api", "observability": {"enabled": true}}"#,
+            r#"{"name": "api", "durable_objects": {"bindings": [{"name": "A", "class_name": "A"}]}}"#,
+            r#"{"name": "api", "queues": {"consumers": [{"queue": "q"}]}}"#,
+            r#"{"name": "api", "env": {"staging": {"triggers": {"crons": ["* * * * *"]}}}}"#,
         ] {
             assert!(matches!(config("wrangler.jsonc", worker).unwrap(), Found::Worker(_)), "{worker}");
         }
         let other = r#"{"name": "docs", "compatibility_date": "2026-01-01", "vars": {"main": "x"}}"#;
-        assert!(matches!(config("wrangler.jsonc", other).unwrap(), Found::NotForPages(_)));
+        assert!(matches!(config("wrangler.jsonc", other).unwrap(), Found::NotForPages(_, Some(_))));
     }
 
     /// A site with its own file, a redirect with `redirect` in it, and the file `generated` in `build/`.
@@ -333,6 +324,10 @@ mod tests {
             ("wrangler.json", r#"{"pages_build_output_dir": "../other"}"#),
             ("wrangler.json", r#"{"pages_build_output_dir": "/etc"}"#),
             ("wrangler.json", r#"{"pages_build_output_dir": "dist", "main": "x.js"}"#),
+            ("wrangler.json", r#"{"pages_build_output_dir": "dist", "assets": {"directory": "dist"}}"#),
+            ("wrangler.json", r#"{"pages_build_output_dir": "dist", "routes": ["example.com/*"]}"#),
+            ("wrangler.json", r#"{"pages_build_output_dir": "dist", "env": {"production": {"main": "x.js"}}}"#),
+            ("wrangler.json", r#"{"pages_build_output_dir": "dist", "env": {"staging": {}}}"#),
             ("wrangler.json", r#"{"pages_build_output_dir": "dist", "name": 5}"#),
         ] {
             let fault = config(name, text).unwrap_err();

@@ -25,6 +25,7 @@ mod tree;
 mod unpublished;
 mod upload_batch;
 mod worker;
+mod worker_keys;
 
 pub use assets::{Assets, Sent};
 pub use client::PagesClient;

@@ -62,12 +62,15 @@ pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Re
     let until = tokio::time::Instant::now() + PATIENCE.min(client.remaining());
     let mut pause = FIRST_PAUSE;
     loop {
-        let error = match client.get(path).once().send().await {
+        let failed = match client.get(path).try_send().await {
             Ok(_) => return Ok(()),
-            Err(Error::Refused(refusal)) if is_answer(refusal.status, expect) => return Ok(()),
-            Err(error) => Fault::from(error),
+            Err(failed) => failed,
         };
-        if tokio::time::Instant::now() + pause > until {
+        if matches!(failed.error(), Error::Refused(refusal) if is_answer(refusal.status, expect)) {
+            return Ok(());
+        }
+        if failed.is_hopeless() || tokio::time::Instant::now() + pause > until {
+            let error = Fault::from(Error::from(failed));
             return Err(Fault { kind: Kind::No, ..error }
                 .context(format!("`{url}{path}` does not answer as a deployed site does"))
                 .help("look at the deployment in the dashboard; --probe 0 turns this check off"));

@@ -18,6 +18,9 @@ use crate::worker::Code;
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long reading the log of a failed deployment may take.
+const READING_LOG: Duration = Duration::from_secs(10);
+
 /// Whether the deployed files have changes that are not committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkTree {
@@ -228,7 +231,7 @@ async fn failure(client: &PagesClient, project: &str, deployment: &Deployment) -
         deployment.stage()
     ));
     // The failure is certain without its log, too.
-    match client.last_log_line(project, &deployment.id).await {
+    match client.within(READING_LOG).last_log_line(project, &deployment.id).await {
         Ok(Some(line)) => fault.cause(line),
         _ => fault,
     }

@@ -61,8 +61,8 @@ pub struct Walked {
     pub left_out: LeftOut,
 }
 
-/// Finds every asset below `root`. Files whose names are usual for credentials are refused, except those that `allowed` lists by name
-/// or by path below `root`.
+/// Finds every asset below `root`. Files whose names are usual for credentials are refused, except those that `allowed` lists by name,
+/// by path below `root`, or by path as errors print it.
 ///
 /// # Errors
 /// [`fault::Kind::No`] for files that Pages would not accept, that should not be public, or that cannot be read, and for a link
@@ -72,7 +72,8 @@ pub fn walk(root: &Path, links: Links<'_>, allowed: &[String]) -> Result<Walked>
     walk.folder(root, "", Below::Plain)?;
     walk.credentials.retain(|path| {
         let name = path.rsplit('/').next();
-        !allowed.iter().any(|allowed| allowed == path || Some(allowed.as_str()) == name)
+        let is_named = |allowed: &str| allowed.trim_start_matches("./").trim_start_matches('/') == path;
+        !allowed.iter().any(|one| Some(one.as_str()) == name || is_named(one) || Path::new(one) == root.join(path))
     });
     walk.check(root)?;
     walk.files.sort_unstable_by(|one, other| one.path.cmp(&other.path));

@@ -12,18 +12,34 @@ const LOOKED_AT: usize = 100_000;
 /// Beginnings of names that frameworks and wrangler use for variables and secrets, in lower case.
 const VARIABLES: [&str; 2] = [".env", ".dev.vars"];
 
-/// Names of files in which programs keep credentials, in lower case.
-const CREDENTIALS: [&str; 10] = [
+/// Names of files and directories in which programs keep credentials, in lower case.
+const CREDENTIALS: [&str; 26] = [
+    ".aws",
+    ".boto",
+    ".docker",
+    ".dockercfg",
+    ".dockerconfigjson",
     ".git-credentials",
+    ".gnupg",
     ".htpasswd",
+    ".kube",
+    ".my.cnf",
     ".netrc",
     "_netrc",
     ".npmrc",
+    ".pgpass",
     ".pypirc",
+    ".s3cfg",
+    ".ssh",
+    ".vault-token",
+    ".yarnrc.yml",
     "id_dsa",
     "id_ecdsa",
+    "id_ecdsa_sk",
     "id_ed25519",
+    "id_ed25519_sk",
     "id_rsa",
+    "terraform.tfstate",
 ];
 
 /// Whether a file of this name usually holds secrets.
@@ -81,9 +97,17 @@ mod tests {
 
     #[test]
     fn variables_and_keys_are_told_from_other_files() {
-        for name in
-            [".env", ".env.local", ".ENV.production", ".envrc", ".dev.vars", ".dev.vars.staging", ".npmrc", "id_rsa"]
-        {
+        for name in [
+            ".env",
+            ".env.local",
+            ".ENV.production",
+            ".envrc",
+            ".dev.vars",
+            ".dev.vars.staging",
+            ".npmrc",
+            "id_rsa",
+            ".aws",
+        ] {
             assert!(is_credential(name), "{name}");
         }
         for name in ["env", "index.env", "environment.js", ".well-known", ".nojekyll", "id_rsa.pub", "dev.vars.html"] {
