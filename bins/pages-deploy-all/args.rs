@@ -4,8 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Parser, ValueEnum};
 use cli::{Deadline, Destination, Shard, Shared, Tool};
+
+/// The directory if none is given.
+const SITES: &str = "sites";
 
 const AFTER_HELP: &str = "\
 What it does:
@@ -39,8 +43,8 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// Directories that hold the sites
-    #[arg(value_name = "DIR", default_value = "sites")]
+    /// Directories that hold the sites, or that are sites
+    #[arg(value_name = "DIR", default_value = SITES, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) dirs: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -87,8 +91,8 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "COMMIT", hide_short_help = true)]
     pub(crate) changed_since: Option<String>,
 
-    /// Glob of shared files (from the repository root): a match deploys every site
-    #[arg(long, value_name = "GLOB", requires = "changed_since", hide_short_help = true)]
+    /// With --changed-since, glob of shared files (from the repository root): a match deploys every site
+    #[arg(long, value_name = "GLOB", hide_short_help = true)]
     pub(crate) watch: Vec<String>,
 
     /// Deploy only part I of N of the sites, for a matrix of jobs: `2/8`
@@ -218,6 +222,22 @@ pub(crate) enum Format {
     Jsonl,
     /// The value of strategy.matrix, with --list
     Matrix,
+}
+
+impl Args {
+    /// The same without blank directories and blank names in lists: an empty expression of a workflow leaves them.
+    pub(crate) fn without_blanks(mut self) -> Self {
+        self.dirs.retain(|dir| dir.to_str().is_none_or(|dir| !dir.trim().is_empty()));
+        if self.dirs.is_empty() {
+            self.dirs.push(SITES.into());
+        }
+        let (selection, building) = (&mut self.selection, &mut self.building);
+        for list in [&mut selection.only, &mut selection.except, &mut building.build_env, &mut building.allow_file] {
+            let names = list.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+            *list = names.collect();
+        }
+        self
+    }
 }
 
 impl Tool for Args {

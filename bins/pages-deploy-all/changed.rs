@@ -1,14 +1,42 @@
 //! Asks git which sites have changed since a commit.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fault::Fault;
 
+use crate::configure::Site;
+
+/// The names of the sites that have changed since `reference`: see [`since`]. A site that is a link has changed too if what it leads to
+/// has, because git does not look behind links.
+///
+/// # Errors
+/// git cannot tell.
+pub(crate) fn sites_since(reference: &str, watch: &[String], sites: &[Site]) -> fault::Result<HashSet<String>> {
+    let mut dirs: HashMap<PathBuf, fault::Result<Changed>> = HashMap::new();
+    let mut has_changed = |path: &Path| {
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+            return Ok(true);
+        };
+        let changed = dirs.entry(dir.to_owned()).or_insert_with(|| since(reference, watch, dir));
+        changed.clone().map(|changed| changed.has(name))
+    };
+    let mut names = HashSet::new();
+    for site in sites {
+        let path = std::path::absolute(&site.path).unwrap_or_else(|_| site.path.clone());
+        let target = if site.path.is_symlink() { std::fs::canonicalize(&site.path).ok() } else { None };
+        // What is behind a link may be in no repository: then it may have changed.
+        if has_changed(&path)? || target.is_some_and(|target| has_changed(&target).unwrap_or(true)) {
+            names.insert(site.name.clone());
+        }
+    }
+    Ok(names)
+}
+
 /// The sites of one directory that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Changed {
+enum Changed {
     /// All of them: a shared file changed, or there is no earlier commit to compare with.
     All,
     /// Those with these names.
@@ -17,7 +45,7 @@ pub(crate) enum Changed {
 
 impl Changed {
     /// Whether the site `name` changed.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    fn has(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Names(names) => names.contains(name),
@@ -30,7 +58,7 @@ impl Changed {
 ///
 /// `reference` may be the zero hash, which is what GitHub gives as `event.before` for a new branch: there is no commit before, so
 /// everything is new.
-pub(crate) fn since(reference: &str, watch: &[String], dir: &Path) -> fault::Result<Changed> {
+fn since(reference: &str, watch: &[String], dir: &Path) -> fault::Result<Changed> {
     if is_zero_hash(reference) {
         return Ok(Changed::All);
     }
@@ -62,11 +90,11 @@ fn is_zero_hash(reference: &str) -> bool {
     matches!(reference.len(), 40 | 64) && reference.bytes().all(|byte| byte == b'0')
 }
 
-/// The first directory of each path in a NUL-terminated list.
+/// The first directory of each path in a NUL-terminated list, and the names of files and links beside them.
 fn names(list: &[u8]) -> impl Iterator<Item = String> {
     list.split(|byte| *byte == 0).filter_map(|path| {
         let path = String::from_utf8_lossy(path);
-        path.split_once('/').map(|(site, _)| site.to_owned())
+        path.split('/').next().filter(|name| !name.is_empty()).map(str::to_owned)
     })
 }
 
@@ -103,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn the_site_is_the_first_folder_and_loose_files_are_none() {
-        let seen: Vec<String> = names(b"docs/src/a.md\0shop/x\0README.md\0").collect();
-        assert_eq!(seen, ["docs", "shop"]);
+    fn the_site_is_the_first_folder_or_a_link() {
+        let seen: Vec<String> = names(b"docs/src/a.md\0shop/x\0linked\0").collect();
+        assert_eq!(seen, ["docs", "shop", "linked"]);
     }
 }

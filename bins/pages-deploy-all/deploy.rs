@@ -1,10 +1,8 @@
 //! One run: signs in, prepares all sites, publishes all or none, and reports the result.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,19 +11,19 @@ use fault::{Fault, Result};
 use pages::{Hasher, Origin};
 use report::Status;
 use run::{Records, Reporter, Stop, StopReason};
+use runner::foreign;
 use tokio::sync::Semaphore;
 
 use crate::activity::{self, Activity, Limits};
 use crate::args::{Args, Format};
 use crate::build::{self, Variables};
-use crate::changed::{self, Changed};
 use crate::configure::{self, Site};
 use crate::context::Context;
 use crate::origin::{self, Trust};
 use crate::outcome::{Outcome, site_error};
 use crate::prepare::{self, PrepareError, Prepared, Ready};
 use crate::sign_in::{SIGN_IN, sign_in};
-use crate::{discover, emit, errors, list, previews, publish};
+use crate::{changed, discover, emit, errors, list, previews, publish};
 
 /// How often the run looks whether something takes long.
 const LOOK: Duration = Duration::from_secs(1);
@@ -46,18 +44,14 @@ pub(crate) fn sites(args: &Args, console: &Console) -> Result<(Vec<Site>, Vec<Si
         return Err(Fault::usage("`--format matrix` is a list of sites").help("add --list"));
     }
     let output = args.building.output.as_deref().unwrap_or(configure::OUTPUT);
-    let named = discover::named(args.selection.sites.as_deref())?;
-    let folders = discover::select(discover::sites(&args.dirs, output)?, &args.selection, named.as_deref())?;
+    let named = discover::named(args.selection.sites.as_deref(), args.running.deadline)?;
+    let found = discover::sites(&args.dirs, output, |message| console.warn(message))?;
+    let folders = discover::select(found, &args.selection, named.as_deref())?;
     let sites = configure::sites(folders, &args.building, &args.target, |message| console.warn(message))?;
     let sites = args.selection.shard.map_or(sites.clone(), |shard| shard.select(sites));
     let Some(reference) = &args.selection.changed_since else { return Ok((sites, Vec::new())) };
-    let mut changed: HashMap<PathBuf, Changed> = HashMap::new();
-    for dir in &args.dirs {
-        changed.insert(dir.clone(), changed::since(reference, &args.selection.watch, dir)?);
-    }
-    let has_changed =
-        |site: &Site| site.path.parent().and_then(|dir| changed.get(dir)).is_none_or(|changed| changed.has(&site.name));
-    Ok(sites.into_iter().partition(has_changed))
+    let changed = changed::sites_since(reference, &args.selection.watch, &sites)?;
+    Ok(sites.into_iter().partition(|site| changed.contains(&site.name)))
 }
 
 /// Prints the sites and stops.
@@ -93,19 +87,26 @@ pub(crate) fn plan(args: &Args, (sites, unchanged): (Vec<Site>, Vec<Site>), cons
 /// Carries the plan out.
 pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(args.running.deadline)?;
-    let client = tokio::select! {
-        client = sign_in(console) => client?,
-        reason = stop.requested() => {
-            console.status(&format!("not deployed: {reason} while signing in"));
-            return Ok(reason.exit());
-        }
+    let signed_in = tokio::select! {
+        client = sign_in(console) => Ok(client?),
+        reason = stop.requested() => Err(reason),
         never = signing_in(console) => match never {},
     };
     let checks = plan.sites.iter().chain(&plan.unchanged).map(Site::check).collect();
     let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
     let reporter = Reporter::new(console, records, args.selection.shard, "Sites", checks);
+    let mut left_out: Vec<Outcome> = plan.unchanged.iter().map(unchanged_since).collect();
+    let client = match signed_in {
+        Ok(client) => client,
+        Err(reason) => {
+            left_out.extend(plan.sites.iter().map(|site| not_begun(site, reason)));
+            return finish(args, &reporter, left_out, &stop);
+        }
+    };
+    if plan.sites.is_empty() && left_out.is_empty() {
+        reporter.status("no site is in this shard: there is nothing to do");
+    }
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let left_out: Vec<Outcome> = plan.unchanged.iter().map(unchanged_since).collect();
     let context = Context {
         args,
         client,
@@ -125,6 +126,11 @@ pub(crate) async fn run(args: &Args, plan: Plan, console: &Console) -> Result<Ex
     }
 }
 
+/// The outcome of a site after an interrupt before anything was done.
+fn not_begun(site: &Site, why: StopReason) -> Outcome {
+    Outcome::new(site, Status::Cancelled).because("interrupted", format!("not begun: {why} while signing in"))
+}
+
 /// Reports that signing in takes long.
 async fn signing_in(console: &Console) -> Infallible {
     tokio::time::sleep(activity::QUIET).await;
@@ -135,17 +141,14 @@ async fn signing_in(console: &Console) -> Infallible {
 
 async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
     if context.args.target.delete_previews {
-        tokio::select! {
-            deleted = previews::delete_all(context, sites) => outcomes.extend(deleted),
-            reason = stop.requested() => outcomes.extend(stopped(sites, context, reason)),
-        }
-        return finish(context, outcomes, stop);
+        outcomes.extend(previews::delete_all(context, sites, stop).await);
+        return finish(context.args, context.reporter, outcomes, stop);
     }
     let prepared = tokio::select! {
         prepared = prepare::all(context, sites) => prepared,
         reason = stop.requested() => {
             outcomes.extend(stopped(sites, context, reason));
-            return finish(context, outcomes, stop);
+            return finish(context.args, context.reporter, outcomes, stop);
         }
     };
     let (ready, done, failed) = split(prepared);
@@ -153,17 +156,17 @@ async fn carry_out(context: &Context<'_>, sites: &[Site], mut outcomes: Vec<Outc
     outcomes.extend(done);
     if !failed.is_empty() {
         outcomes.extend(not_published(&ready, failed));
-        return finish(context, outcomes, stop);
+        return finish(context.args, context.reporter, outcomes, stop);
     }
     if all_missing {
         outcomes.iter_mut().filter(|one| has_no_output(one)).for_each(nothing_deployed);
-        return finish(context, outcomes, stop);
+        return finish(context.args, context.reporter, outcomes, stop);
     }
     if context.args.running.dry_run {
         return rehearse(context, &ready, &outcomes);
     }
     outcomes.extend(publish::all(context, &ready, stop).await);
-    finish(context, outcomes, stop)
+    finish(context.args, context.reporter, outcomes, stop)
 }
 
 /// Reports what takes long, and the pauses that Cloudflare asks for.
@@ -175,6 +178,9 @@ async fn heartbeat(context: &Context<'_>) -> Infallible {
         let run = context.args.running.deadline.as_ref().map(cli::Deadline::remaining);
         for line in context.activity.lines(now, Limits { run, step: context.args.running.timeout }) {
             context.reporter.status(&line);
+            if let Some(trouble) = context.client.trouble() {
+                context.reporter.status(&foreign::line("  repeating a call: ", trouble.as_bytes()));
+            }
         }
         let pause = context.client.held_back_for();
         if pause > activity::QUIET && now > reported {
@@ -238,14 +244,11 @@ fn not_published(ready: &[Ready], failed: Vec<PrepareError>) -> Vec<Outcome> {
 /// The outcomes after an interrupt in phase 1. The last lines of running builds may show what they were waiting for.
 fn stopped(sites: &[Site], context: &Context<'_>, why: StopReason) -> Vec<Outcome> {
     let under_way = context.under_way.take();
+    let trouble = context.client.trouble().map(|trouble| format!("; {trouble}")).unwrap_or_default();
     let outcome = |site: &Site| {
         let outcome = Outcome::new(site, Status::Cancelled);
-        if context.args.target.delete_previews {
-            return outcome
-                .because("interrupted", format!("{why}: previews that are left can be deleted by another run"));
-        }
         let Some(log) = under_way.get(&site.name) else {
-            return outcome.because("interrupted", format!("not deployed: {why}"));
+            return outcome.because("interrupted", format!("not deployed: {why}{trouble}"));
         };
         context.reporter.foreign(&format!("{} │ ", site.name), &log.tail());
         outcome.because("interrupted", format!("not deployed: {why} while it was being built"))
@@ -263,17 +266,17 @@ fn rehearse(context: &Context<'_>, ready: &[Ready], done: &[Outcome]) -> Result<
 }
 
 /// Records, prints and summarises how every site ended.
-fn finish(context: &Context<'_>, mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
+fn finish(args: &Args, reporter: &Reporter<'_>, mut outcomes: Vec<Outcome>, stop: &Stop) -> Result<Exit> {
     outcomes.sort_by(|one, other| one.site.cmp(&other.site));
-    let (reporter, console) = (context.reporter, context.reporter.console());
+    let console = reporter.console();
     outcomes.iter().flat_map(Outcome::events).for_each(|event| reporter.record(event));
     let report = reporter.finish();
-    errors::print(&outcomes, console);
-    match context.args.to.step_file() {
-        None => emit::result(&outcomes, &report, context.args.format, console),
+    errors::print(&outcomes, args, console);
+    match args.to.step_file() {
+        None => emit::result(&outcomes, &report, args, console),
         Some(file) => emit::outputs(&outcomes, file, console)?,
     }
-    console.summary(&context.args.shared, |room| report::markdown(&report, room));
+    console.summary(&args.shared, |room| report::markdown(&report, room));
     if let Some(path) = console.environment().get("WRANGLER_OUTPUT_FILE_PATH") {
         emit::wrangler_lines(&outcomes, path.as_ref())?;
     }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cli::Deadline;
 use fault::{Fault, Result};
 
 use crate::args::Selection;
 
 /// Files that make a directory a site.
-const MARKS: [&str; 4] = ["package.json", "wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+const MARKS: [&str; 5] =
+    ["package.json", "wrangler.json", "wrangler.jsonc", "wrangler.toml", ".wrangler/deploy/config.json"];
 
 /// A site's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +21,21 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
 }
 
-/// The sites in all of `dirs`, sorted by name: directories with a mark or a directory `output`.
-pub(crate) fn sites(dirs: &[PathBuf], output: &str) -> Result<Vec<Folder>> {
+/// The sites in all of `dirs`, sorted by name: directories with a mark or a directory `output`. One of `dirs` may be a site itself, as
+/// when a shell has expanded `apps/*`; then one without any site is skipped with a warning.
+pub(crate) fn sites(dirs: &[PathBuf], output: &str, warn: impl Fn(&str)) -> Result<Vec<Folder>> {
     let mut sites = Vec::new();
+    let mut without = Vec::new();
     for dir in dirs {
-        sites.extend(sites_in(dir, output)?);
+        let found = sites_in(dir, output)?;
+        if found.is_empty() {
+            without.push(dir);
+        }
+        sites.extend(found);
+    }
+    match without.first() {
+        Some(dir) if sites.is_empty() => return Err(nothing(dir, output)),
+        _ => without.iter().for_each(|dir| warn(&format!("no site found in `{}`", dir.display()))),
     }
     sites.sort_by(|one, other| one.name.cmp(&other.name));
     // The same directory, given twice.
@@ -42,6 +54,14 @@ fn sites_in(dir: &Path, output: &str) -> Result<Vec<Folder>> {
             .cause(error.to_string())
             .help("name the directory that holds the sites")
     };
+    if dir.is_file() {
+        return Err(Fault::usage(format!("`{}` is a file", dir.display()))
+            .help("name directories only; `apps/*/` is what a shell expands to them"));
+    }
+    let own = itself(dir, output);
+    if let Some((folder, Likeness::Certain)) = own {
+        return Ok(vec![folder]);
+    }
     let mut sites = Vec::new();
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -59,7 +79,29 @@ fn sites_in(dir: &Path, output: &str) -> Result<Vec<Folder>> {
             sites.push(Folder { name: name.to_owned(), path });
         }
     }
-    if sites.is_empty() { Err(nothing(dir, output)) } else { Ok(sites) }
+    Ok(if sites.is_empty() { own.map(|(folder, _)| folder).into_iter().collect() } else { sites })
+}
+
+/// How sure it is that a directory is a site, and does not hold sites.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    /// It has a wrangler file, or a package.json and an output.
+    Certain,
+    /// The root of a monorepo has a package.json too.
+    Possible,
+}
+
+/// The directory as a site, if it looks like one and its name is not one of those that are never sites.
+fn itself(dir: &Path, output: &str) -> Option<(Folder, Likeness)> {
+    let has_package = dir.join(MARKS[0]).is_file();
+    let is_certain = MARKS[1..].iter().any(|mark| dir.join(mark).is_file()) || has_package && dir.join(output).is_dir();
+    if !is_site(dir, output) {
+        return None;
+    }
+    // `.` and `..` have no name; that of the directory behind a link is not the one that was given.
+    let path = if dir.file_name().is_some() { dir.to_owned() } else { fs::canonicalize(dir).ok()? };
+    let name = path.file_name()?.to_str().filter(|name| !name.starts_with(['_', '.']))?.to_owned();
+    Some((Folder { name, path }, if is_certain { Likeness::Certain } else { Likeness::Possible }))
 }
 
 fn is_site(folder: &Path, output: &str) -> bool {
@@ -67,33 +109,31 @@ fn is_site(folder: &Path, output: &str) -> bool {
 }
 
 fn nothing(dir: &Path, output: &str) -> Fault {
-    let fault = Fault::no(format!("no site found in `{}`", dir.display()));
-    if is_site(dir, output) {
-        let fault = fault.cause("the directory looks like a site itself");
-        let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
-        return match (above, dir.file_name()) {
-            (Some(above), Some(name)) => {
-                fault.help(format!("run with `{} --only {}`", above.display(), name.display()))
-            }
-            _ => fault.help("name the directory that holds the sites, and the site with --only"),
-        };
-    }
-    fault
+    Fault::no(format!("no site found in `{}`", dir.display()))
         .cause(format!("no directory in it has a package.json, a wrangler file or a directory `{output}`"))
         .help("name the directory that holds the sites, or the one that builds write with --output")
 }
 
-/// The names in `file`, one per line; `-` is stdin. Blank lines and comments after `#` are skipped.
-pub(crate) fn named(file: Option<&Path>) -> Result<Option<Vec<String>>> {
+/// The names in `file`, one per line; `-` is stdin. Blank lines and comments after `#` are skipped. What sends nothing is waited for
+/// until `deadline`.
+pub(crate) fn named(file: Option<&Path>, deadline: Option<Deadline>) -> Result<Option<Vec<String>>> {
     let Some(file) = file else { return Ok(None) };
     let unreadable = |error: std::io::Error| {
         Fault::usage(format!("cannot read the names of sites in `{}`", file.display())).cause(error.to_string())
     };
-    let text = if file.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin()).map_err(unreadable)?
-    } else {
-        fs::read_to_string(file).map_err(unreadable)?
+    let source = file.to_owned();
+    let read = move || match source.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => fs::read_to_string(source),
     };
+    let text = match deadline {
+        None => read(),
+        Some(deadline) => deadline.limit_blocking(read).map_err(|_late| {
+            Fault::incomplete("the names of sites did not arrive before the --deadline")
+                .cause(format!("`{}` was still open after {deadline}", file.display()))
+        })?,
+    };
+    let text = text.map_err(unreadable)?;
     let names = text.lines().filter_map(|line| line.split('#').next()).map(str::trim).filter(|name| !name.is_empty());
     Ok(Some(names.map(str::to_owned).collect()))
 }
@@ -147,7 +187,7 @@ mod tests {
     }
 
     fn found(root: &tempfile::TempDir) -> fault::Result<Vec<Folder>> {
-        sites(&[root.path().to_owned()], "dist")
+        sites(&[root.path().to_owned()], "dist", |_| {})
     }
 
     #[test]
@@ -155,10 +195,10 @@ mod tests {
         let root = tree(&["apps/web/package.json", "sites/docs/package.json", "other/web/dist/x"]);
         let dirs =
             |names: &[&str]| -> Vec<std::path::PathBuf> { names.iter().map(|name| root.path().join(name)).collect() };
-        assert_eq!(names(&sites(&dirs(&["sites", "apps", "apps"]), "dist").unwrap()), ["docs", "web"]);
-        let fault = sites(&dirs(&["apps", "other"]), "dist").unwrap_err();
+        assert_eq!(names(&sites(&dirs(&["sites", "apps", "apps"]), "dist", |_| {}).unwrap()), ["docs", "web"]);
+        let fault = sites(&dirs(&["apps", "other"]), "dist", |_| {}).unwrap_err();
         assert!(fault.message == "two sites have the name `web`" && fault.causes[0].contains("other/web"), "{fault:?}");
-        assert_eq!(sites(&dirs(&["apps", "nowhere"]), "dist").unwrap_err().kind, Kind::Usage);
+        assert_eq!(sites(&dirs(&["apps", "nowhere"]), "dist", |_| {}).unwrap_err().kind, Kind::Usage);
     }
 
     #[test]
@@ -179,8 +219,30 @@ mod tests {
     fn no_site_is_a_failure_that_names_what_makes_one() {
         let fault = found(&tree(&["README.md"])).unwrap_err();
         assert_eq!(fault.kind, Kind::No);
-        let fault = found(&tree(&["package.json", "src/a"])).unwrap_err();
-        assert!(fault.help.unwrap().contains("--only"));
+    }
+
+    #[test]
+    fn a_directory_that_is_a_site_is_one_and_a_monorepos_root_is_not() {
+        let root = tree(&[
+            "package.json",
+            "apps/web/package.json",
+            "apps/web/e2e/package.json",
+            "apps/web/dist/x",
+            "apps/docs/package.json",
+            "apps/api/go.mod",
+            "apps/_template/package.json",
+            "apps/README.md",
+        ]);
+        let dirs =
+            |names: &[&str]| -> Vec<std::path::PathBuf> { names.iter().map(|name| root.path().join(name)).collect() };
+        let expanded = dirs(&["apps/_template", "apps/api", "apps/docs", "apps/web"]);
+        let warned = std::cell::Cell::new(0);
+        let seen = sites(&expanded, "dist", |_| warned.set(warned.get() + 1)).unwrap();
+        assert_eq!((names(&seen), warned.get()), (vec!["docs", "web"], 2));
+        assert_eq!(names(&sites(&dirs(&["apps", "apps/web"]), "dist", |_| {}).unwrap()), ["docs", "web"]);
+        assert_eq!(sites(&dirs(&["apps/api"]), "dist", |_| {}).unwrap_err().kind, Kind::No);
+        let fault = sites(&dirs(&["apps/README.md", "apps/web"]), "dist", |_| {}).unwrap_err();
+        assert!(fault.kind == Kind::Usage && fault.help.unwrap().contains("apps/*/"));
     }
 
     #[test]

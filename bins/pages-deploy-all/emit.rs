@@ -15,16 +15,16 @@ use serde_json::{Map, Value, json};
 use crate::args::{Args, Format, Target};
 use crate::outcome::Outcome;
 use crate::prepare::Ready;
-use crate::words::{files, previews, size};
+use crate::words::{files, previews, sites, size};
 
 /// Prints the result on stdout.
-pub(crate) fn result(outcomes: &[Outcome], report: &Report, format: Format, console: &Console) {
-    let text = match format {
+pub(crate) fn result(outcomes: &[Outcome], report: &Report, args: &Args, console: &Console) {
+    let text = match args.format {
         // The records have been printed already.
         Format::Jsonl => return,
         Format::Text => text(outcomes),
         // `matrix` is refused at the start unless it is for a list.
-        Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, console.tool())),
+        Format::Json | Format::Matrix => format!("{}\n", document(outcomes, report, args, console.tool())),
     };
     let _ = console.print_or_warn(text);
 }
@@ -141,9 +141,9 @@ fn words(one: &Outcome) -> String {
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
-fn document(outcomes: &[Outcome], report: &Report, tool: &str) -> Value {
+fn document(outcomes: &[Outcome], report: &Report, args: &Args, tool: &str) -> Value {
     let sites: Vec<Value> = outcomes.iter().map(Outcome::json).collect();
-    let error = failure(outcomes).map(|fault| cli::error_document(&fault));
+    let error = failure(outcomes, args).map(|fault| cli::error_document(&fault));
     json!({
         "schema_version": 1, "tool": tool, "result": report.result(), "duration_seconds": report.duration_seconds,
         "sites": sites, "error": error,
@@ -151,11 +151,13 @@ fn document(outcomes: &[Outcome], report: &Report, tool: &str) -> Value {
 }
 
 /// The run's failure as one fault, if it failed.
-fn failure(outcomes: &[Outcome]) -> Option<Fault> {
+fn failure(outcomes: &[Outcome], args: &Args) -> Option<Fault> {
     let troubled: Vec<&Outcome> =
         outcomes.iter().filter(|one| one.status != Status::Passed && one.status != Status::Skipped).collect();
     let first = troubled.iter().find_map(|one| one.error.as_ref());
-    let message = format!("{} of {} sites are not deployed as asked for", troubled.len(), outcomes.len());
+    let what =
+        if args.target.delete_previews { "the previews are not all deleted" } else { "not deployed as asked for" };
+    let message = format!("{what}: {} of {}", troubled.len(), sites(outcomes.len()));
     (!troubled.is_empty()).then(|| {
         let fault = Fault::no(message);
         let fault = first.into_iter().fold(fault, |fault, error| fault.cause(error.fault.message.clone()));

@@ -7,14 +7,15 @@ use fault::Fault;
 use runner::command::{Annotation, Level};
 use runner::foreign;
 
+use crate::args::Args;
 use crate::outcome::Outcome;
 
 /// How many sites one error names.
 const NAMED: usize = 10;
 
 /// Prints each failed site: the end of its log behind a gutter, then the error.
-pub(crate) fn print(outcomes: &[Outcome], console: &Console) {
-    let errors = errors(outcomes);
+pub(crate) fn print(outcomes: &[Outcome], args: &Args, console: &Console) {
+    let errors = errors(outcomes, args.target.delete_previews);
     for one in outcomes {
         for line in one.failed_build().iter().flat_map(|build| &build.tail) {
             console.foreign(&format!("{} │ ", one.site), line);
@@ -32,7 +33,7 @@ pub(crate) fn print(outcomes: &[Outcome], console: &Console) {
 }
 
 /// One error per site, or one for all that failed for the same reason: a rejected token is rejected for every site.
-fn errors(outcomes: &[Outcome]) -> Vec<String> {
+fn errors(outcomes: &[Outcome], is_cleanup: bool) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Outcome>)> = Vec::new();
     for one in outcomes {
         let Some(error) = &one.error else { continue };
@@ -42,17 +43,22 @@ fn errors(outcomes: &[Outcome]) -> Vec<String> {
             None => groups.push((alike, vec![one])),
         }
     }
-    groups.iter().filter_map(|(_, group)| Some(text(group, &group.first()?.error.as_ref()?.fault))).collect()
+    groups
+        .iter()
+        .filter_map(|(_, group)| Some(text(group, &group.first()?.error.as_ref()?.fault, is_cleanup)))
+        .collect()
 }
 
-fn text(group: &[&Outcome], fault: &Fault) -> String {
+fn text(group: &[&Outcome], fault: &Fault, is_cleanup: bool) -> String {
+    let what = if is_cleanup { "delete the previews of" } else { "deploy" };
     let mut text = match group {
-        [one] => format!("failed to deploy site `{}` to Pages project `{}`", one.site, one.project),
+        [one] if is_cleanup => format!("failed to {what} site `{}` in Pages project `{}`", one.site, one.project),
+        [one] => format!("failed to {what} site `{}` to Pages project `{}`", one.site, one.project),
         many => {
             let names: Vec<String> = many.iter().take(NAMED).map(|one| format!("`{}`", one.site)).collect();
             let more = many.len().saturating_sub(NAMED);
             let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-            format!("failed to deploy {} sites, all for one reason: {}{rest}", many.len(), names.join(", "))
+            format!("failed to {what} {} sites, all for one reason: {}{rest}", many.len(), names.join(", "))
         }
     };
     for cause in std::iter::once(&fault.message).chain(&fault.causes).take(3) {

@@ -31,7 +31,7 @@ use args::Args;
 use cli::{Console, Exit};
 
 fn main() -> ExitCode {
-    cli::main(|args, console| run(&args, console))
+    cli::main(|args: Args, console| run(&args.without_blanks(), console))
 }
 
 fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {

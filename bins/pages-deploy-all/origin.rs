@@ -66,11 +66,12 @@ pub(crate) fn gather(flag: Option<&str>, dir: &Path, environment: &Environment, 
 pub(crate) fn decide(around: &Surroundings) -> Result<(Origin, Trust)> {
     let from_git = around.git.as_ref().and_then(|git| git.branch.clone());
     let branch = [&around.flag, &around.head_ref, &around.ref_name, &from_git].into_iter().flatten().next();
-    let branch = branch.cloned().ok_or_else(|| {
+    let branch = branch.ok_or_else(|| {
         Fault::usage("it is unknown which branch this is")
             .cause("no variable of a workflow names it, and git is on no branch")
             .help("name it with --branch")
     })?;
+    let branch = short(branch)?;
     let head = around.event.pointer("/pull_request/head/sha").and_then(Value::as_str);
     let in_git = around.git.as_ref();
     // On a pull request GITHUB_SHA and git's HEAD are a merge commit that GitHub made.
@@ -84,6 +85,19 @@ pub(crate) fn decide(around: &Surroundings) -> Result<(Origin, Trust)> {
         work_tree: in_git.map(|git| git.work_tree),
     };
     Ok((origin, trust(around)))
+}
+
+/// The branch's name without `refs/heads/`, as Cloudflare compares it with that of the production branch: `${{ github.ref }}` has that
+/// in front.
+fn short(branch: &str) -> Result<String> {
+    let name = branch.trim();
+    let short = name.strip_prefix("refs/heads/").unwrap_or(name);
+    if short.is_empty() || short == "HEAD" || short.starts_with("refs/") {
+        return Err(Fault::usage(format!("`{name}` is not the name of a branch"))
+            .cause("Cloudflare would make a preview for a branch of that name")
+            .help("give --branch the name alone, such as `main`"));
+    }
+    Ok(short.to_owned())
 }
 
 /// Refuses a fork's run that would deploy production.
@@ -182,6 +196,17 @@ mod tests {
         assert_eq!(decide(&around).unwrap().0.branch, "ref");
         around.ref_name = None;
         assert_eq!(decide(&around).unwrap().0.branch, "git");
+    }
+
+    #[test]
+    fn a_branch_is_named_without_what_git_puts_in_front() {
+        let decided = |flag: &str| decide(&Surroundings { flag: text(flag), ..Surroundings::default() });
+        for flag in ["main", "refs/heads/main", " main\n"] {
+            assert_eq!(decided(flag).unwrap().0.branch, "main", "{flag}");
+        }
+        for flag in ["HEAD", "refs/heads/HEAD", "refs/heads/", "refs/tags/v1", "refs/pull/7/merge"] {
+            assert_eq!(decided(flag).unwrap_err().kind, Kind::Usage, "{flag}");
+        }
     }
 
     #[test]

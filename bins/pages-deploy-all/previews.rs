@@ -1,5 +1,6 @@
 //! `--delete-previews`: deletes the preview deployments of one branch, never production's.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use api::Deadline;
@@ -7,6 +8,7 @@ use fault::{Fault, Result};
 use futures_util::future::join_all;
 use pages::{Deployment, PagesClient, Project};
 use report::{Event, Status};
+use run::{Stop, StopReason};
 
 use crate::activity::Step;
 use crate::configure::Site;
@@ -14,15 +16,20 @@ use crate::context::Context;
 use crate::outcome::{Outcome, site_error};
 use crate::words;
 
-/// Deletes the branch's previews of all sites.
-pub(crate) async fn delete_all(context: &Context<'_>, sites: &[Site]) -> Vec<Outcome> {
+/// Deletes the branch's previews of all sites. An interrupt ends it; the report then names what was deleted before.
+pub(crate) async fn delete_all(context: &Context<'_>, sites: &[Site], stop: &Stop) -> Vec<Outcome> {
     join_all(sites.iter().map(|site| async move {
         let (check, name) = (site.check(), Some(site.name.clone()));
         context.reporter.record(Event::CheckStarted { check, name });
         context.reporter.progress().begin(&site.name);
         context.activity.begin(&site.name, Step::Deleting);
         let began = Instant::now();
-        let mut outcome = delete(context, site).await;
+        let deleted = RefCell::default();
+        let ended = tokio::select! {
+            outcome = delete(context, site, &deleted) => Ok(outcome),
+            reason = stop.requested() => Err(reason),
+        };
+        let mut outcome = ended.unwrap_or_else(|reason| interrupted(site, reason, deleted.take()));
         outcome.times.deploy = Some(began.elapsed().as_secs_f64());
         context.activity.end(&site.name);
         outcome
@@ -30,7 +37,14 @@ pub(crate) async fn delete_all(context: &Context<'_>, sites: &[Site]) -> Vec<Out
     .await
 }
 
-async fn delete(context: &Context<'_>, site: &Site) -> Outcome {
+fn interrupted(site: &Site, reason: StopReason, deleted: Vec<Deployment>) -> Outcome {
+    let count = words::previews(deleted.len());
+    let text = format!("{reason} after {count} had been deleted; another run deletes those that are left");
+    let outcome = Outcome::new(site, Status::Cancelled).because("interrupted", text);
+    Outcome { deleted: Some(deleted), ..outcome }
+}
+
+async fn delete(context: &Context<'_>, site: &Site, deleted: &RefCell<Vec<Deployment>>) -> Outcome {
     let failed = |fault| Outcome::new(site, Status::Failed).failed(site_error("delete_failed")(fault));
     let skipped = |code, text: String| Outcome::new(site, Status::Skipped).because(code, text);
     if let Some(file) = &site.worker {
@@ -56,20 +70,19 @@ async fn delete(context: &Context<'_>, site: &Site) -> Outcome {
         outcome.deleted = Some(previews);
         return outcome;
     }
-    let mut deleted = Vec::new();
     for one in previews {
         if let Err(fault) = client.delete_deployment(&site.project, &one.id).await {
-            let text = format!("deployment {} could not be deleted, after {} others", one.id, deleted.len());
+            let text = format!("deployment {} could not be deleted, after {} others", one.id, deleted.borrow().len());
             let mut outcome = failed(fault.context(text));
-            outcome.deleted = Some(deleted);
+            outcome.deleted = Some(deleted.take());
             return outcome;
         }
         context.reporter.progress().show(&site.name, &format!("deleted {}", one.url));
-        deleted.push(one);
+        deleted.borrow_mut().push(one);
     }
     context.reporter.event(&site.name, &format!("deleted {count}"));
     let mut outcome = Outcome::new(site, Status::Passed);
-    outcome.deleted = Some(deleted);
+    outcome.deleted = Some(deleted.take());
     outcome
 }
 

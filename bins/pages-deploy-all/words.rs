@@ -5,6 +5,11 @@ pub(crate) fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
+/// A number of sites.
+pub(crate) fn sites(count: usize) -> String {
+    if count == 1 { "1 site".to_owned() } else { format!("{count} sites") }
+}
+
 /// A number of bytes.
 pub(crate) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]

@@ -321,8 +321,8 @@ fn a_configuration_that_cannot_be_followed_is_wrong_usage() {
 fn no_site_exits_1_and_two_sites_with_one_project_exit_2() {
     let cloudflare = Cloudflare::start();
     has(
-        &refuses(&cloudflare, step(&cloudflare).arg("sites/docs"), 1),
-        &["no site found in `sites/docs`", "help: run with `sites --only docs`"],
+        &refuses(&cloudflare, step(&cloudflare).file("none/README.md", "x").arg("none"), 1),
+        &["no site found in `none`", "no directory in it has a package.json, a wrangler file or a directory `dist`"],
     );
     has(
         &refuses(&cloudflare, step(&cloudflare).args(["--project-name", "acme"]), 2),

@@ -83,6 +83,42 @@ fn each_of_several_directories_is_compared() {
 }
 
 #[test]
+fn a_site_that_is_a_link_changes_with_what_it_leads_to_and_with_the_link() {
+    let linked = |cloudflare: &Cloudflare| {
+        cloudflare.project("web");
+        let step = step(cloudflare).file("real/one/dist/index.html", "1").file("real/two/dist/index.html", "1");
+        std::os::unix::fs::symlink("../real/one", step.folder().join("sites/web")).unwrap();
+        git(step.folder(), &["init", "-q", "-b", "main"]);
+        record(step.folder(), "base");
+        git(step.folder(), &["tag", "base"]);
+        step
+    };
+    let cloudflare = Cloudflare::start();
+    assert_eq!(changed(&cloudflare, linked(&cloudflare)), [""; 0]);
+    assert_eq!(changed(&cloudflare, linked(&cloudflare).file("real/one/dist/index.html", "2")), ["web"]);
+    let cloudflare = Cloudflare::start();
+    let step = linked(&cloudflare);
+    fs::remove_file(step.folder().join("sites/web")).unwrap();
+    std::os::unix::fs::symlink("../real/two", step.folder().join("sites/web")).unwrap();
+    assert_eq!(changed(&cloudflare, step), ["web"]);
+}
+
+#[test]
+fn sites_given_one_by_one_are_compared_too() {
+    let cloudflare = Cloudflare::start();
+    let step = committed(&cloudflare).file("sites/shop/new.md", "x");
+    assert_eq!(changed(&cloudflare, step.args(["sites/docs", "sites/shop"])), ["shop"]);
+}
+
+#[test]
+fn without_a_commit_before_a_watched_file_is_no_error() {
+    let cloudflare = Cloudflare::start();
+    // `github.event.before` of a run by hand.
+    committed(&cloudflare).args(["--changed-since", "", "--watch", "packages/**"]).run().exits(0);
+    assert_eq!(deployed(&cloudflare), ["docs", "shop"]);
+}
+
+#[test]
 fn a_deleted_file_and_both_ends_of_a_rename_are_changes() {
     let cloudflare = Cloudflare::start();
     let step = committed(&cloudflare).file("sites/docs/old.md", "old");

@@ -68,6 +68,22 @@ fn whatever_ends_a_run_during_a_build_ends_the_build_and_deploys_nothing() {
 }
 
 #[test]
+fn whatever_ends_a_run_while_it_signs_in_is_reported_for_each_site() {
+    let (cloudflare, doppler) = (Cloudflare::start(), emulators::Doppler::start());
+    doppler.fail("GET *", Fault::hang());
+    let signing_in = || step(&cloudflare).without("CLOUDFLARE_API_TOKEN").doppler(&doppler).args(["--format", "json"]);
+    let judge = |seen: &Seen, why: &str| {
+        assert_eq!(end_of(seen, "docs"), ("cancelled".to_owned(), format!("not begun: {why} while signing in")));
+        assert!(seen.json()["error"]["message"].is_string() && seen.summary.contains("docs"), "{}", seen.stdout);
+    };
+    judge(&signing_in().args(["--deadline", "1"]).run().exits(3), "the --deadline passed");
+    let started = signing_in().spawn();
+    let asked = doppler.requests().len();
+    until(|| doppler.requests().len() > asked);
+    judge(&signal(started, Signal::INT).exits(130), "the run was interrupted");
+}
+
+#[test]
 fn a_deadline_ends_a_build_and_the_run_with_3() {
     let cloudflare = Cloudflare::start();
     let script = r#"{"scripts": {"build": "echo waiting for a lock; echo ::error::forged; sleep 300"}}"#;

@@ -1,9 +1,12 @@
 //! `--delete-previews`: the previews of one branch go, and nothing else.
 
 use emulators::Cloudflare;
+use emulators::http::Fault;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::faults::refused;
+use super::interruption::until;
 use super::step;
 use crate::support::Step;
 
@@ -67,6 +70,7 @@ fn the_production_branch_is_refused_and_production_stays() {
     let seen = delete(&cloudflare, "main").run().exits(2);
     let error = seen.messages("error").concat();
     assert!(error.contains("`main` is the production branch") && error.contains("never deletes"), "{error}");
+    assert!(error.starts_with("failed to delete the previews of 2 sites"), "{error}");
     assert_eq!(deletions(&cloudflare), 0);
     // Without a branch, or with a blank one, nothing is guessed.
     step(&cloudflare).arg("--delete-previews").run().exits(2);
@@ -82,7 +86,7 @@ fn what_the_service_lists_wrongly_is_not_deleted() {
     let listed =
         [deployment("1", "production", "feature"), deployment("2", "preview", "other"), deployment("3", "", "feature")];
     let answer = json!({"success": true, "errors": [], "messages": [], "result": listed});
-    cloudflare.fail("GET */projects/*/deployments", emulators::http::Fault::json(200, &answer));
+    cloudflare.fail("GET */projects/*/deployments", Fault::json(200, &answer));
     delete(&cloudflare, "feature").run().exits(0);
     assert_eq!(deletions(&cloudflare), 0);
 }
@@ -100,6 +104,22 @@ fn many_previews_are_all_found_and_a_missing_project_has_none() {
     assert!(seen.stdout.contains("docs  27 previews deleted"), "{}", seen.stdout);
     assert!(seen.stdout.contains("skipped    new   the Pages project `new` does not exist"), "{}", seen.stdout);
     assert_eq!(branches(&cloudflare, "docs"), ["main"]);
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_deleted() {
+    let cloudflare = deployed();
+    // The first is deleted, and the answer to the second does not come.
+    cloudflare.fail("DELETE */projects/docs/deployments/*", Fault::hang().after(1));
+    let step = delete(&cloudflare, "feature").args(["--only", "docs", "--format", "json"]);
+    let started = step.spawn();
+    until(|| deletions(&cloudflare) == 2);
+    kill_process(Pid::from_child(&started.child), Signal::TERM).unwrap();
+    let seen = started.finish().exits(143);
+    let docs = &seen.json()["sites"][0];
+    assert_eq!((&docs["status"], &docs["deleted"]), (&json!("cancelled"), &json!(1)));
+    assert!(docs["reason"]["text"].as_str().unwrap().contains("after 1 preview had been deleted"), "{docs:#}");
+    assert_eq!(docs["previews"].as_array().unwrap().len(), 1);
 }
 
 #[test]

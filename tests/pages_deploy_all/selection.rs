@@ -41,6 +41,53 @@ fn sites_of_several_directories_are_deployed_together() {
 }
 
 #[test]
+fn a_directory_may_be_a_site_itself() {
+    let cloudflare = Cloudflare::start();
+    // As a shell expands `sites/*`.
+    step(&cloudflare).file("sites/lib/go.mod", "x").args(["sites/docs", "sites/lib", "sites/shop"]).run().exits(0);
+    assert_eq!(deployed(&cloudflare), ["docs", "shop"]);
+    let inside = step(&cloudflare);
+    let site = inside.folder().join("sites/docs");
+    let seen = inside.cwd(&site).arg(".").run().exits(0);
+    assert!(seen.stdout.contains("passed     docs  production"), "{}", seen.stdout);
+    let seen = step(&cloudflare).file("sites/README.md", "x").args(["sites/README.md", "sites/docs"]).run().exits(2);
+    assert!(seen.messages("error")[0].contains("help: name directories only"), "{:?}", seen.annotations);
+}
+
+#[test]
+fn blanks_in_lists_and_directories_count_as_not_given() {
+    let cloudflare = Cloudflare::start();
+    let list = |arguments: &[&str]| {
+        let step = step(&cloudflare).args(arguments.iter().copied()).arg("--list").run();
+        step.exits(0).stdout.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&["--only", "docs, shop", "--except", "shop,"]), ["docs"]);
+    assert_eq!(list(&["--only", ",", "", "--except", " , "]), ["docs", "shop"]);
+    assert_eq!(list(&["sites", "", "--only", "docs,,"]), ["docs"]);
+}
+
+#[test]
+fn a_branch_with_gits_prefix_is_the_production_branch_all_the_same() {
+    let cloudflare = Cloudflare::start();
+    step(&cloudflare).args(["--branch", "refs/heads/main"]).run().exits(0);
+    assert!(cloudflare.deployments("docs")[0].production);
+    let seen = step(&cloudflare).args(["--branch", "HEAD"]).run().exits(2);
+    assert!(seen.messages("error")[0].contains("`HEAD` is not the name of a branch"), "{:?}", seen.annotations);
+}
+
+#[test]
+fn names_that_never_arrive_are_waited_for_until_the_deadline() {
+    let cloudflare = Cloudflare::start();
+    let mut started = step(&cloudflare).args(["--sites", "-", "--deadline", "1", "--format", "json"]).spawn();
+    // Open, and nothing comes.
+    let pipe = started.child.stdin.take();
+    let seen = started.finish().exits(3);
+    drop(pipe);
+    let message = seen.json()["error"]["message"].clone();
+    assert_eq!(message, "the names of sites did not arrive before the --deadline");
+}
+
+#[test]
 fn shards_deploy_every_site_once() {
     let cloudflare = Cloudflare::start();
     let shard = |part: &str| step(&cloudflare).args(["--shard", part, "--format", "jsonl"]).run().exits(0).records();
@@ -49,6 +96,8 @@ fn shards_deploy_every_site_once() {
     shard("2/2");
     assert_eq!(deployed(&cloudflare), ["docs", "shop"]);
     assert_eq!(shard("3/3")[0]["plan"], json!([]));
+    let seen = step(&cloudflare).args(["--shard", "3/3"]).run().exits(0);
+    assert!(seen.stderr.contains("no site is in this shard"), "{}", seen.stderr);
     assert_eq!(posts(&cloudflare, "*/deployments"), 2);
 }
 
