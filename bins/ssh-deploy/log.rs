@@ -125,13 +125,11 @@ impl<'a> Log<'a> {
     /// The output of a host for the report; in few words if another host had the same.
     fn folded(&self, target: &Target, output: String) -> String {
         let mut state = self.state.borrow_mut();
-        match state.outputs.get(&output) {
-            Some(first) => format!("the same {} lines as {first}", output.lines().count()),
-            None => {
-                state.outputs.insert(output.clone(), target.name.clone());
-                output
-            }
+        if let Some(first) = state.outputs.get(&output) {
+            return format!("the same {} lines as {first}", output.lines().count());
         }
+        state.outputs.insert(output.clone(), target.name.clone());
+        output
     }
 
     /// A warning on stderr and in the records.
