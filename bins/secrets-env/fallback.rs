@@ -25,6 +25,9 @@ const MARK: &str = "secrets-env/1 ";
 /// The beginning of files of the Doppler CLI, version 4.
 const CLI_MARK: &str = "4:base64:";
 
+/// So many bytes show whether a file is ours: both marks, and the rounds of the key derivation.
+const HEADER: u64 = 40;
+
 #[derive(Serialize, Deserialize)]
 struct Copy {
     /// RFC 3339.
@@ -59,11 +62,13 @@ impl Fallback {
             Fault::permission("--fallback has no key: DOPPLER_PASSPHRASE is missing")
                 .help("set DOPPLER_PASSPHRASE to a long random text that outlives the token")
         })?;
+        if file.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(refused(file, "a path that ends with `/` is a directory"));
+        }
         // Through a link, so that its target is replaced and not the link.
         let file = if file.is_symlink() { std::fs::canonicalize(file) } else { Ok(file.to_owned()) }
-            .map_err(|error| refused(file, &error.to_string()))?;
-        check_is_ours(&file)?;
-        check_is_ours(&older(&file))?;
+            .map_err(|error| refused(file, &format!("it is a link that leads nowhere: {error}")))?;
+        check_are_ours(&file)?;
         let owned = SecretString::from(passphrase);
         let derived = owned.clone();
         let key = std::thread::spawn(move || PassphraseKey::derive(derived.expose_secret()));
@@ -86,8 +91,7 @@ impl Fallback {
         let key = self.key.join().ok().flatten().ok_or_else(|| about("no key could be derived".to_owned()))?;
         let sealed = key.seal(&plain).ok_or_else(|| about("it could not be encrypted".to_owned()))?;
         // Again, as the files may have changed while Doppler answered.
-        check_is_ours(&self.file)?;
-        check_is_ours(&older(&self.file))?;
+        check_are_ours(&self.file)?;
         let write = || {
             let previous = std::fs::read(&self.file).ok().filter(|previous| !previous.is_empty());
             write_atomically(&self.file, format!("{MARK}{sealed}\n").as_bytes())?;
@@ -154,23 +158,42 @@ fn older(file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Refuses anything but a regular file that is empty or begins like one of ours or of the Doppler CLI. A path that does not exist is fine.
-fn check_is_ours(file: &Path) -> Result<()> {
+/// Refuses `file` if it, or the copy before it, is something that we did not write.
+fn check_are_ours(file: &Path) -> Result<()> {
+    not_ours(file).map_or(Ok(()), |cause| Err(refused(file, &cause)))?;
+    let older = older(file);
+    not_ours(&older).map_or(Ok(()), |cause| {
+        Err(refused(file, &format!("the copy before it would replace {}", older.display())).cause(cause))
+    })
+}
+
+/// Why `file` must not be replaced: it is anything but a regular file that is empty or begins like one of ours or of the Doppler CLI.
+/// `None` if it may be, or if it does not exist.
+fn not_ours(file: &Path) -> Option<String> {
     let found = match std::fs::metadata(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound && !file.is_symlink() => return Ok(()),
-        found => found.map_err(|error| refused(file, &error.to_string()))?,
+        Err(error) if error.kind() == ErrorKind::NotFound && !file.is_symlink() => return None,
+        Err(error) => return Some(error.to_string()),
+        Ok(found) => found,
     };
     // Before it is opened: a FIFO would wait for a writer.
     if !found.is_file() {
-        return Err(refused(file, if found.is_dir() { "it is a directory" } else { "it is not a regular file" }));
+        return Some(if found.is_dir() { "it is a directory" } else { "it is not a regular file" }.to_owned());
     }
     let mut start = Vec::new();
-    let read = File::open(file).and_then(|file| file.take(MARK.len() as u64).read_to_end(&mut start));
-    read.map_err(|error| refused(file, &error.to_string()))?;
-    if start.is_empty() || [MARK, CLI_MARK].iter().any(|mark| start.starts_with(mark.as_bytes())) {
-        return Ok(());
+    match File::open(file).and_then(|file| file.take(HEADER).read_to_end(&mut start)) {
+        Err(error) => Some(error.to_string()),
+        Ok(_) if start.is_empty() || is_header(&start) => None,
+        Ok(_) => Some("it was not written by secrets-env or the Doppler CLI, and would be overwritten".to_owned()),
     }
-    Err(refused(file, "it was not written by secrets-env or the Doppler CLI, and would be overwritten"))
+}
+
+/// Whether a file that begins like this is ours or the Doppler CLI's: a text of the user's may begin with the same words.
+fn is_header(start: &[u8]) -> bool {
+    let start = start.strip_prefix(MARK.as_bytes()).unwrap_or(start);
+    let Some(rest) = start.strip_prefix(CLI_MARK.as_bytes()) else { return false };
+    // The rounds of the key derivation, then the salt.
+    let rounds = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    rounds > 0 && rest.get(rounds) == Some(&b':')
 }
 
 fn refused(file: &Path, cause: &str) -> Fault {
@@ -249,7 +272,7 @@ mod tests {
         let file = folder.path().join("fallback");
         fallback(&file).store(&secrets("first"), PLACE, at("2026-11-21T05:00:00Z")).unwrap();
         fallback(&file).store(&secrets("second"), PLACE, at("2026-11-21T05:10:00Z")).unwrap();
-        std::fs::write(&file, format!("{MARK}4:base64:torn")).unwrap();
+        std::fs::write(&file, format!("{MARK}4:base64:500000:torn")).unwrap();
         let found = fallback(&file).find(PLACE, at("2026-11-21T05:20:00Z")).unwrap();
         assert_eq!(found.secrets[0].value.as_ref().unwrap().expose_secret(), "first");
     }
@@ -262,6 +285,8 @@ mod tests {
         std::fs::write(at("package.json"), "{}").unwrap();
         std::fs::write(at("x.old"), "mine").unwrap();
         std::fs::write(at("version-3"), "3:base64:500000:AA-AA-AA").unwrap();
+        std::fs::write(at("notes"), "secrets-env/1 is a header").unwrap();
+        std::fs::write(at("versions"), "4:base64: see above").unwrap();
         #[cfg(unix)]
         std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
         let names = [
@@ -269,6 +294,9 @@ mod tests {
             "package.json",
             "x",
             "version-3",
+            "notes",
+            "versions",
+            "new/",
             #[cfg(unix)]
             "dangling",
         ];
@@ -276,6 +304,8 @@ mod tests {
             let fault = Fallback::new(&at(name), Duration::from_hours(1), Some("p")).err().unwrap();
             assert!(fault.kind == Kind::Usage && fault.message.contains("cannot be used as the fallback"), "{name}");
         }
+        let fault = Fallback::new(&at("x"), Duration::from_hours(1), Some("p")).err().unwrap();
+        assert!(fault.message.contains("/x cannot be used") && fault.causes[0].contains("replace "), "{fault:?}");
         assert!(at("cache").is_dir() && !at("cache.old").exists() && !at("x").exists());
         assert_eq!(std::fs::read_to_string(at("package.json")).unwrap(), "{}");
         std::fs::write(at("empty"), "").unwrap();

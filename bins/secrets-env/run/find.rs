@@ -35,11 +35,33 @@ pub(super) fn program(name: &OsStr, path: Option<&str>) -> io::Result<PathBuf> {
 fn executable(path: PathBuf) -> io::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = path.metadata()?;
-    if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
-        Ok(path)
-    } else {
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is a directory, or may not be executed"))
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is a directory, or may not be executed"));
     }
+    missing_interpreter(&path).map_or(Ok(path), Err)
+}
+
+/// The system only answers that there is no such file, which sounds as if the script itself were missing.
+#[cfg(unix)]
+fn missing_interpreter(script: &Path) -> Option<io::Error> {
+    use std::io::Read as _;
+    /// What Linux reads of the first line.
+    const LINE: u64 = 256;
+    let mut start = Vec::new();
+    std::fs::File::open(script).ok()?.take(LINE).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.trim_start_matches([' ', '\t']).split([' ', '\t']).next()?;
+    if !interpreter.starts_with('/') || Path::new(interpreter).exists() {
+        return None;
+    }
+    let cause = interpreter.strip_suffix('\r').map_or_else(
+        || format!("its first line names `{interpreter}`, which does not exist"),
+        |name| {
+            format!("its lines end with CRLF, so its first line names `{name}` and a carriage return: save it with LF")
+        },
+    );
+    Some(io::Error::new(io::ErrorKind::NotFound, cause))
 }
 
 #[cfg(not(unix))]
@@ -60,5 +82,24 @@ mod tests {
         assert_eq!(program("/".as_ref(), None).unwrap_err().kind(), ErrorKind::PermissionDenied);
         assert_eq!(program("/nonexistent".as_ref(), None).unwrap_err().kind(), ErrorKind::NotFound);
         assert_eq!(program("".as_ref(), None).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_script_whose_interpreter_is_missing_is_named_with_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            program(path.as_os_str(), None)
+        };
+        for (text, cause) in [("#!/no/such/sh -e\n", "names `/no/such/sh`"), ("#!/bin/sh\r\necho\r\n", "CRLF")] {
+            let error = script("broken", text).unwrap_err();
+            assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains(cause), "{error}");
+        }
+        for text in ["#!/bin/sh\n", "#! /usr/bin/env -S sh -e\n", "echo\n", "\x7fELF", ""] {
+            assert!(script("fine", text).is_ok(), "{text}");
+        }
     }
 }

@@ -42,8 +42,9 @@ impl Leash {
         Ok(Self { watcher, group, _held: held })
     }
 
-    /// Makes `command` start in this group.
+    /// Makes `command` start in this group. It ignores the signals that we were started to ignore, as POSIX has it.
     pub(crate) fn tie(&self, command: &mut Command) {
+        inherit::pass_on_ignored(command);
         if let Some(group) = self.group {
             command.process_group(group.as_raw_nonzero().get());
         }

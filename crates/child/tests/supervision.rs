@@ -55,6 +55,32 @@ fn more_output_than_a_pipe_holds_arrives_whole() {
     assert_eq!((ended.status, out.len()), (ProcessEnd::Code(0), 3_000_000));
 }
 
+/// The step between of the test below, which starts it with SIGPIPE ignored and waits for what it prints.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_signals_that_a_child_ignores() {
+    if std::env::args().any(|word| word == "--nocapture") {
+        let _ = run("trap - HUP; grep SigIgn /proc/self/status >&2", OutputMode::Inherited);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sigpipe_that_was_ignored_at_the_start_stays_ignored() {
+    let mask = |before: &str| {
+        let step = format!("{before}; exec \"$0\" --exact the_signals_that_a_child_ignores --nocapture");
+        let test = std::env::current_exe().unwrap();
+        let output = Command::new("/bin/sh").args(["-c", &step]).arg(test).output().unwrap();
+        let printed = String::from_utf8(output.stderr).unwrap();
+        let mask = printed.lines().find_map(|line| line.split("SigIgn:").nth(1)).unwrap().trim().to_owned();
+        u64::from_str_radix(&mask, 16).unwrap()
+    };
+    // SIGPIPE is 13, SIGINT 2.
+    let of_interest = (1 << 12) | (1 << 1);
+    assert_eq!(mask(":") & of_interest, 0);
+    assert_eq!(mask("trap '' PIPE INT") & of_interest, of_interest);
+}
+
 #[test]
 fn a_missing_program_is_an_error_at_the_start() {
     let error = on_a_runtime(async { Child::start(Command::new("/no/such/program"), OutputMode::Joined).err() });

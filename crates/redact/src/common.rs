@@ -40,8 +40,12 @@ pub(crate) fn reason(value: &str) -> Option<Exemption> {
         || place::is_loopback(&lower)
         || place::is_region(&lower)
         || place::is_folder(&lower)
+        || place::is_platform(&lower)
+        || place::is_time_zone(&lower)
         || format::is_media_type(&lower)
-        || format::is_version(&lower))
+        || format::is_version(&lower)
+        || format::is_versioned_name(&lower)
+        || format::is_locale(&lower))
     .then_some(Exemption::Common)
 }
 
@@ -125,6 +129,21 @@ mod tests {
             "application/json",
             "text/html; charset=utf-8",
             "application/x-www-form-urlencoded",
+            "/dev/null",
+            "C:\\Windows\\system",
+            "linux/amd64",
+            "linux/arm/v7",
+            "Europe/Berlin",
+            "America/New_York",
+            "ubuntu-22.04",
+            "python:3.12-slim",
+            "node20",
+            "postgres:16-alpine",
+            "windows-2022",
+            "en_US.UTF-8",
+            "C.UTF-8",
+            "POST",
+            "develop",
         ] {
             assert_eq!(reason(value), Some(Exemption::Common), "{value}");
         }
@@ -147,6 +166,21 @@ mod tests {
             "application/x8kq2mz7p",
             "application/json; boundary=x8kq2mz7p",
             "v8kq2mz7p",
+            "linux/u8kq4mz7",
+            "Europe/u8kQ4mZ7pX",
+            "ubuntu-8kq2mz",
+            "python:3.12-x8kq2mz7p",
+            "node4711",
+            "admin123",
+            "redis12",
+            "mysql-4711",
+            "root2024",
+            "postgres1234",
+            "windows-7351",
+            "C:\\Windows\\u8kQ4mZ7pX",
+            "ACME\\u8kQ4mZ7pX",
+            "en_US.u8kQ4mZ",
+            "xq_US",
         ] {
             // A single slash is too short, which is as good.
             assert!(reason(value).is_none_or(|reason| reason == Exemption::Short), "{value}");

@@ -91,3 +91,41 @@ pub(super) fn is_version(value: &str) -> bool {
             && number.trim_start_matches('.').split('.').all(|text| text.is_empty() || is_number(text))
     })
 }
+
+/// Names that a version follows: `ubuntu-22.04`, `python:3.12-slim`.
+const VERSIONED: &[&str] = &[
+    "alpine", "debian", "dotnet", "fedora", "golang", "java", "macos", "mariadb", "mongo", "mysql", "nginx", "node",
+    "openjdk", "php", "postgres", "python", "redis", "ruby", "rust", "ubuntu", "windows",
+];
+
+/// Names that a number follows at once: `node20`. Not those of databases, whose passwords look like that.
+const NUMBERED: &[&str] = &["java", "jdk", "jre", "node", "php"];
+
+/// `ubuntu-22.04`, `python:3.12-slim`, `node20`: a known name with a version or a number of one or two digits.
+pub(super) fn is_versioned_name(value: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((name, version)) = value.split_once(['-', ':', '@']) else {
+        let name = value.trim_end_matches(|character: char| character.is_ascii_digit());
+        return NUMBERED.contains(&name) && (1..=2).contains(&(value.len() - name.len()));
+    };
+    let (number, suffix) = version.split_once('-').unwrap_or((version, ""));
+    // A major version may be all that there is before the suffix.
+    let is_major = is_digits(number) && number.len() <= 2;
+    let is_year = name == "windows" && is_digits(version) && version.len() == 4 && version.starts_with("20");
+    let is_known = version == "latest" || SUFFIXES.contains(&version) || is_version(version);
+    VERSIONED.contains(&name)
+        && (is_known || is_year || (is_major && (suffix.is_empty() || is_version(&format!("0.{version}")))))
+}
+
+/// `en_US.UTF-8`, `C.UTF-8`, `de_DE`: a locale, in lower case.
+pub(super) fn is_locale(value: &str) -> bool {
+    const LANGUAGES: &[&str] = &[
+        "ar", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nb", "nl",
+        "no", "pl", "pt", "ro", "ru", "sv", "th", "tr", "uk", "vi", "zh",
+    ];
+    let (place, coding) = value.split_once('.').unwrap_or((value, ""));
+    let is_place = place.split_once(['_', '-']).is_some_and(|(language, country)| {
+        LANGUAGES.contains(&language) && country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_lowercase())
+    });
+    (is_place || ((place == "c" || place == "posix") && !coding.is_empty())) && ["", "utf-8", "utf8"].contains(&coding)
+}

@@ -2,7 +2,6 @@
 
 /// Names of folders that systems and projects have.
 const FOLDERS: &[&str] = &[
-    "~",
     ".",
     "..",
     ".aws",
@@ -20,22 +19,28 @@ const FOLDERS: &[&str] = &[
     ".ssh",
     ".svelte-kit",
     ".venv",
+    "api",
     "app",
     "apps",
     "assets",
+    "backend",
     "backup",
     "backups",
     "bin",
     "boot",
     "build",
+    "c:",
     "cache",
     "cert",
     "certs",
+    "client",
     "code",
     "conf",
     "config",
     "configs",
     "containers",
+    "current",
+    "d:",
     "data",
     "database",
     "db",
@@ -49,26 +54,30 @@ const FOLDERS: &[&str] = &[
     "files",
     "fonts",
     "frontend",
-    "backend",
     "home",
+    "hosts",
     "html",
     "images",
     "img",
     "include",
     "javascript",
+    "keys",
     "lib",
     "lib64",
     "libexec",
     "local",
     "log",
     "logs",
+    "mail",
     "man",
     "media",
     "migrations",
     "mnt",
     "mysql",
     "nginx",
+    "node",
     "node_modules",
+    "null",
     "opt",
     "out",
     "output",
@@ -76,7 +85,10 @@ const FOLDERS: &[&str] = &[
     "pki",
     "postgresql",
     "proc",
+    "program files",
     "public",
+    "python",
+    "random",
     "redis",
     "releases",
     "root",
@@ -88,14 +100,18 @@ const FOLDERS: &[&str] = &[
     "server",
     "share",
     "shared",
+    "shm",
     "site",
     "site-packages",
     "sites",
     "spool",
+    "sql",
     "src",
     "srv",
     "ssl",
     "static",
+    "stderr",
+    "stdout",
     "storage",
     "sys",
     "system",
@@ -110,23 +126,105 @@ const FOLDERS: &[&str] = &[
     "ubuntu",
     "upload",
     "uploads",
+    "urandom",
+    "users",
     "usr",
     "var",
     "vendor",
     "web",
+    "windows",
     "work",
     "workdir",
     "workspace",
     "www",
+    "zero",
+    "~",
 ];
 
-/// `/usr/bin`, `./dist`: a path of which every component is a common folder's name.
+/// `/usr/bin`, `./dist`, `C:\Windows`: a path of which every component is a common folder's name.
 pub(super) fn is_folder(value: &str) -> bool {
-    value.contains('/') && {
+    let separator = ['/', '\\'];
+    value.contains(separator) && {
         let path = value.strip_prefix('/').unwrap_or(value);
-        let path = path.strip_suffix('/').unwrap_or(path);
-        path.split('/').all(|name| FOLDERS.contains(&name))
+        let path = path.strip_suffix(separator).unwrap_or(path);
+        path.split(separator).all(|name| FOLDERS.contains(&name))
     }
+}
+
+/// `linux/amd64`, `linux/arm/v7`: what a container image or a program is built for.
+pub(super) fn is_platform(value: &str) -> bool {
+    const SYSTEMS: &[&str] = &["android", "darwin", "freebsd", "ios", "js", "linux", "wasip1", "windows"];
+    const MACHINES: &[&str] = &[
+        "386", "aarch64", "amd64", "arm", "arm64", "armv7", "i386", "i686", "ppc64le", "riscv64", "s390x", "wasm",
+        "x64", "x86", "x86_64",
+    ];
+    let (system, machine) = value.split_once(['/', '-']).unwrap_or_default();
+    let (machine, variant) = machine.split_once('/').unwrap_or((machine, ""));
+    SYSTEMS.contains(&system) && MACHINES.contains(&machine) && ["", "v5", "v6", "v7", "v8"].contains(&variant)
+}
+
+/// `Europe/Berlin`, `America/New_York`: a time zone that the tests of most projects mention.
+pub(super) fn is_time_zone(value: &str) -> bool {
+    const AREAS: &[&str] =
+        &["africa", "america", "antarctica", "asia", "atlantic", "australia", "etc", "europe", "indian", "pacific"];
+    const CITIES: &[&str] = &[
+        "amsterdam",
+        "athens",
+        "auckland",
+        "bangkok",
+        "berlin",
+        "brussels",
+        "bucharest",
+        "budapest",
+        "buenos_aires",
+        "cairo",
+        "chicago",
+        "copenhagen",
+        "denver",
+        "dubai",
+        "dublin",
+        "gmt",
+        "helsinki",
+        "hong_kong",
+        "istanbul",
+        "jakarta",
+        "johannesburg",
+        "kiev",
+        "kolkata",
+        "kyiv",
+        "lagos",
+        "lisbon",
+        "london",
+        "los_angeles",
+        "madrid",
+        "manila",
+        "melbourne",
+        "mexico_city",
+        "moscow",
+        "nairobi",
+        "new_york",
+        "oslo",
+        "paris",
+        "phoenix",
+        "prague",
+        "riyadh",
+        "rome",
+        "santiago",
+        "sao_paulo",
+        "seoul",
+        "shanghai",
+        "singapore",
+        "stockholm",
+        "sydney",
+        "tokyo",
+        "toronto",
+        "utc",
+        "vancouver",
+        "vienna",
+        "warsaw",
+        "zurich",
+    ];
+    value.split_once('/').is_some_and(|(area, city)| AREAS.contains(&area) && CITIES.contains(&city))
 }
 
 /// `127.0.0.1`, `localhost:3000`, `http://[::1]:8080/`: this machine, without a user, a password or a path.
