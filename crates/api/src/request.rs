@@ -220,13 +220,11 @@ impl Request {
     /// # Errors
     /// As [`Request::send`].
     pub async fn open(mut self) -> Result<Answer, Error> {
-        match self.broken.take() {
-            Some(fault) => Err(fault.into()),
-            None => {
-                let attempts = Attempts::at_most(self.attempts);
-                self.open_from(attempts).await
-            }
+        if let Some(fault) = self.broken.take() {
+            return Err(fault.into());
         }
+        let attempts = Attempts::at_most(self.attempts);
+        self.open_from(attempts).await
     }
 
     pub(crate) async fn open_from(self, mut attempts: Attempts) -> Result<Answer, Error> {

@@ -74,9 +74,8 @@ pub(crate) fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> 
         End::Answered(_) if advised == Some(true) && repeat == Repeat::Harmless => true,
         // A 429 was turned away before it was acted on.
         End::NotSent | End::NoAddress | End::Answered(429) => true,
-        End::Hopeless => false,
         End::Lost | End::Answered(408 | 500..=599) => repeat == Repeat::Harmless,
-        End::Answered(_) => false,
+        End::Hopeless | End::Answered(_) => false,
     }
 }
 

@@ -244,7 +244,11 @@ impl PagesClient {
                 Err(failed) => failed,
             };
             match failed.error() {
-                Error::Refused(refusal) if is_limit(refusal) => self.hold_back(refusal)?,
+                Error::Refused(refusal) if is_limit(refusal) => {
+                    if let Some(why) = self.hold_back(refusal) {
+                        return Err(Error::Refused(ErrorResponse { gave_up: Some(why), ..refusal.clone() }));
+                    }
+                }
                 error => {
                     // Before the pause, in which a status line may be due.
                     self.note(Some(Fault::from(error.clone()).message));
@@ -254,14 +258,11 @@ impl PagesClient {
         }
     }
 
-    /// Stops all calls for as long as the service asks.
-    fn hold_back(&self, refusal: &ErrorResponse) -> Result<(), Error> {
+    /// Stops all calls for as long as the service asks. Returns why that is too long, if it is.
+    fn hold_back(&self, refusal: &ErrorResponse) -> Option<String> {
         self.rate_limit.stop(refusal.retry_after_seconds.map(|wait| Duration::from_secs(wait.into())));
         let wait = self.rate_limit.stopped_for();
-        if wait < self.http.remaining() {
-            return Ok(());
-        }
-        Err(Error::Refused(ErrorResponse { gave_up: Some(too_long(wait)), ..refusal.clone() }))
+        (wait >= self.http.remaining()).then(|| too_long(wait))
     }
 
     fn note(&self, trouble: Option<String>) {

@@ -62,10 +62,7 @@ pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Re
     let until = tokio::time::Instant::now() + PATIENCE.min(client.remaining());
     let mut pause = FIRST_PAUSE;
     loop {
-        let failed = match client.get(path).try_send().await {
-            Ok(_) => return Ok(()),
-            Err(failed) => failed,
-        };
+        let Err(failed) = client.get(path).try_send().await else { return Ok(()) };
         if matches!(failed.error(), Error::Refused(refusal) if is_answer(refusal.status, expect)) {
             return Ok(());
         }
