@@ -122,9 +122,8 @@ pub(crate) fn named(file: Option<&Path>, deadline: Option<Deadline>) -> Result<O
         Fault::usage(format!("cannot read the names of sites in `{}`", file.display())).cause(error.to_string())
     };
     let source = file.to_owned();
-    let read = move || match source.as_os_str() == "-" {
-        true => std::io::read_to_string(std::io::stdin()),
-        false => fs::read_to_string(source),
+    let read = move || {
+        if source.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(source) }
     };
     let text = match deadline {
         None => read(),

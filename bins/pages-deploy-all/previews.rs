@@ -65,7 +65,9 @@ async fn delete(context: &Context<'_>, site: &Site, deleted: &RefCell<Vec<Deploy
     };
     let count = format!("{} of `{branch}`", words::previews(previews.len()));
     if context.args.running.dry_run {
-        previews.iter().for_each(|one| context.reporter.event(&site.name, &format!("would delete {}", one.url)));
+        for one in &previews {
+            context.reporter.event(&site.name, &format!("would delete {}", one.url));
+        }
         let mut outcome = skipped("dry_run", format!("would delete {count}"));
         outcome.deleted = Some(previews);
         return outcome;
