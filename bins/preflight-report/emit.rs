@@ -101,7 +101,8 @@ fn style(console: &Console) -> Style {
 
 /// Reports a command that could not be started.
 pub(crate) fn not_started(not_started: &NotStarted, args: &Args, console: &Console) -> Exit {
-    cli::report_fault(console, &not_started.fault, args.format == Format::Json);
+    // The exit code is the one that shells have for it, not the fault's own.
+    let _ = cli::report_fault(console, &not_started.fault, args.format == Format::Json);
     not_started.exit
 }
 

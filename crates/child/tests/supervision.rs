@@ -1,6 +1,7 @@
 //! Real programs under supervision.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as its functions do")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
@@ -125,7 +126,7 @@ fn a_stopped_program_may_clean_up_and_so_may_what_it_started() {
     // The shell itself ends at once; its child takes its time.
     let script = "trap 'exit 7' TERM; \
                   sh -c 'trap \"sleep 0.1; echo cleaned; exit 0\" TERM; echo up; while :; do sleep 0.01; done' & wait; wait";
-    let (ended, all) = stopped(script, Duration::from_secs(60));
+    let (ended, all) = stopped(script, Duration::from_mins(1));
     assert_eq!((ended.status, ended.stopped), (ProcessEnd::Code(7), Some(Stopped::By(Signal::Terminate))));
     assert!(all.ends_with("cleaned\n"), "{all}");
 }
@@ -163,7 +164,9 @@ fn dropping_a_program_kills_its_group() {
 #[test]
 fn a_group_ends_with_a_supervisor_that_is_killed() {
     const ROLE: &str = "CHILD_TEST_SUPERVISOR";
-    if std::env::vars_os().any(|(name, _)| name == ROLE) {
+    #[expect(clippy::disallowed_methods, reason = "the test's binary reads its part from its environment")]
+    let mut variables = std::env::vars_os();
+    if variables.any(|(name, _)| name == ROLE) {
         on_a_runtime(async {
             let script = format!("trap '' INT TERM HUP; sleep {NEVER} & echo up; wait");
             let child = Child::start(shell(&script), OutputMode::Inherited).unwrap();

@@ -32,6 +32,7 @@ pub fn error_document(fault: &Fault) -> Value {
 }
 
 /// Reports a fault in the contract's form, and in the JSON document if stdout carries one. Returns the exit code that goes with it.
+#[must_use]
 pub fn report(console: &Console, fault: &Fault, prints_json: bool) -> Exit {
     if prints_json {
         let document = json!({ "schema_version": 1, "tool": console.tool(), "error": error_document(fault) });

@@ -1,7 +1,5 @@
 //! Every row of the table of formats has a sample that its reader takes.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
 use std::fs;
 use std::path::Path;
 

@@ -164,7 +164,8 @@ fn absent(program: &str) {
 /// What an encoder makes of a secret, if it is installed. All tests ask for the same, so each is run once.
 fn encoded(program: &'static str, arguments: &'static [&'static str], secret: &str) -> Option<Vec<u8>> {
     type Encoding = (&'static str, &'static [&'static str], String);
-    static MADE: Mutex<BTreeMap<Encoding, Arc<OnceLock<Option<Vec<u8>>>>>> = Mutex::new(BTreeMap::new());
+    type Output = Arc<OnceLock<Option<Vec<u8>>>>;
+    static MADE: Mutex<BTreeMap<Encoding, Output>> = Mutex::new(BTreeMap::new());
     let made = Arc::clone(MADE.lock().unwrap().entry((program, arguments, secret.to_owned())).or_default());
     made.get_or_init(|| run(program, arguments, secret)).clone()
 }

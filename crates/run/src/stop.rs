@@ -190,7 +190,7 @@ mod tests {
             trigger.stop(StopReason::Signal(Signal::Hangup));
             assert_eq!(other.requested().await, StopReason::Signal(Signal::Hangup));
             // Returns at once.
-            stop.pause(Duration::from_secs(600)).await;
+            stop.pause(Duration::from_mins(10)).await;
             assert_eq!(stop.reason().map(StopReason::exit), Some(Exit::Terminated));
         });
     }
