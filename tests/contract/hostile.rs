@@ -116,7 +116,7 @@ fn a_folder_in_place_of_a_file_is_named() {
         assert!(error(&seen).contains("directory"), "{}", seen.stderr);
     }
     let seen = Step::new("pages-deploy-all").plain().arg("file").file("file", "").run().exits(2);
-    assert!(error(&seen).contains("cannot read the directory `file`"), "{}", seen.stderr);
+    assert!(error(&seen).contains("`file` is a file"), "{}", seen.stderr);
 }
 
 #[test]
