@@ -109,7 +109,7 @@ impl Log {
 
 /// Runs the shell command `command` in `folder` until it ends.
 pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables, log: &Log) -> Result<(), Box<Failure>> {
-    let failed = |message: String| Box::new(Failure { fault: Fault::no(message), tail: Vec::new(), code: None });
+    let failed = |message: String| Box::new(Failure { fault: Fault::failed(message), tail: Vec::new(), code: None });
     let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
     let words: Vec<OsString> = shell.into_iter().chain([command]).map(OsString::from).collect();
     let status = supervise(&words, folder, variables, log)
@@ -119,7 +119,7 @@ pub(crate) async fn run(command: &str, folder: &Path, variables: &Variables, log
         return Ok(());
     }
     Err(Box::new(Failure {
-        fault: Fault::no(format!("the build {status}")).cause(format!("`{command}` in `{}`", folder.display())),
+        fault: Fault::failed(format!("the build {status}")).cause(format!("`{command}` in `{}`", folder.display())),
         tail: log.tail(),
         code: status.code(),
     }))

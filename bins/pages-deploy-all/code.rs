@@ -48,7 +48,7 @@ async fn compiled(
 ) -> Result<Option<Code>, SiteError> {
     let wrangler = build::wrangler(&site.path, &context.variables).ok_or_else(|| {
         invalid(
-            Fault::no(format!("site `{}` has a folder `functions`, and no wrangler to compile it", site.name))
+            Fault::failed(format!("site `{}` has a folder `functions`, and no wrangler to compile it", site.name))
                 .help("add wrangler to the site's dependencies, or have the build write a _worker.js"),
         )
     })?;
@@ -69,7 +69,7 @@ async fn compiled(
         return Ok(None);
     }
     if !status.is_success() {
-        let fault = Fault::no(format!("the functions of site `{}` cannot be compiled", site.name))
+        let fault = Fault::failed(format!("the functions of site `{}` cannot be compiled", site.name))
             .cause(format!("`wrangler pages functions build` {status}"));
         let tail = log.tail();
         let build = FailedBuild { log: context.without_given_values(&tail), tail, exit_code: status.code() };

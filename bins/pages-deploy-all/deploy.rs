@@ -197,7 +197,7 @@ fn has_no_output(outcome: &Outcome) -> bool {
 
 /// `--allow-missing-output` allows some sites without output. All of them are a mistake: nothing would be deployed, with exit 0.
 fn nothing_deployed(outcome: &mut Outcome) {
-    let fault = Fault::no("no site has an output, so there is nothing to deploy")
+    let fault = Fault::failed("no site has an output, so there is nothing to deploy")
         .help("name the directory that builds write with --output");
     *outcome = outcome.clone().failed(site_error("no_output")(fault));
 }

@@ -109,7 +109,7 @@ fn is_site(folder: &Path, output: &str) -> bool {
 }
 
 fn nothing(dir: &Path, output: &str) -> Fault {
-    Fault::no(format!("no site found in `{}`", dir.display()))
+    Fault::failed(format!("no site found in `{}`", dir.display()))
         .cause(format!("no directory in it has a package.json, a wrangler file or a directory `{output}`"))
         .help("name the directory that holds the sites, or the one that builds write with --output")
 }
@@ -157,7 +157,7 @@ pub(crate) fn select(sites: Vec<Folder>, selection: &Selection, named: Option<&[
     };
     let selected: Vec<Folder> = sites.into_iter().filter(wanted).collect();
     if selected.is_empty() {
-        return Err(Fault::no("no site is left to deploy").cause("--only, --except and --sites exclude every site"));
+        return Err(Fault::failed("no site is left to deploy").cause("--only, --except and --sites exclude every site"));
     }
     Ok(selected)
 }
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn no_site_is_a_failure_that_names_what_makes_one() {
         let fault = found(&tree(&["README.md"])).unwrap_err();
-        assert_eq!(fault.kind, Kind::No);
+        assert_eq!(fault.kind, Kind::Failed);
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         let seen = sites(&expanded, "dist", |_| warned.set(warned.get() + 1)).unwrap();
         assert_eq!((names(&seen), warned.get()), (vec!["docs", "web"], 2));
         assert_eq!(names(&sites(&dirs(&["apps", "apps/web"]), "dist", |_| {}).unwrap()), ["docs", "web"]);
-        assert_eq!(sites(&dirs(&["apps/api"]), "dist", |_| {}).unwrap_err().kind, Kind::No);
+        assert_eq!(sites(&dirs(&["apps/api"]), "dist", |_| {}).unwrap_err().kind, Kind::Failed);
         let fault = sites(&dirs(&["apps/README.md", "apps/web"]), "dist", |_| {}).unwrap_err();
         assert!(fault.kind == Kind::Usage && fault.help.unwrap().contains("apps/*/"));
     }
@@ -264,6 +264,6 @@ mod tests {
         assert_eq!(names(&select(all.clone(), &selection(&["b"], &[]), None).unwrap()), ["b"]);
         assert_eq!(names(&select(all.clone(), &selection(&[], &["b"]), None).unwrap()), ["a"]);
         assert_eq!(select(all.clone(), &selection(&["x"], &[]), None).unwrap_err().kind, Kind::Usage);
-        assert_eq!(select(all, &selection(&[], &["a", "b"]), None).unwrap_err().kind, Kind::No);
+        assert_eq!(select(all, &selection(&[], &["a", "b"]), None).unwrap_err().kind, Kind::Failed);
     }
 }

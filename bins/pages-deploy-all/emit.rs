@@ -159,7 +159,7 @@ fn failure(outcomes: &[Outcome], args: &Args) -> Option<Fault> {
         if args.target.delete_previews { "the previews are not all deleted" } else { "not deployed as asked for" };
     let message = format!("{what}: {} of {}", troubled.len(), sites(outcomes.len()));
     (!troubled.is_empty()).then(|| {
-        let fault = Fault::no(message);
+        let fault = Fault::failed(message);
         let fault = first.into_iter().fold(fault, |fault, error| fault.cause(error.fault.message.clone()));
         match first.and_then(|error| error.fault.help.clone()) {
             Some(help) => fault.help(help),

@@ -125,7 +125,7 @@ impl Outcome {
     pub(crate) fn exit(&self) -> Exit {
         match (&self.error, self.status) {
             (Some(error), _) => error.fault.kind.into(),
-            (None, Status::Failed) => Exit::No,
+            (None, Status::Failed) => Exit::Failed,
             _ => Exit::Success,
         }
     }

@@ -109,7 +109,7 @@ fn check_exists(context: &Context<'_>, site: &Site, project: Option<&Project>) -
     if project.is_some() || context.args.target.create {
         return Ok(());
     }
-    let fault = Fault::no(format!("the Pages project `{}` does not exist", site.project))
+    let fault = Fault::failed(format!("the Pages project `{}` does not exist", site.project))
         .help("create it with --create, or correct `name` in the site's wrangler file or --project-name");
     Err(site_error("no_project")(fault))
 }
@@ -171,7 +171,7 @@ impl<'c> Preparation<'c> {
             let outcome = Outcome::new(&self.site, Status::Skipped).because("worker", text);
             return Ok(Some(Prepared::Done(Box::new(outcome))));
         }
-        let fault = Fault::no(format!("this is a Worker and not a Pages site: `{}`", file.display()))
+        let fault = Fault::failed(format!("this is a Worker and not a Pages site: `{}`", file.display()))
             .cause("the file has keys of a Worker, such as `main` or `assets`, and no `pages_build_output_dir`")
             .help("deploy it with `wrangler deploy`, and leave it out here with --skip-workers");
         Err(site_error("worker")(fault))
@@ -293,7 +293,7 @@ async fn read(context: &Context<'_>, site: &Site) -> fault::Result<Read> {
 
 fn read_output(site: &Site, hasher: &Hasher, links: Links<'_>, allowed: &[String]) -> fault::Result<Read> {
     if !site.output.is_dir() {
-        return Err(Fault::no(format!(
+        return Err(Fault::failed(format!(
             "site `{}` has no output: `{}` does not exist",
             site.name,
             site.output.display()
@@ -305,7 +305,7 @@ fn read_output(site: &Site, hasher: &Hasher, links: Links<'_>, allowed: &[String
     }
     let walked = walk(&site.output, links, allowed)?;
     if walked.files.is_empty() {
-        return Err(Fault::no(format!("the output of site `{}` is empty", site.name))
+        return Err(Fault::failed(format!("the output of site `{}` is empty", site.name))
             .cause(format!("there is no file in `{}`: deploying it would blank the site", site.output.display()))
             .help("find out why its build writes nothing"));
     }
@@ -327,7 +327,7 @@ async fn upload(context: &Context<'_>, client: &PagesClient, site: &Site, read: 
     let assets = Assets::open(client, &site.project).await?;
     let (count, limit) = (manifest.assets().len(), assets.files_limit().await);
     if count as u64 > limit {
-        return Err(Fault::no(format!("site `{}` has {}, and Pages accepts {limit}", site.name, files(count)))
+        return Err(Fault::failed(format!("site `{}` has {}, and Pages accepts {limit}", site.name, files(count)))
             .help("leave files out of the output, or ask for a higher limit for the project"));
     }
     let missing = assets.missing(manifest).await?;

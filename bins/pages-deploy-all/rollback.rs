@@ -132,8 +132,8 @@ async fn roll_back(client: &PagesClient, project: &str, id: &str) -> Result<()> 
     client.roll_back(project, id).await?;
     match serves(client, project).await? {
         Some(now) if now.id == id => Ok(()),
-        Some(other) => Err(Fault::no(format!("production serves deployment {}", other.id))),
-        None => Err(Fault::no("production serves no deployment")),
+        Some(other) => Err(Fault::failed(format!("production serves deployment {}", other.id))),
+        None => Err(Fault::failed("production serves no deployment")),
     }
 }
 

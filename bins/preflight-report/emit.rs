@@ -109,7 +109,7 @@ pub(crate) fn not_started(not_started: &NotStarted, args: &Args, console: &Conso
 fn exit(report: &Report) -> Exit {
     match report.result() {
         Verdict::Passed => Exit::Success,
-        Verdict::Failed => Exit::No,
+        Verdict::Failed => Exit::Failed,
         Verdict::Incomplete => Exit::Incomplete,
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let report = recorder.report();
     console.summary(&args.shared, |room| report::markdown(&report, room));
     write(&recorder, &report, args.output.format, console)?;
-    Ok(if report.result() == Verdict::Passed { Exit::Success } else { Exit::No })
+    Ok(if report.result() == Verdict::Passed { Exit::Success } else { Exit::Failed })
 }
 
 /// Records one check per name.

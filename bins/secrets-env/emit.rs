@@ -23,7 +23,7 @@ pub(crate) fn mask(secrets: &[Chosen], args: &Args, console: &Console) -> Result
     let shown: Vec<&String> = args.selection.show.iter().filter(|name| !name.is_empty()).collect();
     let is_named = |secret: &Chosen, name: &String| *name == secret.name || *name == secret.origin;
     if let Some(unknown) = shown.iter().find(|name| !secrets.iter().any(|secret| is_named(secret, name))) {
-        return Err(Fault::no(format!("not among the secrets: {unknown}"))
+        return Err(Fault::failed(format!("not among the secrets: {unknown}"))
             .help("check --show against `secrets-env --format names`"));
     }
     let mut hidden = Hidden::default();

@@ -35,7 +35,7 @@ pub(crate) fn merge(configs: Vec<Vec<Secret>>, strict: bool) -> Result<Vec<Secre
 /// Applies `selection`: which secrets, under which names, sorted by their new names.
 ///
 /// # Errors
-/// A requested name that does not exist ([`fault::Kind::No`]), a value that Doppler withholds ([`fault::Kind::Permission`]), two secrets
+/// A requested name that does not exist ([`fault::Kind::Failed`]), a value that Doppler withholds ([`fault::Kind::Permission`]), two secrets
 /// with the same new name ([`fault::Kind::Usage`]).
 pub(crate) fn apply(secrets: Vec<Secret>, selection: &Selection) -> Result<Vec<Chosen>> {
     let given = |list: &[String]| list.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>();
@@ -49,7 +49,7 @@ pub(crate) fn apply(secrets: Vec<Secret>, selection: &Selection) -> Result<Vec<C
     if !selection.allow_empty
         && kept.iter().all(|secret| MANAGED.contains(&secret.name.as_str()) && !only.contains(&secret.name))
     {
-        return Err(Fault::no("there are no secrets to hand on")
+        return Err(Fault::failed("there are no secrets to hand on")
             .help("check --config, --only and --except, or give --allow-empty"));
     }
     let chosen = kept.into_iter().map(|secret| chosen(secret, selection)).collect::<Result<Vec<_>>>()?;
@@ -74,7 +74,8 @@ fn required(secrets: &[Secret], names: &[String]) -> Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Fault::no(format!("not all required secrets are there: {}", problems.join(", "))).help("set them in Doppler"))
+    Err(Fault::failed(format!("not all required secrets are there: {}", problems.join(", ")))
+        .help("set them in Doppler"))
 }
 
 /// Whether `value` is a placeholder that was meant to be replaced.
@@ -106,7 +107,7 @@ fn absent(secrets: &[Secret], wanted: &[String], option: &str) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Fault::no(format!("not among the secrets: {}", missing.join(", ")))
+    Err(Fault::failed(format!("not among the secrets: {}", missing.join(", ")))
         .help(format!("check {option} against `secrets-env --format names`")))
 }
 
@@ -193,7 +194,7 @@ mod tests {
     fn a_name_that_is_asked_for_and_absent_is_an_answer_of_no() {
         let secrets = [secret("A", "1")];
         let fault = names(&secrets, &Selection { only: list(&["A", "B"]), ..Selection::default() }).unwrap_err();
-        assert_eq!((fault.kind, fault.message.as_str()), (Kind::No, "not among the secrets: B"));
+        assert_eq!((fault.kind, fault.message.as_str()), (Kind::Failed, "not among the secrets: B"));
     }
 
     #[test]
@@ -221,7 +222,7 @@ mod tests {
     #[test]
     fn an_empty_config_is_an_answer_of_no_unless_it_is_allowed() {
         let secrets = [secret("DOPPLER_CONFIG", "dev")];
-        assert_eq!(names(&secrets, &Selection::default()).unwrap_err().kind, Kind::No);
+        assert_eq!(names(&secrets, &Selection::default()).unwrap_err().kind, Kind::Failed);
         assert!(names(&secrets, &Selection { allow_empty: true, ..Selection::default() }).is_ok());
         assert!(names(&secrets, &Selection { only: list(&["DOPPLER_CONFIG"]), ..Selection::default() }).is_ok());
     }

@@ -67,7 +67,7 @@ pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
         Outcome::Refused(refusal) => refused(target, refusal),
         Outcome::Unreachable(refusal) => unreachable(target, refusal),
         Outcome::Unready(unready) => not_ready(unready),
-        Outcome::NotPlaced(unready) => HostResult { exit: Exit::No, ..not_ready(unready) },
+        Outcome::NotPlaced(unready) => HostResult { exit: Exit::Failed, ..not_ready(unready) },
         Outcome::HeldBack => HostResult::skipped("held_back", "not changed: another host is not ready"),
         Outcome::NotReached => HostResult::skipped("not_reached", "not changed: an earlier batch failed"),
         Outcome::DryRun => HostResult::skipped("dry_run", "ready; nothing was changed"),
@@ -109,12 +109,12 @@ fn ran(ending: &Ending, reason: Option<EndReason>) -> HostResult {
         (Verdict::Lost(text), None, _) => lost(text),
         (Verdict::Exited(_), None, EndedBy::PulseLost) => {
             let text = "the server heard nothing of us for 20 s, and ended the command";
-            HostResult::new(Status::Failed, Exit::No, "pulse_lost", text)
+            HostResult::new(Status::Failed, Exit::Failed, "pulse_lost", text)
         }
         (Verdict::Exited(code), None, _) => exited(*code, ending.line.as_deref()),
         (_, Some(EndReason::Timeout), _) => {
             let text = format!("the command did not finish in time{}", its_end(ending));
-            HostResult::new(Status::Failed, Exit::No, "timeout", text).help("give it more time with --timeout")
+            HostResult::new(Status::Failed, Exit::Failed, "timeout", text).help("give it more time with --timeout")
         }
         (_, Some(EndReason::Stopped(signal)), _) => cancelled(ending, signal),
     };
@@ -124,7 +124,7 @@ fn ran(ending: &Ending, reason: Option<EndReason>) -> HostResult {
 /// The end of a connection is no evidence of the command's end.
 fn lost(text: &str) -> HostResult {
     let what = "the connection was lost while the command ran: its end was not confirmed; the host ends its process group within 30 s";
-    HostResult::new(Status::Failed, Exit::No, "connection_lost", what)
+    HostResult::new(Status::Failed, Exit::Failed, "connection_lost", what)
         .cause(text)
         .help("look at the host before you deploy to it again")
 }
@@ -141,7 +141,7 @@ fn check_failed(unhealthy: &Unhealthy) -> HostResult {
     } else {
         format!("the command succeeded, and the check {check} did not pass")
     };
-    HostResult::new(Status::Failed, Exit::No, "check_failed", what).cause(format!("{check}: {text}"))
+    HostResult::new(Status::Failed, Exit::Failed, "check_failed", what).cause(format!("{check}: {text}"))
 }
 
 /// A failure stays one when the old state is restored.
@@ -198,7 +198,7 @@ fn exited(code: u8, line: Option<&str>) -> HostResult {
         Some(name) => ("signal", format!("the command was killed by {name} (exit code {code})")),
         None => ("exit_code", format!("the command failed with exit code {code}")),
     };
-    let mut result = HostResult::new(Status::Failed, Exit::No, reason, text);
+    let mut result = HostResult::new(Status::Failed, Exit::Failed, reason, text);
     result.causes.extend(line.map(|line| format!("line {line}")));
     result
 }
@@ -339,7 +339,7 @@ mod tests {
         let lost = ran(Verdict::Lost("closed".to_owned()), None);
         assert_eq!(
             (lost.status, lost.exit, lost.reason.unwrap().code.as_str()),
-            (Status::Failed, Exit::No, "connection_lost")
+            (Status::Failed, Exit::Failed, "connection_lost")
         );
         assert!(
             ran(Verdict::Lost("closed".to_owned()), None).reason.unwrap().text.contains("its end was not confirmed")
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn an_exit_code_of_255_is_the_commands_own() {
         let result = ran(Verdict::Exited(255), None);
-        assert_eq!((result.exit, result.exit_code), (Exit::No, Some(255)));
+        assert_eq!((result.exit, result.exit_code), (Exit::Failed, Some(255)));
     }
 
     #[test]
@@ -364,7 +364,7 @@ mod tests {
     fn a_host_that_was_rolled_back_has_failed_all_the_same() {
         let failed = Outcome::Ran(Ending::of(Verdict::Exited(3)), None);
         let back = |code| of(&Outcome::RolledBack(Box::new(failed.clone()), StepResult::Ended(Verdict::Exited(code))));
-        assert_eq!((back(0).exit, back(0).exit_code, back(0).rolled_back), (Exit::No, Some(3), Some(true)));
+        assert_eq!((back(0).exit, back(0).exit_code, back(0).rolled_back), (Exit::Failed, Some(3), Some(true)));
         assert_eq!(back(0).reason.unwrap().text, "the command failed with exit code 3; rolled back");
         assert_eq!((back(1).rolled_back, back(1).causes), (Some(false), vec!["rollback: exit code 1".to_owned()]));
     }

@@ -41,7 +41,7 @@ pub(crate) fn finish(
 fn exit_of(ends: &[Host]) -> Exit {
     let worst = Exit::worst(ends.iter().filter_map(|host| host.end.as_ref()).map(|(result, _)| result.exit));
     let changed = ends.iter().any(|host| host.changed);
-    if changed && matches!(worst, Exit::Temporary | Exit::Permission) { Exit::No } else { worst }
+    if changed && matches!(worst, Exit::Temporary | Exit::Permission) { Exit::Failed } else { worst }
 }
 
 /// One line per host, then the count.

@@ -51,7 +51,7 @@ pub(crate) fn request(stack: &Stack, args: &Args) -> Result<Request> {
         if let Some(whole) = args.whole_default()? {
             return Ok(Request { paths: Vec::new(), withheld: Vec::new(), whole: Some(whole) });
         }
-        return Err(Fault::no(format!("{} has nothing to print", stack.name))
+        return Err(Fault::failed(format!("{} has nothing to print", stack.name))
             .cause(why)
             .help("deploy the stack first"));
     }
@@ -109,7 +109,7 @@ fn value(stack: &Stack, path: &ValuePath, args: &Args) -> Result<Option<Value>> 
         .and_then(|value| select::check_shown(path, &value, show(args)).map(|()| value));
     match value {
         Ok(value) => Ok(Some(value)),
-        Err(fault) if fault.kind == Kind::No && args.selection.default.is_some() => Ok(None),
+        Err(fault) if fault.kind == Kind::Failed && args.selection.default.is_some() => Ok(None),
         Err(fault) => Err(fault),
     }
 }

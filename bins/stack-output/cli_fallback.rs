@@ -126,7 +126,7 @@ async fn run(
                 Err(Fault::temporary(format!("`{shown}` did not end before the deadline of {}", session.deadline)))
             }
             Ended { status, .. } if status.is_success() => Ok(stdout),
-            Ended { status, .. } => Err(Fault::no(format!("`{shown}` failed")).cause(format!("it {status}"))),
+            Ended { status, .. } => Err(Fault::failed(format!("`{shown}` failed")).cause(format!("it {status}"))),
         };
     }
     Err(reason.fault.clone())

@@ -95,8 +95,10 @@ fn table(chosen: &[Chosen], dialect: Dialect) -> String {
 fn line(path: &str, value: &Value, dialect: Dialect) -> Result<String> {
     let text = raw(value, dialect);
     if text.contains(['\n', '\r']) {
-        return Err(Fault::no(format!("`{path}` has several lines, which cannot be told apart from the other values"))
-            .help("print it alone, or add --format json"));
+        return Err(Fault::failed(format!(
+            "`{path}` has several lines, which cannot be told apart from the other values"
+        ))
+        .help("print it alone, or add --format json"));
     }
     Ok(text + "\n")
 }
@@ -104,7 +106,7 @@ fn line(path: &str, value: &Value, dialect: Dialect) -> Result<String> {
 fn lines(one: &Chosen, dialect: Dialect) -> Result<String> {
     let path = one.path.to_string();
     let Value::List(items) = &one.output.value else {
-        return Err(Fault::no(format!("the output `{path}` is not a list"))
+        return Err(Fault::failed(format!("the output `{path}` is not a list"))
             .cause(format!("it is {}", one.output.value.kind()))
             .help("leave out --format lines, or name a list"));
     };
@@ -143,12 +145,12 @@ fn assignments(
             return Err(Fault::usage(format!("two of the outputs would be named `{name}`")).help("name one of them"));
         }
         if !is_safe {
-            return Err(Fault::no(format!("the output `{}` cannot be a variable's name", name.escape_debug()))
+            return Err(Fault::failed(format!("the output `{}` cannot be a variable's name", name.escape_debug()))
                 .help("name the outputs to print, add --prefix, or add --format json"));
         }
         let value = raw(&one.output.value, dialect);
         if value.contains('\0') {
-            return Err(Fault::no(format!("the output `{name}` contains a NUL, which no variable can hold")));
+            return Err(Fault::failed(format!("the output `{name}` contains a NUL, which no variable can hold")));
         }
         Ok(format!("{export}{name}={}\n", quote(&value)))
     };

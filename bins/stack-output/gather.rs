@@ -22,7 +22,7 @@ pub(crate) async fn stack(location: &StateLocation, session: Session<'_>) -> Res
         StateLocation::Url(url) => {
             let shown = url.split(['?', '#']).next().unwrap_or_default();
             let document = backends::address(url, shown, secrets, session).await?;
-            let document = document.ok_or_else(|| Fault::no(format!("nothing found at {shown}")))?;
+            let document = document.ok_or_else(|| Fault::failed(format!("nothing found at {shown}")))?;
             (format!("the state {shown}"), document)
         }
         StateLocation::Store { store, reference, project } => {
@@ -139,7 +139,7 @@ async fn terraform(path: &Path, workspace: &str, session: Session<'_>) -> Result
             "its state file is empty: nothing was applied",
         ))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let fault = Fault::no(format!("the workspace `{workspace}` has no state"))
+            let fault = Fault::failed(format!("the workspace `{workspace}` has no state"))
                 .cause(format!("there is no {}", path.display()));
             if workspace == "default" {
                 return Err(fault.help("run `terraform apply` first, or check --cwd and --stack"));

@@ -148,7 +148,7 @@ fn not_started(words: &[OsString], error: &std::io::Error) -> NotStarted {
         std::io::ErrorKind::PermissionDenied => (126, "make it executable, or name the interpreter before it"),
         _ => (125, "check that the system can start another process"),
     };
-    let fault = Fault::no(format!("cannot start `{program}`")).cause(error.to_string()).help(help);
+    let fault = Fault::failed(format!("cannot start `{program}`")).cause(error.to_string()).help(help);
     NotStarted { exit: Exit::Child(code), fault }
 }
 

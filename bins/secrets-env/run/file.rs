@@ -28,7 +28,7 @@ pub(super) fn take(names: &[String], secrets: &mut Vec<Chosen>) -> Result<Vec<Ch
     let mut taken = Vec::new();
     for name in names.iter().filter(|name| !name.is_empty()) {
         let Some(at) = secrets.iter().position(|secret| secret.name == *name || secret.origin == *name) else {
-            return Err(Fault::no(format!("not among the secrets: {name}"))
+            return Err(Fault::failed(format!("not among the secrets: {name}"))
                 .help("check --file against `secrets-env --format names`"));
         };
         let secret = secrets.remove(at);

@@ -41,7 +41,7 @@ pub(crate) async fn read(backend: &Backend, workspace: &str, session: Session<'_
         None if workspace == "default" => None,
         // Every other workspace exists only by its state: --default must not hide a mistyped name.
         None => {
-            let fault = Fault::no(format!("the workspace `{workspace}` does not exist"))
+            let fault = Fault::failed(format!("the workspace `{workspace}` does not exist"))
                 .cause(format!("the backend `{}` has nothing at `{key}`", backend.kind));
             return Err(match nearest_workspace(&store, &key, workspace).await {
                 Some(name) => fault.help(format!("add --stack {name}, the nearest name")),

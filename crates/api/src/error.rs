@@ -47,7 +47,7 @@ impl ErrorResponse {
             401 | 403 => Kind::Permission,
             // An API does not redirect: a proxy or a login page has answered.
             300..=399 | 408 | 429 | 500..=599 => Kind::Temporary,
-            _ => Kind::No,
+            _ => Kind::Failed,
         }
     }
 }

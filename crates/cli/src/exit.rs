@@ -7,8 +7,8 @@ use fault::Kind;
 pub enum Exit {
     /// 0: everything asked for holds.
     Success,
-    /// 1: it ran, and the answer is no.
-    No,
+    /// 1: it ran and failed.
+    Failed,
     /// 2: wrong usage, or an input that cannot be read or understood.
     Usage,
     /// 3: something promised did not report, nothing ran, or the run was interrupted before its end.
@@ -31,7 +31,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::No => 1,
+            Self::Failed => 1,
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::Temporary => 75,
@@ -54,7 +54,7 @@ impl Exit {
             Self::Incomplete => 2,
             Self::Temporary => 3,
             Self::Usage => 4,
-            Self::No => 5,
+            Self::Failed => 5,
             Self::Permission => 6,
             Self::Interrupted => 7,
             Self::Terminated => 8,
@@ -65,7 +65,7 @@ impl Exit {
 impl From<Kind> for Exit {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::No => Self::No,
+            Kind::Failed => Self::Failed,
             Kind::Usage => Self::Usage,
             Kind::Incomplete => Self::Incomplete,
             Kind::Temporary => Self::Temporary,
@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn the_worst_of_several_wins_in_the_order_77_1_2_75_3() {
-        let mut ends = vec![Exit::Success, Exit::Incomplete, Exit::Temporary, Exit::Usage, Exit::No, Exit::Permission];
+        let mut ends =
+            vec![Exit::Success, Exit::Incomplete, Exit::Temporary, Exit::Usage, Exit::Failed, Exit::Permission];
         while let Some(worst) = ends.last().copied() {
             assert_eq!(Exit::worst(ends.iter().rev().copied()), worst);
             ends.pop();

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_services_words_cannot_begin_a_command() {
-        let fault = Fault::no("x answered 500").cause("oops\n::set-output name=a::b\r##[error]c");
+        let fault = Fault::failed("x answered 500").cause("oops\n::set-output name=a::b\r##[error]c");
         insta::assert_snapshot!(text(&fault), @r"
         x answered 500
           caused by: oops
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn at_most_three_causes_are_shown() {
-        let fault = Fault::no("a").cause("1").cause("2").cause("3").cause("4");
+        let fault = Fault::failed("a").cause("1").cause("2").cause("3").cause("4");
         assert!(!text(&fault).contains('4'));
     }
 }

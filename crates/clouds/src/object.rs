@@ -42,7 +42,7 @@ impl Object {
 /// The error for a missing bucket or container `what`, with the service's answer as its cause.
 pub(crate) fn no_container(what: &str, error: Error) -> Fault {
     let fault = Fault::from(error);
-    Fault { kind: Kind::No, ..fault }
+    Fault { kind: Kind::Failed, ..fault }
         .context(format!("there is no {what}"))
         .help("check its name, its account and its region")
 }

@@ -20,7 +20,7 @@ impl Store {
     /// The object at `key`; `None` when there is none.
     ///
     /// # Errors
-    /// [`Kind::Permission`], also for a missing object where the identity may not list; [`Kind::No`] when the bucket or container
+    /// [`Kind::Permission`], also for a missing object where the identity may not list; [`Kind::Failed`] when the bucket or container
     /// is missing; [`Kind::Temporary`].
     pub async fn get(&self, key: &str) -> Result<Option<Object>> {
         if key.split('/').any(|part| matches!(part, "." | "..")) {

@@ -8,8 +8,8 @@ use std::fmt;
 /// What can be done about a fault; each kind is one row of the exit-code table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// It ran, and the answer is no: a check failed, an output does not exist. Exit 1.
-    No,
+    /// The check ran and failed, or an output does not exist. Exit 1.
+    Failed,
     /// Wrong usage, or an input that cannot be read or understood. Exit 2.
     Usage,
     /// Something promised did not report, or nothing ran. Exit 3.
@@ -42,9 +42,9 @@ impl Fault {
         Self { kind, message: message.into(), causes: Vec::new(), help: None }
     }
 
-    /// [`Kind::No`]: it ran, and the answer is no.
-    pub fn no(message: impl Into<String>) -> Self {
-        Self::new(Kind::No, message)
+    /// [`Kind::Failed`]: it ran and failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
     }
 
     /// [`Kind::Usage`]: wrong usage, or an unreadable input.

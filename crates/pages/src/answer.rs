@@ -125,21 +125,21 @@ fn advice(refusal: &ErrorResponse, project: &str) -> (Option<Kind>, Option<Strin
     match (refusal.status, code) {
         _ if is_limit(refusal) => (Some(Kind::Temporary), Some(WAIT.to_owned())),
         (_, "8000007") => (
-            Some(Kind::No),
+            Some(Kind::Failed),
             Some(format!(
                 "create the project `{project}` with --create, or correct its name in the site's wrangler file or --project-name"
             )),
         ),
         (413, _) => (
-            Some(Kind::No),
+            Some(Kind::Failed),
             Some(
                 "raise the request limit of the proxy on the way to 60 MB, or make the site's code smaller if it is the deployment \
                  itself that is too large"
                     .to_owned(),
             ),
         ),
-        (_, "8000111") => (Some(Kind::No), Some("give another message with --commit-message".to_owned())),
-        (_, "7003") => (Some(Kind::No), Some("correct CLOUDFLARE_ACCOUNT_ID".to_owned())),
+        (_, "8000111") => (Some(Kind::Failed), Some("give another message with --commit-message".to_owned())),
+        (_, "7003") => (Some(Kind::Failed), Some("correct CLOUDFLARE_ACCOUNT_ID".to_owned())),
         (_, "8000119") => (Some(Kind::Permission), Some("the account is blocked: ask Cloudflare's support".to_owned())),
         (_, "9103" | "9106" | "10000" | "6003") | (401 | 403, _) => (
             Some(Kind::Permission),

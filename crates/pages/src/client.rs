@@ -158,7 +158,7 @@ impl PagesClient {
                 return Ok(previews);
             }
         }
-        Err(Fault::no(format!("the project `{project}` has more than {} previews", PAGES * PAGE))
+        Err(Fault::failed(format!("the project `{project}` has more than {} previews", PAGES * PAGE))
             .help("delete older ones in the dashboard first"))
     }
 

@@ -138,7 +138,7 @@ impl Hasher {
             Some(identity) => self.shared.hash(identity, extension, read),
             None => read(),
         }
-        .map_err(|error| Fault::no(format!("cannot read `{}`", file.source.display())).cause(error.to_string()))
+        .map_err(|error| Fault::failed(format!("cannot read `{}`", file.source.display())).cause(error.to_string()))
     }
 }
 

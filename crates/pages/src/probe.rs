@@ -55,7 +55,7 @@ fn visited(path: &str) -> String {
 /// Requests `path` below `url` until the answer is what `expect` allows.
 ///
 /// # Errors
-/// [`fault::Kind::No`] if it keeps failing, with the last answer.
+/// [`fault::Kind::Failed`] if it keeps failing, with the last answer.
 pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Result<()> {
     let base: Base = url.trim_end_matches('/').parse()?;
     let client = client.clone().at(base);
@@ -68,7 +68,7 @@ pub async fn probe(client: &Client, url: &str, path: &str, expect: Expect) -> Re
         }
         if failed.is_hopeless() || tokio::time::Instant::now() + pause > until {
             let error = Fault::from(Error::from(failed));
-            return Err(Fault { kind: Kind::No, ..error }
+            return Err(Fault { kind: Kind::Failed, ..error }
                 .context(format!("`{url}{path}` does not answer as a deployed site does"))
                 .help("look at the deployment in the dashboard; --probe 0 turns this check off"));
         }

@@ -199,7 +199,7 @@ pub struct Created {
 /// Waits until the deployment is live: looks first after 0.2 s, then twice as long after each look.
 ///
 /// # Errors
-/// [`fault::Kind::No`] if it failed, with the last line of its log; [`fault::Kind::Incomplete`] if `patience` ends first.
+/// [`fault::Kind::Failed`] if it failed, with the last line of its log; [`fault::Kind::Incomplete`] if `patience` ends first.
 pub async fn wait(
     client: &PagesClient,
     project: &str,
@@ -225,7 +225,7 @@ pub async fn wait(
 }
 
 async fn failure(client: &PagesClient, project: &str, deployment: &Deployment) -> Fault {
-    let fault = Fault::no(format!("Cloudflare could not deploy `{project}`")).cause(format!(
+    let fault = Fault::failed(format!("Cloudflare could not deploy `{project}`")).cause(format!(
         "deployment {} ended at {}",
         deployment.id,
         deployment.stage()

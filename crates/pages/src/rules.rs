@@ -29,6 +29,6 @@ fn rule_file(path: &Path) -> Result<Option<Vec<u8>>> {
         Ok(bytes) if bytes.is_empty() => Ok(None),
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned().into_bytes())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Fault::no(format!("cannot read `{}`", path.display())).cause(error.to_string())),
+        Err(error) => Err(Fault::failed(format!("cannot read `{}`", path.display())).cause(error.to_string())),
     }
 }

@@ -65,7 +65,7 @@ pub struct Walked {
 /// by path below `root`, or by path as errors print it.
 ///
 /// # Errors
-/// [`fault::Kind::No`] for files that Pages would not accept, that should not be public, or that cannot be read, and for a link
+/// [`fault::Kind::Failed`] for files that Pages would not accept, that should not be public, or that cannot be read, and for a link
 /// that leads outside.
 pub fn walk(root: &Path, links: Links<'_>, allowed: &[String]) -> Result<Walked> {
     let mut walk = Walk::new(root, links, Ignored::AsAssets)?;
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         if kind.is_symlink() {
             let canonical = fs::canonicalize(folder).map_err(|error| unreadable(folder, &error))?;
             if self.ancestors.iter().any(|ancestor| ancestor.starts_with(&canonical)) {
-                return Err(Fault::no(format!("the link `{}` leads back to a folder it is in", folder.display()))
+                return Err(Fault::failed(format!("the link `{}` leads back to a folder it is in", folder.display()))
                     .help("remove the link from the site's output"));
             }
             self.ancestors.push(canonical);
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
         if about.is_file() || (about.is_dir() && name == "_worker.js") {
             return Ok(());
         }
-        Err(Fault::no(format!("`{}` is not a file", source.display())).help("remove it from the site's output"))
+        Err(Fault::failed(format!("`{}` is not a file", source.display())).help("remove it from the site's output"))
     }
 
     fn check_target(&self, source: &Path) -> Result<()> {
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
         if self.allowed.iter().any(|folder| target.starts_with(folder)) {
             return Ok(());
         }
-        Err(Fault::no(format!("the link `{}` leads outside its site", source.display()))
+        Err(Fault::failed(format!("the link `{}` leads outside its site", source.display()))
             .cause(format!("it would publish `{}`", target.display()))
             .help("remove the link, or pass --follow-outside to publish what it leads to"))
     }
@@ -231,9 +231,9 @@ impl<'a> Walk<'a> {
         let credentials = (!self.credentials.is_empty()).then(|| {
             let list = listed(self.credentials.iter().map(|path| shown(path)));
             match self.credentials.len() {
-                1 => Fault::no(format!("{list} looks like a file with secrets, and would be public"))
+                1 => Fault::failed(format!("{list} looks like a file with secrets, and would be public"))
                     .help("remove it from the site's output, or pass its name to --allow-file"),
-                _ => Fault::no(format!("{list} look like files with secrets, and would be public"))
+                _ => Fault::failed(format!("{list} look like files with secrets, and would be public"))
                     .help("remove them from the site's output, or pass their names to --allow-file"),
             }
         });
@@ -245,7 +245,7 @@ impl<'a> Walk<'a> {
                     (format!("{} are", listed(names)), format!("these are {} files", all.len()))
                 }
             };
-            Fault::no(format!("{message} too large for Pages"))
+            Fault::failed(format!("{message} too large for Pages"))
                 .cause(format!("{cause}; the most is {FILE_LIMIT} (25 MiB) per file"))
                 .help("serve large files from R2, or leave them out of the site's output")
         });
@@ -270,7 +270,7 @@ fn resolve(entry: &DirEntry, source: &Path, kind: FileType) -> Result<Metadata> 
         return entry.metadata().map_err(|error| unreadable(source, &error));
     }
     fs::metadata(source).map_err(|error| {
-        Fault::no(format!("the link `{}` leads nowhere", source.display()))
+        Fault::failed(format!("the link `{}` leads nowhere", source.display()))
             .cause(error.to_string())
             .help("remove the link, or build what it leads to")
     })
@@ -278,7 +278,7 @@ fn resolve(entry: &DirEntry, source: &Path, kind: FileType) -> Result<Metadata> 
 
 fn file(path: String, source: PathBuf, about: &Metadata, is_linked: bool) -> Result<File> {
     if !about.is_file() {
-        return Err(Fault::no(format!("`{}` is neither a file nor a folder", source.display()))
+        return Err(Fault::failed(format!("`{}` is neither a file nor a folder", source.display()))
             .help("remove it from the site's output"));
     }
     let (size, modified) = (about.len(), about.modified().ok());
@@ -290,11 +290,11 @@ fn is_ignored(prefix: &str, name: &str, below: Below) -> bool {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::no(format!("cannot read `{}`", path.display())).cause(error.to_string())
+    Fault::failed(format!("cannot read `{}`", path.display())).cause(error.to_string())
 }
 
 fn not_utf8(folder: &Path, name: &std::ffi::OsStr) -> Fault {
-    Fault::no(format!("the name of `{}` is not UTF-8", folder.join(name).display()))
+    Fault::failed(format!("the name of `{}` is not UTF-8", folder.join(name).display()))
         .cause("a URL cannot name it, and wrangler cannot read it")
         .help("rename the file")
 }

@@ -56,7 +56,7 @@ pub enum DeploymentEnvironment {
 /// The prebuilt code in the output folder `root`, if there is any.
 ///
 /// # Errors
-/// [`fault::Kind::No`]: a file cannot be read, `links` does not allow a link, the folder has no `index.js`, or
+/// [`fault::Kind::Failed`]: a file cannot be read, `links` does not allow a link, the folder has no `index.js`, or
 /// `_routes.json` is not valid.
 /// [`fault::Kind::Usage`]: the configuration has bindings that are not known here.
 pub fn prebuilt(
@@ -111,7 +111,8 @@ struct Module {
 fn modules(folder: &Path, links: Links<'_>) -> Result<Vec<Module>> {
     let mut files: Vec<File> = walk_all(folder, links)?;
     let main = files.iter().position(|file| file.path == "index.js").ok_or_else(|| {
-        Fault::no(format!("`{}` has no index.js", folder.display())).help("find out why the build does not write it")
+        Fault::failed(format!("`{}` has no index.js", folder.display()))
+            .help("find out why the build does not write it")
     })?;
     let main = files.remove(main);
     std::iter::once(main)
@@ -224,7 +225,7 @@ fn each(bindings: &mut Vec<Value>, entries: &Value, kind: &str, fields: &[(&str,
 /// `_routes.json` at `root`, checked as wrangler checks it.
 ///
 /// # Errors
-/// [`fault::Kind::No`] if it is not valid.
+/// [`fault::Kind::Failed`] if it is not valid.
 pub fn routes(root: &Path) -> Result<Option<Vec<u8>>> {
     let path = root.join("_routes.json");
     if !path.exists() {
@@ -233,7 +234,7 @@ pub fn routes(root: &Path) -> Result<Option<Vec<u8>>> {
     let bytes = read(&path)?;
     match check_routes(&bytes) {
         Ok(()) => Ok(Some(bytes)),
-        Err(why) => Err(Fault::no(format!("`{}` is not valid", path.display())).cause(why)),
+        Err(why) => Err(Fault::failed(format!("`{}` is not valid", path.display())).cause(why)),
     }
 }
 
@@ -277,7 +278,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::no(format!("cannot read `{}`", path.display())).cause(error.to_string())
+    Fault::failed(format!("cannot read `{}`", path.display())).cause(error.to_string())
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -128,7 +128,7 @@ impl Cause {
             | Self::LoginReads
             | Self::LoginHangs
             | Self::Restricted
-            | Self::Unusable => Kind::No,
+            | Self::Unusable => Kind::Failed,
         }
     }
 }

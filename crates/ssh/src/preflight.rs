@@ -110,7 +110,7 @@ impl Unready {
             Self::Lost(_) | Self::Damaged(_) | Self::NotWritten(_) | Self::NoSpace { .. } | Self::Locked(_) => {
                 Kind::Temporary
             }
-            Self::LockUnwritable | Self::Destination { .. } | Self::Release { .. } => Kind::No,
+            Self::LockUnwritable | Self::Destination { .. } | Self::Release { .. } => Kind::Failed,
             Self::Guarded(guard) => guard.kind(),
             Self::Sudo { .. } => Kind::Permission,
         }

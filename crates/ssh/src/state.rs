@@ -159,7 +159,7 @@ impl Guard {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Fenced { .. } => Kind::Temporary,
-            Self::Unfinished(_) => Kind::No,
+            Self::Unfinished(_) => Kind::Failed,
         }
     }
 

@@ -17,7 +17,7 @@ pub fn path(outputs: &Outputs, argument: &str) -> Result<ValuePath> {
 /// The value at the end of `path`. Errors name the stack by `stack`.
 ///
 /// # Errors
-/// [`fault::Kind::No`] if there is no such output or nothing at that path; the help names the nearest name.
+/// [`fault::Kind::Failed`] if there is no such output or nothing at that path; the help names the nearest name.
 pub fn value(outputs: &Outputs, path: &ValuePath, stack: &str) -> Result<Value> {
     let Some(output) = outputs.named.get(&path.name) else { return Err(missing(outputs, path, stack)) };
     path.follow(&output.value).map_err(|nowhere| nothing_at(path, nowhere))
@@ -27,7 +27,7 @@ pub fn value(outputs: &Outputs, path: &ValuePath, stack: &str) -> Result<Value> 
 ///
 /// # Errors
 /// [`fault::Kind::Permission`] for a secret, unless `show` allows it, and for a placeholder of a secret;
-/// [`fault::Kind::No`] for an unknown value.
+/// [`fault::Kind::Failed`] for an unknown value.
 pub fn check_shown(path: &ValuePath, value: &Value, show: Show) -> Result<()> {
     if value.holds_secret() && show == Show::Public {
         let what = if matches!(value, Value::Secret(_)) { "is a secret" } else { "holds a secret" };
@@ -38,7 +38,7 @@ pub fn check_shown(path: &ValuePath, value: &Value, show: Show) -> Result<()> {
             .help("add --show-secrets to the `pulumi stack output --json` that was piped here"));
     }
     if value.holds_unknown() {
-        return Err(Fault::no(format!("the output `{path}` is not known yet"))
+        return Err(Fault::failed(format!("the output `{path}` is not known yet"))
             .cause("its value was still to be computed when the state was written")
             .help("run the update to its end first"));
     }
@@ -55,7 +55,7 @@ pub enum Show {
 }
 
 fn missing(outputs: &Outputs, path: &ValuePath, stack: &str) -> Fault {
-    let fault = Fault::no(format!("{stack} has no output `{path}`"));
+    let fault = Fault::failed(format!("{stack} has no output `{path}`"));
     if let Some(why) = outputs.none {
         return fault.cause(why).help("deploy the stack first, or give --default");
     }
@@ -68,7 +68,7 @@ fn missing(outputs: &Outputs, path: &ValuePath, stack: &str) -> Fault {
 
 fn nothing_at(path: &ValuePath, nowhere: Nowhere<'_>) -> Fault {
     let before = nowhere.before;
-    let fault = Fault::no(format!("nothing found at `{path}`"));
+    let fault = Fault::failed(format!("nothing found at `{path}`"));
     match (&nowhere.step, nowhere.value) {
         // The keys of a secret object are part of the secret.
         (PathStep::Key(key), Value::Map(_)) if nowhere.is_secret => fault.cause(format!("`{before}` has no `{key}`")),

@@ -46,7 +46,7 @@ impl ValueType {
     /// Checks `value`, which errors name by `path`; they never contain the value, which may be secret.
     ///
     /// # Errors
-    /// [`fault::Kind::No`] for a value of another type.
+    /// [`fault::Kind::Failed`] for a value of another type.
     pub fn check(self, path: &str, value: &Value) -> Result<()> {
         if self.holds(value) {
             return Ok(());
@@ -57,7 +57,7 @@ impl ValueType {
             (Self::Int, Value::Number(_)) => "a number with a fraction or an exponent",
             (_, value) => value.kind(),
         };
-        Err(Fault::no(format!("the output `{path}` is not {}", self.article())).cause(format!("it is {found}")))
+        Err(Fault::failed(format!("the output `{path}` is not {}", self.article())).cause(format!("it is {found}")))
     }
 
     /// Reads `text`, given on the command line, as a value of this type.

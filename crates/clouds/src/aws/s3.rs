@@ -106,7 +106,7 @@ impl Bucket {
             ("ExpiredToken" | "InvalidToken", _) => {
                 Fault { kind: Kind::Permission, ..fault }.help("renew the temporary AWS credentials")
             }
-            ("InvalidRequest" | "InvalidArgument", Kind::No) => Fault { kind: Kind::Permission, ..fault }
+            ("InvalidRequest" | "InvalidArgument", Kind::Failed) => Fault { kind: Kind::Permission, ..fault }
                 .help("if the object is encrypted with a key of your own, set AWS_SSE_CUSTOMER_KEY to it"),
             (_, Kind::Permission) => {
                 let place = format!("cannot read the bucket `{}`", self.name);

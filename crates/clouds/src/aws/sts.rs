@@ -105,7 +105,7 @@ async fn answer(request: Request, role: &Role) -> Result<AccessKey> {
         let is_refused = matches!(&error, Error::Refused(refusal) if (400..500).contains(&refusal.status));
         let fault = about(Fault::from(error));
         // STS answers 400 to an expired token and to a missing role.
-        if is_refused && fault.kind == Kind::No { Fault { kind: Kind::Permission, ..fault } } else { fault }
+        if is_refused && fault.kind == Kind::Failed { Fault { kind: Kind::Permission, ..fault } } else { fault }
     })?;
     let text = String::from_utf8_lossy(&response.body);
     let part = |name: &str| element(&text, name).filter(|text| !text.is_empty());

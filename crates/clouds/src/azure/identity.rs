@@ -78,7 +78,7 @@ impl Identity {
 fn refused(error: Error, proof: &Proof) -> Fault {
     let is_refused = matches!(&error, Error::Refused(refusal) if (400..500).contains(&refusal.status));
     let fault = Fault::from(error);
-    if !is_refused || !matches!(fault.kind, Kind::No | Kind::Permission) {
+    if !is_refused || !matches!(fault.kind, Kind::Failed | Kind::Permission) {
         return fault;
     }
     let fault = Fault { kind: Kind::Permission, ..fault };

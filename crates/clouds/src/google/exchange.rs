@@ -161,7 +161,7 @@ async fn trade(url: &str, fields: &[(&str, &str)], who: &str, deadline: Deadline
         let is_refused = matches!(&error, Error::Refused(refusal) if (400..500).contains(&refusal.status));
         let fault = about(Fault::from(error));
         // OAuth answers 400 to a grant that is invalid or has expired.
-        if is_refused && fault.kind == Kind::No { Fault { kind: Kind::Permission, ..fault } } else { fault }
+        if is_refused && fault.kind == Kind::Failed { Fault { kind: Kind::Permission, ..fault } } else { fault }
     })?;
     Ok(issued.access_token)
 }

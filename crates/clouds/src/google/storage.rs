@@ -86,7 +86,7 @@ impl Bucket {
         let fault = Fault::from(error);
         let about = |fault: Fault| fault.context(format!("cannot read the bucket `{}` as {}", self.name, self.reader));
         match (code.as_str(), fault.kind) {
-            (code, Kind::No) if code.contains("Encrypt") => about(Fault { kind: Kind::Permission, ..fault })
+            (code, Kind::Failed) if code.contains("Encrypt") => about(Fault { kind: Kind::Permission, ..fault })
                 .help("set GOOGLE_ENCRYPTION_KEY to the key that the state was written with"),
             (_, Kind::Permission) => about(fault).help("give it the role roles/storage.objectViewer on the bucket"),
             _ => fault,

@@ -18,7 +18,7 @@ const META_LIMIT: u64 = 64 * 1024;
 /// Opens a stack's state for reading.
 ///
 /// # Errors
-/// [`Kind::No`] if the stack does not exist; the errors of [`Store::get`].
+/// [`Kind::Failed`] if the stack does not exist; the errors of [`Store::get`].
 pub async fn state(store: &Store, prefix: &str, reference: &StackReference, project: Option<&str>) -> Result<Object> {
     let meta = store.get(&format!("{prefix}.pulumi/meta.yaml")).await?;
     let layout = if let Some(meta) = meta {
@@ -52,7 +52,7 @@ async fn missing(store: &Store, stem: &str, stack: &str) -> Fault {
     let files: Vec<_> =
         names.map(|name| StoreFile { name: name.to_owned(), modified: SystemTime::UNIX_EPOCH }).collect();
     if stacks(&files).is_empty() {
-        return Fault::no(format!("there is no stack `{stack}` in the bucket"))
+        return Fault::failed(format!("there is no stack `{stack}` in the bucket"))
             .cause(format!("none of {}", SUFFIXES.map(|suffix| format!("{stem}{suffix}")).join(", ")))
             .help("check --stack, --backend and the project's name");
     }

@@ -74,7 +74,7 @@ impl PulumiClient {
     /// The outputs of a stack, as of its last completed update. Warnings of the service are passed to `warn`.
     ///
     /// # Errors
-    /// [`Kind::No`] if the stack does not exist or is not visible to the token; [`Kind::Permission`], [`Kind::Temporary`].
+    /// [`Kind::Failed`] if the stack does not exist or is not visible to the token; [`Kind::Permission`], [`Kind::Temporary`].
     pub async fn outputs(&self, name: &StackName, warn: &dyn Fn(&str)) -> Result<Outputs> {
         let direct = self.signed(self.client.get(&path(name, "outputs"))).send().await;
         match direct {
@@ -100,7 +100,7 @@ impl PulumiClient {
     /// The plaintexts of `ciphertexts`, which the service encrypted for the stack `name`.
     ///
     /// # Errors
-    /// [`Kind::Permission`] if the token may not decrypt; [`Kind::No`] if the service cannot decrypt them.
+    /// [`Kind::Permission`] if the token may not decrypt; [`Kind::Failed`] if the service cannot decrypt them.
     pub async fn decrypt(&self, name: &StackName, ciphertexts: &[String]) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut plaintexts = BTreeMap::new();
         for batch in ciphertexts.chunks(BATCH) {
@@ -144,7 +144,9 @@ fn fault(error: Error, name: &StackName) -> Fault {
     let fault = Fault::from(error);
     let help = match fault.kind {
         Kind::Permission => Some("give PULUMI_ACCESS_TOKEN a token that may read this stack"),
-        Kind::No => Some("check the stack's name, organization/project/stack, and that the token's owner may see it"),
+        Kind::Failed => {
+            Some("check the stack's name, organization/project/stack, and that the token's owner may see it")
+        }
         _ => None,
     };
     let fault = fault.context(format!("cannot read the stack `{name}`"));

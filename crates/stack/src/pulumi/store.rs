@@ -100,7 +100,7 @@ pub fn stacks(entries: &[StoreFile]) -> Vec<&str> {
 #[must_use]
 pub(crate) fn no_such_stack(stack: &str, place: &str, entries: &[StoreFile]) -> Fault {
     let names = stacks(entries);
-    let fault = Fault::no(format!("there is no stack `{stack}` in {place}"));
+    let fault = Fault::failed(format!("there is no stack `{stack}` in {place}"));
     match nearest(stack, names.iter().copied()) {
         Some(name) => fault.help(format!("add --stack {name}, the nearest name")),
         None if names.is_empty() => {
@@ -134,7 +134,7 @@ impl DiskStore {
     /// The file that holds a stack's state.
     ///
     /// # Errors
-    /// [`fault::Kind::Usage`] if the store cannot be read, [`fault::Kind::No`] if the stack does not exist.
+    /// [`fault::Kind::Usage`] if the store cannot be read, [`fault::Kind::Failed`] if the stack does not exist.
     pub fn state(&self, reference: &StackReference, project: Option<&str>) -> Result<PathBuf> {
         let layout = self.layout()?;
         let state = self.root.join(layout.state(reference, project)?);

@@ -89,7 +89,7 @@ impl Remote {
     /// [`Remote::sensitive`].
     ///
     /// # Errors
-    /// [`Kind::No`] if the workspace does not exist or is not visible to the token.
+    /// [`Kind::Failed`] if the workspace does not exist or is not visible to the token.
     pub async fn outputs(&self, organization: &str, workspace: &str) -> Result<Outputs> {
         let path = format!("/api/v2/organizations/{organization}/workspaces/{workspace}");
         let found: Answer<Workspace> = self.read(&path, None, workspace).await?;
@@ -132,7 +132,7 @@ impl Remote {
             let fault = Fault::from(error).context(format!("cannot read the workspace `{what}`"));
             match fault.kind {
                 Kind::Permission => fault.help("give a token that may read the workspace's state outputs"),
-                Kind::No => fault.help("check the workspace's name, and that the token may see it"),
+                Kind::Failed => fault.help("check the workspace's name, and that the token may see it"),
                 _ => fault,
             }
         })
