@@ -41,9 +41,9 @@ fn write_junit(path: &Path) {
         write!(out, "<testsuite name=\"suite{suite}\" tests=\"10000\" failures=\"1\">").unwrap();
         for case in 0..10_000 {
             let failure = if case == 7 { "<failure message=\"no\">src/a.js:3:4</failure>" } else { "" };
-            write!(
+            writeln!(
                 out,
-                "<testcase classname=\"shop.cart.Suite{suite}\" name=\"adds the prices of item number {case}\" time=\"0.00{}\">{failure}</testcase>\n",
+                "<testcase classname=\"shop.cart.Suite{suite}\" name=\"adds the prices of item number {case}\" time=\"0.00{}\">{failure}</testcase>",
                 case % 10
             )
             .unwrap();

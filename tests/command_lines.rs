@@ -169,7 +169,7 @@ fn run(script: &str) -> (usize, String) {
 }
 
 /// Holds every script against the tools; returns how many command lines of ours there were.
-fn accepted(name: &str, scripts: Vec<String>) -> usize {
+fn accepted(name: &str, scripts: &[String]) -> usize {
     scripts
         .iter()
         .map(|script| {
@@ -186,7 +186,7 @@ fn every_command_line_of_the_pages_is_accepted() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         let blocks = blocks(&text).into_iter().flat_map(|(language, text)| scripts(language, &text));
-        count += accepted(&page.display().to_string(), blocks.chain(inline(&text)).collect());
+        count += accepted(&page.display().to_string(), &blocks.chain(inline(&text)).collect::<Vec<_>>());
     }
     assert!(count >= 60, "only {count} command lines were found");
 }
@@ -194,9 +194,9 @@ fn every_command_line_of_the_pages_is_accepted() {
 #[test]
 fn every_command_line_of_the_examples_is_accepted() {
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
-    assert!(accepted("examples/justfile", scripts("just", &read("examples/justfile"))) > 0);
+    assert!(accepted("examples/justfile", &scripts("just", &read("examples/justfile"))) > 0);
     let workflow = "examples/.github/workflows/deploy.yml";
-    assert!(accepted(workflow, scripts("yaml", &read(workflow))) > 0);
+    assert!(accepted(workflow, &scripts("yaml", &read(workflow))) > 0);
 }
 
 #[test]

@@ -137,7 +137,7 @@ mod tests {
             activity.begin(site, Step::Deploying);
         }
         let now = Instant::now() + Duration::from_secs(10);
-        let lines = activity.lines(now, Limits { run: Some(Duration::from_secs(60)), ..LIMITS });
+        let lines = activity.lines(now, Limits { run: Some(Duration::from_mins(1)), ..LIMITS });
         assert!(lines[0].starts_with("still deploying a (10s), b (10s), "), "{lines:?}");
         assert!(lines[0].ends_with("e (10s) and 2 more, for at most another 1m"), "{lines:?}");
     }

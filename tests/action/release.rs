@@ -1,5 +1,6 @@
 //! A release, played on loopback: `dist.json`, the download, the tool cache, and what is refused.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,7 +35,7 @@ impl Release {
             let file = folder.join("files/bin").join(tool);
             fs::write(&file, format!("#!/bin/sh\necho '{tool} 1.2.3'\n")).unwrap();
             let comma = if tool == "ssh-deploy" { "" } else { "," };
-            programs += &format!("        \"{tool}\": \"{}\"{comma}\n", sha256(&file));
+            writeln!(programs, "        \"{tool}\": \"{}\"{comma}", sha256(&file)).unwrap();
         }
         let archive = "deploy-action-1.2.3-x86_64-unknown-linux-musl.tar.gz";
         let packed = Command::new("tar").args(["-czf", archive, "-C", "files", "."]).current_dir(&folder).status();

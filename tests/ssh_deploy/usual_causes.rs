@@ -1,6 +1,5 @@
 //! The usual reasons why a deploy fails, each of them real, and the suggestion that the report makes.
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
@@ -8,7 +7,7 @@ use std::process::Command;
 use emulators::Sshd;
 
 use super::{host, reason, step};
-use crate::support::{Seen, Step, peer};
+use crate::support::{Seen, Step, peer, skipped};
 
 /// The result of `command` on the server, as JSON.
 fn failed(sshd: &Sshd, command: &str) -> Seen {
@@ -26,7 +25,7 @@ fn as_nobody() -> Option<&'static str> {
     if id.stdout == b"0\n" {
         return Some("setpriv --reuid=65534 --regid=65534 --clear-groups");
     }
-    writeln!(std::io::stderr(), "skipped: becoming another user needs root").unwrap();
+    skipped("becoming another user needs root");
     None
 }
 

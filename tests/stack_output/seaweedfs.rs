@@ -67,10 +67,11 @@ impl SeaweedFs {
         let output = curl.arg(format!("{}/{path}", self.served.url())).output().unwrap();
         assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
     }
+}
 
-    fn step(&self, arguments: &[&str]) -> Step {
-        Step::new("stack-output").args(arguments).env(KEY.0, KEY.1).workflow_secret(SECRET.0, SECRET.1)
-    }
+/// A call with the store's key in its environment.
+fn step(arguments: &[&str]) -> Step {
+    Step::new("stack-output").args(arguments).env(KEY.0, KEY.1).workflow_secret(SECRET.0, SECRET.1)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -89,7 +90,7 @@ fn pulumis_stores_are_read_in_each_layout_and_compression() {
         }
         let backend = format!("s3://states/team/{case}?region=us-east-1&endpoint={}", store.served.url());
         let step = |arguments: &[&str]| {
-            let step = store.step(&["--backend", &backend, "--cwd", &folder.join("project").display().to_string()]);
+            let step = step(&["--backend", &backend, "--cwd", &folder.join("project").display().to_string()]);
             step.args(arguments)
         };
         let expected = fs::read_to_string(folder.join("hidden.json")).unwrap();
@@ -122,7 +123,7 @@ fn terraforms_workspaces_are_read_before_and_after_init() {
             store.served.url()
         );
         let folder = applied(&block, &["default", "prod"], &[KEY, SECRET]);
-        let step = |arguments: &[&str]| store.step(arguments).cwd(folder.path());
+        let step = |arguments: &[&str]| step(arguments).cwd(folder.path());
         assert_eq!(step(&["workspace", "list[0]"]).run().exits(0).stdout, "prod\na\n");
         // As in a fresh checkout, and beside a state from before the move.
         fs::remove_dir_all(folder.path().join(".terraform")).unwrap();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use emulators::{Cloudflare, Doppler, GitHub, Internet, PulumiCloud, Runner, Secrets, Sshd};
-pub(crate) use peer::{Served, peer};
+pub(crate) use peer::{Served, peer, skipped};
 pub(crate) use seen::Seen;
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// The program, from the tools that `./check` installs or else from `PATH`. Without it the test has nothing to say: it is
 /// skipped, which is printed on stderr; with `CI=true`, where nothing may be left out unseen, it fails.
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "speaks for the test that is skipped")]
+#[expect(clippy::disallowed_methods, reason = "the tests find their peers in the environment")]
 pub(crate) fn peer(name: &str) -> Option<PathBuf> {
     let named = std::env::var_os("DEPLOY_ACTION_TOOLS").map(PathBuf::from);
     let tools = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"));
@@ -18,8 +18,14 @@ pub(crate) fn peer(name: &str) -> Option<PathBuf> {
         return Some(found);
     }
     assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{name} is absent");
-    eprintln!("skipped: {name} is absent");
+    skipped(&format!("{name} is absent"));
     None
+}
+
+/// Prints that a test is skipped, since the machine does not allow what it needs (root, a namespace).
+#[expect(clippy::print_stderr, reason = "speaks for the test that is skipped")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// A peer that serves on loopback, ended when dropped.

@@ -90,7 +90,12 @@ impl Session for Host {
         Ok(self.staged.clone())
     }
 
-    async fn run(&mut self, step: &Step, stop: impl Future<Output = ()>, _sink: impl FnMut(Output<'_>)) -> Ending {
+    async fn run(
+        &mut self,
+        step: &Step,
+        stop_signal: impl Future<Output = ()>,
+        _sink: impl FnMut(Output<'_>),
+    ) -> Ending {
         tokio::task::yield_now().await;
         assert!(
             self.staged.iter().any(|file| file.contains(&format!(" {} ", step.name))),
@@ -102,7 +107,7 @@ impl Session for Host {
             // Succeeds the first time only.
             (b"once\n", _) => u8::from(self.runs.replace(self.runs.get() + 1) > 0),
             (b"true\n", "stuck") => {
-                stop.await;
+                stop_signal.await;
                 143
             }
             (b"true\n", name) => name.trim_start_matches("exit").parse().unwrap_or(0),
