@@ -145,9 +145,6 @@ const ENCODERS: &[(&str, &[&str])] = &[
         "python3",
         &["-c", "import os,json; print(json.dumps({'a': json.dumps({'b': json.dumps({'c': os.environ['S']})})}))"],
     ),
-    ("perl", &["-e", "printf qq(%vd\\n), $ENV{S}"]),
-    ("perl", &["-e", "printf qq(%vX\\n), $ENV{S}"]),
-    ("python3", &["-c", "import os; print(os.environb[b'S'].hex('-').upper())"]),
     ("python3", &["-c", "import os; print(['0x%02x' % b for b in os.environb[b'S']])"]),
     ("jq", &["-cn", "env.S | explode | map(tostring)"]),
     ("node", &["-e", "console.log([...Buffer.from(process.env.S)].map(b => `\\\\u{${b.toString(16)}}`).join(''))"]),
@@ -217,7 +214,7 @@ fn readings(text: &[u8]) -> Vec<Vec<u8>> {
         let text = ["0x", "\\x", ", ", "\\u"]
             .iter()
             .fold(String::from_utf8_lossy(line).into_owned(), |text, sign| text.replace(sign, ""));
-        let digits: Vec<u8> = text.bytes().filter(|byte| !b" :.-'{}".contains(byte)).collect();
+        let digits: Vec<u8> = text.bytes().filter(|byte| !b" :'{}".contains(byte)).collect();
         for run in digits.split(|byte| !byte.is_ascii_hexdigit()) {
             all.extend((0..2.min(run.len())).map(|offset| unhex(&run[offset..])));
         }
@@ -337,8 +334,6 @@ fn is_beyond_masks(program: &str, arguments: &[&str]) -> bool {
         "'&#%d;'",
         "base64 -w0)",
         "base64 -w0 | base64",
-        "printf qq(%v",
-        "hex('-')",
         "'0x%02x'",
         "map(tostring)",
         "toString(16)",
