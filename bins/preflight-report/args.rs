@@ -18,13 +18,13 @@ Reports, each recognised by its content:
             golangci-lint, shellcheck, cargo and terraform validate, text of compilers and linters
   plans     terraform plan and test, dbt
   checks    a Dagger pipeline's JSON, records (--format jsonl), a report document, toJSON(needs)
-  A report is a file, a glob, a folder or - for standard input. Files of one program are one check.
+  A report is a file, a glob, a directory or - (standard input). Files of one program are one check.
   STAGE/CHECK=FILE names the check, STAGE/CHECK/LEG=FILE also the leg of a matrix.
 
 Command:
-  With -- COMMAND, its output is copied to stderr as it comes, and it is judged by its exit code, by the
-  reports that --report names, and by what it prints. Only this sees what reports leave out, such as a
-  test file that cannot be loaded. Without a report, exit code 0 passes.
+  With -- COMMAND, its output is copied to stderr as it comes. It is judged by its exit code, by the
+  reports that --report names, and by what it prints. Only this sees what reports leave out, such as
+  a test file that cannot be loaded. Without a report, exit code 0 passes.
 
 Environment:
   PREFLIGHT_REPORT_TITLE
@@ -56,7 +56,7 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// Reports: files, globs, folders, or `-` for standard input (the default)
+    /// Reports: files, globs, directories, or `-` for standard input (the default)
     #[arg(value_name = "[STAGE/CHECK=]REPORT")]
     reports: Vec<OsString>,
 
@@ -88,11 +88,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "[CHECK=]LEVEL", hide_short_help = true, help_heading = "Verdict")]
     fail_on: Vec<FailOnCheck>,
 
-    /// Whether a test that passed only when it was repeated passes
+    /// How to count a test that passed only when it was repeated
     #[arg(long, value_enum, default_value_t = FlakyArg::Pass, value_name = "OUTCOME", hide_short_help = true, help_heading = "Verdict")]
     flaky: FlakyArg,
 
-    /// Accept a check without a test (repeatable, globs)
+    /// Accept a check that ran no tests (repeatable, globs)
     #[arg(long, value_name = "CHECK", hide_short_help = true, help_heading = "Verdict")]
     allow_empty: Vec<Pattern>,
 
@@ -139,7 +139,7 @@ pub(crate) enum Format {
     Text,
     /// One document
     Json,
-    /// Records, one a line
+    /// Records, one per line
     Jsonl,
     /// JUnit XML
     Junit,

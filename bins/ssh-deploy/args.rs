@@ -17,17 +17,17 @@ use values::{account, floor, named, paths, release, release_name, shared, time_o
 
 const AFTER_HELP: &str = "\
 Hosts, as arguments or on stdin:
-  [user@]host[:port] [HOST-KEY], one per line; IPv6 in brackets if a port follows; or JSON: a string,
-  a list of strings or of objects {host, user, port, host_key, name, labels}, or an object of names to
-  these. HOST-KEY and host_key are a public key (`ssh-ed25519 AAAA…`) or its fingerprint
-  (`SHA256:…`).
+  [user@]host[:port] [HOST-KEY], one per line; IPv6 in brackets if a port follows; or JSON: a
+  string, a list of strings or of objects {host, user, port, host_key, name, labels}, or an object
+  of names to these. HOST-KEY and host_key are a public key (`ssh-ed25519 AAAA…`) or its
+  fingerprint (`SHA256:…`).
 
 What is changed:
   Nothing on any host, unless every host is reached, known, logged in to and holds its script. Then
   COMMAND runs on all of them under `bash -eo pipefail` (`sh -e` if there is no bash), its stdin
   /dev/null. It ends when this program ends, however that ends; a rollback goes on. On the hosts
-  remain uploads, releases, and with a lock the folder ~/.ssh-deploy; here, a folder without secrets
-  in the temporary folder, and only after SIGKILL.
+  remain uploads, releases, and with a lock the directory ~/.ssh-deploy; here, only after SIGKILL, a
+  temporary directory without secrets.
 
 Environment:
   SSH_PRIVATE_KEY      the key, else a secret of that name in Doppler, else your own agent and files
@@ -268,11 +268,11 @@ pub(crate) struct Checks {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Files")]
 pub(crate) struct Files {
-    /// File or folder to put on every host before the command runs; equal content is skipped
+    /// File or directory to put on every host before the command runs; equal content is skipped
     #[arg(hide_short_help = true, long, value_name = "SRC:DEST", value_parser = paths)]
     pub(crate) upload: Vec<(String, String)>,
 
-    /// Folder to deploy as a release: BASE/releases/ID, then the link BASE/current
+    /// Directory to deploy as a release: BASE/releases/ID, then the link BASE/current
     #[arg(hide_short_help = true, long, value_name = "SRC:BASE", value_parser = release)]
     pub(crate) release: Option<(String, String)>,
 
@@ -284,7 +284,7 @@ pub(crate) struct Files {
     #[arg(hide_short_help = true, long, value_name = "N", default_value_t = 5, requires = "release")]
     pub(crate) keep: usize,
 
-    /// Paths below BASE/shared that every release links to; a folder's ends with `/`
+    /// Paths below BASE/shared that every release links to; a directory's ends with `/`
     #[arg(hide_short_help = true, long, value_name = "PATH,…", value_delimiter = ',', value_parser = shared, requires = "release")]
     pub(crate) shared: Vec<String>,
 
@@ -301,7 +301,7 @@ pub(crate) struct Locking {
     #[arg(hide_short_help = true, long, value_name = "NAME")]
     pub(crate) lock: Option<String>,
 
-    /// Folder of the lock on the hosts, which must exist [default: ~/.ssh-deploy]
+    /// Directory of the lock on the hosts, which must exist [default: ~/.ssh-deploy]
     #[arg(hide_short_help = true, long, value_name = "DIR")]
     pub(crate) lock_dir: Option<String>,
 

@@ -1,4 +1,4 @@
-//! Reads `go test -json` and `go build -json`: events, one a line, with plain text between them.
+//! Reads `go test -json` and `go build -json`: events, one per line, with plain text between them.
 //!
 //! A test that ends twice within one run of its package is two tests (`-count=2`). If the package ended in between, it was run
 //! again (gotestsum), and the later run replaces the earlier. A package that fails without a failing test is an error of its

@@ -32,7 +32,7 @@ pub enum Sniff {
     Xml(&'static [&'static str]),
     /// One JSON document.
     Json(fn(&Json<'_>) -> bool),
-    /// Many JSON values, one a line.
+    /// Many JSON values, one per line.
     JsonLines(fn(&Json<'_>) -> bool),
     /// Text, from the first line for which this holds.
     Lines(fn(&str) -> bool),

@@ -37,7 +37,7 @@ impl HostKey {
         }
     }
 
-    /// The keys of a text: one a line, so that `ssh-keyscan`'s and `cloud-init`'s lists can be given as they are.
+    /// The keys of a text: one per line, so that `ssh-keyscan`'s and `cloud-init`'s lists can be given as they are.
     ///
     /// # Errors
     /// A usage fault for a line that is no key, and for a text without any.

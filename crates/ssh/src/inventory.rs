@@ -55,7 +55,9 @@ pub fn of_line(line: &str) -> Result<Target> {
 /// A usage fault for an empty list, a host or a name given twice.
 pub fn complete(mut targets: Vec<Target>, user: Option<&User>) -> Result<Vec<Target>> {
     if targets.is_empty() {
-        return Err(Fault::usage("the list of hosts is empty").help("give hosts as arguments or on stdin, one a line"));
+        return Err(
+            Fault::usage("the list of hosts is empty").help("give hosts as arguments or on stdin, one per line")
+        );
     }
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     let mut names: BTreeSet<String> = BTreeSet::new();
