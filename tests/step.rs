@@ -20,8 +20,8 @@ fn script(text: &str) -> Step {
 #[test]
 fn a_step_starts_from_a_clean_environment_and_an_empty_folder() {
     let seen = Step::script("env | cut -d= -f1 | sort | tr '\\n' ' '; ls").without("LANG").run().exits(0);
-    let expected = "CI GITHUB_ACTIONS GITHUB_ENV GITHUB_OUTPUT GITHUB_PATH GITHUB_STEP_SUMMARY HOME PATH PWD RUNNER_TEMP \
-                    SHLVL TMPDIR _ ";
+    let expected = "CI GITHUB_ACTIONS GITHUB_ENV GITHUB_OUTPUT GITHUB_PATH GITHUB_STEP_SUMMARY HOME PATH PULUMI_HOME PWD \
+                    RUNNER_TEMP SHLVL TMPDIR _ ";
     assert_eq!(seen.stdout, expected);
     assert_eq!(Step::script("echo ${CI-none}${GITHUB_ENV-none}").plain().run().stdout, "nonenone\n");
 }

@@ -37,7 +37,7 @@ fn a_rejected_token_exits_77_and_names_the_variable() {
     let revoked = step(&doppler, &["--", "true"]).workflow_secret("DOPPLER_TOKEN", &revoked);
     refused(revoked, 77, &["rejects the token from DOPPLER_TOKEN", "valid, unrevoked"]);
     let broken = step(&doppler, &["--", "true"]).workflow_secret("DOPPLER_TOKEN", "dp.st.dev.with a blank");
-    refused(broken, 77, &["the token from DOPPLER_TOKEN is not one"]);
+    refused(broken, 77, &["the token from DOPPLER_TOKEN is malformed"]);
 }
 
 #[test]

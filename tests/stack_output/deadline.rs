@@ -98,8 +98,9 @@ fn a_long_wait_is_reported_once() {
     let step = Step::script(call).file(".terraform/terraform.tfstate", pointer.to_string()).file("said", "");
     let seen = program(step, "terraform", &script).run().exits(0);
     assert_eq!(seen.stdout, "10.0.0.1\n");
-    let said = "waiting for `terraform output -json -no-color` for 5s, for another 5";
-    assert_eq!(seen.stderr.matches(said).count(), 1, "{}", seen.stderr);
+    // For 5 s, or a little longer on a busy machine.
+    let line = "waiting for `terraform output -json -no-color` for ";
+    assert_eq!(seen.stderr.matches(line).count(), 1, "{}", seen.stderr);
 }
 
 const ANSWER: &str = r#"{"ip":{"sensitive":false,"type":"string","value":"10.0.0.1"}}"#;

@@ -48,10 +48,12 @@ fn no_signal_is_ignored_in_a_step_and_the_logins_umask_and_locale_are_kept() {
         let mut started = server.start(shell, 50);
         started.script("sed -n 's/^SigIgn:.//p' /proc/self/status; umask; echo ${LC_ALL-none}\n");
         let stdout = started.leave();
-        let said: Vec<&str> = stdout.lines().collect();
-        assert_eq!(u64::from_str_radix(said[0], 16).unwrap(), 0, "{shell}: {stdout}");
-        assert_ne!(said[1], "0077", "{shell}");
-        assert_eq!(said[2], "none", "{shell}");
+        let lines: Vec<&str> = stdout.lines().collect();
+        // The C library keeps signals 32 and 33 for itself: a program can neither set nor reset them.
+        let ignored = u64::from_str_radix(lines[0], 16).unwrap() & !(0b11 << 31);
+        assert_eq!(ignored, 0, "{shell}: {stdout}");
+        assert_ne!(lines[1], "0077", "{shell}");
+        assert_eq!(lines[2], "none", "{shell}");
     }
 }
 
@@ -107,7 +109,7 @@ fn a_file_arrives_byte_for_byte_and_the_next_line_is_understood() {
     for shell in shells() {
         let server = Server::new(shell);
         let mut started = server.start(shell, 50);
-        started.said(&format!("sd_target='{}/it'\n", server.folder.path().display()));
+        started.lines(&format!("sd_target='{}/it'\n", server.folder.path().display()));
         assert_eq!(started.put(&content), Record { word: "done".to_owned(), rest: "0".to_owned() }, "{shell}");
         assert!(std::fs::read(server.folder.path().join("it")).unwrap() == content, "{shell}");
         assert_eq!(started.script("true\n"), "0 group_gone ended marked", "{shell}");
@@ -130,8 +132,8 @@ fn bytes_are_counted_by_head_only_if_it_leaves_the_next_byte() {
                 server.program(name, text);
             }
             let mut started = server.start(shell, 50);
-            assert_eq!(started.said("sd_find_exact; sd_say $sd_exact\n"), [format!("{found} ")], "{shell}");
-            started.said("sd_target=$HOME/it\n");
+            assert_eq!(started.lines("sd_find_exact; sd_say $sd_exact\n"), [format!("{found} ")], "{shell}");
+            started.lines("sd_target=$HOME/it\n");
             let content = vec![b'x'; 200_001];
             assert_eq!(started.put(&content).rest, "0", "{shell}: {found}");
             assert_eq!(
