@@ -60,7 +60,7 @@ fn a_lease_that_shows_no_sign_of_life_is_taken_over_and_its_old_holder_runs_noth
             let beat = busy("anna", ben.acquire(&mut second).await).unwrap();
             // A sign of life that came meanwhile keeps it.
             first.send(b"beat\n");
-            first.said("true\n");
+            first.lines("true\n");
             let beat = busy("anna", ben.take_over(&mut second, &beat).await).unwrap();
             assert_eq!(ben.take_over(&mut second, &beat).await, Ok(Locking::Held), "{shell}");
         });

@@ -161,7 +161,7 @@ impl Loop {
         self.send(&frame);
     }
 
-    pub(super) fn said(&mut self, text: &str) -> Vec<String> {
+    pub(super) fn lines(&mut self, text: &str) -> Vec<String> {
         self.frame("eval", text, "");
         let mut said = Vec::new();
         loop {
@@ -256,7 +256,7 @@ impl Session for Loop {
     }
 
     async fn ask(&mut self, fragment: &str) -> Result<Vec<String>, Lost> {
-        Ok(self.said(fragment))
+        Ok(self.lines(fragment))
     }
 
     async fn run(&mut self, step: &Step, _stop: impl Future<Output = ()>, _sink: impl FnMut(Output<'_>)) -> Ending {
