@@ -20,8 +20,8 @@ impl Store {
     /// The object at `key`; `None` when there is none.
     ///
     /// # Errors
-    /// [`Kind::Permission`], also for a missing object where the identity may not list; [`Kind::Failed`] when the bucket or container
-    /// is missing; [`Kind::Temporary`].
+    /// [`fault::Kind::Permission`], also for a missing object where the identity may not list; [`fault::Kind::Failed`] when the bucket or container
+    /// is missing; [`fault::Kind::Temporary`].
     pub async fn get(&self, key: &str) -> Result<Option<Object>> {
         if key.split('/').any(|part| matches!(part, "." | "..")) {
             return Err(Fault::usage(format!("`{}` cannot be an object's key", key.escape_debug())));
