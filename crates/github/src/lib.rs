@@ -1,0 +1,1 @@
+//! GitHub through octocrab: sticky comment, check run, deployments.

@@ -1,0 +1,1 @@
+//! Append-only records on disk, flushed, folded into a state.

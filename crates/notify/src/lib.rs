@@ -1,0 +1,1 @@
+//! One message to Discord, Slack, ntfy or a JSON endpoint.
