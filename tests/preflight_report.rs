@@ -4,6 +4,7 @@ mod command;
 mod docs;
 mod hostile;
 mod places;
+mod plan;
 mod reports;
 
 use serde_json::json;

@@ -9,6 +9,7 @@ use fault::{Fault, Result};
 use report::{FailOn, Flaky, Pattern, Policy};
 
 use crate::gather::{Operand, Plan};
+use crate::plan::PlanOptions;
 
 const AFTER_HELP: &str = "\
 Reports, each recognised by its content:
@@ -124,6 +125,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CODE", conflicts_with = "command", hide_short_help = true, help_heading = "Verdict")]
     pub(crate) command_exited: Option<i64>,
 
+    #[command(flatten)]
+    pub(crate) planned: PlanOptions,
+
     /// A command to run and judge by its exit code, its output and its reports
     #[arg(last = true, value_name = "COMMAND", help_heading = "Command")]
     command: Vec<OsString>,
@@ -198,16 +202,7 @@ impl std::str::FromStr for FailOnCheck {
 
     fn from_str(text: &str) -> Result<Self> {
         let (check, level) = text.rsplit_once('=').map_or((None, text), |(check, level)| (Some(check), level));
-        let level = match level {
-            "error" => FailOn::Error,
-            "warning" => FailOn::Warning,
-            "notice" => FailOn::Notice,
-            "none" => FailOn::Nothing,
-            _ => {
-                return Err(Fault::usage(format!("unknown level `{level}`")).help("use error, warning, notice or none"));
-            }
-        };
-        Ok(Self(check.map_or(Ok(Pattern::any()), str::parse)?, level))
+        Ok(Self(check.map_or(Ok(Pattern::any()), str::parse)?, level.parse()?))
     }
 }
 
@@ -230,6 +225,11 @@ impl Args {
         }
         let (command, reports, name) = (&self.command, &self.report, self.name.as_deref());
         Ok((!command.is_empty()).then_some(Plan { command, reports, name, allow_stale: self.allow_stale }))
+    }
+
+    /// Variables that the commands of a plan do not inherit unless their check names them.
+    pub(crate) fn withheld(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// What is accepted.

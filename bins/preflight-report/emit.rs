@@ -28,7 +28,7 @@ pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Con
     }
     if args.format == Format::Json {
         print_json(report, console)?;
-    } else {
+    } else if !(reading.printed && args.format == Format::Jsonl) {
         console.print(rendered(report, reading, args.format, style(console)))?;
     }
     if args.format != Format::Annotations {

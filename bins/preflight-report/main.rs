@@ -8,8 +8,8 @@ mod args;
 mod emit;
 mod finish;
 mod gather;
+mod plan;
 mod read;
-mod slug;
 
 use std::process::ExitCode;
 
@@ -21,6 +21,9 @@ fn main() -> ExitCode {
 }
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
+    if args.planned.plan.is_some() {
+        return plan::run(args, console);
+    }
     let policy = args.policy();
     let operands = args.operands()?;
     let command = match args.plan()?.map(|plan| gather::run(&plan)).transpose()? {

@@ -35,6 +35,7 @@ pub(crate) struct Seen {
     pub(crate) complaints: Vec<String>,
     /// The fresh working folder, home and temporary folder; removed when this is dropped.
     _root: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 impl Seen {
@@ -48,6 +49,11 @@ impl Seen {
     pub(crate) fn records(&self) -> Vec<serde_json::Value> {
         let lines = self.stdout.lines();
         lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}"))).collect()
+    }
+
+    /// A file in the working folder, if it is there.
+    pub(crate) fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.folder.join(path)).ok()
     }
 
     /// Stops the test with both streams unless the exit code is `code`.
@@ -106,6 +112,7 @@ pub(super) fn judge(step: Step, known: &BTreeSet<PathBuf>, status: ExitStatus, [
         annotations: runner.annotations.clone(),
         masks: runner.masks().to_vec(),
         complaints: runner.complaints.clone(),
+        folder: step.folder,
         _root: step.root,
     }
 }

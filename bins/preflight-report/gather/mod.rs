@@ -2,8 +2,10 @@
 
 mod command;
 mod operands;
+mod reports;
 mod repository;
 
-pub(crate) use command::{NotStarted, Plan, Ran, ending, run};
-pub(crate) use operands::{Input, Name, Operand, sources};
+pub(crate) use command::{LINES, NotStarted, Plan, Ran, code_and_help, ending, run, shell_line, text_of};
+pub(crate) use operands::{Input, Name, Operand, matching, sources};
+pub(crate) use reports::{Watch, within};
 pub(crate) use repository::Repository;

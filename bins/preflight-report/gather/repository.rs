@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use formats::Location;
 
@@ -35,9 +36,11 @@ pub(crate) struct Repository {
     /// The folders that absolute places begin with: the repository's root, the workspace.
     roots: Vec<String>,
     /// The tracked files by their names; `None` without git.
-    tracked: Option<HashMap<String, Vec<String>>>,
+    tracked: Option<Arc<HashMap<String, Vec<String>>>>,
     /// The current folder, relative to the root.
     here: String,
+    /// Whether paths are relative to that folder rather than to the root.
+    prefers_here: bool,
     root: Option<PathBuf>,
 }
 
@@ -48,13 +51,21 @@ impl Repository {
         let start = here.as_deref().or(workspace);
         let root = start.and_then(|start| start.ancestors().find(|folder| folder.join(".git").exists()));
         let root = root.or_else(|| workspace.filter(|workspace| workspace.join(".git").exists()));
-        let tracked = root.and_then(tracked);
+        let tracked = root.and_then(tracked).map(Arc::new);
         let base = root.or(workspace).or(here.as_deref());
         let mut roots: Vec<String> = [base, workspace].into_iter().flatten().map(slashes).collect();
         roots.extend(base.and_then(|base| base.canonicalize().ok()).as_deref().map(slashes));
         roots.dedup();
         let inside = here.as_deref().zip(base).and_then(|(here, base)| here.strip_prefix(base).ok().map(slashes));
-        Self { roots, tracked, here: inside.unwrap_or_default(), root: base.map(Path::to_owned) }
+        let root = base.map(Path::to_owned);
+        Self { roots, tracked, here: inside.unwrap_or_default(), prefers_here: false, root }
+    }
+
+    /// The same for a program that runs in `folder`, to which its paths are relative.
+    pub(crate) fn seen_from(&self, folder: &Path) -> Self {
+        let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let here = self.without_root(&slashes(&absolute));
+        Self { here, prefers_here: true, ..self.clone() }
     }
 
     /// The place to show, and whether it is outside of the repository: the first that belongs to it, else the first that is not
@@ -88,7 +99,11 @@ impl Repository {
         let name = path.rsplit('/').next().unwrap_or(&path);
         let candidates = tracked.get(name)?;
         let exact = |wanted: &str| candidates.iter().find(|candidate| candidate.as_str() == wanted).cloned();
-        exact(&path).or_else(|| exact(&beside?)).or_else(|| self.by_suffix(&path, candidates, near))
+        let preferred = beside.as_deref().filter(|_| self.prefers_here).and_then(exact);
+        preferred
+            .or_else(|| exact(&path))
+            .or_else(|| exact(&beside?))
+            .or_else(|| self.by_suffix(&path, candidates, near))
     }
 
     /// The one file with the longest common suffix.
@@ -181,6 +196,7 @@ fn tracked(root: &Path) -> Option<HashMap<String, Vec<String>>> {
 mod tests {
     use std::collections::HashMap;
     use std::path::Path;
+    use std::sync::Arc;
 
     use formats::Location;
 
@@ -191,7 +207,8 @@ mod tests {
         for file in files {
             tracked.entry(file.rsplit('/').next().unwrap().to_owned()).or_default().push((*file).to_owned());
         }
-        Repository { roots: vec!["/w/shop".to_owned()], tracked: Some(tracked), here: "web".to_owned(), root: None }
+        let (roots, tracked) = (vec!["/w/shop".to_owned()], Some(Arc::new(tracked)));
+        Repository { roots, tracked, here: "web".to_owned(), prefers_here: false, root: None }
     }
 
     fn chosen(repository: &Repository, paths: &[&str], near: &str) -> (String, bool) {
@@ -218,6 +235,13 @@ mod tests {
         ] {
             assert_eq!(chosen(&repository, &[path], near), (found.0.to_owned(), found.1), "{path}");
         }
+    }
+
+    #[test]
+    fn a_program_that_runs_in_a_folder_means_the_file_there() {
+        let repository = repository(&["src/a.ts", "api/src/a.ts"]);
+        assert_eq!(chosen(&repository, &["src/a.ts"], "").0, "src/a.ts");
+        assert_eq!(chosen(&repository.seen_from(Path::new("/w/shop/api")), &["src/a.ts"], "").0, "api/src/a.ts");
     }
 
     #[test]

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use fault::{Fault, Result};
 use formats::Kept;
 use jiff::Timestamp;
-use report::{Event, Evidence, Nature, Reason, Record, Status, Verdict, verdict};
+use plan::slug;
+use report::{Event, Evidence, Judgement, Nature, Reason, Record, Status, Verdict, verdict};
 use serde_json::Map;
 
 use super::findings::finding;
 use super::reading::Stamped;
 use super::setting::Setting;
 use crate::gather::{Input, Name};
-use crate::slug::slug;
 
 /// Evidence with the diagnostics that were kept of it.
 #[derive(Debug)]
@@ -102,6 +102,13 @@ impl Groups {
 
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// The findings and the evidence of all pieces, which are one check's, and what they amount to.
+    pub(super) fn of_one_check(self, check: &str, setting: &Setting<'_>) -> (Vec<Event>, Judgement) {
+        let mut events = Vec::new();
+        let judgement = evidence_events(check, self.pieces, setting, &mut events);
+        (events.into_iter().map(|stamped| stamped.event).collect(), judgement)
     }
 
     /// The records of all checks: a run for each leg.
@@ -208,18 +215,7 @@ fn check_events(
         let started = Event::CheckStarted { check: check.to_owned(), name: None };
         events.push(Stamped { at: Some(ending.started_at), ..started.into() });
     }
-    let mut evidence = Vec::new();
-    for piece in pieces {
-        let near = piece.path.as_deref().and_then(std::path::Path::parent);
-        for (test, diagnostic) in piece.kept {
-            let finding = finding(test, diagnostic, near, setting);
-            events.push(Event::Finding { check: check.to_owned(), finding }.into());
-        }
-        evidence.push(piece.evidence);
-    }
-    let judgement = setting.policy.judge(check, &mut evidence);
-    let evidence = evidence.into_iter().map(Box::new);
-    events.extend(evidence.map(|evidence| Event::Evidence { check: check.to_owned(), evidence }.into()));
+    let judgement = evidence_events(check, pieces, setting, events);
     if let Some(text) = ending.map(|ending| ending.output.clone()).filter(|text| !text.trim().is_empty()) {
         events.push(Event::Output { check: check.to_owned(), stream: None, text }.into());
     }
@@ -239,6 +235,23 @@ fn check_events(
     };
     events.push(finished.into());
     verdict
+}
+
+/// The findings and the evidence of a check, and what they amount to.
+fn evidence_events(check: &str, pieces: Vec<Piece>, setting: &Setting<'_>, events: &mut Vec<Stamped>) -> Judgement {
+    let mut evidence = Vec::new();
+    for piece in pieces {
+        let near = piece.path.as_deref().and_then(std::path::Path::parent);
+        for (test, diagnostic) in piece.kept {
+            let finding = finding(test, diagnostic, near, setting);
+            events.push(Event::Finding { check: check.to_owned(), finding }.into());
+        }
+        evidence.push(piece.evidence);
+    }
+    let judgement = setting.policy.judge(check, &mut evidence);
+    let evidence = evidence.into_iter().map(Box::new);
+    events.extend(evidence.map(|evidence| Event::Evidence { check: check.to_owned(), evidence }.into()));
+    judgement
 }
 
 /// The check that an input without a recognised report belongs to.

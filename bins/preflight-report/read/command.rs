@@ -10,7 +10,7 @@ use super::about_checks::AboutChecks;
 use super::assemble::{Ending, Groups, Piece};
 use super::reading::Reading;
 use super::setting::Setting;
-use crate::gather::{Input, Name, Ran, ending};
+use crate::gather::{Input, Name, Ran};
 
 /// A report that the command wrote.
 pub(super) fn input(ran: &Ran, path: &Path) -> Input {
@@ -34,7 +34,7 @@ pub(super) fn add(
 ) -> Result<()> {
     let this = Input { name: Some(name(&ran)), path: None, is_incidental: false };
     let mut about = AboutChecks::new(setting, foreign, reading);
-    let found = formats::read(&mut ran.output, Prose::Read, &mut about)
+    let found = formats::read(&mut ran.output.reader(), Prose::Read, &mut about)
         .map_err(|error| Fault::temporary("cannot read the command's output").cause(error.to_string()))?;
     let (_, broken) = about.finish("the command's output");
     let has_failed = !ran.status.is_success();
@@ -57,14 +57,18 @@ pub(super) fn add(
         let reason = report::Reason::new("report_unreadable", text);
         groups.add(Piece::new(&this, Evidence::of_problem("output", None, reason), Vec::new()));
     }
-    for (pattern, reason) in std::mem::take(&mut ran.problems) {
+    if let Some(error) = ran.output.error() {
+        let reason = report::Reason::new("output_lost", format!("its output cannot be kept: {error}"));
+        groups.add(Piece::new(&this, Evidence::of_problem("output", None, reason), Vec::new()));
+    }
+    for (pattern, reason) in std::mem::take(&mut ran.reports.problems) {
         groups.add(Piece::new(&this, Evidence::of_problem("report", Some(pattern), reason), Vec::new()));
     }
-    reading.notes.append(&mut ran.notes);
+    reading.notes.append(&mut ran.reports.notes);
     let end = Evidence {
         from: verdict::EXIT_CODE.to_owned(),
         nature: Nature::Outcome,
-        reason: ending(&ran),
+        reason: ran.failure,
         ..Evidence::default()
     };
     groups.add(Piece::new(&this, end, Vec::new()));

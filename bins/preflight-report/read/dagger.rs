@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use fault::{Fault, Result};
 use formats::{Diagnostic, Json};
 use jiff::{SignedDuration, Timestamp};
+use plan::slug;
 use report::{Event, Reason, Status, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,7 +22,6 @@ use super::findings::finding;
 use super::ordered::Ordered;
 use super::reading::Stamped;
 use super::setting::Setting;
-use crate::slug::slug;
 
 /// The title of a pipeline's report.
 const TITLE: &str = "Pre-deploy validation";

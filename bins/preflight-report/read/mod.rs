@@ -11,6 +11,7 @@ mod document;
 mod findings;
 mod needs;
 mod ordered;
+mod planned;
 mod reading;
 mod setting;
 
@@ -23,6 +24,7 @@ use report::{Evidence, Nature, Reason};
 use crate::gather::{Input, Ran};
 use about_checks::AboutChecks;
 use assemble::{Groups, Piece};
+pub(crate) use planned::{Judged, planned};
 pub(crate) use reading::Reading;
 pub(crate) use setting::Setting;
 
@@ -52,7 +54,7 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     let (mut groups, mut unknown, mut foreign, mut no_report) = (Groups::default(), Vec::new(), 0, 0_usize);
     let mut inputs = inputs;
     if let Some(ran) = &command {
-        inputs.extend(ran.reports.iter().map(|path| command::input(ran, path)));
+        inputs.extend(ran.reports.files.iter().map(|path| command::input(ran, path)));
     }
     for input in inputs {
         one(&input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
@@ -64,11 +66,7 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     if groups.is_empty() && !reading.has_checks {
         return Err(nothing_read(unknown));
     }
-    // Coverage beside reports is only a remark.
-    for unknown in unknown.into_iter().filter(|unknown| unknown.reason.code != COVERAGE) {
-        let evidence = Evidence::of_problem("report", Some(unknown.input.label()), unknown.reason);
-        groups.add(Piece::new(&unknown.input, evidence, Vec::new()));
-    }
+    add_unknown(unknown, &mut groups);
     if let Some(code) = setting.command_exited {
         groups.exited(code, reading.has_checks)?;
     }
@@ -79,6 +77,14 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
         reading.add(record);
     }
     Ok(reading)
+}
+
+/// Inputs that are no report are evidence too. Coverage beside reports is only a remark.
+fn add_unknown(unknown: Vec<Unknown>, groups: &mut Groups) {
+    for unknown in unknown.into_iter().filter(|unknown| unknown.reason.code != COVERAGE) {
+        let evidence = Evidence::of_problem("report", Some(unknown.input.label()), unknown.reason);
+        groups.add(Piece::new(&unknown.input, evidence, Vec::new()));
+    }
 }
 
 /// Why nothing was read: the worst of the inputs, the first of those.

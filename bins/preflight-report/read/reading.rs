@@ -17,12 +17,21 @@ pub(crate) struct Reading {
     pub(crate) notes: Vec<String>,
     /// How the command is run again.
     pub(crate) rerun: Option<String>,
+    /// Whether the records were printed as they came.
+    pub(crate) printed: bool,
     pub(super) keeps_records: bool,
     /// Whether any check was reported.
     pub(super) has_checks: bool,
 }
 
 impl Reading {
+    /// A run's own records, which were printed as they came or not.
+    pub(crate) fn of_run(records: Vec<Record>, printed: bool) -> Self {
+        let mut reading = Self { keeps_records: true, printed, ..Self::default() };
+        records.into_iter().for_each(|record| reading.add(record));
+        reading
+    }
+
     pub(super) fn add(&mut self, record: Record) {
         self.has_checks = true;
         if self.keeps_records {

@@ -1,6 +1,6 @@
 //! What every reader needs besides the document.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cli::Console;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::args::Args;
 use crate::gather::Repository;
 
 /// What every reader needs besides the document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Setting<'a> {
     /// The run's key, for documents that do not name one.
     pub(super) run: String,
@@ -19,7 +19,7 @@ pub(crate) struct Setting<'a> {
     /// Foreign documents have durations and no times: times are counted back from here.
     pub(super) read_at: Timestamp,
     pub(super) repository: Repository,
-    pub(super) policy: &'a Policy,
+    pub(crate) policy: &'a Policy,
     /// The exit code of the command that wrote the one report.
     pub(super) command_exited: Option<i64>,
     pub(super) keeps_records: bool,
@@ -39,5 +39,10 @@ impl<'a> Setting<'a> {
             command_exited: args.command_exited,
             keeps_records: args.needs_records(),
         }
+    }
+
+    /// The same for a program that runs in `folder`.
+    pub(crate) fn seen_from(&self, folder: &Path) -> Self {
+        Self { repository: self.repository.seen_from(folder), ..self.clone() }
     }
 }

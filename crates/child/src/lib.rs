@@ -20,18 +20,21 @@ mod leash;
 #[cfg(not(unix))]
 #[path = "no_leash.rs"]
 mod leash;
+mod log;
 mod output;
 mod signal;
 mod status;
 mod tail;
 
 use std::io;
+use std::pin::Pin;
 use std::process::Command;
 use std::time::Duration;
 
 use deadline::Deadline;
 
 pub use leash::Leash;
+pub use log::{Log, LogReader};
 pub use output::{OutputMode, Stream};
 pub use signal::Signal;
 pub use status::{Ended, ProcessEnd, Stopped};
@@ -42,11 +45,23 @@ use output::Chunks;
 /// How long output is still read after the program itself has ended: a process that it left running may never close it.
 const LEFT_OPEN: Duration = Duration::from_secs(1);
 
+/// The same after a program was stopped: the caller wants an end soon.
+const LEFT_OPEN_STOPPED: Duration = Duration::from_millis(200);
+
 /// How long a program that is stopped may clean up, unless [`Child::grace`] sets another time.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How often we look whether the processes of a stopped program have all ended.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// What becomes of a program that is asked to end a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insist {
+    /// Its group is killed at once.
+    Kill,
+    /// It gets this signal too.
+    Signal(Signal),
+}
 
 /// A running program and its group. Dropped before its end, the whole group is killed.
 pub struct Child {
@@ -55,6 +70,7 @@ pub struct Child {
     chunks: Chunks,
     timeout: Option<Deadline>,
     grace: Duration,
+    second: Pin<Box<dyn Future<Output = Insist>>>,
 }
 
 impl Child {
@@ -70,7 +86,8 @@ impl Child {
         leash.tie(&mut command);
         let readers = output.attach(&mut command)?;
         let process = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
-        Ok(Self { chunks: readers.read(), process, leash, timeout: None, grace: GRACE })
+        let second = Box::pin(std::future::pending());
+        Ok(Self { chunks: readers.read(), process, leash, timeout: None, grace: GRACE, second })
     }
 
     /// Stops it when the deadline passes.
@@ -84,6 +101,13 @@ impl Child {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// What to do when `second` is ready while the program cleans up.
+    #[must_use]
+    pub fn on_second(mut self, second: impl Future<Output = Insist> + 'static) -> Self {
+        self.second = Box::pin(second);
         self
     }
 
@@ -113,14 +137,14 @@ impl Child {
         tokio::pin!(stopped);
         let why = tokio::select! {
             status = ended(&mut self.process, &mut self.chunks, &mut read) => {
-                let output_held = !drained(&mut self.chunks, &mut read).await;
+                let output_held = !drained(&mut self.chunks, LEFT_OPEN, &mut read).await;
                 self.leash.release();
                 return Ok(Ended { status: status?, stopped: None, output_held });
             }
             why = &mut stopped => why,
         };
         let status = self.stop(why.signal(), &mut read).await?;
-        let output_held = !drained(&mut self.chunks, &mut read).await;
+        let output_held = !drained(&mut self.chunks, LEFT_OPEN_STOPPED, &mut read).await;
         Ok(Ended { status, stopped: Some(why), output_held })
     }
 
@@ -128,31 +152,39 @@ impl Child {
     async fn stop(&mut self, signal: Signal, read: &mut impl FnMut(Stream, &[u8])) -> io::Result<ProcessEnd> {
         self.leash.signal(signal);
         let until = Deadline::after(self.grace);
-        let status = until.limit(ended(&mut self.process, &mut self.chunks, read)).await;
-        if status.is_ok() {
-            // The program is gone; what it started may still clean up, and may write meanwhile.
-            let empty = async {
-                while self.leash.has_members() {
-                    tokio::time::sleep(LOOK).await;
-                }
-            };
-            let reading = async {
-                while let Some((stream, bytes)) = self.chunks.next().await {
-                    read(stream, &bytes);
-                }
-                std::future::pending::<()>().await;
-            };
-            // Late or not, what is left is killed below.
-            let _ = until
-                .limit(async {
-                    tokio::select! { () = empty => (), () = reading => () }
-                })
-                .await;
+        let mut insisted = false;
+        let status = loop {
+            tokio::select! {
+                status = ended(&mut self.process, &mut self.chunks, read) => break Some(status),
+                () = until.passed() => break None,
+                insist = &mut self.second, if !insisted => match insist {
+                    Insist::Kill => break None,
+                    Insist::Signal(signal) => {
+                        insisted = true;
+                        self.leash.signal(signal);
+                    }
+                },
+            }
+        };
+        // The program is gone; what it started may still clean up, and may write meanwhile.
+        while status.is_some() && self.leash.has_members() {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                Some((stream, bytes)) = self.chunks.next() => read(stream, &bytes),
+                () = until.passed() => break,
+                insist = &mut self.second, if !insisted => match insist {
+                    Insist::Kill => break,
+                    Insist::Signal(signal) => {
+                        insisted = true;
+                        self.leash.signal(signal);
+                    }
+                },
+            }
         }
         self.leash.kill();
         match status {
-            Ok(status) => status,
-            Err(_late) => ended(&mut self.process, &mut self.chunks, read).await,
+            Some(status) => status,
+            None => ended(&mut self.process, &mut self.chunks, read).await,
         }
     }
 }
@@ -172,11 +204,11 @@ async fn ended(
 }
 
 /// Reads what is still to come; `false` if another process holds the output open.
-async fn drained(chunks: &mut Chunks, read: &mut impl FnMut(Stream, &[u8])) -> bool {
+async fn drained(chunks: &mut Chunks, most: Duration, read: &mut impl FnMut(Stream, &[u8])) -> bool {
     let rest = async {
         while let Some((stream, bytes)) = chunks.next().await {
             read(stream, &bytes);
         }
     };
-    Deadline::after(LEFT_OPEN).limit(rest).await.is_ok()
+    Deadline::after(most).limit(rest).await.is_ok()
 }

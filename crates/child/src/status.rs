@@ -59,6 +59,15 @@ impl ProcessEnd {
         }
     }
 
+    /// The name of the signal that ended it, or that a shell reports by its exit code (128 and the signal's number).
+    #[must_use]
+    pub fn signal_name(self) -> Option<&'static str> {
+        match self {
+            Self::Code(code) => code.checked_sub(128).and_then(name),
+            Self::Signal(number) => name(number),
+        }
+    }
+
     /// The exit code that a shell would report: 128 and the signal's number if a signal ended it.
     #[must_use]
     pub fn shell_code(self) -> i32 {
@@ -120,6 +129,8 @@ mod tests {
         assert_eq!(ProcessEnd::Code(3).to_string(), "failed with exit code 3");
         assert_eq!(ProcessEnd::Signal(9).to_string(), "was ended by SIGKILL");
         assert_eq!(ProcessEnd::Signal(63).to_string(), "was ended by signal 63");
+        assert_eq!(ProcessEnd::Code(139).signal_name(), Some("SIGSEGV"));
+        assert_eq!((ProcessEnd::Code(3).signal_name(), ProcessEnd::Code(255).signal_name()), (None, None));
         assert_eq!((ProcessEnd::Signal(9).shell_code(), ProcessEnd::Signal(9).code()), (137, None));
     }
 }

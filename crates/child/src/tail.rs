@@ -28,6 +28,23 @@ impl Tail {
         complete
     }
 
+    /// Takes the next bytes. Unlike [`Tail::push`] it looks only at the lines that will be kept: for programs that print very much.
+    pub fn keep(&mut self, bytes: &[u8]) {
+        let mut from = bytes.len();
+        for _ in 0..=self.most {
+            match bytes[..from].iter().rposition(|byte| *byte == b'\n') {
+                Some(at) => from = at,
+                None => {
+                    self.push(bytes);
+                    return;
+                }
+            }
+        }
+        // More lines than are kept: what came before them does not matter.
+        *self = Self::new(self.most);
+        self.push(&bytes[from + 1..]);
+    }
+
     /// The lines kept so far, and what follows the last line end, if anything.
     #[must_use]
     pub fn lines(&self) -> Vec<Vec<u8>> {
@@ -40,7 +57,23 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Tail;
+
+    proptest! {
+        #[test]
+        fn both_ways_to_take_bytes_keep_the_same_lines(
+            chunks in prop::collection::vec("[ab\n]{0,12}", 0..6), most in 1usize..4
+        ) {
+            let (mut pushed, mut kept) = (Tail::new(most), Tail::new(most));
+            for chunk in &chunks {
+                pushed.push(chunk.as_bytes());
+                kept.keep(chunk.as_bytes());
+            }
+            prop_assert_eq!(pushed.lines(), kept.lines());
+        }
+    }
 
     #[test]
     fn the_last_lines_and_an_open_one_are_kept() {

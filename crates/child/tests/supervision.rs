@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use child::{Child, Ended, OutputMode, ProcessEnd, Signal, Stopped, Stream};
+use child::{Child, Ended, Insist, OutputMode, ProcessEnd, Signal, Stopped, Stream};
 use deadline::Deadline;
 
 /// Longer than any test takes.
@@ -136,6 +136,29 @@ fn a_program_that_ignores_the_signal_is_killed_with_its_group() {
     let script = format!("trap '' INT TERM; echo up; sleep {NEVER}");
     let (ended, _) = stopped(&script, Duration::ZERO);
     assert_eq!((ended.status, ended.output_held), (ProcessEnd::Signal(9), false));
+}
+
+#[test]
+fn a_second_request_kills_at_once_or_passes_another_signal_on() {
+    let ended = |script: String, second: Insist| {
+        on_a_runtime(async {
+            let (begun, mut is_begun) = tokio::sync::mpsc::unbounded_channel();
+            let stop = async {
+                is_begun.recv().await;
+                Signal::Terminate
+            };
+            let child = Child::start(shell(&script), OutputMode::Joined).unwrap();
+            let child = child.grace(Duration::from_mins(10)).on_second(async move {
+                // After the first signal: it is ready at once, but looked at only while the program cleans up.
+                second
+            });
+            child.wait(stop, |_, _| begun.send(()).unwrap()).await.unwrap().status
+        })
+    };
+    let deaf = format!("trap '' TERM; echo up; sleep {NEVER}");
+    assert_eq!(ended(deaf, Insist::Kill), ProcessEnd::Signal(9));
+    let half_deaf = "trap '' TERM; trap 'exit 5' INT; echo up; while :; do sleep 0.01; done".to_owned();
+    assert_eq!(ended(half_deaf, Insist::Signal(Signal::Interrupt)), ProcessEnd::Code(5));
 }
 
 #[test]

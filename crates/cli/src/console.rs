@@ -125,6 +125,18 @@ impl Console {
         }
     }
 
+    /// Prints what `body` prints to stderr below `title`; in Actions it is folded.
+    pub fn group(&self, title: &str, body: impl FnOnce()) {
+        if self.context.in_actions {
+            to_stderr(&command::group(&foreign::line("", title.as_bytes())));
+            body();
+            to_stderr(command::END_GROUP);
+        } else {
+            self.status(title);
+            body();
+        }
+    }
+
     /// Registers masks, before anything that could show the values. Outside Actions no program reads them, so nothing is written.
     pub fn mask(&self, values: &[String]) {
         if self.context.in_actions {

@@ -301,8 +301,20 @@ impl FoldedCheck {
     }
 }
 
-/// Makes a check as bad as what it found and what its evidence amounts to.
+/// Makes a check as bad as what it found and what its evidence amounts to, and no worse than its plan has it.
 fn judge(check: &mut Check, policy: &Policy) {
+    judge_evidence(check, policy);
+    if let Some(reason) = policy.refuses_attempts(check.attempts()).filter(|_| check.status == Status::Passed) {
+        (check.status, check.reason) = (Status::Failed, Some(reason));
+    }
+    if check.status == Status::Failed && !check.is_required() {
+        let text = check.reason.as_ref().map_or_else(|| "failed".to_owned(), |reason| reason.text.clone());
+        check.status = Status::Skipped;
+        check.reason = Some(Reason::new("not_required", format!("not required: {text}")));
+    }
+}
+
+fn judge_evidence(check: &mut Check, policy: &Policy) {
     let id = check.id.clone();
     if !check.evidence.is_empty() {
         let mut evidence: Vec<Evidence> = std::mem::take(&mut check.evidence);

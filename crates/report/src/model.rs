@@ -257,6 +257,7 @@ impl Report {
                 *counts.tests.get_or_insert_default() += tests;
                 counts.flaky += tests.flaky;
             }
+            counts.flaky += u64::from(check.status == Status::Passed && check.attempts() > 1);
         }
         counts
     }
@@ -269,6 +270,9 @@ impl Report {
             let vacuous = check.reason.as_ref().filter(|reason| reason.code == "nothing_ran");
             if let Some(reason) = vacuous.filter(|_| check.status == Status::Passed) {
                 warnings.push(format!("{} did nothing: {}", check.id, reason.text));
+            }
+            if check.status == Status::Passed && check.attempts() > 1 {
+                warnings.push(format!("{} passed only at attempt {}", check.id, check.attempts()));
             }
             let flaky: Vec<&str> = check.evidence.iter().flat_map(|piece| &piece.flaky).map(String::as_str).collect();
             if !flaky.is_empty() {
@@ -327,6 +331,25 @@ impl Check {
     #[must_use]
     pub fn tests(&self) -> Option<Tests> {
         Tests::of(&self.evidence)
+    }
+
+    /// How often it ran.
+    #[must_use]
+    pub(crate) fn attempts(&self) -> usize {
+        self.data.get("attempts").and_then(Value::as_array).map_or(1, Vec::len)
+    }
+
+    /// Whether its failure fails the run, as its plan has it.
+    #[must_use]
+    pub(crate) fn is_required(&self) -> bool {
+        self.data.get("required") != Some(&Value::Bool(false))
+    }
+
+    /// Whether it, or a test of it, passed only when repeated.
+    #[must_use]
+    pub(crate) fn is_flaky(&self) -> bool {
+        let tests = self.tests().is_some_and(|tests| tests.flaky > 0);
+        tests || self.status == Status::Passed && self.attempts() > 1
     }
 
     /// How many findings it has, those without a separate record included.

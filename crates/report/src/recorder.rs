@@ -11,6 +11,8 @@ pub struct Recorder {
     shard: Option<String>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     records: Vec<Record>,
+    /// The number of the next one.
+    next: u64,
 }
 
 impl Recorder {
@@ -21,7 +23,7 @@ impl Recorder {
         shard: Option<String>,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
-        Self { run: run.into(), shard, clock: Box::new(clock), records: Vec::new() }
+        Self { run: run.into(), shard, clock: Box::new(clock), records: Vec::new(), next: 0 }
     }
 
     /// Adds a record; the answer is for streaming it as a line of `--format jsonl`.
@@ -30,12 +32,18 @@ impl Recorder {
         self.records.push(Record {
             run: self.run.clone(),
             shard: self.shard.clone(),
-            seq: at as u64,
+            seq: self.next,
             at: Some((self.clock)()),
             event,
             rest: Map::new(),
         });
+        self.next += 1;
         &self.records[at]
+    }
+
+    /// Keeps a record of another program, as it is.
+    pub fn pass_on(&mut self, record: Record) {
+        self.records.push(record);
     }
 
     /// Everything recorded so far.

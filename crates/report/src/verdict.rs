@@ -21,6 +21,20 @@ pub enum FailOn {
     Nothing,
 }
 
+impl std::str::FromStr for FailOn {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "error" => Ok(Self::Error),
+            "warning" => Ok(Self::Warning),
+            "notice" => Ok(Self::Notice),
+            "none" => Ok(Self::Nothing),
+            _ => Err(Fault::usage(format!("unknown level `{text}`")).help("use error, warning, notice or none")),
+        }
+    }
+}
+
 /// What a test that passed after it failed is taken for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flaky {
@@ -145,6 +159,13 @@ impl Policy {
 
     fn may_be_empty(&self, check: &str) -> bool {
         self.allow_empty.iter().any(|pattern| pattern.matches(check))
+    }
+
+    /// Why a check that passed only at the last of so many attempts fails, if it does.
+    #[must_use]
+    pub fn refuses_attempts(&self, attempts: usize) -> Option<Reason> {
+        let fails = self.flaky == Flaky::Fail && attempts > 1;
+        fails.then(|| Reason::new("flaky", format!("passed only at attempt {attempts}")))
     }
 
     /// Judges the evidence of one check, or of one leg of it, and writes into each piece what it amounts to.

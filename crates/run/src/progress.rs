@@ -45,6 +45,32 @@ impl<'a> Progress<'a> {
         items.borrow_mut().insert(item.to_owned(), bar);
     }
 
+    /// Adds the bar of an item that begins, with the time since.
+    pub fn begin_timed(&self, item: &str) {
+        self.begin(item);
+        if let View::Bars { items, .. } = &self.0
+            && let Some(bar) = items.borrow().get(item)
+            && let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
+        {
+            bar.set_style(style);
+        }
+    }
+
+    /// Removes the bar of an item that has ended.
+    pub fn remove(&self, item: &str) {
+        if let View::Bars { items, .. } = &self.0
+            && let Some(bar) = items.borrow_mut().remove(item)
+        {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Whether items have bars rather than lines.
+    #[must_use]
+    pub fn has_bars(&self) -> bool {
+        matches!(self.0, View::Bars { .. })
+    }
+
     /// Reports an event of an item: as a line, or on its bar.
     pub fn event(&self, item: &str, text: &str) {
         match &self.0 {

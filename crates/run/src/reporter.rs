@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use cli::{Console, Shard};
-use report::{Event, Recorder, Report, Status, Verdict};
+use report::{Event, Record, Recorder, Report, Status, Verdict};
 
 use crate::Progress;
 
@@ -54,6 +54,15 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Adds a record of another program, as it is.
+    pub fn pass_on(&self, record: Record) {
+        if self.prints.get() {
+            let line = record.line() + "\n";
+            self.prints.set(self.progress.suspend(|| self.console.print_or_warn(line)));
+        }
+        self.recorder.borrow_mut().pass_on(record);
+    }
+
     /// Reports an event of an item.
     pub fn event(&self, item: &str, text: &str) {
         self.progress.event(item, text);
@@ -87,6 +96,13 @@ impl<'a> Reporter<'a> {
     /// The time since the run began.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Ends the run with a verdict of the caller's: removes the bars, records the verdict and returns all records.
+    pub fn end(&self, result: Verdict) -> Vec<Record> {
+        self.progress.end();
+        self.record(Event::RunFinished { result, duration_seconds: Some(seconds(self.elapsed())) });
+        self.recorder.borrow().records().to_vec()
     }
 
     /// Ends the run: removes the bars and records the verdict, which is failed if a check failed, else incomplete if one was cancelled or

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 /// Why a run stops. Displays as a clause: `the run was interrupted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// This signal arrived. The first one counts: a second does not cut the report short.
+    /// This signal arrived. The first one counts: a second does not cut the report short (see [`Stop::insisted`]).
     Signal(Signal),
     /// The deadline of the whole run passed.
     Deadline,
@@ -49,11 +49,18 @@ impl fmt::Display for StopReason {
 
 /// Whether the run has to stop. Clones see the same.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<Option<StopReason>>);
+pub struct Stop(watch::Receiver<State>);
+
+/// The first reason, and whether a signal came after it.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    reason: Option<StopReason>,
+    insisted: Option<Signal>,
+}
 
 /// Stops a run from code, for tests of what happens then.
 #[derive(Debug)]
-pub struct StopTrigger(watch::Sender<Option<StopReason>>);
+pub struct StopTrigger(watch::Sender<State>);
 
 impl Stop {
     /// Watches for SIGINT, SIGTERM, SIGHUP and the deadline from now on, as long as the runtime runs. The signals no longer end the
@@ -62,18 +69,20 @@ impl Stop {
     /// # Errors
     /// [`fault::Kind::Temporary`] if the system refuses a signal handler.
     pub fn watch(deadline: Option<Deadline>) -> Result<Self> {
-        let (sender, receiver) = watch::channel(None);
-        let signals =
+        let (sender, receiver) = watch::channel(State::default());
+        let mut signals =
             Signals::new().map_err(|error| Fault::temporary("cannot watch for signals").cause(error.to_string()))?;
         tokio::spawn(async move {
             let reason = tokio::select! {
                 signal = signals.next() => StopReason::Signal(signal),
                 () = passed(deadline) => StopReason::Deadline,
             };
-            // If every receiver is gone, the run has ended.
-            let _ = sender.send(Some(reason));
-            // The sender is kept, because a receiver would take its end for a reason to stop.
-            std::future::pending::<()>().await;
+            sender.send_modify(|state| state.reason = Some(reason));
+            // The sender is kept in any case: a receiver would take its end for a reason to stop.
+            loop {
+                let signal = signals.next().await;
+                sender.send_modify(|state| state.insisted = Some(signal));
+            }
         });
         Ok(Self(receiver))
     }
@@ -81,23 +90,33 @@ impl Stop {
     /// A stop that only the returned trigger causes.
     #[must_use]
     pub fn manual() -> (StopTrigger, Self) {
-        let (sender, receiver) = watch::channel(None);
+        let (sender, receiver) = watch::channel(State::default());
         (StopTrigger(sender), Self(receiver))
     }
 
     /// Why the run has to stop, if it has to.
     #[must_use]
     pub fn reason(&self) -> Option<StopReason> {
-        *self.0.borrow()
+        self.0.borrow().reason
     }
 
     /// Waits until the run has to stop; never completes otherwise.
     pub async fn requested(&self) -> StopReason {
+        self.first(|state| state.reason).await
+    }
+
+    /// Waits for a signal after the one, or the deadline, that stops the run; never completes otherwise. Does not borrow the `Stop`.
+    pub fn insisted(&self) -> impl Future<Output = Signal> + use<> {
+        let stop = self.clone();
+        async move { stop.first(|state| state.insisted).await }
+    }
+
+    async fn first<T>(&self, of: impl Fn(&State) -> Option<T>) -> T {
         let mut receiver = self.0.clone();
-        if let Ok(reason) = receiver.wait_for(Option::is_some).await
-            && let Some(reason) = *reason
+        if let Ok(state) = receiver.wait_for(|state| of(state).is_some()).await
+            && let Some(found) = of(&state)
         {
-            return reason;
+            return found;
         }
         std::future::pending().await
     }
@@ -111,7 +130,12 @@ impl Stop {
 impl StopTrigger {
     /// Stops the run.
     pub fn stop(&self, reason: StopReason) {
-        self.0.send_replace(Some(reason));
+        self.0.send_modify(|state| state.reason = Some(reason));
+    }
+
+    /// Sends a second signal.
+    pub fn insist(&self, signal: Signal) {
+        self.0.send_modify(|state| state.insisted = Some(signal));
     }
 }
 
@@ -137,7 +161,7 @@ impl Signals {
         kinds.into_iter().map(|(kind, raw)| Ok((kind, signal(raw)?))).collect::<std::io::Result<_>>().map(Self)
     }
 
-    async fn next(mut self) -> Signal {
+    async fn next(&mut self) -> Signal {
         std::future::poll_fn(|context| {
             for (signal, stream) in &mut self.0 {
                 if stream.poll_recv(context).is_ready() {
@@ -159,7 +183,7 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(self) -> Signal {
+    async fn next(&mut self) -> Signal {
         // Without the handler the system ends the process itself.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -192,6 +216,8 @@ mod tests {
             // Returns at once.
             stop.pause(Duration::from_mins(10)).await;
             assert_eq!(stop.reason().map(StopReason::exit), Some(Exit::Terminated));
+            trigger.insist(Signal::Interrupt);
+            assert_eq!(stop.insisted().await, Signal::Interrupt);
         });
     }
 

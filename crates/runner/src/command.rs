@@ -83,6 +83,15 @@ pub fn annotation(annotation: &Annotation) -> String {
     format!("::{}{properties}::{}", annotation.level.name(), escape_data(&message))
 }
 
+/// The line after which the log is folded under `title`, until [`END_GROUP`].
+#[must_use]
+pub fn group(title: &str) -> String {
+    format!("::group::{}", escape_data(&title.replace("##[", "##\\[")))
+}
+
+/// The line that ends a group.
+pub const END_GROUP: &str = "::endgroup::";
+
 fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -100,6 +109,11 @@ mod tests {
         assert_eq!(add_mask("a%0Ab").as_deref(), Some("::add-mask::a%250Ab"));
         assert_eq!(add_mask("p%25w").as_deref(), Some("::add-mask::p%2525w"));
         assert_eq!(add_mask("x\ny").as_deref(), Some("::add-mask::x%0Ay"));
+    }
+
+    #[test]
+    fn a_title_of_a_group_is_one_line() {
+        assert_eq!(super::group("a\n::error::b ##[x]"), "::group::a%0A::error::b ##\\[x]");
     }
 
     #[test]

@@ -11,9 +11,11 @@ use crate::{Check, Finding, Report, Status, Verdict};
 /// The most bytes of the text.
 const LIMIT: usize = 4096;
 /// Kept for what comes last: how to run it again, where the log is.
-const RESERVED: usize = 512;
+const RESERVED: usize = 1152;
 /// The longest line of a finding.
 const LINE: usize = 300;
+/// How many files with logs are named.
+const LOGS: usize = 3;
 /// Lines of context for the first finding.
 const CONTEXT: usize = 5;
 
@@ -46,6 +48,10 @@ pub fn agent(report: &Report) -> String {
     if report.result() != Verdict::Passed {
         if let Some(rerun) = &report.rerun {
             let _ = writeln!(text, "rerun: {}", cut(&harmless(rerun), 240));
+        }
+        let logs = report.troubles().into_iter().filter_map(|(_, check)| check.data.get("log")?.as_str());
+        for log in logs.take(LOGS) {
+            let _ = writeln!(text, "log: {}", cut(&harmless(log), 200));
         }
         if let Some(url) = &report.source.run_url {
             let _ = writeln!(text, "log: {}", cut(&harmless(url), 200));

@@ -128,18 +128,24 @@ fn stage(stage: &Stage, checks: &[Value]) -> Value {
     }))
 }
 
+/// What a plan's runner records of a check, and the document has beside the tool's own numbers.
+const PLANNED: [&str; 6] = ["command", "working_directory", "required", "signal", "attempts", "cached"];
+
 fn check(check: &Check) -> Value {
+    let own = check.data.iter().filter(|(key, _)| !PLANNED.contains(&key.as_str()) && *key != "log");
+    let data: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
     let lines = check.output.lines().count();
     let output = (lines > 0).then(|| {
-        json!({
+        without_nulls(json!({
             "tail": format::tail(&check.output, OUTPUT).join("\n"),
             "lines_total": lines,
             "bytes_total": check.output.len(),
             "truncated": lines > OUTPUT,
-        })
+            "path": check.data.get("log"),
+        }))
     });
     let is_explained = check.status != Status::Passed || !check.findings.is_empty();
-    without_nulls(json!({
+    let mut document = json!({
         "id": check.id,
         "name": check.name(),
         "status": check.status,
@@ -149,15 +155,21 @@ fn check(check: &Check) -> Value {
         "exit_code": check.exit_code,
         "reason": check.reason,
         "url": check.url,
-        "data": (!check.data.is_empty()).then_some(&check.data),
+        "data": (!data.is_empty()).then_some(data),
         "tests": check.tests(),
-        "flaky": check.tests().is_some_and(|tests| tests.flaky > 0).then_some(true),
+        "flaky": check.is_flaky().then_some(true),
         "legs": (!check.legs.is_empty()).then_some(&check.legs),
         "evidence": (!check.evidence.is_empty()).then_some(&check.evidence),
         "findings": is_explained.then_some(&check.findings),
         "findings_total": is_explained.then_some(check.findings_total()),
         "output": output,
-    }))
+    });
+    for key in PLANNED {
+        if let Some(value) = check.data.get(key) {
+            document[key] = value.clone();
+        }
+    }
+    without_nulls(document)
 }
 
 fn without_nulls(value: Value) -> Value {

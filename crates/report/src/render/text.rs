@@ -100,6 +100,8 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
     if bad && !placed && !check.output.trim().is_empty() {
         remarks.push(tail(&check.output, OUTPUT));
     }
+    let prevents = check.data.get("prevents").and_then(serde_json::Value::as_str).filter(|_| bad);
+    remarks.extend(prevents.map(|prevents| vec![one_line(&format!("prevents: {prevents}"))]));
     remarks.extend(check.url.as_ref().map(|url| vec![one_line(url)]));
     remarks
 }
