@@ -5,6 +5,9 @@ mod docs;
 mod hostile;
 mod places;
 mod plan;
+mod plan_builtins;
+mod plan_examples;
+mod plan_faults;
 mod reports;
 
 use serde_json::json;
@@ -231,7 +234,7 @@ fn short_help_fits_a_screen_and_long_help_has_its_parts() {
 fn the_examples_of_the_help_run() {
     let help = step(["--help"]).run().stdout;
     let examples: Vec<&str> = help.split_once("Examples:\n").unwrap().1.lines().map(str::trim).collect();
-    assert_eq!(examples.len(), 5, "{help}");
+    assert_eq!(examples.len(), 6, "{help}");
     let records = step(["--format", "jsonl"]).stdin(PASSED).run().stdout;
     for example in examples {
         // Stand-ins for the programs around ours.
@@ -247,7 +250,8 @@ fn the_examples_of_the_help_run() {
             "ruff.sarif",
             "{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"ruff\"}},\"results\":[]}]}",
         );
-        step.file("tsc.txt", "All checks passed!\n").run().exits(0);
+        let plan = "[[stage]]\nname = \"a\"\n[[stage.check]]\nname = \"b\"\nrun = \"true\"\n";
+        step.file("tsc.txt", "All checks passed!\n").file("preflight.toml", plan).run().exits(0);
     }
 }
 

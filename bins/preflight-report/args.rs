@@ -27,11 +27,18 @@ Command:
   reports that --report names, and by what it prints. Only this sees what reports leave out, such as
   a test file that cannot be loaded. Without a report, exit code 0 passes.
 
+Plan:
+  A plan file has stages with checks: a command, or a builtin (untracked, clean-after, image-tag,
+  secrets, disk). Stages run one after the other, or as their `needs` have it; checks of a stage run
+  at once. Each check is judged as a command is. docs/preflight-report.md has the keys.
+
 Environment:
   PREFLIGHT_REPORT_TITLE
                        the title, if --title is not given
   PREFLIGHT_REPORT_FORMAT
                        the format, if --format is not given
+  PREFLIGHT_REPORT_CACHE_DIR
+                       where checks with `inputs` keep what they found when they last passed
   GITHUB_STEP_SUMMARY  where the job summary goes
   GITHUB_OUTPUT        where --to output writes
   NO_COLOR, CLICOLOR_FORCE, LC_ALL, LC_CTYPE, LANG
@@ -45,6 +52,7 @@ Exit codes:
 
 Examples:
   preflight-report --report junit.xml -- pytest --junitxml=junit.xml
+  preflight-report --plan preflight.toml
   preflight-report junit/*.xml lint=ruff.sarif tsc.txt
   dagger call pre-deploy --source=.. --json-output | preflight-report
   cat shard-*.jsonl | preflight-report --title Deployment

@@ -260,6 +260,11 @@ impl Started {
         self.child.stdin.take().unwrap().write_all(&input).unwrap();
     }
 
+    /// The working folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.step.folder
+    }
+
     /// Waits for the end, and checks as [`Step::run`] does.
     pub(crate) fn finish(mut self) -> Seen {
         let mut stdin = self.child.stdin.take();

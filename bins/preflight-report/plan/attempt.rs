@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use plan::Check;
 use report::Reason;
 
-use super::conduct::Run;
+use super::shared::Run;
 use super::shell;
 use crate::gather::{self, Ran, Watch};
 
@@ -98,7 +98,7 @@ async fn wait(run: &Run<'_>, check: &Check, child: Child, output: &mut Log, tail
     let stop = async {
         tokio::select! {
             _ = run.stop.requested() => {}
-            () = run.cancelled() => {}
+            () = run.until_cancelled() => {}
         }
         Signal::Terminate
     };

@@ -1,7 +1,6 @@
 //! Starts checks when they may start, waits for their ends, and stops everything when it has to.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cli::Console;
@@ -17,6 +16,7 @@ use super::cache::Cache;
 use super::check;
 use super::load::Loaded;
 use super::records;
+use super::shared::{End, Run};
 use super::shell::{self, Shell};
 use super::show::Waits;
 use crate::args::{Args, Format};
@@ -28,47 +28,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// The title of a plan that has none.
 const TITLE: &str = "Pre-deploy validation";
 
-/// What the checks of one run share.
-pub(super) struct Run<'a> {
-    pub(super) loaded: &'a Loaded,
-    pub(super) setting: &'a Setting<'a>,
-    pub(super) reporter: &'a Reporter<'a>,
-    pub(super) console: &'a Console,
-    pub(super) shell: Shell,
-    pub(super) cache: Option<Cache>,
-    pub(super) log_dir: Option<&'a Path>,
-    /// Variables that commands do not inherit unless their check names them.
-    pub(super) withheld: &'a [&'a str],
-    pub(super) stop: &'a Stop,
-    /// The check whose failure cancels all others.
-    cancelled: watch::Receiver<Option<String>>,
-    /// How many documents about other checks commands have printed.
-    pub(super) foreign: Cell<usize>,
-}
-
-impl Run<'_> {
-    /// Waits until a failure cancels what runs; never completes otherwise.
-    pub(super) async fn cancelled(&self) {
-        let mut cancelled = self.cancelled.clone();
-        if cancelled.wait_for(Option::is_some).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// The check whose failure cancelled the others.
-    pub(super) fn cancelled_by(&self) -> Option<String> {
-        self.cancelled.borrow().clone()
-    }
-}
-
 /// A run that has ended.
 pub(super) struct Conducted {
     pub(super) reading: Reading,
     pub(super) stopped: Option<StopReason>,
 }
-
-/// How a check ended: as others depend on it, or why it was left out.
-pub(super) type End = Result<Outcome, plan::Why>;
 
 /// Runs the chosen checks.
 ///

@@ -8,8 +8,8 @@ use fault::{Fault, Result};
 use plan::{Check, Variable};
 use ring::digest::{Context, SHA256};
 
-use super::conduct::Run;
 use super::load::Loaded;
+use super::shared::Run;
 use crate::gather::{matching, within};
 
 /// The files that the globs of a check match, each once, in the order of their names.

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use cli::Console;
 use fault::{Fault, Result};
-use plan::{Action, Builtin, Check, Plan, Source, Spot};
+use plan::{Check, Plan, Source, Spot};
 
-use super::inputs;
 use super::options::PlanOptions;
 use super::values::Values;
 
@@ -66,10 +65,10 @@ impl Loaded {
     }
 }
 
-/// Reads the plan and checks what can be checked before anything runs.
+/// Reads the plan.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`]: no such file, no plan, `--only` that matches nothing, `inputs` that match nothing.
+/// [`fault::Kind::Usage`]: no such file, no plan, `--only` that matches nothing.
 pub(super) fn load(options: &PlanOptions, console: &Console) -> Result<Loaded> {
     let path = options.plan.as_deref().unwrap_or(Path::new("preflight.toml"));
     let source = Source::new(path.display().to_string(), text(path)?);
@@ -78,14 +77,7 @@ pub(super) fn load(options: &PlanOptions, console: &Console) -> Result<Loaded> {
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let values = Values::new(console, &folder);
     let holds = plan.checks.iter().map(|check| check.when.as_ref().is_none_or(|when| values.hold(when))).collect();
-    let loaded = Loaded { source, plan, selected, holds, folder };
-    for (_, check) in loaded.chosen().filter(|(at, _)| loaded.holds[*at]) {
-        inputs::files(&loaded, check)?;
-        if let Action::Builtin(Builtin::Disk { .. }) = check.action {
-            super::builtin::disk_is_supported(&loaded, check)?;
-        }
-    }
-    Ok(loaded)
+    Ok(Loaded { source, plan, selected, holds, folder })
 }
 
 fn text(path: &Path) -> Result<String> {

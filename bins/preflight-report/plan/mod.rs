@@ -8,16 +8,19 @@ mod builtin;
 mod cache;
 mod check;
 mod conduct;
+mod finished;
 mod inputs;
 mod list;
 mod load;
 mod options;
 mod records;
+mod shared;
 mod shell;
 mod show;
 mod values;
 
 use cli::{Console, Exit};
+use plan::{Action, Builtin};
 use report::Policy;
 
 use crate::args::Args;
@@ -33,6 +36,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if args.planned.list {
         return Ok(list::list(&loaded, args, console)?);
     }
+    verify(&loaded)?;
     let policy = policy(&loaded, args.policy());
     if args.planned.dry_run {
         return Ok(list::dry_run(&loaded, args, console)?);
@@ -42,6 +46,17 @@ pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let report = finish::report(args, &mut reading, &policy, console);
     let exit = emit::all(&report, &reading, args, console)?;
     Ok(ended.stopped.map_or(exit, run::StopReason::exit))
+}
+
+/// Checks what can be checked before anything runs: `inputs` that match nothing, builtins that this system lacks.
+fn verify(loaded: &load::Loaded) -> fault::Result<()> {
+    for (_, check) in loaded.chosen().filter(|(at, _)| loaded.holds[*at]) {
+        inputs::files(loaded, check)?;
+        if let Action::Builtin(Builtin::Disk { .. }) = check.action {
+            builtin::disk_is_supported(loaded, check)?;
+        }
+    }
+    Ok(())
 }
 
 /// What is accepted: by the plan, and on top of it by the command line.

@@ -6,9 +6,9 @@ use plan::{Check, Outcome, Why};
 use report::{Event, Judgement, Reason, Status};
 use serde_json::{Map, Value, json};
 
-use super::check::Finished;
-use super::conduct::{End, Run};
+use super::finished::Finished;
 use super::load::Loaded;
+use super::shared::{End, Run};
 use crate::args::Args;
 use crate::gather::shell_line;
 

@@ -9,7 +9,7 @@ use plan::Check;
 use run::Reporter;
 use runner::foreign::Lines;
 
-use super::conduct::Run;
+use super::shared::Run;
 
 /// A check is reported as running after this time, and then again after each `AGAIN`.
 const LONG: Duration = Duration::from_secs(5);

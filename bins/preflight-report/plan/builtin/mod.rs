@@ -13,8 +13,8 @@ use plan::{Builtin, Check};
 use report::{Evidence, Nature, Reason};
 use runner::Environment;
 
-use super::conduct::Run;
 use super::load::Loaded;
+use super::shared::Run;
 pub(super) use snapshot::Snapshot;
 
 /// Evidence with its findings.

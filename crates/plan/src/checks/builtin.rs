@@ -2,26 +2,9 @@
 
 use fault::{Result, nearest};
 
-use super::Builtin;
-use super::read::command;
+use super::command::command;
+use super::model::{Builtin, NAMES};
 use crate::{Located, Section, bytes};
-
-/// Their names, in the order of the documentation.
-const NAMES: [&str; 5] = ["untracked", "clean-after", "image-tag", "secrets", "disk"];
-
-impl Builtin {
-    /// As `builtin = "…"` has it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Untracked { .. } => NAMES[0],
-            Self::CleanAfter { .. } => NAMES[1],
-            Self::ImageTag { .. } => NAMES[2],
-            Self::Secrets { .. } => NAMES[3],
-            Self::Disk { .. } => NAMES[4],
-        }
-    }
-}
 
 /// Reads the builtin that a check names, and its keys.
 pub(super) fn builtin(name: &Located<String>, check: &mut Section<'_>) -> Result<Builtin> {

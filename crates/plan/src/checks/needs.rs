@@ -2,7 +2,7 @@
 
 use fault::{Result, nearest};
 
-use super::{Need, Plan};
+use super::model::{Need, Plan, Stage};
 use crate::{Located, Source, cycle, slug};
 
 /// Sets what each stage needs.
@@ -39,7 +39,7 @@ impl Plan {
     /// The stages that have to end before each stage.
     #[must_use]
     pub fn stages_before(&self) -> Vec<Vec<usize>> {
-        let of = |(at, stage): (usize, &super::Stage)| match &stage.needs {
+        let of = |(at, stage): (usize, &Stage)| match &stage.needs {
             Some(needs) => needs.iter().map(|need| self.stage_of(*need)).collect(),
             // The first has none before it.
             None => at.checked_sub(1).into_iter().collect(),

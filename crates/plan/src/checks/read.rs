@@ -7,13 +7,25 @@ use fault::Result;
 use report::FailOn;
 
 use super::builtin::builtin;
-use super::{Action, Check, Command, Order, Plan, SUBJECTS, Stage, Variable, Work, needs};
+use super::command::command;
+use super::model::{Action, Builtin, Check, Command, Order, Plan, SUBJECTS, Stage, Variable};
+use super::needs;
 use crate::{Condition, Located, Section, Source, TextOrFlag, slug};
 
 /// The most attempts that a plan may ask for.
 const RETRIES: u32 = 100;
 
-pub(super) fn plan(source: &Source) -> Result<Plan> {
+impl Plan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`], with line and column: the text is not TOML or not a plan, or stages need each other in a circle.
+    pub fn read(source: &Source) -> Result<Self> {
+        plan(source)
+    }
+}
+
+fn plan(source: &Source) -> Result<Plan> {
     let mut top = Section::top(source)?;
     let title = top.text("title")?.map(|title| title.value);
     let defaults = match top.section("defaults", "[defaults]")? {
@@ -122,28 +134,12 @@ impl Action {
     fn with_shell(self, shell: Option<Vec<String>>) -> Self {
         match self {
             Self::Run(command) => Self::Run(Command { shell, ..command }),
-            Self::Builtin(super::Builtin::CleanAfter { run, paths }) => {
-                Self::Builtin(super::Builtin::CleanAfter { run: Command { shell, ..run }, paths })
+            Self::Builtin(Builtin::CleanAfter { run, paths }) => {
+                Self::Builtin(Builtin::CleanAfter { run: Command { shell, ..run }, paths })
             }
             other @ Self::Builtin(_) => other,
         }
     }
-}
-
-/// `run`: a text for a shell, or a list of words without one.
-pub(super) fn command(section: &mut Section<'_>) -> Result<Option<Command>> {
-    let is_list = section.is_list("run");
-    let Some(run) = section.texts("run")? else { return Ok(None) };
-    let mut words: Vec<String> = run.into_iter().map(|text| text.value).collect();
-    let work = match words.pop() {
-        Some(script) if !is_list => Work::Script(script),
-        Some(last) => {
-            words.push(last);
-            Work::Program(words)
-        }
-        None => return Err(section.fault("`run` is an empty list")),
-    };
-    Ok(Some(Command { work, shell: None }))
 }
 
 /// The keys that `[defaults]` has too.

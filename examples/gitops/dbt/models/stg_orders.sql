@@ -1,0 +1,1 @@
+select id, drink from raw.orders
