@@ -65,7 +65,7 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// Reports: files, globs, directories, or `-` for standard input (the default)
+    /// Reports: files, globs, directories, or `-`, the default (standard input)
     #[arg(value_name = "[STAGE/CHECK=]REPORT")]
     reports: Vec<OsString>,
 

@@ -177,7 +177,7 @@ pub(crate) fn ending(status: ProcessEnd, stopped: Option<StopReason>) -> Option<
             // A shell reports the death of its child so.
             let why = match (code, status.signal_name()) {
                 (127, _) => ": a program was not found".to_owned(),
-                (137, _) => ": SIGKILL, probably out of memory".to_owned(),
+                (137, _) => ", probably out of memory (SIGKILL)".to_owned(),
                 (_, Some(signal)) => format!(": {signal}"),
                 _ => String::new(),
             };

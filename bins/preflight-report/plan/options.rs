@@ -8,7 +8,7 @@ use report::Pattern;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlanOptions {
     /// Run the checks of a plan file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["reports", "command", "command_exited"], help_heading = "Plan")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reports", "command", "command_exited"], help_heading = "Command")]
     pub(crate) plan: Option<PathBuf>,
 
     /// Run only these checks, whatever they need (repeatable, globs)
