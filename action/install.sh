@@ -10,7 +10,9 @@ set -euf
 
 dist=$GITHUB_ACTION_PATH/dist.json
 temp=${RUNNER_TEMP:?}/deploy-action
-every='secrets-env preflight-report stack-output pages-deploy-all ssh-deploy'
+# Cargo.toml is the one list of programs: `[[bin]]` and the line after it.
+every=$(sed -n '/^\[\[bin\]\]/{n;s/^name = "\(.*\)"$/\1/p;}' "$GITHUB_ACTION_PATH/Cargo.toml" | tr '\n' ' ')
+every=${every% }
 
 # fail CODE MESSAGE HELP: the error on stderr, and one annotation. The text never has a line break: inputs with control
 # characters are refused before they are quoted.
@@ -114,8 +116,11 @@ on_path() {
 fetch() {
     if command -v curl >/dev/null 2>&1; then
         curl --fail --silent --show-error --location --connect-timeout 10 --max-time 120 --output "$2" "$1"
+    elif command -v timeout >/dev/null 2>&1 && command -v wget >/dev/null 2>&1; then
+        # Not wget's -T: with it the wget of busybox 1.35 (Debian 12) ends with a segmentation fault.
+        timeout 120 wget -q -O "$2" "$1"
     elif command -v wget >/dev/null 2>&1; then
-        wget -q -T 30 -O "$2" "$1"
+        wget -q -O "$2" "$1"
     else
         echo 'there is neither curl nor wget' >&2
         return 1
@@ -168,8 +173,13 @@ attested() {
         echo "deploy-action: the archive's attestation was not checked (no gh, or no token); its SHA-256 was"
         return
     fi
-    if gh attestation verify "$1" --repo "$repository" --signer-workflow "$repository/.github/workflows/release.yml" \
-        --source-digest "$(listed source)" >"$temp/attestation.log" 2>&1; then
+    file=$1
+    set -- --repo "$repository" --signer-workflow "$repository/.github/workflows/release.yml" --source-digest "$(listed source)"
+    # The release has the attestation beside its archives; a mirror without it leaves the question to GitHub.
+    if fetch "${base%/}/attestation.json" "$temp/attestation.json" 2>/dev/null; then
+        set -- "$@" --bundle "$temp/attestation.json"
+    fi
+    if gh attestation verify "$file" "$@" >"$temp/attestation.log" 2>&1; then
         return
     fi
     case $(cat "$temp/attestation.log") in
@@ -178,10 +188,10 @@ attested() {
             echo "deploy-action: GitHub could not be asked for the archive's attestation; its SHA-256 was checked"
             return
         }
-        fail 75 "GitHub could not be asked for the attestation of ${1##*/}" 'run the job again, or give the input `verify: auto`'
+        fail 75 "GitHub could not be asked for the attestation of ${file##*/}" 'run the job again, or give the input `verify: auto`'
         ;;
     esac
-    fail 77 "${1##*/} has no valid attestation of $repository" 'do not use this download, and report this'
+    fail 77 "${file##*/} has no valid attestation of $repository" 'do not use this download, and report this'
 }
 
 # environment: what a build gets, one NAME=VALUE per line.

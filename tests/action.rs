@@ -1,14 +1,22 @@
 //! `action.yml`, played step by step as the Actions runner plays a composite action: real shells, real files.
 
+mod act;
 mod composite;
+mod package;
+mod published;
 mod release;
+mod releasing;
 
 use std::path::Path;
 
 use composite::{Job, Outcome};
 use tempfile::TempDir;
 
-const TOOLS: [&str; 5] = ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy"];
+/// The programs of `Cargo.toml`, the one list that the installers and `ci/package` read too.
+fn tools() -> Vec<String> {
+    let blocks = include_str!("../Cargo.toml").split("[[bin]]\n").skip(1);
+    blocks.map(|block| block.split('"').nth(1).unwrap().to_owned()).collect()
+}
 
 /// What the install scripts themselves run; cargo is not among it.
 const SYSTEM: [&str; 13] =
@@ -18,8 +26,8 @@ const SYSTEM: [&str; 13] =
 fn ready_programs() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_secrets-env")).parent().unwrap();
-    for tool in TOOLS {
-        std::os::unix::fs::symlink(built.join(tool), dir.path().join(tool)).unwrap();
+    for tool in tools() {
+        std::os::unix::fs::symlink(built.join(&tool), dir.path().join(tool)).unwrap();
     }
     std::fs::write(dir.path().join("curl"), "not a tool").unwrap();
     dir
@@ -87,9 +95,9 @@ fn without_ready_programs_cargo_builds_them_in_the_actions_own_checkout_without_
     let outcome = install(&mut job, &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.log);
     let line = format!(
-        "cargo build --release --locked --target-dir {0}/target --bin secrets-env --bin preflight-report \
-         --bin stack-output --bin pages-deploy-all --bin ssh-deploy in {0}",
-        job.action().display()
+        "cargo build --release --locked --target-dir {0}/target --bin {1} in {0}",
+        job.action().display(),
+        tools().join(" --bin ")
     );
     assert!(outcome.log.contains(&line), "{}", outcome.log);
     let seen = std::fs::read_to_string(job.action().join("build-env")).unwrap();
@@ -98,7 +106,7 @@ fn without_ready_programs_cargo_builds_them_in_the_actions_own_checkout_without_
     // sh itself sets PWD, OLDPWD and, depending on the shell, SHLVL and _.
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(names, ["HTTPS_PROXY", "PATH"], "a build gets what it needs and nothing else");
-    assert_eq!(installed(&outcome).len(), 5);
+    assert_eq!(installed(&outcome).len(), tools().len());
 }
 
 #[test]
@@ -185,11 +193,14 @@ fn the_script_runs_in_the_working_directory_of_the_input() {
 
 #[test]
 fn the_installers_and_the_package_name_the_same_tools() {
+    assert_eq!(tools(), crate::contract::TOOLS, "a program of the contract is a program of the release");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
-    assert!(read("action/install.sh").contains(&format!("every='{}'", TOOLS.join(" "))));
-    assert!(read("ci/package").contains(&format!("tools=({})", TOOLS.join(" "))));
-    assert!(read("action/install.ps1").contains(&format!("$known = '{}'", TOOLS.join("', '"))));
+    for file in ["action/install.sh", "action/install.ps1", "ci/package"] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        assert!(text.contains("Cargo.toml"), "{file} has no list of its own");
+        // A comment or a check of one program may name it; a list names them all.
+        assert!(!tools().iter().all(|tool| text.contains(tool)), "{file} has a list of its own");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod contract;
 mod pages_deploy_all;
 mod pipes;
 mod preflight_report;
+mod recipes;
 mod secrets_env;
 mod ssh_deploy;
 mod stack_output;

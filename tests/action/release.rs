@@ -1,68 +1,13 @@
 //! A release, played on loopback: `dist.json`, the download, the tool cache, and what is refused.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::composite::{Job, Outcome};
-use super::{SYSTEM, TOOLS, installed};
-use crate::support::Served;
+use super::published::{Release, sha256};
+use super::{installed, tools};
 
 /// What an install by download runs besides [`SYSTEM`].
 const DOWNLOAD: [&str; 8] = ["curl", "cut", "gzip", "mv", "sha256sum", "sleep", "tar", "cmp"];
-
-/// A release with small programs that print their version, on a loopback server.
-struct Release {
-    folder: PathBuf,
-    server: Served,
-    dist: String,
-}
-
-fn sha256(file: &Path) -> String {
-    let output = Command::new("sha256sum").arg(file).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
-}
-
-impl Release {
-    /// `None` if there is no Python to serve it.
-    fn start() -> Option<Self> {
-        let server = Served::start("python3", &["-m", "http.server", "{port}", "--bind", "127.0.0.1"], &[])?;
-        let folder = server.folder().to_owned();
-        fs::create_dir_all(folder.join("files/bin")).unwrap();
-        let mut programs = String::new();
-        for tool in TOOLS {
-            let file = folder.join("files/bin").join(tool);
-            fs::write(&file, format!("#!/bin/sh\necho '{tool} 1.2.3'\n")).unwrap();
-            let comma = if tool == "ssh-deploy" { "" } else { "," };
-            writeln!(programs, "        \"{tool}\": \"{}\"{comma}", sha256(&file)).unwrap();
-        }
-        let archive = "deploy-action-1.2.3-x86_64-unknown-linux-musl.tar.gz";
-        let packed = Command::new("tar").args(["-czf", archive, "-C", "files", "."]).current_dir(&folder).status();
-        assert!(packed.unwrap().success());
-        let dist = format!(
-            "{{\n  \"schema_version\": 1,\n  \"version\": \"1.2.3\",\n  \"source\": \"{}\",\n  \"base_url\": \"{}\",\n  \
-             \"targets\": {{\n    \"x86_64-unknown-linux-musl\": {{\n      \"archive\": \"{archive}\",\n      \
-             \"sha256\": \"{}\",\n      \"size_bytes\": 1,\n      \"programs\": {{\n{programs}      }}\n    }}\n  }}\n}}\n",
-            "0".repeat(40),
-            server.url(),
-            sha256(&folder.join(archive)),
-        );
-        Some(Self { folder, server, dist })
-    }
-
-    fn archive(&self) -> PathBuf {
-        self.folder.join("deploy-action-1.2.3-x86_64-unknown-linux-musl.tar.gz")
-    }
-
-    /// A job whose checkout of the action is this release, with a cargo that only leaves a mark.
-    fn job(&self, programs: &[&str]) -> Job {
-        let mut job = Job::new(&[SYSTEM.as_slice(), programs].concat());
-        fs::write(job.action().join("dist.json"), &self.dist).unwrap();
-        job.program("cargo", "#!/bin/sh\n: >\"$0.called\"\nexit 101\n");
-        job
-    }
-}
 
 fn cargo_was_called(job: &Job) -> bool {
     job.workspace().join("../bin/cargo.called").exists()
@@ -82,7 +27,7 @@ fn the_archive_is_downloaded_checked_and_kept_for_the_next_job() {
     let outcome = job.uses(&[]);
     assert_eq!(outcome.code, 0, "{}", outcome.log);
     assert_eq!(outcome.outputs["version"], "1.2.3");
-    assert_eq!(installed(&outcome).len(), TOOLS.len());
+    assert_eq!(installed(&outcome).len(), tools().len());
     assert_eq!(job.step("ssh-deploy --version").log, "ssh-deploy 1.2.3\n");
     // The next job on the same machine finds them in the tool cache: the server has nothing any more.
     fs::remove_file(release.archive()).unwrap();
@@ -149,8 +94,8 @@ fn programs_on_path_with_the_listed_hash_need_no_download() {
     let Some(release) = Release::start() else { return };
     let mut job = release.job(&DOWNLOAD);
     fs::remove_file(release.archive()).unwrap();
-    for tool in TOOLS {
-        job.program(tool, &format!("#!/bin/sh\necho '{tool} 1.2.3'\n"));
+    for tool in tools() {
+        job.program(&tool, &format!("#!/bin/sh\necho '{tool} 1.2.3'\n"));
     }
     let outcome = job.uses(&[]);
     assert_eq!(outcome.code, 0, "{}", outcome.log);
@@ -207,4 +152,35 @@ fn an_attestation_is_checked_as_the_input_asks() {
     assert_eq!(attested(None, "auto").0, 0);
     assert_eq!(attested(Some("echo 'no matching attestations' >&2; exit 1"), "never").0, 0);
     assert_eq!(attested(None, "perhaps").0, 2);
+    // The release's own bundle spares the question to GitHub, if the server has it.
+    let asked = |release: &Release| {
+        let mut job = release.job(&DOWNLOAD);
+        job.variable("GITHUB_TOKEN", "ghs_of_the_job_4711");
+        job.program("gh", &gh("exit 0"));
+        assert_eq!(job.uses(&[]).code, 0);
+        fs::read_to_string(job.workspace().join("../bin/gh.asked")).unwrap()
+    };
+    let source = "0".repeat(40);
+    let expected =
+        format!("--signer-workflow consult/deploy-action/.github/workflows/release.yml --source-digest {source}\n");
+    assert!(asked(&release).ends_with(&expected));
+    fs::write(release.folder.join("attestation.json"), "{}").unwrap();
+    assert!(asked(&release).contains(&format!("--source-digest {source} --bundle ")));
+}
+
+#[test]
+fn hostile_values_are_refused_or_are_only_values() {
+    let Some(release) = Release::start() else { return };
+    for value in ["it's \"$(touch owned)\" `touch owned`", "http://127.0.0.1:1/%0A::add-mask::e", "; touch owned #"] {
+        for input in ["base-url", "bin-dir", "tools", "verify"] {
+            let mut job = release.job(&DOWNLOAD);
+            job.program("sleep", "#!/bin/sh\n");
+            let outcome = job.uses(&[(input, value)]);
+            assert_ne!(outcome.code, 0, "{input}: {}", outcome.log);
+            assert!(!cargo_was_called(&job) && !job.workspace().join("owned").exists(), "{input}: {}", outcome.log);
+            let begins =
+                |line: &str| line.trim_start().starts_with("::") && !line.starts_with("::error title=deploy-action::");
+            assert!(!outcome.log.lines().any(begins), "{input}: {}", outcome.log);
+        }
+    }
 }

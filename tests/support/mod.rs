@@ -2,6 +2,7 @@
 
 mod leak;
 mod peer;
+mod private;
 mod seen;
 mod watch;
 
@@ -14,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 use emulators::{Cloudflare, Doppler, GitHub, Internet, PulumiCloud, Runner, Secrets, Sshd};
 pub(crate) use peer::{Served, peer, skipped};
+pub(crate) use private::has_private_opt;
 pub(crate) use seen::Seen;
 use tempfile::TempDir;
 
