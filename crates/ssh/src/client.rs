@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::evidence::CERTIFICATE;
 use crate::{HostKey, Target};
 
 /// What the configuration depends on.
@@ -124,10 +125,13 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
     words
 }
 
-/// The signature algorithms of key types, as patterns: an RSA key has three, and every type a certificate.
+/// The signature algorithms of key types, as patterns: an RSA key has three, and every type a certificate. All certificates are one
+/// type.
 fn algorithms(types: &[String]) -> Vec<String> {
-    let patterns = |kind: &String| {
-        if kind == "ssh-rsa" { vec!["ssh-rsa*".to_owned(), "rsa-*".to_owned()] } else { vec![format!("{kind}*")] }
+    let patterns = |kind: &String| match kind.as_str() {
+        "ssh-rsa" => vec!["ssh-rsa*".to_owned(), "rsa-*".to_owned()],
+        CERTIFICATE => vec![format!("*{CERTIFICATE}")],
+        kind => vec![format!("{kind}*")],
     };
     types.iter().flat_map(patterns).collect()
 }

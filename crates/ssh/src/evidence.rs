@@ -201,9 +201,22 @@ pub(crate) fn read_log(path: &Path) -> String {
     std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-/// The type and fingerprint of the key that the server showed.
+/// The type and fingerprint of the key that the server showed. The fingerprint of a certificate is that of its key, and what follows
+/// it is about the certificate: `ssh-ed25519-cert-v01@openssh.com SHA256:…, serial 0 ID …`.
 pub(crate) fn host_key(log: &str) -> Option<String> {
-    log.lines().rev().find_map(|line| line.split_once("Server host key: ")).map(|(_, key)| key.trim().to_owned())
+    let shown = |line: &str| {
+        let (_, key) = line.split_once("Server host key: ").or_else(|| line.split_once("Server host certificate: "))?;
+        Some(key.split(',').next().unwrap_or(key).trim().to_owned())
+    };
+    log.lines().rev().find_map(shown)
+}
+
+/// What ends the type of a key in a certificate.
+pub(crate) const CERTIFICATE: &str = "-cert-v01@openssh.com";
+
+/// The same key, outside of its certificate.
+pub(crate) fn plain_key(key: &str) -> String {
+    key.replacen(CERTIFICATE, "", 1)
 }
 
 /// Whether the server's key was new and has been added to the known ones.
@@ -274,6 +287,14 @@ mod tests {
         let log =
             "debug1: Offering public key: my laptop ED25519 SHA256:abc agent\nroot@a: Permission denied (publickey).";
         assert_eq!(refusal(log, "").offered, ["ED25519 SHA256:abc"]);
+    }
+
+    #[test]
+    fn the_key_in_a_certificate_is_found() {
+        let log = "debug1: Server host certificate: ssh-ed25519-cert-v01@openssh.com SHA256:abc, serial 0 ID \"web\" CA ssh-ed25519 SHA256:def valid forever";
+        let key = super::host_key(log).unwrap();
+        assert_eq!(key, "ssh-ed25519-cert-v01@openssh.com SHA256:abc");
+        assert_eq!(super::plain_key(&key), "ssh-ed25519 SHA256:abc");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod state;
 mod step;
 mod target;
 mod text;
+mod throttle;
 mod transport;
 mod upload;
 mod wire;

@@ -15,14 +15,14 @@ use fault::{Fault, Result};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::Semaphore;
 
 use crate::agent::Agent;
 use crate::bootstrap::{CUT_OFF, command_line, program};
 use crate::client::{FINGERPRINTS, Files, KeyExchange, Policy, UnknownHosts, arguments, configuration, pins};
-use crate::evidence::{host_key, is_logged_in, newly_known, read_log, refusal};
+use crate::evidence::{CERTIFICATE, host_key, is_logged_in, newly_known, plain_key, read_log, refusal};
 use crate::program::{is_installed, missing};
 use crate::pulse::Pulse;
+use crate::throttle::Throttle;
 use crate::wire::nonce;
 use crate::{Cause, HostKey, PrivateKey, Ready, Refusal, Target, Transport};
 use session::{OpenSession, Prologue};
@@ -58,7 +58,7 @@ pub struct OpenSsh {
     known_hosts: String,
     agent: Option<Agent>,
     connect_timeout: Duration,
-    handshakes: Semaphore,
+    handshakes: Throttle,
     connections: AtomicU64,
     pulse: Pulse,
     name: String,
@@ -110,16 +110,11 @@ impl OpenSsh {
             known_hosts: settings.known_hosts.unwrap_or_default(),
             agent,
             connect_timeout: settings.connect_timeout,
-            handshakes: Semaphore::new(settings.handshakes.max(1)),
+            handshakes: Throttle::new(settings.handshakes),
             connections: AtomicU64::new(0),
             pulse: Pulse::start().map_err(|error| Fault::usage("cannot start a thread").cause(error.to_string()))?,
             name: settings.name,
         })
-    }
-
-    /// Halves the handshakes at a time: a server, or a bastion before it, has had too many.
-    fn slow_down(&self) {
-        let _halved = self.handshakes.forget_permits(self.handshakes.available_permits() / 2);
     }
 
     /// Ends the agent and removes the folder.
@@ -131,13 +126,21 @@ impl OpenSsh {
 
     /// One attempt, in its turn. A server that takes long is silent and does not compute: others need not wait for it.
     async fn shake_hands(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
-        let permit = self.handshakes.acquire().await;
+        let Ok(slot) = self.handshakes.acquire().await else { return Err(unreachable("the run is over")) };
+        let together = slot.halvings();
         let mut attempt = pin!(self.attempt(target, unwanted));
-        if let Ok(result) = tokio::time::timeout(HANDSHAKE, &mut attempt).await {
-            return result;
+        let result = match tokio::time::timeout(HANDSHAKE, &mut attempt).await {
+            Ok(result) => result,
+            Err(_elapsed) => {
+                drop(slot);
+                attempt.await
+            }
+        };
+        if result.as_ref().is_err_and(|refusal| refusal.cause == Cause::Dropped) {
+            // A server, or a bastion before it, has had too many.
+            self.handshakes.slow_down(together);
         }
-        drop(permit);
-        attempt.await
+        result
     }
 
     async fn attempt(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
@@ -157,7 +160,11 @@ impl OpenSsh {
         let text = read_log(&log);
         match begun {
             Ok(Ok(ready)) => {
-                session.ready = Ready { host_key: host_key(&text), newly_known: newly_known(&text), ..ready };
+                session.ready = Ready {
+                    host_key: host_key(&text).as_deref().map(plain_key),
+                    newly_known: newly_known(&text),
+                    ..ready
+                };
                 session.log = log;
                 Ok(session)
             }
@@ -215,24 +222,25 @@ impl Transport for OpenSsh {
             if refusal.cause == Cause::Dropped
                 && let Some(pause) = pauses.next()
             {
-                self.slow_down();
                 tokio::time::sleep(pause).await;
             } else if let Some(kind) = other_kind(target, &refusal, &unwanted) {
                 unwanted.push(kind);
                 first_key.get_or_insert(refusal);
             } else {
-                return Err(first_key.unwrap_or(refusal));
+                let refusal = first_key.unwrap_or(refusal);
+                return Err(Refusal { host_key: refusal.host_key.as_deref().map(plain_key), ..refusal });
             }
         }
     }
 }
 
-/// The type of key that the server showed, if the given fingerprint may be that of its key of another type. A fingerprint does not
-/// include the type, so each type is asked for in turn.
+/// The type of key that the server showed, if the given fingerprint may be that of its key of another type, or of the key in the
+/// certificate that it showed. A fingerprint does not include the type, so each type is asked for in turn.
 fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option<String> {
     let only_fingerprints = target.host_keys.iter().all(|key| matches!(key, HostKey::Fingerprint(_)));
     let (kind, _) = refusal.host_key.as_deref()?.split_once(' ')?;
     let asked = refusal.cause == Cause::ChangedHostKey && only_fingerprints && !target.host_keys.is_empty();
+    let kind = if kind.ends_with(CERTIFICATE) { CERTIFICATE } else { kind };
     (asked && !unwanted.iter().any(|one| one == kind)).then(|| kind.to_owned())
 }
 
