@@ -336,14 +336,15 @@ pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usi
     })
 }
 
-/// How the private folders on the hosts begin: with the lock, whose next holder removes what this run may leave, and the run.
+/// How the private folders on the hosts begin: with the lock, whose next holder removes what this run may leave, and the run. The
+/// random word keeps that holder from taking them for its own.
 fn folder_name(args: &Args, console: &Console) -> String {
     let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
     let plain = |one: char| if one.is_ascii_alphanumeric() || "_-".contains(one) { one } else { '_' };
     let run: String = run.chars().map(plain).collect();
     let name = args.locking.lock.as_deref().or(console.context().repository.as_deref());
     let lock = name.filter(|name| *name != "none").map_or_else(|| "none".to_owned(), Lock::file_name);
-    format!(".ssh-deploy.{lock}.{run}")
+    format!(".ssh-deploy.{lock}.{run}-{}", ssh::random_word())
 }
 
 fn known_hosts(args: &Args, found: &Found) -> Result<Option<String>> {

@@ -65,51 +65,77 @@ sd_clean() {
 sd_signal() {
   sd_words=$(kill "-$1" "-$sd_pid" 2>&1 || kill "-$1" "$sd_pid" 2>&1) && return 0
   case $sd_words in
-    *ermitted*) sudo -n kill "-$1" -- "-$sd_pid" ;;
+    *ermitted*) sd_raised=yes; sudo -n kill "-$1" -- "-$sd_pid" ;;
     *) return 1 ;;
   esac
+}
+
+# Whether the step's process group has only processes that we may not signal. While one of ours is among them, kill succeeds and
+# leaves them out.
+sd_is_denied() {
+  sd_words=$(kill -0 "-$sd_pid" 2>&1) && return 1
+  case $sd_words in *ermitted*) return 0 ;; *) return 1 ;; esac
 }
 
 # What is known of the step's process group: group_gone, group_alive, unknown.
 sd_group() {
   if sd_words=$(kill -0 "-$sd_pid" 2>&1); then
-    sd_runs && echo group_alive || echo group_gone
+    [ "$(sd_states)" = alive ] && echo group_alive || echo group_gone
     return
   fi
-  case $sd_words in
-    *ermitted*) sudo -n kill -0 -- "-$sd_pid" && { sd_runs && echo group_alive || echo group_gone; } || echo unknown ;;
-    *) echo group_gone ;;
-  esac
+  case $sd_words in *ermitted*) ;; *) echo group_gone; return ;; esac
+  if sd_words=$(sudo -n kill -0 -- "-$sd_pid" 2>&1); then
+    # Processes of other users may be hidden from us: only zombies that we see are gone.
+    [ "$(sd_states)" = zombies ] && echo group_gone || echo group_alive
+    return
+  fi
+  case $sd_words in *"o such process"*) echo group_gone ;; *) echo unknown ;; esac
 }
 
-# Whether a process of the group is more than a zombie, which the first process of a container may never collect. BusyBox' ps
-# lists all processes and knows no -A. Without ps, every process counts.
-sd_runs() {
-  sd_all=$(ps -A -o pgid= -o stat= || ps -o pgid,stat) || return 0
-  sd_all=$(echo "$sd_all" | while read -r sd_one sd_state; do
-    case $sd_one.$sd_state in "$sd_pid".Z*) ;; "$sd_pid".*) echo alive; break ;; esac
-  done)
-  [ -n "$sd_all" ]
+# What ps shows of the group: alive, zombies (the first process of a container may never collect them), or nothing. BusyBox' ps lists
+# all processes and knows no -A. Without ps, every process counts.
+sd_states() {
+  sd_all=$(ps -A -o pgid= -o stat= || ps -o pgid,stat) || { echo alive; return; }
+  echo "$sd_all" | {
+    sd_found=
+    while read -r sd_one sd_state; do
+      case $sd_one.$sd_state in "$sd_pid".Z*) sd_found=zombies ;; "$sd_pid".*) sd_found=alive; break ;; esac
+    done
+    echo "$sd_found"
+  }
+}
+
+# Waits a moment, and counts it in sd_waited: a tenth of a second, later half a second, for each look costs time too.
+sd_pause() {
+  sd_tenths=1
+  [ "$sd_waited" -lt 10 ] || sd_tenths=5
+  sleep "0.$sd_tenths" || { sleep 1; sd_tenths=10; }
+  sd_waited=$((sd_waited + sd_tenths))
 }
 
 # Ends the running step: TERM, and KILL when sd_grace has passed. The first reason is the one that is reported.
 sd_end() {
+  sd_pid=
   read -r sd_pid <"$sd_folder/end"
   [ "$sd_pid" != ended ] || echo "$1" 1<>"$sd_folder/end"
   sd_waited=0
   while [ "$sd_waited" -lt 50 ]; do
     read -r sd_pid <"$sd_folder/pid"
     [ "$sd_pid" = waiting ] || break
-    sleep 0.1 || { sleep 1; sd_waited=$((sd_waited + 9)); }
-    sd_waited=$((sd_waited + 1))
+    sd_pause
   done
-  case $sd_pid in '' | *[!0-9]*) return ;; esac
-  sd_signal TERM
   sd_waited=0
-  while [ "$(sd_group)" != group_gone ]; do
-    [ "$sd_waited" -lt "$sd_grace" ] || { sd_signal KILL; return; }
-    sleep 0.1 || { sleep 1; sd_waited=$((sd_waited + 9)); }
-    sd_waited=$((sd_waited + 1))
+  case $sd_pid in '' | *[!0-9]*) return ;; esac
+  sd_raised=
+  sd_signal TERM
+  while [ "$(sd_group)" != group_gone ] && [ "$sd_waited" -lt $((sd_grace + 10)) ]; do
+    if [ "$sd_waited" -ge "$sd_grace" ]; then
+      # Again and again: what is left when ours are gone may need sudo.
+      sd_signal KILL
+    elif [ -z "$sd_raised" ] && sd_is_denied; then
+      sd_signal TERM
+    fi
+    sd_pause
   done
 }
 
@@ -125,12 +151,17 @@ sd_watch() {
     kill -0 $$ || exit
     [ "$sd_silent" -ge 20 ] || continue
     sd_limit=20
-    [ ! -s "$sd_folder/patience" ] || read -r sd_limit <"$sd_folder/patience"
+    read -r sd_limit <"$sd_folder/patience"
     [ "$sd_silent" -ge "$sd_limit" ] || continue
     true >"$sd_folder/gone"
     sd_end pulse_lost
-    # The loop leaves by itself after a step. Between two steps it waits in a read that only a signal ends.
-    sleep 1
+    # After a step the loop leaves by itself, when its record is written; that may never be, if nothing reads our output. Between two
+    # steps it waits in a read that only a signal ends.
+    [ "$sd_pid" != 'done' ] || sd_waited=70
+    while [ -d "$sd_folder" ] && [ "$sd_waited" -lt 80 ]; do
+      sleep 1
+      sd_waited=$((sd_waited + 10))
+    done
     [ ! -d "$sd_folder" ] || sd_clean
     kill -KILL $$
     exit
@@ -149,7 +180,7 @@ sd_listen() {
   done
   true >"$sd_folder/gone"
   # A rollback goes on without us, until the watchdog's patience ends.
-  [ -s "$sd_folder/patience" ] || sd_end client_gone
+  [ "$sd_patience" -ne 0 ] || sd_end client_gone
 }
 
 # Starts "$@" in a process group whose number it writes over the old one (on a full disk nothing new can be written).
@@ -170,7 +201,7 @@ sd_step() {
   [ -z "$sd_lease" ] || [ -e "$sd_lease/$sd_name" ] || { sd_say refused the lease was taken over by another run; sd_leave; }
   echo 'waiting ' 1<>"$sd_folder/pid"
   echo 'ended      ' 1<>"$sd_folder/end"
-  [ "$sd_patience" -eq 0 ] || echo "$sd_patience" >"$sd_folder/patience"
+  [ "$sd_patience" -eq 0 ] || echo "$sd_patience        " 1<>"$sd_folder/patience"
   sd_say started
   sd_listen &
   sd_reader=$!
@@ -199,8 +230,7 @@ sd_step() {
   # The script may end before the rest of its group, which has as long as it had.
   sd_waited=-5
   while [ "$sd_why" != ended ] && [ "$sd_state" != group_gone ] && [ "$sd_waited" -lt "$sd_grace" ]; do
-    sleep 0.1 || { sleep 1; sd_waited=$((sd_waited + 9)); }
-    sd_waited=$((sd_waited + 1))
+    sd_pause
     sd_state=$(sd_group)
   done
   # shellcheck disable=SC1090
@@ -213,7 +243,7 @@ sd_step() {
   [ ! -e "$sd_folder/gone" ] || sd_leave
   wait "$sd_reader"
   sd_reader=
-  [ "$sd_patience" -eq 0 ] || rm -f "$sd_folder/patience"
+  [ "$sd_patience" -eq 0 ] || echo '20        ' 1<>"$sd_folder/patience"
   [ ! -e "$sd_folder/gone" ] || sd_leave
 }
 
@@ -275,8 +305,8 @@ sd_folder=
 for sd_base in "${XDG_RUNTIME_DIR-}" "${TMPDIR-}" /tmp "${HOME-}"; do
   case $sd_base in /*) ;; *) continue ;; esac
   sd_folder=$sd_base/$sd_name
-  # Written to, because a full disk still takes an empty file. The number of the process group has its place from the start.
-  mkdir "$sd_folder" && mkfifo "$sd_folder/out" "$sd_folder/err" && echo 'done       ' >"$sd_folder/pid" && echo 'ended      ' >"$sd_folder/end" && break
+  # Written to, because a full disk still takes an empty file. What is written later has its place from the start.
+  mkdir "$sd_folder" && mkfifo "$sd_folder/out" "$sd_folder/err" && echo 'done       ' >"$sd_folder/pid" && echo 'ended      ' >"$sd_folder/end" && echo '20        ' >"$sd_folder/patience" && break
   rm -rf "$sd_folder"
   sd_folder=
 done
@@ -293,8 +323,11 @@ sd_shell='sh'
 (exec 3<&- 4>&-; exec tee /dev/null) <"$sd_folder/out" >&7 &
 (exec 3<&- 7>&-; exec tee /dev/null) <"$sd_folder/err" >&4 &
 exec 5>"$sd_folder/out" 6>"$sd_folder/err"
+# A line of the client may have arrived already: the watchdog must not die of it before it has its trap.
+trap '' USR1
 sd_watch &
 sd_watcher=$!
+trap - USR1
 
 while IFS= read -r sd_line <&3; do
   sd_pulse idle

@@ -71,10 +71,10 @@ impl Release {
     ) -> Result<(), Unready> {
         let Some(payload) = &self.payload else { return self.check_there(session, authority, found, id).await };
         let base = quote(&found.base);
-        let rows = |file: &str| {
-            format!("for sd_one in \"$sd_part\" {base}/releases/{id}; do echo \"$sd_one\" >>{file}; done\n")
+        let rows = |by: &str, file: &str| {
+            format!("for sd_one in \"$sd_part\" {base}/releases/{id}; do echo \"{by}$sd_one\" >>{file}; done\n")
         };
-        let lock = authority.lock.map(|lock| rows(&format!("{}.staged", lock.path()))).unwrap_or_default();
+        let lock = authority.lock.map(|lock| rows("$sd_name ", &format!("{}.staged", lock.path()))).unwrap_or_default();
         let part = format!("sd_part={base}/part$sd_name\n");
         let (target, copy) = match authority.sudo {
             None => ("sd_target=$sd_part\n", ""),
@@ -87,7 +87,7 @@ impl Release {
         let folders = format!(
             "[ -d {base}/releases ] || echo {base}/releases >>\"$sd_folder/empty\"\n[ -d {base} ] || {{ sd_as mkdir {base}; echo {base} >>\"$sd_folder/empty\"; }}\n"
         );
-        let note = format!("{part}{folders}{}{lock}{target}", rows("\"$sd_folder/remove\""));
+        let note = format!("{part}{folders}{}{lock}{target}", rows("", "\"$sd_folder/remove\""));
         session.ask(&format!("{}{note}", as_user(authority))).await?;
         let mut content = payload.open().map_err(|error| Unready::Lost(error.to_string()))?;
         session.upload(&mut content).await?;

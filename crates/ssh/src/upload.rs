@@ -112,9 +112,9 @@ impl Upload {
 /// Notes the staged paths: they are removed when this run ends without using them, or by the next run if this one is killed.
 fn note(authority: Authority<'_>) -> String {
     let paths = "\"$sd_next\" \"$sd_next.part\" \"$sd_next.old\"";
-    let row = |file: &str| format!("for sd_one in {paths}; do echo \"$sd_one\" >>{file}; done\n");
-    let lock = authority.lock.map(|lock| row(&format!("{}.staged", lock.path()))).unwrap_or_default();
-    row("\"$sd_folder/remove\"") + &lock
+    let row = |by: &str, file: &str| format!("for sd_one in {paths}; do echo \"{by}$sd_one\" >>{file}; done\n");
+    let lock = authority.lock.map(|lock| row("$sd_name ", &format!("{}.staged", lock.path()))).unwrap_or_default();
+    row("", "\"$sd_folder/remove\"") + &lock
 }
 
 /// A function that runs a program as the user that files belong to, with that user's own umask.

@@ -81,15 +81,22 @@ fn what_a_killed_run_has_left_is_removed_by_the_next_holder_of_its_lock_and_noth
     for shell in shells() {
         let server = Server::new(shell);
         let folder = |name: &str| server.folder.path().join(name);
-        for name in [".ssh-deploy.shop.1.old", ".ssh-deploy.other.1.old", "half", "whole"] {
+        // The second is of the same run, through a home that two hosts share.
+        let (old, ours, other) = (".ssh-deploy.shop.1.old", ".ssh-deploy.shop.2.twin", ".ssh-deploy.other.1.old");
+        for name in [old, ours, other, "half done", "ours", "whole"] {
             std::fs::create_dir(folder(name)).unwrap();
         }
         std::fs::create_dir(folder(".ssh-deploy")).unwrap();
-        std::fs::write(folder(".ssh-deploy/shop.staged"), format!("{}\n", folder("half").display())).unwrap();
+        let row = |by: &str, path: &str| format!("{by} {}\n", folder(path).display());
+        let staged = folder(".ssh-deploy/shop.staged");
+        std::fs::write(&staged, row(old, "half done") + &row(ours, "ours")).unwrap();
         let mut started = server.start_named(shell, 50, ".ssh-deploy.shop.2.new");
         block_on(lock("anna").remove_leftovers(&mut started)).unwrap();
-        assert!(folder(".ssh-deploy.other.1.old").exists() && folder("whole").exists(), "{shell}");
-        assert!(!folder(".ssh-deploy.shop.1.old").exists() && !folder("half").exists(), "{shell}");
+        for name in [ours, other, "ours", "whole", ".ssh-deploy.shop.2.new"] {
+            assert!(folder(name).exists(), "{shell}: {name}");
+        }
+        assert!(!folder(old).exists() && !folder("half done").exists(), "{shell}");
+        assert_eq!(std::fs::read_to_string(&staged).unwrap(), row(ours, "ours"), "{shell}");
         assert_eq!(started.script("true\n"), "0 group_gone ended marked", "{shell}");
         started.leave();
     }

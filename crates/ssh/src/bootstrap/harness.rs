@@ -98,11 +98,21 @@ impl Server {
 
     /// The same, with the name of its private folder.
     pub(super) fn start_named(&self, login: &str, grace: u32, name: &str) -> Loop {
+        self.start_with(login, grace, name, "")
+    }
+
+    /// The same, with `lines` that are there before it begins.
+    pub(super) fn start_before(&self, login: &str, lines: &str) -> Loop {
+        self.start_with(login, 50, NAME, lines)
+    }
+
+    fn start_with(&self, login: &str, grace: u32, name: &str, lines: &str) -> Loop {
         let nonce = nonce();
         let text = program(&nonce, name, grace);
         // As after a login: a test that is itself run in the background ignores SIGINT, and so would its children.
-        let mut command = Command::new("env");
-        command.args(["--default-signal", login]);
+        // A loop that never becomes ready must not hold the test for ever.
+        let mut command = Command::new("timeout");
+        command.args(["300", "env", "--default-signal", login]);
         if login == "busybox" {
             command.arg("sh");
         }
@@ -111,7 +121,7 @@ impl Server {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.write_all((text + lines).as_bytes()).unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let ready = Ready { folder: self.folder.path().join(name).display().to_string(), ..Ready::default() };
         let mut started = Loop { child, stdin: Some(stdin), stderr, nonce, output: String::new(), ready };

@@ -32,6 +32,19 @@ fn every_shell_runs_steps_one_after_the_other_and_reports_their_codes() {
 }
 
 #[test]
+fn a_pulse_that_arrives_before_the_loop_has_begun_does_no_harm() {
+    // As after a handshake of more than five seconds.
+    for shell in shells() {
+        for _ in 0..20 {
+            let server = Server::new(shell);
+            let mut started = server.start_before(shell, &"beat\n".repeat(3));
+            assert_eq!(started.script("true\n"), "0 group_gone ended marked", "{shell}");
+            started.leave();
+        }
+    }
+}
+
+#[test]
 fn every_login_shell_passes_the_loop_on() {
     for login in login_shells() {
         let server = Server::new("dash");

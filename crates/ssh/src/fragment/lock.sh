@@ -62,21 +62,25 @@ sd_take_over() {
   sd_try_lease
 }
 
-# What a run under this lock has left that was killed: its private folder, and staged files beside their destinations.
+# What a run under this lock has left that was killed: its private folder, and staged files beside their destinations. What this run
+# has made itself stays: a home that hosts share, or one host under two names, has it too.
 sd_remove_leftovers() {
   set +f
   for sd_base in "${XDG_RUNTIME_DIR-}" "${TMPDIR-}" /tmp "${HOME-}"; do
     case $sd_base in /*) ;; *) continue ;; esac
     for sd_one in "$sd_base/${sd_name%.*.*}".*; do
-      [ ! -d "$sd_one" ] || [ "$sd_one" = "$sd_folder" ] || rm -rf "$sd_one"
+      case $sd_one in */"${sd_name%.*}".*) continue ;; esac
+      [ ! -d "$sd_one" ] || rm -rf "$sd_one"
     done
   done
   set -f
-  [ -e "$sd_at.staged" ] || return
-  while IFS= read -r sd_one; do
+  mv "$sd_at.staged" "$sd_at.staged.$sd_name" || return
+  # Rows of the name of a private folder and a path.
+  while read -r sd_by sd_one; do
+    case $sd_by in "${sd_name%.*}".*) echo "$sd_by $sd_one" >>"$sd_at.staged"; continue ;; esac
     case $sd_one in /*) rm -rf "$sd_one" ;; esac
-  done <"$sd_at.staged"
-  rm -f "$sd_at.staged"
+  done <"$sd_at.staged.$sd_name"
+  rm -f "$sd_at.staged.$sd_name"
 }
 
 sd_acquire() {

@@ -23,6 +23,8 @@ use crate::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Step, 
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long the mark behind the last byte may take after the record.
 const MARK: Duration = Duration::from_secs(1);
+/// How long the record of a step that was asked to stop may take after its processes were killed: a run that has to stop has 7 s.
+const CONFIRMATION: Duration = Duration::from_millis(1600);
 /// How long the remote loop may take to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How much of what came before the login is kept.
@@ -194,7 +196,13 @@ impl OpenSession {
             if let Some(refused) = run.refused {
                 return Ending::of(Verdict::NotStarted(refused));
             }
-            let Lost(text) = if run.cut_off { Lost("the server did not answer".to_owned()) } else { self.lost().await };
+            let Lost(text) = if run.cut_off {
+                // Nothing more can be learned over it, and a run that has to stop must not wait for it.
+                let _gone = self.child.start_kill();
+                Lost("the server did not answer".to_owned())
+            } else {
+                self.lost().await
+            };
             self.writer = None;
             // Without its first record, too, the step may have begun.
             return Ending::of(Verdict::Lost(text));
@@ -358,7 +366,7 @@ impl Session for OpenSession {
                 pieces = self.stderr.next() => run.take(Source::Stderr, pieces, &mut sink),
                 () = &mut until_stop, if run.may_stop() => {
                     run.stopping = true;
-                    run.over_at = Some(Instant::now() + self.grace + MARK);
+                    run.over_at = Some(Instant::now() + self.grace + CONFIRMATION);
                     self.send(b"stop\n".to_vec()).await;
                 }
                 () = until(run.pause_at) => {
@@ -375,7 +383,8 @@ impl Session for OpenSession {
     }
 
     async fn close(mut self) {
-        self.send(b"bye\n".to_vec()).await;
+        // A network that swallows what we send would keep us here.
+        let _sent = tokio::time::timeout(FAREWELL, self.send(b"bye\n".to_vec())).await;
         self.writer = None;
         // A daemon may hold the output and with it the client.
         let left = async {
