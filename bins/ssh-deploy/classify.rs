@@ -154,14 +154,20 @@ fn rolled_back(mut result: HostResult, rollback: &StepResult) -> HostResult {
         };
     }
     let success = rollback.is_success();
+    let lost = matches!(rollback, StepResult::Ended(Verdict::Lost(_)));
     if let Some(reason) = &mut result.reason {
-        reason.text += if success { "; rolled back" } else { "; the rollback failed too" };
+        reason.text += match rollback {
+            StepResult::Ended(Verdict::Exited(0)) => "; rolled back",
+            StepResult::Ended(Verdict::NotStarted(_)) => "; its rollback could not begin",
+            _ if lost => "; the connection was lost during the rollback, which the host finishes without us",
+            _ => "; the rollback failed too",
+        };
     }
     if !success {
         result.causes.push(format!("rollback: {}", rollback.text()));
         result.help = Some("look at the host: it may be in neither its old nor its new state".to_owned());
     }
-    result.rolled_back = Some(success);
+    result.rolled_back = (!lost).then_some(success);
     result
 }
 
@@ -367,6 +373,8 @@ mod tests {
         assert_eq!((back(0).exit, back(0).exit_code, back(0).rolled_back), (Exit::Failed, Some(3), Some(true)));
         assert_eq!(back(0).reason.unwrap().text, "the command failed with exit code 3; rolled back");
         assert_eq!((back(1).rolled_back, back(1).causes), (Some(false), vec!["rollback: exit code 1".to_owned()]));
+        let lost = StepResult::Ended(Verdict::Lost("gone".to_owned()));
+        assert_eq!(of(&Outcome::RolledBack(Box::new(failed.clone()), lost)).rolled_back, None);
     }
 
     #[test]

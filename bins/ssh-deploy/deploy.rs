@@ -133,7 +133,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let hosts: Vec<usize> = (0..self.plan.targets.len()).collect();
         let (mut connected, unreachable) = self.make_ready(&hosts).await;
         let all_ready = connected.len() + unreachable.len() == hosts.len();
-        if all_ready && !self.plan.dry_run {
+        if all_ready && !self.plan.dry_run && self.stop.reason().is_none() {
             self.roll_out(&mut connected).await;
         } else {
             for one in &connected {

@@ -213,7 +213,9 @@ impl StepResult {
         match self {
             Self::Ended(Verdict::Exited(code)) => format!("exit code {code}"),
             Self::Ended(Verdict::NotStarted(text)) => format!("the connection was lost before it began: {text}"),
-            Self::Ended(Verdict::Lost(text)) => format!("the connection was lost while it ran: {text}"),
+            Self::Ended(Verdict::Lost(text)) => {
+                format!("the connection was lost while it ran, and its end was not confirmed: {text}")
+            }
             Self::Failed(text) => text.clone(),
             Self::TimedOut => "it did not finish in time".to_owned(),
             Self::LeftRunning(signal) => format!("it goes on without us, after {}", name(*signal)),

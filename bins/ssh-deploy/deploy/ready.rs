@@ -17,16 +17,20 @@ enum Reached<S> {
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Gets `hosts` ready. Returns those that are, and those that the run may go on without. The ends of the others are reported;
-    /// if there are any, nothing may be changed.
+    /// if there are any, or if the run has to stop, nothing may be changed.
     pub(super) async fn make_ready(&self, hosts: &[usize]) -> (Vec<Connected<T::Session>>, Vec<(usize, Refusal)>) {
         let (mut connected, unreachable) = self.connect_all(hosts).await;
         let complete = |connected: &Vec<_>| connected.len() + unreachable.len() == hosts.len();
-        if complete(&connected) {
-            self.lock_all(&mut connected).await;
-        }
-        if complete(&connected) {
-            self.prepare_all(&mut connected).await;
-        }
+        let lock_and_prepare = async {
+            if complete(&connected) {
+                self.lock_all(&mut connected).await;
+            }
+            if complete(&connected) {
+                self.prepare_all(&mut connected).await;
+            }
+        };
+        // A large upload, or a host that has just become unreachable, must not keep a run that has to stop.
+        tokio::select! { () = lock_and_prepare => {}, _ = self.stop.requested() => {} }
         (connected, unreachable)
     }
 
@@ -45,7 +49,14 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
                 return Err(Outcome::Unready(unready));
             }
         }
-        self.prepare(&mut one).await.map_err(Outcome::Unready)?;
+        let prepared = tokio::select! {
+            prepared = self.prepare(&mut one) => prepared,
+            signal = self.stop.requested() => {
+                one.session.close().await;
+                return Err(Outcome::NotBegun(signal));
+            }
+        };
+        prepared.map_err(Outcome::Unready)?;
         Ok(one)
     }
 

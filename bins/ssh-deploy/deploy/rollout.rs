@@ -180,10 +180,12 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             return switched.map_or(outcome.clone(), |result| Outcome::RolledBack(Box::new(outcome), result));
         };
         self.observer.follows(host, "rollback");
-        let _noticed_by_the_rollback = self.enter(one, Phase::Rollback).await;
         let sink = |output: Output<'_>| self.observer.output(host, output);
-        let mut runner = self.runner(one);
-        let result = runner.roll_back(&rollback, post.rollback_timeout, sink).await;
+        // A connection that is lost by now is noticed before the rollback is sent, so that it is known not to have begun.
+        let result = match self.enter(one, Phase::Rollback).await {
+            Ok(()) => self.runner(one).roll_back(&rollback, post.rollback_timeout, sink).await,
+            Err(Lost(text)) => StepResult::Ended(Verdict::NotStarted(text)),
+        };
         let outcome = Outcome::RolledBack(Box::new(outcome), result);
         self.write_end(one, &outcome).await;
         outcome
@@ -194,7 +196,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let Some(plan) = &self.plan.lock else {
             // In a single batch no connection was idle.
             let was_idle = phase == Phase::Command && self.plan.batches.sizes.len() > 1;
-            return if was_idle { one.session.ask("").await.map(drop) } else { Ok(()) };
+            let ask = was_idle || phase == Phase::Rollback;
+            return if ask { one.session.ask("").await.map(drop) } else { Ok(()) };
         };
         let run = &self.plan.run;
         let fence = run.fence.into_iter().chain(one.state.fence).max();
