@@ -2,9 +2,14 @@
 
 mod faults;
 mod files;
+mod fixtures;
 mod locks;
+mod output;
+mod partitions;
 mod probes;
 mod releases;
+mod signals;
+mod sudo;
 mod trust;
 mod usual_causes;
 

@@ -1,9 +1,13 @@
 //! Host keys and logins.
 
+use std::path::Path;
+use std::process::Command;
+
 use emulators::{Doppler, Sshd};
 
+use super::fixtures::only_host;
 use super::{host, reason, step};
-use crate::support::Step;
+use crate::support::{Seen, Step};
 
 #[test]
 fn an_unknown_host_key_is_77_and_comes_with_the_text_that_pins_it() {
@@ -65,6 +69,49 @@ fn a_host_key_that_came_with_the_address_is_the_only_one_accepted() {
     // Also with the server's real key in the known hosts.
     let step = step(&sshd).args(["--format", "json", "--", "true"]).stdin(list(other.host_key()));
     assert_eq!(reason(&step.run().exits(77)), "host_key_changed");
+}
+
+fn keygen(arguments: &[&str], file: &Path) -> String {
+    let output = Command::new("ssh-keygen").arg("-q").args(arguments).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_host_that_shows_a_certificate_is_known_by_its_authority_and_by_the_fingerprint_of_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let [authority, key] = ["authority", "host_key"].map(|name| folder.path().join(name));
+    for file in [&authority, &key] {
+        keygen(&["-t", "ed25519", "-N", "", "-f"], file);
+    }
+    let authority_path = authority.display().to_string();
+    keygen(&["-s", &authority_path, "-I", "web1", "-h", "-n", "127.0.0.1"], &key.with_extension("pub"));
+    let lines = format!("HostKey {0}\nHostCertificate {0}-cert.pub", key.display());
+    let Some(sshd) = Sshd::start_with(&lines, &[]) else { return };
+    let public = |file: &Path| std::fs::read_to_string(file.with_extension("pub")).unwrap();
+    let fingerprint = keygen(&["-l", "-f"], &key.with_extension("pub")).split(' ').nth(1).unwrap().to_owned();
+    let run = |known: &str, host: &str| -> Seen {
+        let step = Step::new("ssh-deploy").ssh_key(&sshd).env("SSH_KNOWN_HOSTS", known);
+        step.args(["--format", "json", "--", "true"]).stdin(host).run()
+    };
+    let known = |seen: Seen| {
+        let shown = only_host(&seen.exits(0))["host_key"].clone();
+        assert_eq!(shown, format!("ssh-ed25519 {fingerprint}"));
+    };
+    let host = host(&sshd);
+    known(run(&format!("@cert-authority * {}", public(&authority)), &host));
+    known(run("# none", &format!("{host} {fingerprint}")));
+    known(run("# none", &format!("{host} {}", public(&key))));
+    // The key that the server also has, and does not show.
+    let other = run("# none", &format!("{host} {}", sshd.host_key())).exits(77);
+    assert_eq!(reason(&other), "host_key_changed");
+    // Neither the authority nor the key is known: the advice is what works.
+    let unknown = run("# none", &host).exits(77);
+    let help = only_host(&unknown)["help"].as_str().unwrap().to_owned();
+    assert!(help.contains("ssh_host_ed25519_key.pub") && help.contains(&fingerprint), "{help}");
+    // A certificate for another name is no proof.
+    let known_as_other = format!("@cert-authority web9 {}", public(&authority));
+    assert_eq!(reason(&run(&known_as_other, &host).exits(77)), "host_key_unknown");
 }
 
 #[test]

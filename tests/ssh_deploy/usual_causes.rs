@@ -6,6 +6,7 @@ use std::process::Command;
 
 use emulators::Sshd;
 
+use super::fixtures::side_by_side;
 use super::{host, reason, step};
 use crate::support::{Seen, Step, peer, skipped};
 
@@ -123,6 +124,58 @@ fn a_script_with_windows_line_ends_on_the_host_is_explained() {
 }
 
 #[test]
+fn a_container_that_asks_for_a_terminal_is_explained() {
+    let Some(sshd) = Sshd::start() else { return };
+    let Some(docker) = peer("docker") else { return };
+    // Docker looks at its terminal before it looks for its daemon.
+    let seen = failed(&sshd, &format!("DOCKER_HOST=unix:///nowhere {} run -it web true", docker.display()));
+    assert!(help(&seen).contains("remove -t from docker"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_host_that_cannot_fetch_from_another_server_is_explained() {
+    let Some(sshd) = Sshd::start() else { return };
+    let known = sshd.home().join("known");
+    let fetch = format!(
+        "ssh -F none -o BatchMode=yes -o IdentityFile=none -o UserKnownHostsFile={} -p {} {}@127.0.0.1 true",
+        known.display(),
+        sshd.port(),
+        sshd.user()
+    );
+    let seen = failed(&sshd, &fetch);
+    assert!(help(&seen).contains("a server that it does not know"), "{}", seen.stderr);
+    std::fs::write(&known, sshd.known_hosts_line() + "\n").unwrap();
+    let seen = failed(&sshd, &fetch);
+    assert!(help(&seen).contains("give it a deploy key"), "{}", seen.stderr);
+}
+
+#[test]
+fn a_command_that_was_killed_is_explained_by_the_memory_of_the_host() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen = failed(&sshd, "bash -c 'kill -KILL $$'");
+    assert!(help(&seen).contains("journalctl -k"), "{}", seen.stderr);
+}
+
+#[test]
+fn the_keys_that_were_offered_are_named_or_that_there_was_none() {
+    let Some(sshd) = Sshd::start() else { return };
+    let stranger = sshd.strangers_key();
+    let run = |step: Step| {
+        let step = step.env("SSH_KNOWN_HOSTS", sshd.known_hosts_line());
+        step.args([&host(&sshd), "--format", "json", "--", "true"]).run().exits(77)
+    };
+    let seen = run(Step::new("ssh-deploy").workflow_secret("SSH_PRIVATE_KEY", &stranger));
+    assert!(seen.stderr.contains("offered: ED25519 SHA256:"), "{}", seen.stderr);
+    assert!(help(&seen).contains(&format!("authorized_keys of {}", sshd.user())), "{}", seen.stderr);
+    let seen = run(Step::new("ssh-deploy"));
+    assert!(
+        seen.stderr.contains("no key was offered") && help(&seen).contains("set SSH_PRIVATE_KEY"),
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
 fn what_a_diagnosis_prints_is_not_taken_for_the_cause() {
     let Some(sshd) = Sshd::start() else { return };
     let seen = step(&sshd)
@@ -168,7 +221,7 @@ fn a_key_of_openssl_behind_its_parameters_logs_in() {
 fn with_bashrc(text: &str) -> Option<Seen> {
     let sshd = Sshd::start()?;
     std::fs::write(sshd.home().join(".bashrc"), text).unwrap();
-    let step = step(&sshd).args([&host(&sshd), "--format", "json", "--connect-timeout", "2", "--", "echo it ran"]);
+    let step = step(&sshd).args([&host(&sshd), "--format", "json", "--connect-timeout", "10", "--", "echo it ran"]);
     Some(step.run())
 }
 
@@ -182,14 +235,14 @@ fn a_login_that_ends_reads_or_starts_something_else_is_told_apart() {
         ("exec sleep 86391\n", "did not start our program", "start no other program"),
         ("exec cat >/dev/null\n", "did not start our program", "start no other program"),
     ];
-    for (bashrc, text, suggestion) in cases {
+    side_by_side(&cases, |(bashrc, text, suggestion)| {
         let Some(seen) = with_bashrc(bashrc) else { return };
         let seen = seen.exits(1);
         assert_eq!(reason(&seen), "no_shell", "{bashrc}");
         let host = &seen.json()["hosts"][0];
         assert!(host["reason"]["text"].as_str().unwrap().contains(text), "{bashrc}: {}", seen.stderr);
         assert!(help(&seen).contains(suggestion) && help(&seen).contains(".bashrc"), "{bashrc}: {}", seen.stderr);
-    }
+    });
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum Trouble {
     DropAfter(u64),
     /// It is reset after the server sent that many bytes.
     ResetAfter(u64),
+    /// Once the client has sent that many bytes, nothing gets through any more, in either direction and on no connection.
+    StallAfter(u64),
 }
 
 #[derive(Debug)]
@@ -112,7 +114,7 @@ async fn accept(socket: StdListener, shared: Arc<Shared>) {
 
 async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let trouble = *lock(&shared.trouble);
-    let mut limit = u64::MAX;
+    let (mut limit, mut stall_after) = (u64::MAX, u64::MAX);
     match trouble {
         Some(Trouble::Refuse) => return reset(&client),
         Some(Trouble::Silence) => {
@@ -123,6 +125,7 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
         }
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::DropAfter(bytes) | Trouble::ResetAfter(bytes)) => limit = bytes,
+        Some(Trouble::StallAfter(bytes)) => stall_after = bytes,
         None => {}
     }
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, shared.upstream)).await else { return };
@@ -130,13 +133,13 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let (from_server, mut to_server) = server.split();
     let mut from_server = from_server.take(limit);
     let up = async {
-        pass(&mut from_client, &mut to_server, &shared).await;
+        pass(&mut from_client, &mut to_server, &shared, stall_after).await;
         let _ = to_server.shutdown().await;
         // The server still answers after the client's end; only its own end, or a cut, ends the connection.
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        () = pass(&mut from_server, &mut to_client, &shared) => true,
+        () = pass(&mut from_server, &mut to_client, &shared, u64::MAX) => true,
         () = up => true,
         () = shared.cut.notified() => false,
     };
@@ -145,12 +148,24 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Passes bytes on until their source ends. While the network stalls, neither bytes nor an end get through.
-async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), shared: &Shared) {
+/// Passes bytes on until their source ends. While the network stalls, neither bytes nor an end get through; it begins to stall after
+/// `stall_after` bytes.
+async fn pass(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    shared: &Shared,
+    stall_after: u64,
+) {
     let mut stalled = shared.stalled.subscribe();
     let mut chunk = vec![0; 64 * 1024];
+    let mut passed = 0;
     loop {
         let count = from.read(&mut chunk).await.unwrap_or(0);
+        let before = passed;
+        passed += count as u64;
+        if before < stall_after && passed >= stall_after {
+            shared.stalled.send_replace(true);
+        }
         let _ = stalled.wait_for(|stalled| !stalled).await;
         if count == 0 || to.write_all(&chunk[..count]).await.is_err() {
             return;

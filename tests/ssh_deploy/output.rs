@@ -1,0 +1,86 @@
+//! What a host prints: whole, in order, in its own time, and without secrets.
+
+use emulators::Sshd;
+
+use super::fixtures::json;
+use super::{command, host, step};
+use crate::support::Seen;
+
+#[test]
+fn an_output_of_many_lines_is_whole_and_a_huge_line_is_cut_with_a_mark() {
+    let Some(sshd) = Sshd::start() else { return };
+    let seen =
+        command(&sshd, "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done; printf open").run().exits(0);
+    assert_eq!(seen.stderr.matches("│ line ").count(), 3000);
+    assert!(seen.stderr.contains("│ open\n"), "{}", seen.stderr);
+    let seen = command(&sshd, "head -c 10000000 /dev/zero | tr '\\0' x; echo; echo after").run().exits(0);
+    assert!(seen.stderr.contains("bytes cut]") && seen.stderr.contains("│ after\n"));
+    assert!(seen.stderr.len() < 200_000, "{}", seen.stderr.len());
+}
+
+#[test]
+fn fifty_steps_of_3000_lines_each_show_all_of_them_before_their_record() {
+    let Some(sshd) = Sshd::start() else { return };
+    let name = format!("127.0.0.1:{}", sshd.port());
+    // Diagnostics are steps one after the other over one connection, and each announces itself when the one before has its record.
+    let mut step = step(&sshd).arg(host(&sshd));
+    for number in 1..=50 {
+        let stream = if number % 2 == 0 { "" } else { " >&2" };
+        step = step.args(["--diagnose", &format!("d{number}=seq -f 'line %.0f of d{number}' 3000{stream}")]);
+    }
+    let seen = step.args(["--", "exit 1"]).run().exits(1);
+    for number in 1..=50 {
+        let rest = seen.stderr.split(&format!("{name}: diagnosis d{number}\n")).nth(1).unwrap();
+        let lines: Vec<&str> = rest.lines().take_while(|line| line.contains('│')).collect();
+        assert_eq!(lines.len(), 3000, "d{number}");
+        assert_eq!(lines[2999], format!("{name} │ line 3000 of d{number}"));
+    }
+}
+
+/// The warnings about output that is not known to be whole.
+fn incomplete(seen: &Seen) -> usize {
+    seen.messages("warning").iter().filter(|text| text.contains("output may be missing")).count()
+}
+
+#[test]
+fn a_step_whose_end_marks_are_lost_keeps_its_code_and_is_reported_as_incomplete() {
+    let Some(sshd) = Sshd::start() else { return };
+    // The relays are the children of the loop, whose number the step knows. Both, and the one behind the step's stdout alone.
+    for relays in ["pkill -KILL -P \"$PPID\" -x tee", "pkill -KILL -o -P \"$PPID\" -x tee"] {
+        let script = format!("{relays}; exit 6");
+        let seen = json(&sshd).args(["--", &script]).run().exits(1);
+        assert_eq!(seen.json()["hosts"][0]["exit_code"], 6, "{relays}");
+        assert_eq!(incomplete(&seen), 1, "{relays}: {}", seen.stderr);
+    }
+    let step = step(&sshd).args([&host(&sshd), "--format", "jsonl"]);
+    let seen = step.args(["--", "pkill -KILL -P \"$PPID\" -x tee"]).run().exits(0);
+    let finding = seen.records().into_iter().find(|record| record["event"] == "finding").unwrap();
+    assert_eq!(finding["rule"], "output_incomplete");
+    // A step that leaves the relays alone has its marks.
+    assert_eq!(incomplete(&command(&sshd, "echo line").run().exits(0)), 0);
+}
+
+#[test]
+fn a_secret_that_is_written_in_pieces_with_pauses_between_them_is_hidden() {
+    let Some(sshd) = Sshd::start() else { return };
+    let secret = "first-half-second-half-9f3c";
+    let run = |script: &str| {
+        let step = step(&sshd).workflow_secret("TOKEN", secret).args([&host(&sshd), "--env", "TOKEN", "--", script]);
+        let seen = step.run().exits(0);
+        let shown: Vec<String> = seen.stderr.lines().filter(|line| line.contains('│')).map(str::to_owned).collect();
+        let shown = shown.concat();
+        assert!(!shown.contains("half") && !shown.contains("9f3c") && shown.contains(" end"), "{script}: {shown}");
+    };
+    // Longer than it takes until an open line is shown.
+    run("a=${TOKEN%second*}; printf 'token %s' \"$a\"; sleep 3; echo \"${TOKEN#$a} end\"");
+    // Byte by byte, each one write, on both streams at once.
+    run("i=0; while [ $i -lt ${#TOKEN} ]; do
+  printf %s \"${TOKEN:$i:1}\"; printf %s \"${TOKEN:$i:1}\" >&2
+  if [ $i -eq 13 ]; then sleep 3; fi
+  i=$((i+1))
+done; echo ' end'; echo ' end' >&2");
+    // Where a long line is cut, and where a read of a pipe ends.
+    run(
+        "head -c 65530 /dev/zero | tr '\\0' x; echo \"$TOKEN\"; head -c 65520 /dev/zero | tr '\\0' x; printf '%s\\n%s end\\n' \"$TOKEN\" \"$TOKEN\"",
+    );
+}
