@@ -56,7 +56,7 @@ pub(super) fn list(hosts: &[&Sshd]) -> String {
     hosts.iter().map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).collect()
 }
 
-/// Whether nobody holds the lock `shop` of a host: looked at there, not over the network.
+/// Whether no run holds the lock `shop` of a host: looked at there, not over the network.
 pub(super) fn is_unlocked(sshd: &Sshd) -> bool {
     let file = sshd.home().join(".ssh-deploy/shop.lock");
     !file.exists() || Command::new("flock").arg("-n").arg(file).arg("true").status().unwrap().success()
@@ -95,7 +95,7 @@ pub(super) fn side_by_side<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
     });
 }
 
-/// A small file system of its own for a host's temporary files, until it is dropped.
+/// A small file system that holds only a host's temporary files, until it is dropped.
 pub(super) struct SmallDisk(PathBuf);
 
 impl SmallDisk {

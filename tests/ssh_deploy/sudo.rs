@@ -17,7 +17,7 @@ struct SudoHost {
 }
 
 impl SudoHost {
-    /// As root, logins become a user without rights, in a mount namespace of their own whose sudo knows that user. `defaults` are
+    /// As root, logins become a user without rights, in a private mount namespace whose sudo knows that user. `defaults` are
     /// lines of sudoers. Any other user must be allowed to use sudo; else the test is skipped.
     fn start(defaults: &str) -> Option<Self> {
         peer("sudo")?;
