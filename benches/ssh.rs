@@ -282,6 +282,9 @@ fn upload(farm: &Farm, options: &Options) {
     // What a login shell reads: bash as sshd starts it.
     let profile = farm.home(1).join(".bashrc");
     fs::write(&profile, format!("PATH={}:$PATH\n", tree.display())).unwrap();
+    let found = farm.ssh("h1", "command -v sh dd").stderr(Stdio::null()).output().unwrap();
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert_eq!(found.matches(&tree.display().to_string()).count(), 2, "the host does not use BusyBox: {found}");
     let busybox = Row::ours("BusyBox", farm.ours(&one, &options_of_ours, "rm \"$HOME/app.bin\""));
     let slow = rows(&format!("an upload of {megabytes} MB, BusyBox"), options.times.min(3), vec![busybox]);
     fs::remove_file(profile).unwrap();

@@ -14,8 +14,11 @@ fn an_output_of_many_lines_is_whole_and_a_huge_line_is_cut_with_a_mark() {
     assert_eq!(seen.stderr.matches("│ line ").count(), 3000);
     assert!(seen.stderr.contains("│ open\n"), "{}", seen.stderr);
     let seen = command(&sshd, "head -c 10000000 /dev/zero | tr '\\0' x; echo; echo after").run().exits(0);
-    assert!(seen.stderr.contains("bytes cut]") && seen.stderr.contains("│ after\n"));
-    assert!(seen.stderr.len() < 200_000, "{}", seen.stderr.len());
+    assert!(seen.stderr.contains("│ after\n"));
+    // On a machine so busy that the line pauses for 2 s, its parts are shown.
+    let parts = seen.stderr.matches(" …\n").count();
+    assert!(seen.stderr.contains("bytes cut]") || parts > 0);
+    assert!(seen.stderr.len() < 200_000 * (1 + parts), "{}", seen.stderr.len());
 }
 
 #[test]

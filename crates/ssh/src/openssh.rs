@@ -71,6 +71,9 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(3
 /// How long a step's processes have between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long ssh takes to notice that a network swallows everything: only then is a silent login told from a lost connection.
+const SILENCE: Duration = Duration::from_secs(27);
+
 /// How long a handshake keeps others waiting.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 
@@ -172,7 +175,11 @@ impl OpenSsh {
                 Err(Refusal { cause: Cause::Unusable, text: text_of_host, ..refusal(&text, "") })
             }
             Ok(Err(prologue)) => Err(refusal(&text, &prologue.text).of(target).of_ended_login(prologue.code)),
-            Err(_elapsed) => Err(no_answer(&text, session.hang_up().await, limit)),
+            Err(_elapsed) => {
+                let patience = if is_logged_in(&text) { SILENCE } else { Duration::ZERO };
+                let code = session.hang_up(patience).await;
+                Err(no_answer(&read_log(&log), code, limit))
+            }
         }
     }
 
@@ -264,7 +271,7 @@ fn tenths(time: Duration) -> u32 {
 /// its input did.
 fn no_answer(log: &str, code: Option<i32>, limit: Duration) -> Refusal {
     let cause = match code {
-        _ if !is_logged_in(log) => Cause::TimedOut,
+        _ if !is_logged_in(log) || refusal(log, "").cause == Cause::TimedOut => Cause::TimedOut,
         Some(code) if code == CUT_OFF => Cause::LoginReads,
         _ => Cause::LoginHangs,
     };

@@ -128,10 +128,10 @@ impl OpenSession {
         Err(Prologue { text: String::from_utf8_lossy(&text).into_owned(), unusable: None, code })
     }
 
-    /// Ends the input of a login that has not started our program. Returns its exit code, if that ends it.
-    pub(super) async fn hang_up(mut self) -> Option<i32> {
+    /// Ends the input of a login that has not started our program. Returns its exit code, if that ends it within `limit`.
+    pub(super) async fn hang_up(mut self, limit: Duration) -> Option<i32> {
         self.writer = None;
-        let ended = tokio::time::timeout(FAREWELL, self.child.wait()).await;
+        let ended = tokio::time::timeout(limit, self.child.wait()).await;
         ended.ok()?.ok()?.code()
     }
 
