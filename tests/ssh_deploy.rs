@@ -263,7 +263,9 @@ fn the_whole_run_has_a_deadline_and_the_same_output_of_two_hosts_is_reported_onc
     let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
     let run = |arguments: &[&str]| step(&one).args(arguments.iter().copied()).stdin(list.clone()).run();
     let seen = run(&["--deadline", "15s", "--", "sleep 86394"]).exits(3);
-    assert!(seen.stdout.contains("interrupted by the --deadline and was ended"), "{}", seen.stdout);
+    // The second on a machine that is too busy to begin within that time.
+    let texts = ["interrupted by the --deadline and was ended", "the --deadline arrived first"];
+    assert!(texts.iter().any(|text| seen.stdout.contains(text)), "{}", seen.stdout);
     assert!(!runs("sleep\086394"));
     let seen = run(&["--", "for i in 1 2 3; do echo line $i; done; exit 1"]).exits(1);
     assert_eq!(seen.summary.matches("line 2").count(), 1, "{}", seen.summary);
