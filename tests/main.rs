@@ -4,6 +4,7 @@
 mod action;
 mod command_lines;
 mod contract;
+mod live_wait;
 mod pages_deploy_all;
 mod pipes;
 mod preflight_report;

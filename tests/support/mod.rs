@@ -310,6 +310,7 @@ pub(crate) fn program_path(name: &str) -> &'static Path {
         "stack-output" => env!("CARGO_BIN_EXE_stack-output"),
         "pages-deploy-all" => env!("CARGO_BIN_EXE_pages-deploy-all"),
         "ssh-deploy" => env!("CARGO_BIN_EXE_ssh-deploy"),
+        "live-wait" => env!("CARGO_BIN_EXE_live-wait"),
         other => panic!("no program of ours: {other}"),
     })
 }

@@ -12,7 +12,8 @@ pub(crate) fn peer(name: &str) -> Option<PathBuf> {
     let named = std::env::var_os("DEPLOY_ACTION_TOOLS").map(PathBuf::from);
     let tools = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = [tools.join("node_modules/.bin"), tools.join("venv/bin")];
+    let folders = ["node_modules/.bin", "venv/bin", "debian/usr/bin", "debian/usr/sbin", "debian/bin"];
+    let folders = folders.map(|folder| tools.join(folder));
     let found = folders.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
     if let Some(found) = found.into_iter().find(|file| file.is_file()) {
         return Some(found);

@@ -6,7 +6,7 @@ use crate::Generate;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Shared {
     /// Write no section to the job summary
-    #[arg(long, hide_short_help = true, help_heading = "Output")]
+    #[arg(long, global = true, hide_short_help = true, help_heading = "Output")]
     pub no_summary: bool,
 
     /// Print a man page or shell completions for this program

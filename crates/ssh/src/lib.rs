@@ -33,7 +33,7 @@ pub use client::{KeyExchange, UnknownHosts};
 pub use evidence::{Cause, Refusal};
 pub use host_key::HostKey;
 pub use lock::{EXPIRY, Holder, Lock, Locking};
-pub use openssh::{OpenSsh, Settings};
+pub use openssh::{OpenSsh, Pipe, Settings};
 pub use payload::Payload;
 pub use preflight::{Preflight, Space, Unready};
 pub use private_key::PrivateKey;

@@ -3,6 +3,7 @@
 //! Everything that happens on a host goes through that connection. Our end of the client's stdin is the lifeline: however we
 //! end, the remote loop notices.
 
+mod pipe;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::pulse::Pulse;
 use crate::throttle::Throttle;
 use crate::wire::nonce;
 use crate::{Cause, HostKey, PrivateKey, Ready, Refusal, Target, Transport};
+pub use pipe::Pipe;
 use session::{OpenSession, Prologue};
 
 /// What all connections of a run share.
