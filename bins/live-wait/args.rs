@@ -67,7 +67,7 @@ pub(crate) struct Args {
     pub(crate) plan: Option<PathBuf>,
 
     /// The revision of the plan's targets that name none
-    #[arg(long, value_name = "REV", requires = "plan")]
+    #[arg(long, value_name = "REV", requires = "plan", hide_short_help = true)]
     pub(crate) revision: Option<Revision>,
 
     #[command(flatten)]

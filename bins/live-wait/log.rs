@@ -126,6 +126,10 @@ impl Observer for Log<'_> {
     fn ended(&self, item: &Item) {
         let Some(over) = &item.over else { return };
         let reason = (over.end != End::Live).then(|| Reason::new(over.code, self.clean(&over.why)));
+        if over.end == End::Live {
+            let (looks, time) = (item.tally.looks(), cli::shown(Duration::from_secs(over.at.as_secs())));
+            self.reporter.event(&item.name, &format!("live after {time} and {looks} looks"));
+        }
         self.record(item, Some(over.end), reason);
     }
 }

@@ -67,6 +67,7 @@ pub struct Tally {
     looks: u32,
     readings: u32,
     last: Option<Look>,
+    last_reading: Option<String>,
     streak: Option<Streak>,
     trouble: Option<Lasting>,
     lost: Option<(Lost, Duration)>,
@@ -110,7 +111,10 @@ impl Tally {
             _ => self.lost,
         };
         self.looks = self.looks.saturating_add(1);
-        self.readings = self.readings.saturating_add(u32::from(look.is_reading()));
+        if look.is_reading() {
+            self.readings = self.readings.saturating_add(1);
+            self.last_reading = Some(look.what.clone());
+        }
         self.last = Some(look.clone());
     }
 
@@ -219,7 +223,12 @@ impl Tally {
             _ => End::Incomplete,
         };
         let code = if end == End::Incomplete { "deadline" } else { last.code };
-        Verdict::over(end, code, last.what.clone())
+        match &self.last_reading {
+            Some(reading) if !last.is_reading() => {
+                Verdict::over(end, code, format!("{reading} (and then: {})", last.what))
+            }
+            _ => Verdict::over(end, code, last.what.clone()),
+        }
     }
 
     /// The pause before the next look: `interval` from the first good look on, before that longer each time, and never past the moment

@@ -175,6 +175,7 @@ pub(crate) async fn together(cluster: &Cluster, workloads: &[Workload]) -> Look 
     let mut looks = Vec::new();
     for (workload, reading) in workloads.iter().zip(&readings) {
         let look = assess(workload, reading, &[]);
+        let look = Look { what: format!("{workload}: {}", look.what), ..look };
         looks.push(with_evidence(cluster, workload, reading, look).await);
     }
     let count = looks.len();

@@ -42,13 +42,13 @@ pub(crate) fn assess(workload: &Workload, reading: &Reading, images: &[WantedIma
     };
     let spec = format!("{} {}", object.metadata.uid, object.metadata.generation);
     if object.metadata.deletion_timestamp.is_some() {
-        return Look::failed(Patience::Grace, "terminating", format!("{workload} is being deleted")).spec(spec);
+        return Look::failed(Patience::Grace, "terminating", "it is being deleted").spec(spec);
     }
     if let Some(what) = other_image(object, images) {
-        return Look::new(State::Other(None), "old_revision", format!("{workload}: {what}")).spec(spec);
+        return Look::new(State::Other(None), "old_revision", what).spec(spec);
     }
     let look = if workload.kind != Kind::Job && !object.is_observed() {
-        let text = format!("{workload}: its controller has not seen generation {} yet", object.metadata.generation);
+        let text = format!("its controller has not seen generation {} yet", object.metadata.generation);
         Look::not_yet("not_observed", text)
     } else {
         of_ours(workload, object, reading, images)
@@ -86,13 +86,13 @@ fn of_ours(workload: &Workload, object: &Object, reading: &Reading, images: &[Wa
     let lines: Vec<String> = new.iter().filter(|pod| !pod.is_ready()).take(5).map(|pod| pod_line(pod)).collect();
     let trouble = new.iter().find_map(|pod| pod_trouble(pod));
     let look = match found {
-        Rule::Done(wanted, note) => done(workload, (wanted, &note), &new, images),
-        Rule::Failed(patience, code, what) => Look::failed(patience, code, format!("{workload}: {what}")),
+        Rule::Done(wanted, note) => done(workload.kind, (wanted, &note), &new, images),
+        Rule::Failed(patience, code, what) => Look::failed(patience, code, what),
         Rule::Going(code, what) => match trouble {
-            Some((code, text)) => Look::failed(Patience::Grace, code, format!("{workload}: {what}; {text}")),
+            Some((code, text)) => Look::failed(Patience::Grace, code, format!("{what}; {text}")),
             None => {
                 let pod = lines.first().map(|line| format!("; {line}")).unwrap_or_default();
-                Look::not_yet(code, format!("{workload}: {what}{pod}"))
+                Look::not_yet(code, format!("{what}{pod}"))
             }
         },
     };
@@ -100,24 +100,24 @@ fn of_ours(workload: &Workload, object: &Object, reading: &Reading, images: &[Wa
 }
 
 /// Rolled out by its status: the pods themselves must be ready, and run the digest.
-fn done(workload: &Workload, (wanted, note): (i64, &str), new: &[&Pod], images: &[WantedImage]) -> Look {
-    let note = if note.is_empty() { String::new() } else { format!("; {note}") };
-    if workload.kind == Kind::Job {
-        return Look::live(format!("{workload}{note}"));
+fn done(kind: Kind, (wanted, note): (i64, &str), new: &[&Pod], images: &[WantedImage]) -> Look {
+    if kind == Kind::Job {
+        return Look::live(note.to_owned());
     }
+    let note = if note.is_empty() { String::new() } else { format!("; {note}") };
     let ready = new.iter().filter(|pod| pod.is_ready()).count();
     if i64::try_from(ready).unwrap_or_default() < wanted {
-        return Look::not_yet("pods_not_ready", format!("{workload}: {ready} of {wanted} new pods are ready{note}"));
+        return Look::not_yet("pods_not_ready", format!("{ready} of {wanted} new pods are ready{note}"));
     }
     for pod in new.iter().filter(|pod| pod.is_ready()) {
         if let Some(what) = pod.containers().find_map(|container| other_digest(container, images)) {
-            let text = format!("{workload}: pod {} {what}", pod.metadata.name);
+            let text = format!("pod {} {what}", pod.metadata.name);
             return Look::new(State::Other(None), "old_digest", text);
         }
     }
     let proofs: Vec<String> = images.iter().map(WantedImage::proof).collect();
     let proof = if proofs.is_empty() { String::new() } else { format!(", {}", proofs.join(" and ")) };
-    Look::live(format!("{workload}: all {ready} new pods are ready{proof}{note}"))
+    Look::live(format!("all {ready} new pods are ready{proof}{note}"))
 }
 
 /// What a container runs in place of the digest that is wanted: an image that was pulled before its tag moved.
