@@ -54,7 +54,12 @@ Examples:
 /// Other tools wait for something; this one waits for the revision it was given, and reports what is in its way.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
-#[command(subcommand_value_name = "TARGET", subcommand_help_heading = "Targets", disable_help_subcommand = true)]
+#[command(
+    subcommand_value_name = "TARGET",
+    subcommand_help_heading = "Targets",
+    disable_help_subcommand = true,
+    args_override_self = true
+)]
 #[command(
     override_usage = "live-wait [OPTIONS] <http|image|swarm|kube|flux> …\n       live-wait [OPTIONS] --plan <FILE>"
 )]

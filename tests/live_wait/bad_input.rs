@@ -42,7 +42,9 @@ fn an_address_that_cannot_be_asked_is_2_and_no_password_in_it_is_shown() {
     url("example.com", "cannot be asked");
     let seen = url("https://user:hunter2@example.com/?token=hunter2", "--send-header");
     assert!(!seen.stderr.contains("hunter2"), "{}", seen.stderr);
-    refused(&["http", "http://example.com", "--json", ".a", "--revision", NEW, "--send-header", "A=B"], "");
+    let step = Step::new("live-wait").plain().args(["http", "http://example.com", "--json", ".a", "--revision", NEW]);
+    let seen = step.args(["--send-header", "A=B"]).env("B", "x").run().exits(2);
+    assert!(seen.stderr.contains("readable on the way"), "{}", seen.stderr);
     refused(&["http", "https://example.com", "--json", "a b", "--revision", NEW], "not a path");
     refused(&["http", "https://example.com", "--text", "build", "--revision", NEW], "0 groups");
     refused(&["swarm", "web", "--image", "web:1", "--host", "nonsense"], "not the address of a Docker engine");

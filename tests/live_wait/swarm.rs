@@ -168,7 +168,10 @@ fn check(all: Vec<Expected>) {
         let seen: Seen = one.started.finish();
         let found = if seen.stdout.is_empty() { Value::Null } else { target(&seen) };
         let code = found["reason"]["code"].as_str().unwrap_or("live");
-        if seen.code != one.exit || !one.code.split('|').any(|expected| expected == code) || !found.to_string().contains(one.text) {
+        if seen.code != one.exit
+            || !one.code.split('|').any(|expected| expected == code)
+            || !found.to_string().contains(one.text)
+        {
             writeln!(wrong, "{}: {} {code}\n{}\n{found}", one.case, seen.code, seen.stderr).unwrap();
         }
     }
