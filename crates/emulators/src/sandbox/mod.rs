@@ -3,6 +3,7 @@
 mod inspect;
 mod markdown;
 mod page;
+mod reports;
 mod services;
 
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ impl Sandbox {
         let temporary = setup.state.is_none().then(|| TempDir::with_prefix("emulate-").expect("a temporary folder"));
         let folder =
             setup.state.clone().or_else(|| Some(temporary.as_ref()?.path().to_owned())).expect("one of the two");
-        for name in ["", "temp"] {
+        for name in ["", "temp", "reports"] {
             fs::create_dir_all(folder.join(name)).expect("the folder of the runner's files");
         }
         for (_, name) in FILES {
@@ -113,6 +114,7 @@ impl Sandbox {
         }
         let path = |name: &str| folder.join(name).display().to_string();
         set("RUNNER_TEMP", path("temp"));
+        set("EMULATED_REPORTS", path("reports"));
         for (variable, name) in FILES {
             set(variable, path(name));
         }
@@ -133,7 +135,7 @@ impl Sandbox {
         &self.token
     }
 
-    /// The page with the sites, the summary and every request.
+    /// The page with the reports, the summary, the sites and every request.
     #[must_use]
     pub fn page_url(&self) -> String {
         format!("{}/", self.page.url())

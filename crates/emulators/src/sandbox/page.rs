@@ -1,4 +1,4 @@
-//! The page on loopback: the deployed sites, the job summary, and every request.
+//! The page on loopback: the reports, the comment, the job summary, the deployed sites, and every request.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,15 +11,15 @@ use crate::http::{Request, Response, Service};
 
 const STYLE: &str = include_str!("page.css");
 /// The page loads nothing and runs nothing.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https:; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src http: https:; frame-src 'self'; base-uri 'none'; form-action 'none'";
 
 pub(super) struct Page(pub(super) Arc<Services>);
 
 impl Service for Page {
     fn answer(&self, request: &Request) -> Response {
+        let report = request.path.strip_prefix("/reports/").map(|name| self.0.report(name));
         if request.path != "/" {
-            return Response::new(404, "text/plain; charset=utf-8", "not here");
+            return report.flatten().unwrap_or_else(|| Response::new(404, "text/plain; charset=utf-8", "not here"));
         }
         Response::new(200, "text/html; charset=utf-8", self.0.page())
             .header("content-security-policy", POLICY)
@@ -37,9 +37,13 @@ impl Services {
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
              content=\"width=device-width, initial-scale=1\">\n<title>A deployment on this machine</title>\n\
              <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>A deployment on this machine</h1>\n\
-             <section id=\"sites\">\n<h2>Sites</h2>\n{}</section>\n\
-             <section id=\"summary\">\n<h2>Job summary</h2>\n<div class=\"summary\">\n{summary}</div>\n</section>\n\
+             <section id=\"reports\">\n<h2>The reports</h2>\n<div class=\"frames\">\n{}</div>\n</section>\n\
+             <section id=\"comment\">\n<h2>The comment on the pull request</h2>\n{}</section>\n\
+             <section id=\"summary\">\n<h2>The job summary</h2>\n<div class=\"summary\">\n{summary}</div>\n</section>\n\
+             <section id=\"sites\">\n<h2>The deployed sites</h2>\n{}</section>\n\
              <section id=\"requests\">\n<h2>{count}</h2>\n{}</section>\n</main>\n</body>\n</html>\n",
+            self.pages(),
+            self.comment(),
             self.sites(),
             self.requests(),
         )

@@ -69,6 +69,24 @@ fn the_page_shows_the_summary_and_every_request_as_text() {
 }
 
 #[test]
+fn the_page_frames_the_reports_and_shows_the_comment_as_text() {
+    let script = "echo '<p>no deploy' > $EMULATED_REPORTS/failed.html; echo '<p>deploy' > $EMULATED_REPORTS/passed.html
+        echo '## no <script>alert(1)</script>' > $EMULATED_REPORTS/comment.md
+        curl -s $EMULATED_PAGE ${EMULATED_PAGE}reports/failed.html; curl -si --path-as-is ${EMULATED_PAGE}reports/../summary.md";
+    let page = text(&emulate(&[], script).stdout);
+    let parts = [
+        "<iframe src=\"/reports/failed.html\"",
+        "<iframe src=\"/reports/passed.html\"",
+        "<h2>no &lt;script&gt;",
+        "<p>no deploy",
+        "404",
+    ];
+    for part in parts {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+#[test]
 fn it_serves_until_it_is_interrupted() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emulate"));
     command.args(["--serve", "--", "bash", "-c", "echo $EMULATED_PAGE"]);
