@@ -3,6 +3,8 @@
 mod command;
 mod docs;
 mod hostile;
+mod otlp;
+mod page;
 mod places;
 mod plan;
 mod plan_builtins;

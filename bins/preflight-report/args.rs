@@ -25,7 +25,8 @@ Reports, each recognised by its content:
 Command:
   With -- COMMAND, its output is copied to stderr as it comes. It is judged by its exit code, by the
   reports that --report names, and by what it prints. Only this sees what reports leave out, such as
-  a test file that cannot be loaded. Without a report, exit code 0 passes.
+  a test file that cannot be loaded. Without a report, exit code 0 passes. Checks and tests that it
+  sends as OpenTelemetry spans, as `dagger check` does, count too.
 
 Plan:
   A plan file has stages with checks: a command, or a builtin (untracked, clean-after, image-tag,
@@ -41,6 +42,8 @@ Environment:
                        where checks with `inputs` keep what they found when they last passed
   GITHUB_STEP_SUMMARY  where the job summary goes
   GITHUB_OUTPUT        where --to output writes
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                       set for COMMAND, unless it or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set
   NO_COLOR, CLICOLOR_FORCE, LC_ALL, LC_CTYPE, LANG
                        colours and characters of the text
 
@@ -73,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TITLE", env = "PREFLIGHT_REPORT_TITLE", help_heading = "Output")]
     pub(crate) title: Option<String>,
 
-    /// Format of the result on stdout
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", env = "PREFLIGHT_REPORT_FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 
@@ -159,6 +162,8 @@ pub(crate) enum Format {
     Ctrf,
     /// SARIF 2.1.0
     Sarif,
+    /// One page that needs nothing else, for a browser
+    Html,
     /// The job summary's section
     Markdown,
     /// Workflow commands

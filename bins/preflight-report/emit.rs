@@ -76,6 +76,7 @@ fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) ->
         Format::Text => report::text(report, style),
         Format::Json => report::json_text(report),
         Format::Jsonl => reading.records.iter().map(|record| record.line() + "\n").collect(),
+        Format::Html => report::html(report, report::HTML_LIMIT),
         Format::Markdown => report::markdown(report, MARKDOWN),
         Format::Junit => report::junit(report),
         Format::Ctrf => report::neutral(&format!("{:#}\n", report::ctrf(report))),

@@ -8,6 +8,7 @@ mod args;
 mod emit;
 mod finish;
 mod gather;
+mod otlp;
 mod plan;
 mod read;
 
@@ -26,7 +27,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     }
     let policy = args.policy();
     let operands = args.operands()?;
-    let command = match args.plan()?.map(|plan| gather::run(&plan)).transpose()? {
+    let command = match args.plan()?.map(|plan| gather::run(&plan, console.environment())).transpose()? {
         Some(Err(not_started)) => return Ok(emit::not_started(&not_started, args, console)),
         Some(Ok(ran)) => Some(ran),
         None => None,

@@ -1,5 +1,6 @@
 //! Plays the Actions runner for one step: clean environment, fresh files, masks, and the search for leaks.
 
+mod browser;
 mod leak;
 mod peer;
 mod private;
@@ -13,6 +14,7 @@ use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+pub(crate) use browser::Browser;
 use emulators::{Cloudflare, Doppler, GitHub, Internet, PulumiCloud, Runner, Secrets, Sshd};
 pub(crate) use peer::{Served, peer, skipped};
 pub(crate) use private::has_private_opt;

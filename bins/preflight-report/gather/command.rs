@@ -15,8 +15,10 @@ use fault::{Fault, Result};
 use jiff::Timestamp;
 use report::Reason;
 use run::{Stop, StopReason};
+use runner::Environment;
 
 use super::reports::{Reports, Watch};
+use crate::otlp::{Endpoint, Received};
 
 /// How many lines of output a report keeps.
 pub(crate) const LINES: usize = 200;
@@ -45,6 +47,8 @@ pub(crate) struct Ran {
     pub(crate) tail: String,
     /// The reports that it was to write.
     pub(crate) reports: Reports,
+    /// The OpenTelemetry spans that it sent.
+    pub(crate) spans: Received,
 }
 
 /// What to run, and which reports to read afterwards.
@@ -69,18 +73,18 @@ pub(crate) struct NotStarted {
 ///
 /// # Errors
 /// The outer: a glob is none, or its output cannot be kept. The inner: the command cannot be started.
-pub(crate) fn run(plan: &Plan<'_>) -> Result<std::result::Result<Ran, NotStarted>> {
+pub(crate) fn run(plan: &Plan<'_>, environment: &Environment) -> Result<std::result::Result<Ran, NotStarted>> {
     let watch = Watch::new(plan.reports, None)?;
     let output = tempfile::tempfile()
         .map_err(|error| Fault::temporary("cannot keep the command's output").cause(error.to_string()))?;
     let mut output = Log::new(output, WHOLE);
     let (begun, started_at) = (Instant::now(), Timestamp::now());
     let mut tail = Tail::new(LINES);
-    let ended = match cli::block_on(supervised(plan.command, &mut output, &mut tail))? {
+    let ended = match cli::block_on(supervised(plan.command, environment, &mut output, &mut tail))? {
         Ok(ended) => ended?,
         Err(error) => return Ok(Err(not_started(plan.command, &error))),
     };
-    let (status, stopped) = ended;
+    let (status, stopped, spans) = ended;
     Ok(Ok(Ran {
         check: check(plan),
         line: shell_line(plan.command),
@@ -93,6 +97,7 @@ pub(crate) fn run(plan: &Plan<'_>) -> Result<std::result::Result<Ran, NotStarted
         output,
         tail: text_of(&tail),
         reports: watch.written(plan.allow_stale)?,
+        spans,
     }))
 }
 
@@ -101,11 +106,12 @@ pub(crate) fn text_of(tail: &Tail) -> String {
     tail.lines().iter().map(|line| String::from_utf8_lossy(line).into_owned() + "\n").collect()
 }
 
-type Ended = Result<(ProcessEnd, Option<StopReason>)>;
+type Ended = Result<(ProcessEnd, Option<StopReason>, Received)>;
 
 /// The inner error: it cannot be started.
 async fn supervised(
     words: &[OsString],
+    environment: &Environment,
     output: &mut Log,
     tail: &mut Tail,
 ) -> std::result::Result<Ended, std::io::Error> {
@@ -119,6 +125,8 @@ async fn supervised(
         Ok(stop) => stop,
         Err(fault) => return Ok(Err(fault)),
     };
+    let endpoint = Endpoint::open(environment).await;
+    command.envs(endpoint.iter().flat_map(Endpoint::variables));
     let child = Child::start(command, OutputMode::Joined)?;
     let requested = async { stop.requested().await.signal() };
     let ended = child
@@ -129,7 +137,8 @@ async fn supervised(
             tail.push(bytes);
         })
         .await?;
-    Ok(Ok((ended.status, stop.reason().filter(|_| ended.stopped.is_some()))))
+    let spans = endpoint.map(Endpoint::close).unwrap_or_default();
+    Ok(Ok((ended.status, stop.reason().filter(|_| ended.stopped.is_some()), spans)))
 }
 
 /// The exit code that shells have for a program that cannot be started, and what to do about it.

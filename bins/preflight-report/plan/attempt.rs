@@ -14,6 +14,7 @@ use report::Reason;
 use super::shared::Run;
 use super::shell;
 use crate::gather::{self, Ran, Watch};
+use crate::otlp::{self, Endpoint};
 
 /// How long a group may clean up after SIGTERM.
 const GRACE: std::time::Duration = std::time::Duration::from_millis(1500);
@@ -43,7 +44,10 @@ pub(super) async fn attempt(run: &Run<'_>, check: &Check, command: &plan::Comman
     let watch = Watch::new(&check.report, Some(&folder))?;
     let words = run.shell.command_line(command);
     let (begun, started_at) = (Instant::now(), Timestamp::now());
-    let started = start(run, check, &words, &folder);
+    // A collector that the check's `env` names is its own.
+    let has_collector = otlp::ENDPOINTS.iter().any(|name| check.env.contains_key(*name));
+    let endpoint = if has_collector { None } else { Endpoint::open(run.console.environment()).await };
+    let started = start(run, check, &words, &folder, endpoint.as_ref());
     let ended = match started {
         Ok(child) => Ok(wait(run, check, child, &mut output, &mut tail).await?),
         Err(problem) => Err(problem),
@@ -64,6 +68,7 @@ pub(super) async fn attempt(run: &Run<'_>, check: &Check, command: &plan::Comman
         output,
         tail: gather::text_of(&tail),
         reports: watch.written(false)?,
+        spans: endpoint.map(Endpoint::close).unwrap_or_default(),
     };
     let stopped = ended.as_ref().ok().and_then(|ended| ended.stopped);
     Ok(Attempt {
@@ -76,12 +81,19 @@ pub(super) async fn attempt(run: &Run<'_>, check: &Check, command: &plan::Comman
 }
 
 /// Starts it; the error is the exit code that shells have for it, and why.
-fn start(run: &Run<'_>, check: &Check, words: &[String], folder: &Path) -> Result<Child, (u8, Reason)> {
+fn start(
+    run: &Run<'_>,
+    check: &Check,
+    words: &[String],
+    folder: &Path,
+    endpoint: Option<&Endpoint>,
+) -> Result<Child, (u8, Reason)> {
     if !folder.is_dir() {
         let text = format!("the directory `{}` does not exist", folder.display());
         return Err((125, Reason::new("not_started", text)));
     }
-    let command = shell::process(words, check, folder, run.withheld);
+    let mut command = shell::process(words, check, folder, run.withheld);
+    command.envs(endpoint.into_iter().flat_map(Endpoint::variables));
     Child::start(command, OutputMode::Joined).map_err(|error| {
         let (code, help) = gather::code_and_help(&error);
         let text = format!("cannot start `{}`: {error} ({code}); {help}", words[0]);

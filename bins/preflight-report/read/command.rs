@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fault::{Fault, Result};
-use formats::Prose;
+use formats::{EvidenceOnly, Prose};
 use report::{Evidence, Level, Nature, verdict};
 
 use super::about_checks::AboutChecks;
@@ -61,6 +61,7 @@ pub(super) fn add(
         let reason = report::Reason::new("output_lost", format!("its output cannot be kept: {error}"));
         groups.add(Piece::new(&this, Evidence::of_problem("output", None, reason), Vec::new()));
     }
+    add_spans(&mut ran, &this, reading, groups)?;
     for (pattern, reason) in std::mem::take(&mut ran.reports.problems) {
         groups.add(Piece::new(&this, Evidence::of_problem("report", Some(pattern), reason), Vec::new()));
     }
@@ -80,6 +81,21 @@ pub(super) fn add(
         exit_code: ran.status.code().map(i64::from),
         output: if has_failed { ran.tail } else { String::new() },
     });
+    Ok(())
+}
+
+/// Adds the checks and tests that it sent as spans.
+fn add_spans(ran: &mut Ran, this: &Input, reading: &mut Reading, groups: &mut Groups) -> Result<()> {
+    reading.notes.append(&mut ran.spans.notes);
+    if ran.spans.document.is_empty() {
+        return Ok(());
+    }
+    let found = formats::read(&mut ran.spans.document.as_slice(), Prose::Noise, &mut EvidenceOnly)
+        .map_err(|error| Fault::temporary("cannot read the command's spans").cause(error.to_string()))?;
+    for document in found.documents {
+        let (evidence, kept) = document.tally.finish();
+        groups.add(Piece::new(this, evidence, kept));
+    }
     Ok(())
 }
 

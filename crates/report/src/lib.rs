@@ -37,6 +37,7 @@ pub use render::agent::agent;
 pub use render::annotations::annotations;
 pub use render::changes::changes;
 pub use render::ctrf::ctrf;
+pub use render::html::{HTML_LIMIT, html};
 pub use render::json::{json, json_pieces, json_text};
 pub use render::junit::junit;
 pub use render::markdown::{self, markdown};

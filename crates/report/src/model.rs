@@ -265,22 +265,38 @@ impl Report {
     /// What does not keep the report from passing and is worth knowing: checks that did nothing, flaky tests.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        for (_, check) in self.checks().filter(|(_, check)| check.has_details()) {
-            let vacuous = check.reason.as_ref().filter(|reason| reason.code == "nothing_ran");
-            if let Some(reason) = vacuous.filter(|_| check.status == Status::Passed) {
-                warnings.push(format!("{} did nothing: {}", check.id, reason.text));
-            }
-            if check.status == Status::Passed && check.attempts() > 1 {
-                warnings.push(format!("{} passed only at attempt {}", check.id, check.attempts()));
-            }
-            let flaky: Vec<&str> = check.evidence.iter().flat_map(|piece| &piece.flaky).map(String::as_str).collect();
-            if !flaky.is_empty() {
-                let count = crate::verdict::count(flaky.len() as u64, "test");
-                warnings.push(format!("{}: {count} passed only when repeated: {}", check.id, flaky.join(", ")));
-            }
-        }
+        let mut warnings = self.vacuous();
+        warnings.extend(self.repeated());
+        warnings.extend(self.flaky().into_iter().map(|(check, tests)| {
+            let count = crate::verdict::count(tests.len() as u64, "test");
+            format!("{}: {count} passed only when repeated: {}", check.id, tests.join(", "))
+        }));
         warnings
+    }
+
+    /// The checks that passed and did nothing, one sentence each.
+    pub(crate) fn vacuous(&self) -> Vec<String> {
+        let passed = self.checks().filter(|(_, check)| check.has_details() && check.status == Status::Passed);
+        let reasons = passed.filter_map(|(_, check)| Some((check, check.reason.as_ref()?)));
+        let vacuous = reasons.filter(|(_, reason)| reason.code == "nothing_ran");
+        vacuous.map(|(check, reason)| format!("{} did nothing: {}", check.id, reason.text)).collect()
+    }
+
+    /// The checks that passed only at a later attempt, one sentence each.
+    pub(crate) fn repeated(&self) -> Vec<String> {
+        let passed = self.checks().filter(|(_, check)| check.status == Status::Passed && check.attempts() > 1);
+        passed.map(|(_, check)| format!("{} passed only at attempt {}", check.id, check.attempts())).collect()
+    }
+
+    /// The checks with tests that passed only when they were repeated, and those tests.
+    pub(crate) fn flaky(&self) -> Vec<(&Check, Vec<&str>)> {
+        let tests = |check: &'_ Check| check.evidence.iter().flat_map(|piece| &piece.flaky).count();
+        let flaky = self.checks().filter(|(_, check)| check.has_details() && tests(check) > 0);
+        flaky
+            .map(|(_, check)| {
+                (check, check.evidence.iter().flat_map(|piece| &piece.flaky).map(String::as_str).collect())
+            })
+            .collect()
     }
 
     /// Why the report is not "passed", one sentence each, the most important first.

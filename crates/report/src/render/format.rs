@@ -3,7 +3,7 @@
 use runner::foreign;
 use serde_json::{Map, Value};
 
-use crate::{Check, Verdict};
+use crate::{Check, Counts, Verdict};
 
 /// Foreign text as one harmless line: control characters shown, white space run together.
 pub(crate) fn one_line(text: &str) -> String {
@@ -93,6 +93,19 @@ fn bytes(size: f64) -> String {
 pub(crate) fn title(title: &str) -> String {
     let title = cut(&one_line(title), 200);
     if title.is_empty() { "Report".to_owned() } else { title }
+}
+
+/// How many checks ended how: `2 of 10 checks failed`, then `7 passed`, `1 skipped`. Never empty.
+pub(crate) fn counted(counts: &Counts) -> Vec<String> {
+    let (first, passed) = if counts.failed > 0 {
+        (format!("{} of {} checks failed", counts.failed, counts.checks), counts.passed)
+    } else {
+        (format!("{} of {} checks passed", counts.passed, counts.checks), 0)
+    };
+    let others =
+        [(passed, "passed"), (counts.missing, "missing"), (counts.cancelled, "cancelled"), (counts.skipped, "skipped")];
+    let others = others.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    std::iter::once(first).chain(others).collect()
 }
 
 /// What the verdict means for the reader, after the title.

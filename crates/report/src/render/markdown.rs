@@ -5,7 +5,7 @@
 //! blocks by a fence longer than any run of backticks in it.
 
 mod escape;
-mod place;
+pub(super) mod place;
 mod timeline;
 
 pub use escape::{cell, code, fence};
@@ -82,19 +82,8 @@ fn heading(report: &Report) -> String {
 
 fn overview(report: &Report) -> String {
     let counts = report.counts();
-    let mut parts = vec![if counts.failed > 0 {
-        format!("**{} of {} checks failed**", counts.failed, counts.checks)
-    } else {
-        format!("**{} of {} checks passed**", counts.passed, counts.checks)
-    }];
-    let passed = if counts.failed > 0 { counts.passed } else { 0 };
-    for (count, word) in
-        [(passed, "passed"), (counts.missing, "missing"), (counts.cancelled, "cancelled"), (counts.skipped, "skipped")]
-    {
-        if count > 0 {
-            parts.push(format!("{count} {word}"));
-        }
-    }
+    let mut parts = format::counted(&counts);
+    parts[0] = format!("**{}**", parts[0]);
     let mut line = parts.join(", ");
     let commit = report.source.commit.as_deref().map(|commit| commit.get(..7).unwrap_or(commit));
     let tests = counts.tests.map(|tests| crate::verdict::count(tests.total, "test"));

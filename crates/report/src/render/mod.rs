@@ -3,8 +3,10 @@
 pub(crate) mod agent;
 pub(crate) mod annotations;
 pub(crate) mod changes;
+pub(crate) mod critical;
 pub(crate) mod ctrf;
 pub(crate) mod format;
+pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod junit;
 pub mod markdown;

@@ -5,22 +5,31 @@ use std::fmt::Write as _;
 use super::escape::{cell, code};
 use crate::{CodeOrigin, Finding};
 
+/// The server of a repository if nothing names another.
+pub(in crate::render) const SERVER: &str = "https://github.com";
+
 /// A finding's place, linked where repository and commit are known; paths outside the repository are only named.
 pub(super) fn link(source: &CodeOrigin, finding: &Finding) -> Option<String> {
     let path = finding.path.as_deref()?;
     let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
     let shown = code(&format!("{path}{line}"));
+    Some(of_finding(source, finding).map_or(shown.clone(), |url| format!("[{shown}]({})", encode(&url))))
+}
+
+/// The address of a finding's line, not yet encoded, if its path is in the repository.
+pub(in crate::render) fn of_finding(source: &CodeOrigin, finding: &Finding) -> Option<String> {
+    let path = finding.path.as_deref()?;
     let outside = finding.outside
         || path.starts_with('/')
         || path.contains(':')
         || path.split(['/', '\\']).any(|part| part == "..");
     let (Some(repository), Some(commit), false) = (&source.repository, &source.commit, outside) else {
-        return Some(shown);
+        return None;
     };
-    let server = source.server_url.as_deref().unwrap_or("https://github.com");
+    let server = source.server_url.as_deref().unwrap_or(SERVER);
     let anchor = finding.line.map(|line| format!("#L{line}")).unwrap_or_default();
     let path = path.replace('%', "%25").replace('#', "%23").replace('?', "%3F").replace('\\', "/");
-    Some(format!("[{shown}]({}{anchor})", encode(&format!("{server}/{repository}/blob/{commit}/{path}"))))
+    Some(format!("{server}/{repository}/blob/{commit}/{path}{anchor}"))
 }
 
 /// An address as a link that shows its host; anything but a web address is only shown.
@@ -33,7 +42,7 @@ pub(super) fn address(url: &str) -> String {
 }
 
 /// What may stand between the parentheses of a link: everything else is percent-encoded.
-pub(super) fn encode(url: &str) -> String {
+pub(in crate::render) fn encode(url: &str) -> String {
     let mut safe = String::with_capacity(url.len());
     for byte in url.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'+,;=%".contains(&byte) {
