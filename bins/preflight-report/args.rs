@@ -68,7 +68,7 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
-    /// Reports: files, globs, directories, or `-`, the default (standard input)
+    /// Reports: files, globs, directories, or `-` (stdin, the default)
     #[arg(value_name = "[STAGE/CHECK=]REPORT")]
     reports: Vec<OsString>,
 

@@ -16,6 +16,9 @@ use super::shell;
 use crate::gather::{self, Ran, Watch};
 use crate::otlp::{self, Endpoint};
 
+/// How much of what a check prints is kept, and printed when it ends.
+const KEPT: u64 = 16 << 20;
+
 /// How long a group may clean up after SIGTERM.
 const GRACE: std::time::Duration = std::time::Duration::from_millis(1500);
 
@@ -40,7 +43,7 @@ pub(super) struct Attempt {
 pub(super) async fn attempt(run: &Run<'_>, check: &Check, command: &plan::Command, number: u32) -> Result<Attempt> {
     let folder = run.loaded.folder(check);
     let (file, log) = log_file(run, check, number)?;
-    let (mut output, mut tail) = (Log::new(file, Log::LIMIT), Tail::new(gather::LINES));
+    let (mut output, mut tail) = (Log::new(file, KEPT), Tail::new(gather::LINES));
     let watch = Watch::new(&check.report, Some(&folder))?;
     let words = run.shell.command_line(command);
     let (begun, started_at) = (Instant::now(), Timestamp::now());

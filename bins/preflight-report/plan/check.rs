@@ -6,7 +6,7 @@ use std::time::Instant;
 use fault::{Fault, Result};
 use formats::Kept;
 use plan::{Action, Builtin, Check, Outcome};
-use report::{Event, Evidence, Judgement, Reason, Record, Status};
+use report::{Event, Evidence, Reason, Record, Status};
 
 use super::attempt::{Attempt, attempt};
 use super::finished::{Finished, Try};
@@ -143,6 +143,11 @@ fn ended(run: &Run<'_>, check: &Check, attempt: Attempt, found: Vec<(Evidence, V
         run.reporter.status(&format!("{}: {text}", check.id));
     }
     let left_out = ran.output.left_out();
+    if let Some(path) = &log
+        && let Err(error) = ran.output.settle(path)
+    {
+        run.reporter.warn(&format!("{}: cannot put its log `{}` in order: {error}", check.id, path.display()));
+    }
     let output = if failed { ran.tail.clone() } else { String::new() };
     // What a program wrote that was stopped is no report of anything.
     let mut judged = if cancelled.is_some() {
@@ -173,7 +178,9 @@ fn judged(
     run.foreign.set(foreign);
     let mut judged = judged?;
     let others: Vec<Record> = std::mem::take(&mut judged.others);
-    others.into_iter().for_each(|record| run.reporter.pass_on(record));
+    for record in others {
+        run.reporter.pass_on(record);
+    }
     Ok(judged)
 }
 

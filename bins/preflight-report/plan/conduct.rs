@@ -105,7 +105,7 @@ async fn conduct_all(
         if let Some(first) = schedule.cancelled_by() {
             cancel.send_if_modified(|cancelled| cancelled.is_none() && cancelled.insert(first.to_owned()) == first);
         }
-        while let Some(step) = schedule.next() {
+        while let Some(step) = schedule.step() {
             match step {
                 Step::Start(at) => {
                     stages.begin(run, at);

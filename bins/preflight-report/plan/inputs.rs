@@ -1,5 +1,6 @@
 //! `inputs`: the files a check depends on, and the key of what it would see.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,11 @@ impl Hash {
     }
 
     fn end(self) -> String {
-        self.0.finish().as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        let mut text = String::new();
+        for byte in self.0.finish().as_ref() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 }

@@ -80,7 +80,9 @@ pub(super) fn finished(run: &Run<'_>, check: &Check, finished: &Finished) -> Out
             _ => (judgement.status, judgement.reason.clone()),
         },
     };
-    finished.events.iter().for_each(|event| run.reporter.record(event.clone()));
+    for event in &finished.events {
+        run.reporter.record(event.clone());
+    }
     if !finished.output.trim().is_empty() {
         let (check, text) = (check.id.clone(), finished.output.clone());
         run.reporter.record(Event::Output { check, stream: None, text });

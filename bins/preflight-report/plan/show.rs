@@ -1,6 +1,5 @@
 //! What people see while checks run: bars on a terminal, lines in a log, and each check's log when it ends.
 
-use std::collections::VecDeque;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
@@ -14,9 +13,6 @@ use super::shared::Run;
 /// A check is reported as running after this time, and then again after each `AGAIN`.
 const LONG: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_secs(30);
-
-/// How much of a log is printed: so much of its beginning, and as much of its end.
-const PRINTED: usize = 8 << 20;
 
 /// The bar of what has not started.
 const WAITING: &str = "waiting";
@@ -97,48 +93,13 @@ pub(super) fn log(run: &Run<'_>, check: &Check, log: &mut Log, failed: bool) {
 
 fn lines(run: &Run<'_>, gutter: &str, log: &mut Log) {
     let (mut reader, mut split, mut buffer) = (log.reader(), Lines::new(), vec![0; 64 * 1024]);
-    let mut printed = 0;
-    let mut end = End::default();
     loop {
-        // A log that cannot be read is told of where it is judged.
+        // A log that cannot be read is reported when it is judged.
         let read = reader.read(&mut buffer).unwrap_or_default();
-        let mut complete = split.push(&buffer[..read]);
-        if read == 0 {
-            complete.extend(split.flush());
-        }
-        if printed < PRINTED {
-            printed += complete.iter().map(Vec::len).sum::<usize>();
-            run.reporter.foreign(gutter, &complete);
-        } else {
-            complete.into_iter().for_each(|line| end.push(line));
-        }
         if read == 0 {
             break;
         }
+        run.reporter.foreign(gutter, &split.push(&buffer[..read]));
     }
-    if end.left_out > 0 {
-        run.reporter.foreign(gutter, &[format!("[… {} lines not shown …]", end.left_out).into_bytes()]);
-    }
-    run.reporter.foreign(gutter, &Vec::from(end.lines));
-}
-
-/// The end of a long log.
-#[derive(Debug, Default)]
-struct End {
-    lines: VecDeque<Vec<u8>>,
-    bytes: usize,
-    left_out: usize,
-}
-
-impl End {
-    fn push(&mut self, line: Vec<u8>) {
-        self.bytes += line.len() + 1;
-        self.lines.push_back(line);
-        while self.bytes > PRINTED
-            && let Some(first) = self.lines.pop_front()
-        {
-            self.bytes -= first.len() + 1;
-            self.left_out += 1;
-        }
-    }
+    run.reporter.foreign(gutter, &Vec::from_iter(split.finish()));
 }

@@ -28,7 +28,9 @@ impl Reading {
     /// A run's own records, which were printed as they came or not.
     pub(crate) fn of_run(records: Vec<Record>, printed: bool) -> Self {
         let mut reading = Self { keeps_records: true, printed, ..Self::default() };
-        records.into_iter().for_each(|record| reading.add(record));
+        for record in records {
+            reading.add(record);
+        }
         reading
     }
 

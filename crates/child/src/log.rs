@@ -91,11 +91,11 @@ impl Log {
         LogReader { file: &mut self.file, parts, at: None }
     }
 
-    /// Ends a log that stays as the file at `path`: brings it into order, if it is not.
+    /// Brings the file at `path`, which this log was written to, into order if it is not. The log itself can still be read.
     ///
     /// # Errors
     /// The ordered copy cannot be written, or not be renamed.
-    pub fn settle(mut self, path: &Path) -> io::Result<()> {
+    pub fn settle(&mut self, path: &Path) -> io::Result<()> {
         if self.left_out() == 0 {
             return Ok(());
         }
@@ -171,7 +171,9 @@ mod tests {
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..30), 0..8),
         ) {
             let mut log = Log::new(tempfile::tempfile().unwrap(), limit);
-            chunks.iter().for_each(|chunk| log.write(chunk));
+            for chunk in &chunks {
+                log.write(chunk);
+            }
             let all = chunks.concat();
             let (head, tail) = (usize::try_from(limit / 2).unwrap(), usize::try_from(limit - limit / 2).unwrap());
             let expected = if all.len() <= head + tail {

@@ -32,13 +32,11 @@ impl Tail {
     pub fn keep(&mut self, bytes: &[u8]) {
         let mut from = bytes.len();
         for _ in 0..=self.most {
-            match bytes[..from].iter().rposition(|byte| *byte == b'\n') {
-                Some(at) => from = at,
-                None => {
-                    self.push(bytes);
-                    return;
-                }
-            }
+            let Some(at) = bytes[..from].iter().rposition(|byte| *byte == b'\n') else {
+                self.push(bytes);
+                return;
+            };
+            from = at;
         }
         // More lines than are kept: what came before them does not matter.
         *self = Self::new(self.most);

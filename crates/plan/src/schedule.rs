@@ -82,7 +82,7 @@ impl<'p> Schedule<'p> {
     }
 
     /// The next step, if there is one now: call it until it returns `None`, then wait for an end.
-    pub fn next(&mut self) -> Option<Step> {
+    pub fn step(&mut self) -> Option<Step> {
         for (number, stage) in self.plan.stages.iter().enumerate() {
             let waiting = stage.checks.clone().find(|check| self.states[*check] == Some(State::Waiting));
             let Some(check) = waiting.filter(|_| self.may_decide(number)) else { continue };
@@ -143,8 +143,8 @@ impl<'p> Schedule<'p> {
         !self.any_of(stage, State::Waiting) && !self.any_of(stage, State::Running)
     }
 
-    fn any_of(&self, stage: usize, state: State) -> bool {
-        self.plan.stages[stage].checks.clone().any(|check| self.states[check] == Some(state))
+    fn any_of(&self, stage: usize, wanted: State) -> bool {
+        self.plan.stages[stage].checks.clone().any(|check| self.states[check] == Some(wanted))
     }
 
     /// Whether it is known if this stage starts: what it waits for is over, or nothing starts any more.

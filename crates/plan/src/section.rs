@@ -154,13 +154,11 @@ impl<'s> Section<'s> {
             DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
         };
-        match number.filter(|number| *number <= most) {
-            Some(number) => Ok(Some(number)),
-            None => {
-                let at = self.source.spot(value.span().start);
-                self.wrong(key, at, &format!("a whole number from 0 to {most}"))
-            }
+        if let Some(number) = number.filter(|number| *number <= most) {
+            return Ok(Some(number));
         }
+        let at = self.source.spot(value.span().start);
+        self.wrong(key, at, &format!("a whole number from 0 to {most}"))
     }
 
     /// A time: `"30s"`, `"5m"`, or a number of seconds.

@@ -19,7 +19,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     };
     #[expect(clippy::cast_precision_loss, reason = "factors are powers of two")]
     let size = number * factor as f64;
-    if size < 1.0 || size > 9e15 {
+    if !(1.0..=9e15).contains(&size) {
         return Err(wrong());
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]

@@ -41,7 +41,9 @@ fn evidence(name: &str, found: Result<Vec<Diagnostic>, String>) -> Found {
     match found {
         Ok(found) => {
             let mut tally = Tally::new(name, Nature::Linter);
-            found.into_iter().for_each(|diagnostic| tally.finding(diagnostic));
+            for diagnostic in found {
+                tally.finding(diagnostic);
+            }
             tally.finish()
         }
         Err(why) => (Evidence::of_problem(name, None, Reason::new("not_run", format!("{name}: {why}"))), Vec::new()),

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
@@ -10,10 +11,10 @@ fn plan(text: &str) -> Plan {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (stage, checks) = line.split_once(':').unwrap();
         let (name, keys) = stage.split_once(' ').unwrap_or((stage, ""));
-        toml += &format!("[[stage]]\nname = \"{name}\"\n{keys}\n");
+        writeln!(toml, "[[stage]]\nname = \"{name}\"\n{keys}").unwrap();
         for check in checks.split_whitespace() {
             let (name, required) = check.strip_suffix('?').map_or((check, true), |name| (name, false));
-            toml += &format!("[[stage.check]]\nname = \"{name}\"\nrun = \"true\"\nrequired = {required}\n");
+            writeln!(toml, "[[stage.check]]\nname = \"{name}\"\nrun = \"true\"\nrequired = {required}").unwrap();
         }
     }
     Plan::read(&Source::new("p", toml)).unwrap()
@@ -25,7 +26,7 @@ fn ran(plan: &Plan, jobs: usize, fail_fast: bool, bad: &[&str], off: &[&str]) ->
     let mut schedule = Schedule::new(plan, |_| true, |check| !off.contains(&id(check)), jobs, fail_fast);
     let (mut events, mut running) = (Vec::new(), Vec::new());
     loop {
-        while let Some(step) = schedule.next() {
+        while let Some(step) = schedule.step() {
             match step {
                 Step::Start(check) => {
                     events.push(format!("+{}", id(check)));
@@ -97,12 +98,12 @@ fn a_false_condition_leaves_out_a_check_and_a_stage_of_which_nothing_ran_is_not_
 fn a_stopped_run_starts_nothing_and_only_what_is_selected_runs_in_order() {
     let plan = plan("a: x\n b: y\n c: z");
     let mut schedule = Schedule::new(&plan, |check| check != 1, |_| true, 8, false);
-    assert_eq!(schedule.next(), Some(Step::Start(0)));
-    assert_eq!(schedule.next(), None, "c still comes after a");
+    assert_eq!(schedule.step(), Some(Step::Start(0)));
+    assert_eq!(schedule.step(), None, "c still comes after a");
     schedule.stop();
-    assert_eq!(schedule.next(), Some(Step::Skip(2, Why::Stopped)));
+    assert_eq!(schedule.step(), Some(Step::Skip(2, Why::Stopped)));
     schedule.ended(0, Outcome::Passed);
-    assert!(schedule.is_over() && schedule.next().is_none());
+    assert!(schedule.is_over() && schedule.step().is_none());
 }
 
 /// A random plan: what each stage needs points backwards, so that there is no circle.
@@ -114,9 +115,10 @@ fn plans() -> impl Strategy<Value = Plan> {
         any::<u8>(),
     );
     prop::collection::vec(stage, 1..6).prop_map(|stages| {
-        let text: String =
-            (0..stages.len()).map(|at| format!("s{at}: {}\n", "a b c d".split_at(stages[at].2 * 2 - 1).0)).collect();
-        let mut plan = plan(&text);
+        let line =
+            |(at, stage): (usize, &(_, bool, usize, u8))| format!("s{at}: {}", "a b c d".split_at(stage.2 * 2 - 1).0);
+        let lines: Vec<String> = stages.iter().enumerate().map(line).collect();
+        let mut plan = plan(&lines.join("\n"));
         for (at, (needs, sequence, _, optional)) in stages.into_iter().enumerate() {
             let needs = needs.map(|needs| {
                 let one = |(index, whole): (prop::sample::Index, bool)| {
@@ -151,7 +153,7 @@ proptest! {
         let mut running: Vec<usize> = Vec::new();
         let mut turns = 0;
         loop {
-            while let Some(step) = schedule.next() {
+            while let Some(step) = schedule.step() {
                 match step {
                     Step::Start(check) => {
                         running.push(check);
