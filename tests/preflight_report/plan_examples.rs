@@ -92,7 +92,7 @@ fn the_gate_of_a_gitops_repository_finds_each_mistake_it_is_for() {
     let at = |path: &str| folder.path().join(path);
     let write = |path: &str, text: &str| std::fs::write(at(path), text).unwrap();
     let git = |words: &[&str]| {
-        assert!(Command::new("git").args(words).current_dir(folder.path()).status().unwrap().success())
+        assert!(Command::new("git").args(words).current_dir(folder.path()).status().unwrap().success());
     };
     assert_eq!(gate(folder.path()).exits(0).stdout, "passed 5/5 checks\n");
 

@@ -20,7 +20,7 @@ fn one(keys: &str) -> String {
 /// Waits until the check has made the file.
 fn until_there(started: &Started, file: &str) {
     let path = started.folder().join(file);
-    let give_up = Instant::now() + Duration::from_secs(60);
+    let give_up = Instant::now() + Duration::from_mins(1);
     while !path.exists() {
         assert!(Instant::now() < give_up, "{file} is not there");
         std::thread::sleep(Duration::from_millis(5));

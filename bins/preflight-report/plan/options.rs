@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use report::Pattern;
 
 /// The options of a plan.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlanOptions {
     /// Run the checks of a plan file
