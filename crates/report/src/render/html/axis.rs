@@ -1,4 +1,4 @@
-//! The axis of time that all checks share, drawn as inline SVG without a style of its own.
+//! The axis of time that all checks share, drawn as inline SVG without `style` attributes.
 
 use std::fmt::Write as _;
 

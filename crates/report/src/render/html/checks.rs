@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Limits;
 use super::axis::Axis;
 use super::escape::{address, text};
+use super::limits::Limits;
 use super::parts::{anchor, legs, mark};
 use crate::render::critical::critical_path;
 use crate::render::format::{cut, details, seconds};

@@ -8,6 +8,7 @@ mod axis;
 mod checks;
 mod escape;
 mod head;
+mod limits;
 mod parts;
 mod remarks;
 mod troubles;
@@ -15,6 +16,7 @@ mod troubles;
 use std::fmt::Write as _;
 
 use escape::{link, text};
+use limits::{Limits, STEPS};
 
 use crate::Report;
 
@@ -25,61 +27,6 @@ const POLICY: &str = include_str!("page.css.sha256");
 
 /// How many bytes a page should have at most: more is slow to open on a phone.
 pub const HTML_LIMIT: usize = 2 * 1024 * 1024;
-
-/// How much is shown.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// Lines of a log or a detail.
-    lines: usize,
-    /// Findings and legs of a check.
-    findings: usize,
-    /// Checks that failed, are missing or were cancelled.
-    troubles: usize,
-    /// Rows of the table of checks.
-    rows: usize,
-    /// Stages in it.
-    stages: usize,
-    /// How the footer describes this step.
-    step: &'static str,
-}
-
-/// From everything to counts only.
-static STEPS: [Limits; 6] = [
-    Limits { lines: 400, findings: 200, troubles: 500, rows: 2000, stages: 500, step: "" },
-    Limits {
-        lines: 60,
-        findings: 50,
-        troubles: 500,
-        rows: 2000,
-        stages: 500,
-        step: "logs cut to 60 lines, 50 findings per check",
-    },
-    Limits {
-        lines: 15,
-        findings: 10,
-        troubles: 200,
-        rows: 500,
-        stages: 200,
-        step: "logs cut to 15 lines, 10 findings per check",
-    },
-    Limits {
-        lines: 0,
-        findings: 3,
-        troubles: 100,
-        rows: 100,
-        stages: 100,
-        step: "no logs, 3 findings per check, 100 checks",
-    },
-    Limits {
-        lines: 0,
-        findings: 1,
-        troubles: 20,
-        rows: 0,
-        stages: 20,
-        step: "no logs, 20 failures, passed checks counted",
-    },
-    Limits { lines: 0, findings: 0, troubles: 0, rows: 0, stages: 0, step: "counts only" },
-];
 
 /// The report as an HTML page of at most `limit` bytes; the shortest form if even that does not fit.
 #[must_use]

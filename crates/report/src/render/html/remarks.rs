@@ -1,7 +1,7 @@
 //! What fails nothing and is worth knowing: vacuous checks, flaky and slow tests, what plans would change.
 
-use super::Limits;
 use super::escape::text;
+use super::limits::Limits;
 use super::parts::joined;
 use crate::render::format::seconds;
 use crate::{Changes, Check, Report};

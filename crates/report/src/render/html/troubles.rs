@@ -1,7 +1,7 @@
 //! Why the report is not "passed", and where: one card for each check that is in the way.
 
-use super::Limits;
 use super::escape::{address, escaped, lines, link, text};
+use super::limits::Limits;
 use super::parts::{anchor, joined, legs, mark};
 use crate::render::format::{one_line, seconds};
 use crate::render::markdown::place;
