@@ -10,6 +10,8 @@ mod plan;
 mod plan_builtins;
 mod plan_examples;
 mod plan_faults;
+mod publish;
+mod published;
 mod reports;
 
 use serde_json::json;

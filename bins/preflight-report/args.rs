@@ -10,6 +10,7 @@ use report::{FailOn, Flaky, Pattern, Policy};
 
 use crate::gather::{Operand, Plan};
 use crate::plan::PlanOptions;
+use crate::publish::PublishArgs;
 
 const AFTER_HELP: &str = "\
 Reports, each recognised by its content:
@@ -44,6 +45,9 @@ Environment:
   GITHUB_OUTPUT        where --to output writes
   OTEL_EXPORTER_OTLP_ENDPOINT
                        set for COMMAND, unless it or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set
+  GITHUB_TOKEN         what publishing signs in with; commands do not inherit it then
+  GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_EVENT_PATH
+                       where and for what it publishes, as the runner sets them
   NO_COLOR, CLICOLOR_FORCE, LC_ALL, LC_CTYPE, LANG
                        colours and characters of the text
 
@@ -53,18 +57,23 @@ Exit codes:
   125, 126, 127: COMMAND cannot be started, is not executable, is not found
   130, 143 interrupted, after the report was written
 
+Publishing:
+  Failures are warnings and do not change the exit code. --comment needs `pull-requests: write`,
+  --check-run `checks: write`, --deployments `deployments: write`.
+
 Examples:
   preflight-report --report junit.xml -- pytest --junitxml=junit.xml
   preflight-report --plan preflight.toml
   preflight-report junit/*.xml lint=ruff.sarif tsc.txt
   dagger call pre-deploy --source=.. --json-output | preflight-report
   cat shard-*.jsonl | preflight-report --title Deployment
+  preflight-report --comment --check-run reports/*.xml
   preflight-report --format json report.json | jq -r '.reasons[]'";
 
 /// Turn what checks reported into one verdict
 ///
-/// Reads reports, each recognised by its content, adds them up, prints the outcome and writes it to the job summary. Changes nothing
-/// else. Exits with 1 if a check failed, and with 3 if something promised did not report.
+/// Reads reports, each recognised by its content, adds them up, prints the outcome and writes it to the job summary. Publishes it at
+/// GitHub if asked to. Changes nothing else. Exits with 1 if a check failed, and with 3 if something promised did not report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
@@ -74,7 +83,7 @@ pub(crate) struct Args {
 
     /// Title of the report
     #[arg(long, value_name = "TITLE", env = "PREFLIGHT_REPORT_TITLE", help_heading = "Output")]
-    pub(crate) title: Option<String>,
+    title: Option<String>,
 
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", env = "PREFLIGHT_REPORT_FORMAT", help_heading = "Output")]
@@ -84,7 +93,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
     pub(crate) write: Vec<WriteTo>,
 
-    /// `output` also sets the step outputs `result`, `ready`, `exit_code`, `failed` and `tests_failed`
+    /// `output` also sets the step outputs `result`, `ready`, `exit_code`, `failed`, `tests_failed` and `comment_url`
     #[arg(long, value_parser = cli::stdout_or_output(), default_value = "stdout", value_name = "WHERE", hide_short_help = true, help_heading = "Output")]
     pub(crate) to: Destination,
 
@@ -142,6 +151,9 @@ pub(crate) struct Args {
     /// A command to run and judge by its exit code, its output and its reports
     #[arg(last = true, value_name = "COMMAND", help_heading = "Command")]
     command: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) publish: PublishArgs,
 
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -225,6 +237,9 @@ impl Args {
     /// # Errors
     /// [`fault::Kind::Usage`]: a name that is blank.
     pub(crate) fn operands(&self) -> Result<Vec<Operand>> {
+        if let Some(document) = self.publish.document() {
+            return Ok(vec![Operand { name: None, path: document.clone() }]);
+        }
         self.reports.iter().map(|text| Operand::parse(text)).collect()
     }
 
@@ -237,12 +252,13 @@ impl Args {
             name.parse::<crate::gather::Name>()?;
         }
         let (command, reports, name) = (&self.command, &self.report, self.name.as_deref());
-        Ok((!command.is_empty()).then_some(Plan { command, reports, name, allow_stale: self.allow_stale }))
+        let (allow_stale, withheld) = (self.allow_stale, self.withheld());
+        Ok((!command.is_empty()).then_some(Plan { command, reports, name, allow_stale, withheld }))
     }
 
-    /// Variables that the commands of a plan do not inherit unless their check names them.
+    /// Variables that commands do not inherit, unless their check of a plan names them: the token that we publish with.
     pub(crate) fn withheld(&self) -> &'static [&'static str] {
-        &[]
+        if self.publish.is_asked() { &["GITHUB_TOKEN"] } else { &[] }
     }
 
     /// What is accepted.
@@ -255,6 +271,11 @@ impl Args {
             may_skip: self.may_skip.clone(),
             no_destroy: self.no_destroy,
         }
+    }
+
+    /// The title. An empty expression of a workflow arrives as an empty one, which is none.
+    pub(crate) fn title(&self) -> Option<&str> {
+        self.title.as_deref().filter(|title| !title.trim().is_empty())
     }
 
     /// The checks that were promised.
@@ -276,6 +297,6 @@ impl Tool for Args {
     }
 
     fn prints_json(&self) -> bool {
-        self.format == Format::Json
+        self.format == Format::Json && !self.publish.is_preview()
     }
 }

@@ -14,19 +14,27 @@ use crate::read::Reading;
 /// The most bytes of Markdown on stdout: what a job summary may hold.
 const MARKDOWN: usize = runner::file::SUMMARY_LIMIT;
 
-/// Writes everything, and returns how the process ends.
+/// Writes everything but the step's outputs, and returns how the process ends. With a `preview`, stdout gets that instead.
 ///
 /// # Errors
 /// Stdout or a file cannot be written.
-pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Console) -> anyhow::Result<Exit> {
+pub(crate) fn all(
+    report: &Report,
+    reading: &Reading,
+    preview: Option<&str>,
+    args: &Args,
+    console: &Console,
+) -> anyhow::Result<Exit> {
     for to in &args.write {
         let text = rendered(report, reading, to.format, Style::PLAIN);
         replace(&to.file, &text)?;
     }
-    if args.format != Format::Text {
+    if args.format != Format::Text || preview.is_some() {
         console.status(&format!("{}: {}", report.title, report.result().name()));
     }
-    if args.format == Format::Json {
+    if let Some(preview) = preview {
+        console.print(preview)?;
+    } else if args.format == Format::Json {
         print_json(report, console)?;
     } else if !(reading.printed && args.format == Format::Jsonl) {
         console.print(rendered(report, reading, args.format, style(console)))?;
@@ -35,10 +43,18 @@ pub(crate) fn all(report: &Report, reading: &Reading, args: &Args, console: &Con
         annotate(report, console);
     }
     console.summary(&args.shared, |room| report::markdown(report, room));
-    if let Some(file) = args.to.step_file() {
-        console.export(file, &outputs(report))?;
-    }
     Ok(exit(report))
+}
+
+/// Hands the step's outputs over.
+///
+/// # Errors
+/// The runner's file cannot be written.
+pub(crate) fn step_outputs(report: &Report, comment_url: Option<&str>, args: &Args, console: &Console) -> Result<()> {
+    match args.to.step_file() {
+        Some(file) => console.export(file, &outputs(report, comment_url)),
+        None => Ok(()),
+    }
 }
 
 /// Prints the document piece by piece: it may be larger than the report is in memory.
@@ -109,6 +125,9 @@ pub(crate) fn not_started(not_started: &NotStarted, args: &Args, console: &Conso
 
 fn exit(report: &Report) -> Exit {
     match report.result() {
+        // Publishing was required and failed.
+        _ if report.exit_code == Some(Exit::Permission.code()) => Exit::Permission,
+        _ if report.exit_code == Some(Exit::Temporary.code()) => Exit::Temporary,
         Verdict::Passed => Exit::Success,
         Verdict::Failed => Exit::Failed,
         Verdict::Incomplete => Exit::Incomplete,
@@ -116,7 +135,7 @@ fn exit(report: &Report) -> Exit {
 }
 
 /// The step's outputs.
-fn outputs(report: &Report) -> Vec<(String, String)> {
+fn outputs(report: &Report, comment_url: Option<&str>) -> Vec<(String, String)> {
     let counts = report.counts();
     let tests_failed = counts.tests.map_or(0, |tests| tests.failed);
     [
@@ -125,6 +144,7 @@ fn outputs(report: &Report) -> Vec<(String, String)> {
         ("exit_code", report.exit_code().to_string()),
         ("failed", counts.failed.to_string()),
         ("tests_failed", tests_failed.to_string()),
+        ("comment_url", comment_url.unwrap_or_default().to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

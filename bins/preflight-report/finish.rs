@@ -1,10 +1,13 @@
 //! Makes the report of everything that was read.
 
+use std::path::Path;
+
 use cli::Console;
 use report::{CodeOrigin, Policy, Producer, Report};
 
 use crate::args::Args;
-use crate::read::Reading;
+use crate::gather::Input;
+use crate::read::{self, Reading, Setting};
 
 /// Adds up everything that was read, with what only the command line and the environment know.
 pub(crate) fn report(args: &Args, reading: &mut Reading, policy: &Policy, console: &Console) -> Report {
@@ -20,11 +23,19 @@ pub(crate) fn report(args: &Args, reading: &mut Reading, policy: &Policy, consol
             report.gaps.push(format!("no check matches `{}`, which was expected", expected.text()));
         }
     }
-    // An empty expression of a workflow arrives as an empty title.
-    let title = args.title.clone().filter(|title| !title.trim().is_empty());
-    report.title = title.unwrap_or(report.title);
+    report.title = args.title().map_or(report.title, str::to_owned);
     report.producer = Some(Producer { name: console.tool().to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() });
     report.source = CodeOrigin::of(console.context());
     report.rerun = args.rerun.clone().or_else(|| reading.rerun.take());
     report
+}
+
+/// Reads the report that this one is compared with.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn baseline(path: &Path, args: &Args, policy: &Policy, console: &Console) -> anyhow::Result<Report> {
+    let input = Input { name: None, path: Some(path.to_owned()), is_incidental: false };
+    let reading = read::all(vec![input], None, &Setting::of_baseline(args, console, policy))?;
+    Ok(reading.merger.finish(policy))
 }

@@ -5,25 +5,29 @@
 //! The exit code is the verdict.
 
 mod args;
+mod conclude;
 mod emit;
 mod finish;
 mod gather;
 mod otlp;
 mod plan;
+mod publish;
 mod read;
 
 use std::process::ExitCode;
 
 use args::Args;
 use cli::{Console, Exit};
+use publish::Publishing;
 
 fn main() -> ExitCode {
     cli::main(|args, console| act(&args, console))
 }
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
+    let publishing = Publishing::new(&args.publish, console)?;
     if args.planned.plan.is_some() {
-        return plan::run(args, console);
+        return plan::run(args, &publishing, console);
     }
     let policy = args.policy();
     let operands = args.operands()?;
@@ -36,9 +40,8 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     // The command has our standard input.
     let reads_nothing = command.is_some() && operands.is_empty();
     let inputs = if reads_nothing { Vec::new() } else { gather::sources(&operands, console.stdin_is_terminal())? };
-    let setting = read::Setting::new(args, console, &policy);
+    let setting = read::Setting::new(args, console, &policy, publishing.masks.clone());
     let mut reading = read::all(inputs, command, &setting)?;
-    let report = finish::report(args, &mut reading, &policy, console);
-    let exit = emit::all(&report, &reading, args, console)?;
+    let exit = conclude::conclude(&publishing, &mut reading, &policy, stopped, args, console)?;
     Ok(stopped.map_or(exit, run::StopReason::exit))
 }

@@ -60,6 +60,8 @@ pub(crate) struct Plan<'a> {
     /// The check's name, unless it is the program's.
     pub(crate) name: Option<&'a str>,
     pub(crate) allow_stale: bool,
+    /// Variables that the command does not inherit.
+    pub(crate) withheld: &'a [&'a str],
 }
 
 /// Why the command could not be started: the exit code that shells have for it.
@@ -80,7 +82,7 @@ pub(crate) fn run(plan: &Plan<'_>, environment: &Environment) -> Result<std::res
     let mut output = Log::new(output, WHOLE);
     let (begun, started_at) = (Instant::now(), Timestamp::now());
     let mut tail = Tail::new(LINES);
-    let ended = match cli::block_on(supervised(plan.command, environment, &mut output, &mut tail))? {
+    let ended = match cli::block_on(supervised(plan, environment, &mut output, &mut tail))? {
         Ok(ended) => ended?,
         Err(error) => return Ok(Err(not_started(plan.command, &error))),
     };
@@ -110,13 +112,16 @@ type Ended = Result<(ProcessEnd, Option<StopReason>, Received)>;
 
 /// The inner error: it cannot be started.
 async fn supervised(
-    words: &[OsString],
+    plan: &Plan<'_>,
     environment: &Environment,
     output: &mut Log,
     tail: &mut Tail,
 ) -> std::result::Result<Ended, std::io::Error> {
-    let mut command = std::process::Command::new(&words[0]);
-    command.args(&words[1..]);
+    let mut command = std::process::Command::new(&plan.command[0]);
+    command.args(&plan.command[1..]);
+    for name in plan.withheld {
+        command.env_remove(name);
+    }
     // A program in a background group is stopped when it reads the terminal.
     if std::io::stdin().is_terminal() {
         command.stdin(Stdio::null());

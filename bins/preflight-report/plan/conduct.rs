@@ -20,6 +20,7 @@ use super::shared::{End, Run};
 use super::shell::{self, Shell};
 use super::show::Waits;
 use crate::args::{Args, Format};
+use crate::publish::Masks;
 use crate::read::{Reading, Setting};
 
 /// How often we look whether a check runs for long.
@@ -38,9 +39,15 @@ pub(super) struct Conducted {
 ///
 /// # Errors
 /// The system refuses the event loop or the signal handlers.
-pub(super) fn conduct(loaded: &Loaded, args: &Args, policy: &Policy, console: &Console) -> Result<Conducted> {
-    let setting = Setting::new(args, console, policy);
-    let title = args.title.clone().filter(|title| !title.trim().is_empty()).or_else(|| loaded.plan.title.clone());
+pub(super) fn conduct(
+    loaded: &Loaded,
+    args: &Args,
+    policy: &Policy,
+    masks: &Masks,
+    console: &Console,
+) -> Result<Conducted> {
+    let setting = Setting::new(args, console, policy, masks.clone());
+    let title = args.title().map(str::to_owned).or_else(|| loaded.plan.title.clone());
     let promised = loaded.chosen().map(|(_, check)| check.id.clone()).collect();
     let prints = args.format == Format::Jsonl;
     let records = if prints { Records::Print } else { Records::Keep };

@@ -24,14 +24,15 @@ use plan::{Action, Builtin};
 use report::Policy;
 
 use crate::args::Args;
-use crate::{emit, finish};
+use crate::conclude;
+use crate::publish::Publishing;
 pub(crate) use options::PlanOptions;
 
 /// Runs the plan, or lists it.
 ///
 /// # Errors
 /// The plan cannot be read, or the report not be written.
-pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, publishing: &Publishing<'_>, console: &Console) -> anyhow::Result<Exit> {
     let loaded = load::load(&args.planned, console)?;
     if args.planned.list {
         return Ok(list::list(&loaded, args, console)?);
@@ -41,10 +42,9 @@ pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     if args.planned.dry_run {
         return Ok(list::dry_run(&loaded, args, console)?);
     }
-    let ended = conduct::conduct(&loaded, args, &policy, console)?;
+    let ended = conduct::conduct(&loaded, args, &policy, &publishing.masks, console)?;
     let mut reading = ended.reading;
-    let report = finish::report(args, &mut reading, &policy, console);
-    let exit = emit::all(&report, &reading, args, console)?;
+    let exit = conclude::conclude(publishing, &mut reading, &policy, ended.stopped, args, console)?;
     Ok(ended.stopped.map_or(exit, run::StopReason::exit))
 }
 

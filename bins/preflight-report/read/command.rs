@@ -34,7 +34,7 @@ pub(super) fn add(
 ) -> Result<()> {
     let this = Input { name: Some(name(&ran)), path: None, is_incidental: false };
     let mut about = AboutChecks::new(setting, foreign, reading);
-    let found = formats::read(&mut ran.output.reader(), Prose::Read, &mut about)
+    let found = formats::read(&mut setting.masks.watch(ran.output.reader()), Prose::Read, &mut about)
         .map_err(|error| Fault::temporary("cannot read the command's output").cause(error.to_string()))?;
     let (_, broken) = about.finish("the command's output");
     let has_failed = !ran.status.is_success();

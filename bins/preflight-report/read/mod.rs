@@ -108,7 +108,7 @@ fn one(
     no_report: &mut usize,
 ) -> Result<()> {
     let mut about = AboutChecks::new(setting, foreign, reading);
-    let found = formats::read(&mut *input.open()?, Prose::Noise, &mut about);
+    let found = formats::read(&mut setting.masks.watch(input.open()?), Prose::Noise, &mut about);
     let found =
         found.map_err(|error| Fault::usage(format!("cannot read {}", input.title())).cause(error.to_string()))?;
     let (has_checks, broken) = about.finish(&input.title());

@@ -8,6 +8,7 @@ use report::Policy;
 
 use crate::args::Args;
 use crate::gather::Repository;
+use crate::publish::Masks;
 
 /// What every reader needs besides the document.
 #[derive(Clone, Debug)]
@@ -23,11 +24,13 @@ pub(crate) struct Setting<'a> {
     /// The exit code of the command that wrote the one report.
     pub(super) command_exited: Option<i64>,
     pub(super) keeps_records: bool,
+    /// Masks that the inputs register are kept here.
+    pub(super) masks: Masks,
 }
 
 impl<'a> Setting<'a> {
     /// From the command line and what the runner provides.
-    pub(crate) fn new(args: &'a Args, console: &Console, policy: &'a Policy) -> Self {
+    pub(crate) fn new(args: &'a Args, console: &Console, policy: &'a Policy, masks: Masks) -> Self {
         let context = console.context();
         let workspace = console.environment().get("GITHUB_WORKSPACE").map(PathBuf::from);
         Self {
@@ -38,11 +41,17 @@ impl<'a> Setting<'a> {
             policy,
             command_exited: args.command_exited,
             keeps_records: args.needs_records(),
+            masks,
         }
     }
 
     /// The same for a program that runs in `folder`.
     pub(crate) fn seen_from(&self, folder: &Path) -> Self {
         Self { repository: self.repository.seen_from(folder), ..self.clone() }
+    }
+
+    /// For a report to compare with: of it nothing but its checks counts.
+    pub(crate) fn of_baseline(args: &'a Args, console: &Console, policy: &'a Policy) -> Self {
+        Self { command_exited: None, keeps_records: false, ..Self::new(args, console, policy, Masks::default()) }
     }
 }

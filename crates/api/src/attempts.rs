@@ -56,7 +56,8 @@ impl Attempts {
 }
 
 /// From 0 to 1; without random numbers there is no jitter, which is still right.
-fn jitter() -> f64 {
+#[must_use]
+pub fn jitter() -> f64 {
     let mut random = [0; 4];
     match getrandom::fill(&mut random) {
         Ok(()) => f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX),

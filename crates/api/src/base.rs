@@ -30,7 +30,9 @@ impl Base {
         self.0.scheme() == "http"
     }
 
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// On this machine, where a refused connection does not get better.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
     }
 

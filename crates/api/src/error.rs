@@ -84,7 +84,8 @@ impl From<Fault> for Error {
 
 /// The innermost reason, `Connection refused (os error 111)` for example: reqwest's own layers say only where it happened, and
 /// their text would show the URL with its query.
-pub(crate) fn reason(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn reason(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

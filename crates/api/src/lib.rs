@@ -24,7 +24,7 @@ pub use attempts::Attempts;
 pub use base::Base;
 /// The instant by which everything must have been answered, retries included.
 pub use deadline::Deadline;
-pub use error::{Error, ErrorResponse, ServiceError};
+pub use error::{Error, ErrorResponse, ServiceError, reason};
 pub use failed::{Advice, FailedAttempt};
 use fault::{Fault, Result};
 pub use request::Request;
@@ -39,6 +39,12 @@ use secrecy::SecretString;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The rules of retries, for a client that sends its requests through another library.
+pub mod backoff {
+    pub use crate::attempts::jitter;
+    pub use crate::retry::{End, connecting, is_worthwhile, pause, reset, retry_after};
+}
 
 /// One service's API. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -59,23 +65,7 @@ impl Client {
     /// # Errors
     /// [`fault::Kind::Usage`] when the system's certificates cannot be read.
     pub fn new(service: &'static str, base: Base, deadline: Deadline) -> Result<Self> {
-        install_tls_provider();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("deploy-action/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .dns_resolver(std::sync::Arc::new(resolve::Resolver))
-            .redirect(reqwest::redirect::Policy::none());
-        if base.is_plain_http() {
-            // Loopback: no proxy is needed, and reading 140 root certificates takes longer than the request.
-            builder = builder.no_proxy().tls_certs_only([]);
-            if let Some(name) = base.domain().filter(|name| name.ends_with("localhost")) {
-                // RFC 6761 §6.3: a `.localhost` name is this machine, which not every resolver knows.
-                builder = builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-            }
-        }
-        let http = builder
-            .build()
-            .map_err(|error| Fault::usage(format!("cannot set up HTTPS for {service}")).cause(error::reason(&error)))?;
+        let http = transport(service, &base)?;
         let (decode, advise) = (|_: &[u8]| None, |_: &[u8]| Advice::default());
         Ok(Self { http, service, base, deadline, bearer: None, decode, advise, reach: u32::MAX })
     }
@@ -152,6 +142,29 @@ impl Client {
     pub fn delete(&self, path: &str) -> Request {
         Request::new(self.clone(), Method::DELETE, path)
     }
+}
+
+/// The connections that every client uses: timeouts, the proxy of the environment, `ring`, no redirects. For another library's client of
+/// `service` at `base`.
+///
+/// # Errors
+/// [`fault::Kind::Usage`] when the system's certificates cannot be read.
+pub fn transport(service: &str, base: &Base) -> Result<reqwest::Client> {
+    install_tls_provider();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("deploy-action/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .dns_resolver(std::sync::Arc::new(resolve::Resolver))
+        .redirect(reqwest::redirect::Policy::none());
+    if base.is_plain_http() {
+        // Loopback: no proxy is needed, and reading 140 root certificates takes longer than the request.
+        builder = builder.no_proxy().tls_certs_only([]);
+        if let Some(name) = base.domain().filter(|name| name.ends_with("localhost")) {
+            // RFC 6761 §6.3: a `.localhost` name is this machine, which not every resolver knows.
+            builder = builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        }
+    }
+    builder.build().map_err(|error| Fault::usage(format!("cannot set up HTTPS for {service}")).cause(reason(&error)))
 }
 
 /// rustls takes its cryptography from the process's provider; ring is the only one in the tree.

@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// What an attempt ended in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// No connection was made: the service never saw the request.
     NotSent,
     /// The service's name has no address. A resolver that has just started may find it a moment later; nothing else will.
@@ -34,7 +34,8 @@ pub(crate) enum End {
 pub(crate) const LOOKUPS: u32 = 3;
 
 /// What a failed attempt at connecting means for the next.
-pub(crate) fn connecting(error: &(dyn std::error::Error + 'static), is_loopback: bool) -> End {
+#[must_use]
+pub fn connecting(error: &(dyn std::error::Error + 'static), is_loopback: bool) -> End {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<NoAddress>() {
@@ -68,7 +69,8 @@ pub enum Repeat {
 }
 
 /// Whether another attempt may succeed and does no harm. What the service `advised` in an answer counts more than its status.
-pub(crate) fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> bool {
+#[must_use]
+pub fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> bool {
     match end {
         End::Answered(_) if advised == Some(false) => false,
         End::Answered(_) if advised == Some(true) && repeat == Repeat::Harmless => true,
@@ -81,7 +83,8 @@ pub(crate) fn is_worthwhile(end: End, repeat: Repeat, advised: Option<bool>) -> 
 
 /// The pause before the attempt after the `attempt`th (from 0): doubling, with up to half of it added by `jitter` (0 to 1), or what
 /// the service asked for, if that is longer.
-pub(crate) fn pause(attempt: u32, jitter: f64, asked: Option<Duration>) -> Duration {
+#[must_use]
+pub fn pause(attempt: u32, jitter: f64, asked: Option<Duration>) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
     let ours = doubled.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0);
     // Spread the crowd that waits for the same moment, without coming early.
@@ -89,7 +92,8 @@ pub(crate) fn pause(attempt: u32, jitter: f64, asked: Option<Duration>) -> Durat
 }
 
 /// `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3) seen from `now`.
-pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+#[must_use]
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
@@ -99,7 +103,8 @@ pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 }
 
 /// `x-ratelimit-reset`: the second of the epoch, or the seconds from `now`, at which the limit ends.
-pub(crate) fn reset(value: &str, now: Timestamp) -> Option<Duration> {
+#[must_use]
+pub fn reset(value: &str, now: Timestamp) -> Option<Duration> {
     let seconds: u64 = value.trim().parse().ok()?;
     // A limit of thirty years would be an instant instead.
     if seconds < 1_000_000_000 {

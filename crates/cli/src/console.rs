@@ -112,6 +112,15 @@ impl Console {
         }
     }
 
+    /// Something worth knowing that is not wrong.
+    pub fn notice(&self, message: &str) {
+        if self.context.in_actions {
+            to_stderr(&command::annotation(&Annotation::new(Level::Notice, &self.tool, foreign::lines(message))));
+        } else {
+            to_stderr(&format!("note: {}", foreign::lines(message)));
+        }
+    }
+
     /// A line of another program's output, behind `gutter`.
     pub fn foreign(&self, gutter: &str, line: &[u8]) {
         to_stderr(&foreign::line(gutter, line));

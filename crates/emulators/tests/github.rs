@@ -16,8 +16,9 @@ fn send(url: &str, method: &str, path: &str, token: &str, body: &Value) -> Answe
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(host).unwrap();
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nuser-agent: test\r\nconnection: close"
+    );
     write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -85,7 +86,7 @@ fn annotations_of_a_check_run_add_up_over_requests() {
 fn a_deployment_collects_its_statuses() {
     let github = GitHub::start();
     let path = "/repos/acme/shop/deployments";
-    let asked = json!({ "ref": "main", "environment": "dev", "auto_merge": false });
+    let asked = json!({ "ref": "main", "environment": "dev", "auto_merge": false, "required_contexts": [] });
     let created = send(&github.url(), "POST", path, github.token(), &asked);
     let path = format!("{path}/{}/statuses", created.body["id"]);
     for state in ["in_progress", "success"] {

@@ -36,6 +36,9 @@ pub struct Finding {
     /// The path is no file of the repository: it is shown, but not annotated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,
+    /// Whether the base of the comparison lacks it; absent without a comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<bool>,
 }
 
 impl Finding {
@@ -52,6 +55,7 @@ impl Finding {
             detail: None,
             leg: None,
             outside: false,
+            new: None,
         }
     }
 

@@ -12,6 +12,8 @@
 //! ```
 
 mod claims;
+mod compare;
+mod comparison;
 mod evidence;
 mod finding;
 mod fold;
@@ -23,8 +25,11 @@ mod record;
 mod recorder;
 pub mod render;
 mod status;
+mod texts;
 pub mod verdict;
 
+pub use compare::Digest;
+pub use comparison::Comparison;
 pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
 pub use finding::Finding;
 pub use merge::Merger;
@@ -40,7 +45,7 @@ pub use render::ctrf::ctrf;
 pub use render::html::{HTML_LIMIT, html};
 pub use render::json::{json, json_pieces, json_text};
 pub use render::junit::junit;
-pub use render::markdown::{self, markdown};
+pub use render::markdown::{self, markdown, section};
 pub use render::sarif::sarif;
 pub use render::style::{Charset, Colour, Screen, Style};
 pub use render::text::text;

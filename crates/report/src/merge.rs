@@ -82,6 +82,7 @@ impl Merger {
             source: CodeOrigin::default(),
             exit_code: None,
             rerun: None,
+            comparison: None,
         };
         report.disagreements = claims::disagreements(&folds, &report.stages);
         report.gaps = claims::gaps(&folds, &report);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{CodeOrigin, Evidence, Finding, Level, Producer, Reason, Status, Tests, Verdict};
+use crate::{CodeOrigin, Comparison, Evidence, Finding, Level, Producer, Reason, Status, Tests, Verdict};
 
 /// One process's part: the records with the same run and shard.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +173,8 @@ pub struct Report {
     pub exit_code: Option<u8>,
     /// The command that runs it again; only from the caller, never from an input.
     pub rerun: Option<String>,
+    /// What changed since another report, if it was asked for.
+    pub comparison: Option<Comparison>,
 }
 
 impl Report {

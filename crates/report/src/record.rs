@@ -135,7 +135,7 @@ fn fields(event: &str) -> &'static [&'static str] {
         "stage_finished" => &["stage", "status", "duration_seconds"],
         "check_started" => &["check", "name"],
         "finding" => {
-            &["check", "level", "path", "line", "column", "rule", "message", "test", "detail", "leg", "outside"]
+            &["check", "level", "path", "line", "column", "rule", "message", "test", "detail", "leg", "outside", "new"]
         }
         "evidence" => &[
             "check",

@@ -55,8 +55,14 @@ fn check_annotation(annotation: &Value) -> Result<(), String> {
     text(annotation, "annotation_level")?;
     one_of(annotation, "annotation_level", &["notice", "warning", "failure"])?;
     at_most(annotation, "title", 255)?;
+    if annotation["message"].as_str().is_some_and(|message| message.len() > 64 * 1024) {
+        return Err("message exceeds 64 KB".to_owned());
+    }
+    if annotation["start_column"].is_u64() && annotation["start_line"] != annotation["end_line"] {
+        return Err("start_column needs a single line".to_owned());
+    }
     for line in ["start_line", "end_line"] {
-        if !annotation[line].is_u64() {
+        if annotation[line].as_u64().is_none_or(|line| line == 0) {
             return Err(format!("{line} is missing"));
         }
     }
@@ -65,7 +71,8 @@ fn check_annotation(annotation: &Value) -> Result<(), String> {
 
 /// A deployment as created.
 pub(super) fn check_deployment(body: &Value) -> Result<(), String> {
-    text(body, "ref").map(|_| ())
+    text(body, "ref")?;
+    at_most(body, "environment", 255)
 }
 
 /// A status of a deployment.
@@ -73,6 +80,12 @@ pub(super) fn check_status(body: &Value) -> Result<(), String> {
     text(body, "state")?;
     let states = ["error", "failure", "inactive", "in_progress", "queued", "pending", "success"];
     one_of(body, "state", &states)?;
+    for name in ["environment_url", "log_url", "target_url"] {
+        let url = body[name].as_str().unwrap_or_default();
+        if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
+            return Err(format!("{name} must use http(s) scheme"));
+        }
+    }
     at_most(body, "description", 140)
 }
 

@@ -2,39 +2,18 @@
 
 use serde_json::{Value, json};
 
-#[derive(Clone, Debug)]
-pub(super) struct Comment {
-    pub(super) id: u64,
-    pub(super) issue: u64,
-    pub(super) author: String,
-    pub(super) body: String,
-}
-
-impl Comment {
-    pub(super) fn json(&self) -> Value {
-        json!({
-            "id": self.id, "body": self.body, "user": { "login": self.author, "type": "Bot" },
-            "html_url": format!("https://github.com/acme/shop/pull/{}#issuecomment-{}", self.issue, self.id),
-        })
-    }
-}
-
-/// A deployment and what became of it.
-#[derive(Clone, Debug)]
-pub struct Deployment {
-    /// Unique.
-    pub id: u64,
-    /// As it was asked for.
-    pub request: Value,
-    /// Its statuses as they were asked for, oldest first.
-    pub statuses: Vec<Value>,
-}
+use super::documents;
+use super::entities::{Comment, Deployment, Pull};
+use super::names::REPOSITORY;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) comments: Vec<Comment>,
     pub(super) check_runs: Vec<Value>,
     pub(super) deployments: Vec<Deployment>,
+    pub(super) pulls: Vec<Pull>,
+    /// The last common commit of any two.
+    pub(super) merge_base: Option<String>,
     pub(super) requests: u64,
     ids: u64,
 }
@@ -48,13 +27,27 @@ impl State {
     pub(super) fn add_comment(&mut self, issue: u64, author: &str, body: &str) -> Value {
         let comment = Comment { id: self.next_id(), issue, author: author.to_owned(), body: body.to_owned() };
         self.comments.push(comment.clone());
-        comment.json()
+        documents::comment(&comment, REPOSITORY)
     }
 
-    pub(super) fn edit_comment(&mut self, id: u64, body: &str) -> Option<Value> {
-        let comment = self.comments.iter_mut().find(|one| one.id == id)?;
+    /// The inner `None`: another author's.
+    pub(super) fn edit_comment(&mut self, id: &str, author: &str, body: &str) -> Option<Option<Value>> {
+        let comment = self.comments.iter_mut().find(|one| one.id.to_string() == id)?;
+        if comment.author != author {
+            return Some(None);
+        }
         body.clone_into(&mut comment.body);
-        Some(comment.json())
+        Some(Some(documents::comment(comment, REPOSITORY)))
+    }
+
+    /// Whether it was there; `None` for another author's.
+    pub(super) fn delete_comment(&mut self, id: &str, author: &str) -> Option<bool> {
+        let Some(at) = self.comments.iter().position(|one| one.id.to_string() == id) else { return Some(false) };
+        if self.comments[at].author != author {
+            return None;
+        }
+        self.comments.remove(at);
+        Some(true)
     }
 
     pub(super) fn add_check_run(&mut self, body: &Value) -> Value {
@@ -62,7 +55,7 @@ impl State {
         run["id"] = json!(self.next_id());
         complete(&mut run);
         self.check_runs.push(run.clone());
-        run
+        documents::check_run(&run, REPOSITORY)
     }
 
     /// Annotations are added to those there, everything else is replaced.
@@ -78,21 +71,33 @@ impl State {
             run["output"]["annotations"] = Value::Array(annotations);
         }
         complete(run);
-        Some(run.clone())
+        Some(documents::check_run(run, REPOSITORY))
+    }
+
+    /// The latest check run of each name on a commit.
+    pub(super) fn check_runs_of(&self, commit: &str, name: Option<&str>) -> Vec<Value> {
+        let mut latest: Vec<&Value> = Vec::new();
+        for run in self.check_runs.iter().rev() {
+            let is_asked = run["head_sha"] == commit && name.is_none_or(|name| run["name"] == name);
+            if is_asked && !latest.iter().any(|other| other["name"] == run["name"]) {
+                latest.push(run);
+            }
+        }
+        latest.into_iter().map(|run| documents::check_run(run, REPOSITORY)).collect()
     }
 
     pub(super) fn add_deployment(&mut self, body: &Value) -> Value {
-        let id = self.next_id();
-        self.deployments.push(Deployment { id, request: body.clone(), statuses: Vec::new() });
-        let environment = body["environment"].as_str().unwrap_or("production");
-        json!({ "id": id, "ref": body["ref"], "environment": environment, "task": "deploy" })
+        let deployment = Deployment { id: self.next_id(), request: body.clone(), statuses: Vec::new() };
+        let document = documents::deployment(&deployment, REPOSITORY);
+        self.deployments.push(deployment);
+        document
     }
 
     pub(super) fn add_status(&mut self, deployment: &str, body: &Value) -> Option<Value> {
         let id = self.next_id();
         let deployment = self.deployments.iter_mut().find(|one| one.id.to_string() == deployment)?;
         deployment.statuses.push(body.clone());
-        Some(json!({ "id": id, "state": body["state"], "environment_url": body["environment_url"] }))
+        Some(documents::status(id, deployment, body, REPOSITORY))
     }
 }
 

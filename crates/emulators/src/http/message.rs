@@ -25,6 +25,8 @@ pub struct Request {
     pub at: jiff::Timestamp,
     /// The status that answered it; 0 while there is none.
     pub status: u16,
+    /// The JSON that answered it, if it is at most 1 MiB.
+    pub answer: Vec<u8>,
 }
 
 impl Request {
@@ -41,6 +43,7 @@ impl Request {
             body,
             at: jiff::Timestamp::now(),
             status: 0,
+            answer: Vec::new(),
         }
     }
 
@@ -143,6 +146,12 @@ impl Response {
         Self { status, headers: Vec::new(), body: Vec::new(), cut: Cut::Nowhere }
     }
 
+    /// Whether it is JSON of a size that the log keeps.
+    pub(super) fn is_kept(&self) -> bool {
+        let json = |(name, value): &(String, String)| name == "content-type" && value.starts_with("application/json");
+        self.body.len() <= 1024 * 1024 && self.headers.iter().any(json)
+    }
+
     /// Adds one header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
@@ -196,7 +205,7 @@ mod tests {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
         let (headers, body, at) = (Vec::new(), Bytes::new(), jiff::Timestamp::UNIX_EPOCH);
-        Request { method: method.to_owned(), path, query, headers, body, at, status: 0 }
+        Request { method: method.to_owned(), path, query, headers, body, at, status: 0, answer: Vec::new() }
     }
 
     #[test]

@@ -203,7 +203,13 @@ async fn answer(
     let mut everywhere = shared.service.everywhere();
     // A header that the answer gives itself replaces the usual one.
     everywhere.retain(|(name, _)| !response.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
-    lock(&shared.log)[place].status = response.status;
+    {
+        let entry = &mut lock(&shared.log)[place];
+        entry.status = response.status;
+        if response.is_kept() {
+            entry.answer.clone_from(&response.body);
+        }
+    }
     response.with_headers(everywhere).into_axum(&severed)
 }
 

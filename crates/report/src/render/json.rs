@@ -89,6 +89,7 @@ fn document(report: &Report, stages: &[Value]) -> Value {
         "duration_seconds": report.duration_seconds.map(milliseconds),
         "tool": report.producer,
         "source": source(&report.source, report),
+        "comparison": report.comparison,
         "warnings": Some(report.warnings()).filter(|warnings| !warnings.is_empty()),
         "notes": (!report.notes.is_empty()).then_some(&report.notes),
     });

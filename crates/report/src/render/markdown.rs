@@ -38,6 +38,16 @@ const STEPS: [Limits; 6] = [
     Limits { lines: 0, logs: 0, items: 0, troubles: 0, step: "counts only" },
 ];
 
+/// The same, for a place that is read beside others: a comment, a check run.
+const SHORTER: [Limits; 6] = [
+    Limits { lines: 30, logs: 5, items: 100, troubles: 50, step: "" },
+    Limits { lines: 10, logs: 5, items: 50, troubles: 50, step: "logs cut to 10 lines" },
+    Limits { lines: 0, logs: 0, items: 50, troubles: 50, step: "no logs" },
+    Limits { lines: 0, logs: 0, items: 0, troubles: 20, step: "no logs, 20 failures, passed checks counted" },
+    Limits { lines: 0, logs: 0, items: 0, troubles: 5, step: "no logs, 5 failures, passed checks counted" },
+    Limits { lines: 0, logs: 0, items: 0, troubles: 0, step: "counts only" },
+];
+
 /// How many names a cell of the stages table may hold.
 const NAMES: usize = 60;
 
@@ -52,6 +62,13 @@ pub fn markdown(report: &Report, limit: usize) -> String {
         }
     }
     section
+}
+
+/// The same text, shorter, for a comment or a check run: at most `limit` as `measure` counts it, or `None` if even the shortest form
+/// does not fit.
+#[must_use]
+pub fn section(report: &Report, limit: usize, measure: impl Fn(&str) -> usize) -> Option<String> {
+    SHORTER.iter().map(|limits| render(report, limits)).find(|section| measure(section) <= limit)
 }
 
 fn render(report: &Report, limits: &Limits) -> String {
@@ -87,7 +104,9 @@ fn overview(report: &Report) -> String {
     let mut line = parts.join(", ");
     let commit = report.source.commit.as_deref().map(|commit| commit.get(..7).unwrap_or(commit));
     let tests = counts.tests.map(|tests| crate::verdict::count(tests.total, "test"));
-    let more = [tests, report.duration_seconds.map(seconds), commit.map(|commit| format!("commit {}", code(commit)))];
+    let comparison = report.comparison.as_ref().map(|comparison| cell(&comparison.sentence()));
+    let commit = commit.map(|commit| format!("commit {}", code(commit)));
+    let more = [tests, report.duration_seconds.map(seconds), commit, comparison];
     for part in more.into_iter().flatten() {
         line.push_str(" · ");
         line.push_str(&part);
