@@ -107,3 +107,69 @@ fn a_job_gets_an_identity_token_for_its_audience() {
     assert!(github.secrets().all().contains(&token.to_owned()));
     assert_eq!(send(&github.url(), "GET", &path, github.token(), &Value::Null).status, 401);
 }
+
+#[test]
+fn a_jobs_token_is_no_user_to_rest_and_has_a_login_in_graphql() {
+    let github = GitHub::start();
+    assert_eq!(send(&github.url(), "GET", "/user", github.token(), &Value::Null).status, 403);
+    let query = json!({ "query": "query { viewer { login } }" });
+    for token in [github.token(), github.fork_token()] {
+        let answer = send(&github.url(), "POST", "/graphql", token, &query);
+        assert_eq!(answer.body["data"]["viewer"]["login"], "github-actions[bot]");
+    }
+    let other = send(&github.url(), "POST", "/graphql", github.token(), &json!({ "query": "{ me }" }));
+    assert!(other.body["errors"].is_array());
+}
+
+#[test]
+fn another_authors_comment_is_neither_edited_nor_removed() {
+    let github = GitHub::start();
+    github.comment(7, "mine");
+    github.comment_of_job(7, "the job's");
+    let path = |id: u64| format!("/repos/acme/shop/issues/comments/{id}");
+    let edit = json!({ "body": "changed" });
+    assert_eq!(send(&github.url(), "PATCH", &path(1), github.token(), &edit).status, 403);
+    assert_eq!(send(&github.url(), "DELETE", &path(1), github.token(), &Value::Null).status, 403);
+    assert_eq!(send(&github.url(), "DELETE", &path(2), github.token(), &Value::Null).status, 204);
+    assert_eq!(send(&github.url(), "DELETE", &path(2), github.token(), &Value::Null).status, 404);
+    assert_eq!(send(&github.url(), "PATCH", &path(2), github.token(), &edit).status, 404);
+    assert_eq!(github.comments(7), ["mine"]);
+}
+
+#[test]
+fn the_defaults_of_a_deployment_are_those_that_surprise() {
+    let github = GitHub::start();
+    let path = "/repos/acme/shop/deployments";
+    let status = |body: &Value| send(&github.url(), "POST", path, github.token(), body).status;
+    assert_eq!(status(&json!({ "ref": "main" })), 409, "all checks of the commit must have passed");
+    assert_eq!(status(&json!({ "ref": "main", "required_contexts": [] })), 202, "main is merged into it");
+    assert_eq!(status(&json!({ "ref": "main", "required_contexts": [], "auto_merge": false })), 201);
+    assert_eq!(github.deployments().len(), 1);
+    let url = format!("{path}/{}/statuses", github.deployments()[0].id);
+    let bad = json!({ "state": "success", "environment_url": "javascript:alert(1)" });
+    assert_eq!(send(&github.url(), "POST", &url, github.token(), &bad).status, 422);
+}
+
+#[test]
+fn open_pull_requests_are_found_by_owner_and_branch() {
+    let github = GitHub::start();
+    let pull = |number, is_open| emulators::github::Pull {
+        number,
+        head_repository: "mallory/shop".to_owned(),
+        branch: "fix".to_owned(),
+        sha: "a".repeat(40),
+        base_sha: "b".repeat(40),
+        is_open,
+    };
+    github.pull(pull(7, true));
+    github.pull(pull(8, false));
+    let found = |head: &str| {
+        let path = format!("/repos/acme/shop/pulls?state=open&head={head}");
+        send(&github.url(), "GET", &path, github.token(), &Value::Null).body.as_array().unwrap().len()
+    };
+    assert_eq!((found("mallory:fix"), found("acme:fix"), found("mallory:other")), (1, 0, 0));
+    assert_eq!(
+        send(&github.url(), "GET", "/repos/acme/shop/pulls?per_page=101", github.token(), &Value::Null).status,
+        422
+    );
+}
