@@ -22,7 +22,7 @@ pub(super) struct Target {
 }
 
 /// What was looked for, or why it does not exist.
-pub(super) type Found<T> = std::result::Result<T, String>;
+pub(super) type Found<T> = Result<T, String>;
 
 /// Which pull request it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

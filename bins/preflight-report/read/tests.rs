@@ -21,6 +21,7 @@ fn read_with(policy: &Policy, texts: &[&str]) -> fault::Result<Reading> {
         policy,
         command_exited: None,
         keeps_records: true,
+        masks: crate::publish::Masks::default(),
     };
     let mut read = all(texts.iter().enumerate().map(file).collect(), None, &setting);
     // The folder has a new name each time.
