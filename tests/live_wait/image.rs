@@ -125,7 +125,7 @@ fn an_index_is_seen_as_it_is_and_a_platform_that_is_missing_is_named() {
     assert_eq!(found["result"], format!("{}@{index}", registry.name()));
     let step = wait("image").args([&name, "--platform", "linux/amd64,linux/arm64", "--deadline", "1s"]);
     let found = target(&step.run().exits(3));
-    assert!(found["reason"]["text"].as_str().unwrap().ends_with("not for linux/arm64; it has linux/amd64"), "{found}");
+    assert!(found["reason"]["text"].as_str().unwrap().contains("not for linux/arm64; it has linux/amd64"), "{found}");
 }
 
 #[test]
@@ -154,7 +154,10 @@ fn latest_at_another_digest_is_not_this() {
     let other = registry.push("latest", "amd64", "0000000");
     let step = wait("image").args([&format!("{}:sha-1", registry.name()), "--also", "latest", "--deadline", "1s"]);
     let found = target(&step.run().exits(3));
-    assert_eq!(found["reason"]["text"], format!("`latest` is {other}, not {digest}"));
+    assert!(
+        found["reason"]["text"].as_str().unwrap().starts_with(&format!("`latest` is {other}, not {digest}")),
+        "{found}"
+    );
 }
 
 #[test]

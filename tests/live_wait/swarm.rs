@@ -130,6 +130,12 @@ impl Docker {
         self.ok(&[&common[..], &quick, options, &[image]].concat());
     }
 
+    /// Creates a job: jobs take no options of updates.
+    fn job(&self, name: &str, image: &str, options: &[&str]) {
+        let common = ["service", "create", "--detach", "--name", name, "--network", "host", "--no-resolve-image"];
+        self.ok(&[&common[..], &["--mode", "replicated-job"], options, &[image]].concat());
+    }
+
     fn update(&self, name: &str, options: &[&str]) {
         self.ok(&[&["service", "update", "--detach", "--no-resolve-image"][..], options, &[name]].concat());
     }
@@ -189,8 +195,8 @@ fn what_a_real_swarm_does_after_an_update_is_judged_by_its_spec_and_its_tasks() 
     docker.create("everywhere", "demo:v1", &["--mode", "global", "--update-order", "start-first"]);
     docker.create("once", "demo:done", &["--restart-condition", "none"]);
     docker.create("zero", "demo:v1", &["--replicas", "0"]);
-    docker.create("job", "demo:done", &["--mode", "replicated-job"]);
-    docker.create("bad-job", "demo:crash", &["--mode", "replicated-job", "--restart-condition", "none"]);
+    docker.job("job", "demo:done", &[]);
+    docker.job("bad-job", "demo:crash", &["--restart-condition", "none"]);
     docker.wait(&["good", "--image", "demo:v1"]).run().exits(0);
     docker.wait(&["passed", "--image", "demo:v1"]).run().exits(0);
     docker.update("good", &["--image", "demo:v2"]);

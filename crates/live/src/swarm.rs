@@ -200,7 +200,8 @@ impl Swarm {
         let spec: Vec<String> = looks.iter().map(|(name, look)| format!("{name} {}", look.spec)).collect();
         let stable = looks.iter().map(|(_, look)| look.stable).max().unwrap_or_default();
         let failures = looks.iter().flat_map(|(_, look)| look.failures.clone()).collect();
-        let ours = looks.iter().any(|(_, look)| look.ours);
+        // A service that never had ours has not lost it because another one has it.
+        let ours = looks.iter().all(|(_, look)| look.ours);
         let count = looks.len();
         let live = looks.iter().filter(|(_, look)| look.state == State::Live).count();
         let lines: Vec<String> = looks.iter().map(|(_, look)| look.what.clone()).collect();

@@ -112,7 +112,7 @@ fn done(kind: Kind, (wanted, note): (i64, &str), new: &[&Pod], images: &[WantedI
     for pod in new.iter().filter(|pod| pod.is_ready()) {
         if let Some(what) = pod.containers().find_map(|container| other_digest(container, images)) {
             let text = format!("pod {} {what}", pod.metadata.name);
-            return Look::new(State::Other(None), "old_digest", text);
+            return Look::not_yet("old_digest", text);
         }
     }
     let proofs: Vec<String> = images.iter().map(WantedImage::proof).collect();
