@@ -5,6 +5,9 @@
 # shellcheck disable=SC2016
 set -euf
 
+# A script over 128 KiB does not get here: the system refuses to start a program with such a variable. action.yml looks for this.
+echo started=true >>"$GITHUB_OUTPUT"
+
 fail() {
     printf 'error: %s\n  help: %s\n' "$1" "$2" >&2
     printf '::error title=deploy-action::%s (%s)\n' "$1" "$2" >&2

@@ -279,3 +279,44 @@ fn the_script_hands_its_result_to_the_workflow() {
     let outcome = run(&mut job, "echo result=https://acme.pages.dev >>\"$GITHUB_OUTPUT\"", &[]);
     assert_eq!(outcome.outputs["result"], "https://acme.pages.dev", "{}", outcome.log);
 }
+
+#[test]
+fn a_script_over_128_kib_is_an_error_that_names_the_input_and_the_limit() {
+    let mut job = Job::new(&SYSTEM);
+    let script = format!("true # {}", "x".repeat(128 * 1024));
+    let outcome = run(&mut job, &script, &[]);
+    assert_ne!(outcome.code, 0);
+    assert!(outcome.log.contains("error: the script of the input `run` could not be started"), "{}", outcome.log);
+    assert!(outcome.log.contains("::error title=deploy-action::") && outcome.log.contains("at most 128 KiB"));
+    // A script that was started and failed is not described so.
+    let outcome = run(&mut job, "exit 3", &[]);
+    assert!(outcome.code == 3 && !outcome.log.contains("could not be started"), "{}", outcome.log);
+}
+
+#[test]
+fn programs_that_are_there_need_neither_root_nor_apt_and_its_output_is_shown_only_if_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        published::executable(&folder.path().join(name));
+    };
+    script("id", "echo 1000");
+    script("sudo", "shift; exec \"$@\"");
+    script("apt-get", "echo \"noise of $1\"; [ ! -e \"$(dirname \"$0\")/broken\" ] || exit 100");
+    let install = |program: &str| {
+        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = std::process::Command::new(root.join("ci/install-programs"));
+        let output = command.arg("sh:dash").arg(program).env("PATH", path).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), text)
+    };
+    assert_eq!(install("cat:coreutils"), (true, String::new()));
+    assert_eq!(install("no-such-program:package"), (true, "Installing package\n".to_owned()));
+    script("broken", "");
+    let (succeeded, text) = install("no-such-program:package");
+    assert!(!succeeded && text.contains("noise of update") && text.contains("could not install: package"), "{text}");
+    script("sudo", "exit 1");
+    let (succeeded, text) = install("no-such-program:package");
+    assert!(!succeeded && text.contains("run: sudo apt-get install package") && !text.contains("noise"), "{text}");
+}

@@ -1,6 +1,7 @@
 //! What all five programs promise: streams, exit codes, the error's form, help.
 
 mod credentials;
+mod exit_codes;
 mod help;
 mod hostile;
 

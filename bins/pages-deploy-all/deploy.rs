@@ -270,7 +270,10 @@ fn finish(args: &Args, reporter: &Reporter<'_>, mut outcomes: Vec<Outcome>, stop
     outcomes.sort_by(|one, other| one.site.cmp(&other.site));
     let console = reporter.console();
     outcomes.iter().flat_map(Outcome::events).for_each(|event| reporter.record(event));
-    let report = reporter.finish();
+    let mut report = reporter.finish();
+    let ends = outcomes.iter().map(Outcome::exit).chain(stop.reason().map(StopReason::exit));
+    let exit = Exit::worst(ends);
+    report.exit_code = Some(exit.code());
     errors::print(&outcomes, args, console);
     match args.to.step_file() {
         None => emit::result(&outcomes, &report, args, console),
@@ -280,6 +283,5 @@ fn finish(args: &Args, reporter: &Reporter<'_>, mut outcomes: Vec<Outcome>, stop
     if let Some(path) = console.environment().get("WRANGLER_OUTPUT_FILE_PATH") {
         emit::wrangler_lines(&outcomes, path.as_ref())?;
     }
-    let ends = outcomes.iter().map(Outcome::exit).chain(stop.reason().map(StopReason::exit));
-    Ok(Exit::worst(ends))
+    Ok(exit)
 }

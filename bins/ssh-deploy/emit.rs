@@ -18,11 +18,12 @@ pub(crate) fn finish(
     args: &Args,
     console: &Console,
 ) -> Exit {
-    let (ends, report) = log.finish();
+    let (ends, mut report) = log.finish();
     let exit = match signal {
         Some(signal) => signal.exit(),
         None => exit_of(&ends),
     };
+    report.exit_code = Some(exit.code());
     let text = match args.format {
         Format::Text => text(targets, &ends),
         Format::Json => format!("{}\n", report::neutral(&json(targets, &ends, &report, exit).to_string())),

@@ -36,3 +36,30 @@ fn act_still_refuses_each_line_that_is_left_out_for_it() {
         assert!(!accepts(&accepted(workflow, Some(line))), "act takes `{line}` by now: leave it in");
     }
 }
+
+#[test]
+fn the_page_lists_every_input_with_its_default() {
+    use saphyr::{LoadableYamlNode as _, Yaml};
+    let workflow = &Yaml::load_from_str(include_str!("../../.github/workflows/deploy.yml")).unwrap()[0];
+    let inputs = workflow["on"]["workflow_call"]["inputs"].as_mapping().unwrap();
+    let stated = inputs.iter().map(|(name, input)| {
+        let default = match (input.as_mapping_get("required"), input.as_mapping_get("default")) {
+            (Some(_), _) => "(required)".to_owned(),
+            (None, None) => String::new(),
+            (None, Some(default)) => {
+                let text =
+                    default.as_str().map(str::to_owned).or_else(|| default.as_integer().map(|it| it.to_string()));
+                format!("`{}`", text.unwrap_or_else(|| default.as_bool().unwrap().to_string()))
+            }
+        };
+        (name.as_str().unwrap().to_owned(), default)
+    });
+    let page = include_str!("../../docs/deploy-workflow.md").split("## Inputs").nth(1).unwrap();
+    let rows =
+        page.lines().skip_while(|line| !line.starts_with("| ---")).skip(1).take_while(|line| line.starts_with('|'));
+    let listed = rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+    });
+    assert_eq!(listed.collect::<Vec<_>>(), stated.collect::<Vec<_>>());
+}

@@ -112,15 +112,20 @@ impl Job {
         }
         let mut whole = Outcome { code: 0, log: String::new(), outputs: Variables::new(), variables: String::new() };
         for step in manifest["runs"]["steps"].as_vec().unwrap() {
-            if whole.code != 0 || !holds(step["if"].as_str().unwrap(), &known) {
+            let (id, condition) = (step["id"].as_str().unwrap(), step["if"].as_str().unwrap());
+            // Without a function of the status in it, a condition has `success() &&` in front.
+            let has_failed = whole.code != 0;
+            if has_failed != condition.starts_with(FAILURE) || !holds(condition, &known) {
+                known.insert(format!("steps.{id}.outcome"), "skipped".to_owned());
                 continue;
             }
-            let env =
-                entries(&step["env"]).map(|(name, value)| (name.to_owned(), expand(value.as_str().unwrap(), &known)));
+            let env = step.as_mapping_get("env").into_iter().flat_map(entries);
+            let env = env.map(|(name, value)| (name.to_owned(), expand(value.as_str().unwrap(), &known)));
             let seen = self.run(step["shell"].as_str().unwrap(), step["run"].as_str().unwrap(), &env.collect());
-            let id = step["id"].as_str().unwrap();
+            let outcome = if seen.code == 0 { "success" } else { "failure" };
+            known.insert(format!("steps.{id}.outcome"), outcome.to_owned());
             known.extend(seen.outputs.into_iter().map(|(name, value)| (format!("steps.{id}.outputs.{name}"), value)));
-            whole.code = seen.code;
+            whole.code = if has_failed { whole.code } else { seen.code };
             whole.log += &seen.log;
             whole.variables += &seen.variables;
         }
@@ -148,7 +153,7 @@ impl Job {
         } else {
             command.arg("-e");
         }
-        let output = command
+        command
             .arg(file("script"))
             .current_dir(self.workspace())
             .env_clear()
@@ -156,9 +161,15 @@ impl Job {
             .envs(env)
             .envs(commands.map(|name| (name, file(name))))
             .env("PATH", std::env::join_paths(&self.path).unwrap())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+            .stdin(Stdio::null());
+        let output = match command.output() {
+            Ok(output) => output,
+            // What the runner shows when it cannot start a step's shell.
+            Err(error) => {
+                let log = format!("An error occurred trying to start process '{shell}'. {error}\n");
+                return Outcome { code: 1, log, outputs: Variables::new(), variables: String::new() };
+            }
+        };
         let read = |name: &str| std::fs::read_to_string(file(name)).unwrap();
         let added: Vec<PathBuf> = read("GITHUB_PATH").lines().map(PathBuf::from).collect();
         let outcome = Outcome {
@@ -212,7 +223,14 @@ fn value<'a>(name: &str, known: &'a Variables) -> &'a str {
     }
 }
 
+const FAILURE: &str = "failure() && ";
+
 fn holds(condition: &str, known: &Variables) -> bool {
+    let parts = condition.strip_prefix(FAILURE).unwrap_or(condition).split(" && ");
+    parts.map(|part| compare(part, known)).all(|holds| holds)
+}
+
+fn compare(condition: &str, known: &Variables) -> bool {
     let (name, equal, text) = match (condition.split_once(" == "), condition.split_once(" != ")) {
         (Some((name, text)), None) => (name, true, text),
         (None, Some((name, text))) => (name, false, text),

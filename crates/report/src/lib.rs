@@ -42,6 +42,7 @@ pub use render::agent::agent;
 pub use render::annotations::annotations;
 pub use render::changes::changes;
 pub use render::ctrf::ctrf;
+pub use render::format::bytes;
 pub use render::html::{HTML_LIMIT, html};
 pub use render::json::{json, json_pieces, json_text};
 pub use render::junit::junit;

@@ -78,7 +78,9 @@ fn detail(key: &str, value: &Value) -> Option<String> {
     }
 }
 
-fn bytes(size: f64) -> String {
+/// A number of bytes as people read it: `821 B`, `1.2 MiB`.
+#[must_use]
+pub fn bytes(size: f64) -> String {
     let mut size = size;
     for unit in ["B", "KiB", "MiB"] {
         if size < 1024.0 {
