@@ -1,4 +1,4 @@
-//! Objects of Flux: the source, the Kustomization, a HelmRelease and what they own have this revision.
+//! Objects of Flux: the source, the Kustomization, a `HelmRelease` and what they own have this revision.
 //!
 //! Flux's `Ready` is not enough: without `wait: true` it is true 0.2 s after an apply, whatever the pods do, and it is written before
 //! `lastAppliedRevision`. So both must agree, at this generation, and then the owned workloads are looked at by the rules of `kube`.
@@ -32,7 +32,7 @@ pub struct Wanted {
     pub namespace: String,
     /// The revision.
     pub revision: Revision,
-    /// For a HelmRelease: the Kustomization that applies it, whose revision it is.
+    /// For a `HelmRelease`: the Kustomization that applies it, whose revision it is.
     pub via: Option<(String, String)>,
     /// Whether to request a reconciliation.
     pub reconcile: bool,
@@ -120,9 +120,10 @@ impl Flux {
             chain.take(release(&target, &object, revision))?;
             chain.workloads = self.released(&object).await?;
         }
-        let mut look = match chain.workloads.is_empty() {
-            true => Look::live("it owns no workloads"),
-            false => kubernetes::together(&self.cluster, &chain.workloads).await,
+        let mut look = if chain.workloads.is_empty() {
+            Look::live("it owns no workloads")
+        } else {
+            kubernetes::together(&self.cluster, &chain.workloads).await
         };
         let what = format!("{target} has {}; {}", chain.revision, look.what);
         look.what = what;

@@ -129,7 +129,8 @@ impl Http {
                         hops.push(format!("{status} → {}", shown(&to)));
                         match self.follow(&visit, &to, &hops).await {
                             Ok(visits) => {
-                                next.extend(visits.into_iter().filter(|new| !next.contains(new)).collect::<Vec<_>>())
+                                let new: Vec<Visit> = visits.into_iter().filter(|new| !next.contains(new)).collect();
+                                next.extend(new);
                             }
                             Err(why) => round.push(asked(&Visit { hops, ..visit }, Answer::Failed(why), Vec::new())),
                         }

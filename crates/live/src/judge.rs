@@ -57,7 +57,9 @@ impl Verdict {
 #[must_use]
 pub fn judge(looks: &[Look], want: &Want, now: Duration) -> Verdict {
     let mut tally = Tally::default();
-    looks.iter().for_each(|look| tally.add(look));
+    for look in looks {
+        tally.add(look);
+    }
     tally.verdict(want, now)
 }
 

@@ -23,7 +23,7 @@ use crate::watch::{Looking, Target};
 #[derive(Debug)]
 pub struct Workloads {
     cluster: Cluster,
-    workloads: Vec<Workload>,
+    items: Vec<Workload>,
     images: Vec<WantedImage>,
 }
 
@@ -31,14 +31,14 @@ impl Workloads {
     /// These workloads; `images` are what containers of their repositories must run.
     #[must_use]
     pub fn new(cluster: Cluster, workloads: Vec<Workload>, images: Vec<WantedImage>) -> Self {
-        Self { cluster, workloads, images }
+        Self { cluster, items: workloads, images }
     }
 
     async fn read(&self) -> Vec<Look> {
-        match read(&self.cluster, &self.workloads).await {
+        match read(&self.cluster, &self.items).await {
             Ok(readings) => {
                 let mut looks = Vec::new();
-                for (workload, reading) in self.workloads.iter().zip(&readings) {
+                for (workload, reading) in self.items.iter().zip(&readings) {
                     let look = match self.unconcerned(&readings) {
                         Some(what) => Look::failed(Patience::Grace, "no_such_container", what),
                         None => assess(workload, reading, &self.images),
@@ -47,7 +47,7 @@ impl Workloads {
                 }
                 looks
             }
-            Err(refusal) => vec![refused(&refusal); self.workloads.len()],
+            Err(refusal) => vec![refused(&refusal); self.items.len()],
         }
     }
 
@@ -65,7 +65,7 @@ impl Workloads {
 
 impl Target for Workloads {
     fn names(&self) -> Vec<String> {
-        self.workloads.iter().map(ToString::to_string).collect()
+        self.items.iter().map(ToString::to_string).collect()
     }
 
     fn look(&mut self) -> Looking<'_> {

@@ -7,7 +7,7 @@ use crate::judge::{Tally, Verdict, Want};
 use crate::look::{End, Look, Patience};
 
 /// The longest that one look may take: a service that accepts and is silent must not use up the deadline.
-const LONGEST_LOOK: Duration = Duration::from_secs(60);
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
 /// How many changes are kept from the beginning of a wait, and in all.
 const FIRST_CHANGES: usize = 20;
 const CHANGES: usize = 60;
@@ -141,7 +141,7 @@ impl Watch {
                 self.each_open(observer, |item| item.decide(&want, at));
                 return;
             }
-            tokio::time::sleep(pause.max(self.target.least_pause()).min(last - now)).await;
+            tokio::time::sleep(pause.max(self.target.least_pause()).min(last.saturating_sub(now))).await;
         }
     }
 

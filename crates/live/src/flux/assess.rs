@@ -136,14 +136,15 @@ pub(crate) fn kustomization(
     if let Some(look) = stalled(located, object) {
         return stop(look);
     }
-    if attempted && !is_ours {
-        if let Some(reason) = failure(object, &ready) {
-            return stop(Look::failed(
-                Patience::Grace,
-                "flux_failed",
-                format!("{located} cannot apply {wanted}: {reason}"),
-            ));
-        }
+    if attempted
+        && !is_ours
+        && let Some(reason) = failure(object, &ready)
+    {
+        return stop(Look::failed(
+            Patience::Grace,
+            "flux_failed",
+            format!("{located} cannot apply {wanted}: {reason}"),
+        ));
     }
     if !is_ours {
         return stop(not_applied(located, object, wanted, &shown, &ready));
@@ -202,7 +203,7 @@ fn not_applied(located: &Located, object: &Object, wanted: &Revision, shown: &st
     }
 }
 
-/// What the status of a HelmRelease proves. Its own revision is the chart's, compared if one is given.
+/// What the status of a `HelmRelease` proves. Its own revision is the chart's, compared if one is given.
 pub(crate) fn release(located: &Located, object: &Object, chart: Option<&Revision>) -> Step {
     let ready = object.condition("Ready").unwrap_or_default();
     let last = &object.status["history"][0];

@@ -52,13 +52,11 @@ impl Asked {
         let what = match &self.answer {
             Answer::Revision(found) if wanted.is(found) => format!("NEW {found}"),
             Answer::Revision(found) => format!("OLD {found}"),
-            Answer::NoRevision(why) => why.clone(),
             Answer::Status(status) => format!("status {status}"),
-            Answer::Redirect(why) => why.clone(),
             Answer::Refused => "connection refused".to_owned(),
             Answer::NoRoute(why) => format!("not seen from here: {why}"),
             Answer::Tls(why) => format!("no TLS: {why}"),
-            Answer::Failed(why) => why.clone(),
+            Answer::NoRevision(why) | Answer::Redirect(why) | Answer::Failed(why) => why.clone(),
         };
         let mut line = format!("{}: {what}", self.address);
         for note in self.hops.iter().chain(&self.cache) {
@@ -73,8 +71,10 @@ impl Asked {
 pub(crate) fn assess(round: &[Asked], wanted: &Revision) -> Look {
     let answers = round.iter().any(|one| !matches!(one.answer, Answer::Refused | Answer::NoRoute(_)));
     // A name of this machine's own has an address per protocol, and most servers listen on one of them.
-    let is_judged = |one: &&Asked| {
-        !matches!(one.answer, Answer::NoRoute(_)) && !(one.loopback && answers && one.answer == Answer::Refused)
+    let is_judged = |one: &&Asked| match one.answer {
+        Answer::NoRoute(_) => false,
+        Answer::Refused => !(one.loopback && answers),
+        _ => true,
     };
     let judged: Vec<&Asked> = round.iter().filter(is_judged).collect();
     let lines = round.iter().map(|one| one.line(wanted));

@@ -40,8 +40,8 @@ struct File {
 
 #[derive(Default, Deserialize)]
 struct Auth {
-    #[serde(default)]
-    auth: Option<SecretString>,
+    #[serde(default, rename = "auth")]
+    encoded: Option<SecretString>,
     #[serde(default)]
     username: Option<String>,
     #[serde(default)]
@@ -128,7 +128,7 @@ impl Auth {
         if let (Some(user), Some(password)) = (&self.username, &self.password) {
             return Some(Login { user: user.clone(), password: password.clone() });
         }
-        let decoded = STANDARD.decode(self.auth.as_ref()?.expose_secret().trim()).ok()?;
+        let decoded = STANDARD.decode(self.encoded.as_ref()?.expose_secret().trim()).ok()?;
         let text = String::from_utf8(decoded).ok()?;
         let (user, password) = text.split_once(':')?;
         Some(Login { user: user.to_owned(), password: password.trim_end_matches('\0').to_owned().into() })

@@ -157,7 +157,7 @@ prop_compose! {
         -> (u64, Look) {
         let code = match state { State::Live => "live", State::Trouble(..) => "trouble", _ => "other" };
         let failures = failure.map(|id| Failure { id: id.to_string(), text: "failed".to_owned() }).into_iter().collect();
-        (gap, Look { spec, failures, ours, ..Look::new(state, code, "seen") })
+        (gap, Look { spec, ours, failures, ..Look::new(state, code, "seen") })
     }
 }
 
@@ -186,7 +186,7 @@ proptest! {
             prop_assert!(proofs.iter().all(|look| look.state == State::Live && look.spec == proofs[0].spec));
             let streak: Vec<&Look> = looks.iter().rev().take_while(|look| look.state == State::Live).collect();
             let first = streak.last().unwrap();
-            prop_assert!(looks.last().unwrap().at - first.at >= want.stable);
+            prop_assert!(looks.last().unwrap().at.saturating_sub(first.at) >= want.stable);
         }
     }
 

@@ -88,13 +88,14 @@ fn of_ours(workload: &Workload, object: &Object, reading: &Reading, images: &[Wa
     let look = match found {
         Rule::Done(wanted, note) => done(workload.kind, (wanted, &note), &new, images),
         Rule::Failed(patience, code, what) => Look::failed(patience, code, what),
-        Rule::Going(code, what) => match trouble {
-            Some((code, text)) => Look::failed(Patience::Grace, code, format!("{what}; {text}")),
-            None => {
+        Rule::Going(code, what) => {
+            if let Some((code, text)) = trouble {
+                Look::failed(Patience::Grace, code, format!("{what}; {text}"))
+            } else {
                 let pod = lines.first().map(|line| format!("; {line}")).unwrap_or_default();
                 Look::not_yet(code, format!("{what}{pod}"))
             }
-        },
+        }
     };
     Look { failures, ..look.evidence(lines) }
 }

@@ -54,7 +54,7 @@ impl Reading {
 }
 
 /// The tasks of the wanted revision that ended as a long-running task must not, the newest first.
-pub(crate) fn failed<'a>(reading: &'a Reading, is_ours: impl Fn(&Template) -> bool) -> Vec<&'a Task> {
+pub(crate) fn failed(reading: &Reading, is_ours: impl Fn(&Template) -> bool) -> Vec<&Task> {
     let spec = &reading.before.spec;
     let must_run = !spec.mode.is_job() && spec.task_template.always_restarts();
     let mut failed: Vec<&Task> = reading
@@ -211,7 +211,7 @@ fn expected(service: &Service, reading: &Reading) -> u64 {
     if let Some(replicated) = &service.spec.mode.replicated {
         return replicated.replicas.unwrap_or(1);
     }
-    if let Some(status) = &service.service_status {
+    if let Some(status) = &service.counts {
         return status.desired_tasks;
     }
     let places = reading.tasks.iter().filter(|task| task.desired_state == "running").map(Task::place);
@@ -249,7 +249,7 @@ fn job(reading: &Reading, proof: &str) -> Look {
     let done = tasks.iter().filter(|task| task.is_complete()).count() as u64;
     let mode = service.spec.mode.replicated_job.as_ref();
     let wanted = mode.and_then(|job| job.total_completions.or(job.max_concurrent)).unwrap_or_else(|| {
-        service.service_status.as_ref().map_or(1, |status| status.desired_tasks + status.completed_tasks).max(1)
+        service.counts.as_ref().map_or(1, |status| status.desired_tasks + status.completed_tasks).max(1)
     });
     if done >= wanted {
         return Look::live(format!("the job {name} completed {done} of {wanted} times, {proof}"));

@@ -13,7 +13,8 @@ pub(crate) struct Service {
     pub(crate) spec: Spec,
     pub(crate) previous_spec: Option<Spec>,
     pub(crate) update_status: Option<UpdateStatus>,
-    pub(crate) service_status: Option<ServiceStatus>,
+    #[serde(rename = "ServiceStatus")]
+    pub(crate) counts: Option<ServiceStatus>,
     pub(crate) job_status: Option<JobStatus>,
     pub(crate) updated_at: String,
 }

@@ -12,6 +12,7 @@ fn located(kind: Kind) -> Located {
     Located { kind, namespace: "flux-system".to_owned(), name: "apps".to_owned() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 fn object(spec: Value, status: Value) -> Object {
     serde_json::from_value(json!({"metadata": {"uid": "u", "generation": 2}, "spec": spec, "status": status})).unwrap()
 }
@@ -24,6 +25,7 @@ fn status(applied: &str, attempted: &str, conditions: &[Value]) -> Value {
     json!({"observedGeneration": 2, "lastAppliedRevision": applied, "lastAttemptedRevision": attempted, "conditions": conditions})
 }
 
+#[expect(clippy::result_large_err, reason = "a look is what a case asks for")]
 fn look(spec: Value, status: Value) -> Result<String, Look> {
     match kustomization(&located(Kind::Kustomization), &object(spec, status), &"8f4e2a9".parse().unwrap(), false, None)
     {

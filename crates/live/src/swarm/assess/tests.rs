@@ -31,6 +31,7 @@ fn service(image: &str, previous: Option<&str>, state: &str) -> Service {
     serde_json::from_value(service).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 fn task(id: &str, slot: u64, image: &str, (desired, state): (&str, &str), status: Value) -> Task {
     let mut all = json!({"State": state});
     for (name, value) in status.as_object().unwrap() {
