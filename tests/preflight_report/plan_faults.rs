@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::step;
-use crate::support::{Seen, Started, Step, skipped};
+use crate::support::{Seen, Started, Step, peer, skipped};
 
 fn plan(options: &[&str], plan: &str) -> Step {
     step(["--plan", "preflight.toml"]).args(options.iter().copied()).file("preflight.toml", plan)
@@ -80,7 +80,8 @@ fn a_second_ctrl_c_kills_at_once_and_sigterm_ends_with_143() {
 
 #[test]
 fn a_check_that_prints_a_gigabyte_keeps_its_beginning_and_end_in_bounded_memory() {
-    let text = one("run = \"echo first; yes $(printf '%0999d' 7) | head -c 1000000000; echo; echo last; exit 1\"");
+    let text =
+        one("run = \"echo first; yes $(printf '%0999d' 7) | head -c 1000000000 || true; echo; echo last; exit 1\"");
     let mut started = plan(&["--log-dir", "logs"], &text).plain().spawn();
     let id = started.child.id();
     let stderr = started.child.stderr.take().unwrap();
@@ -177,4 +178,25 @@ fn a_long_check_is_reported_while_it_runs() {
     let drained = std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
     started.finish().exits(0);
     drained.join().unwrap().unwrap();
+}
+
+#[test]
+fn on_a_terminal_each_running_check_has_a_line_with_its_time_and_what_it_printed_last() {
+    let Some(python) = peer("python3") else { return };
+    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secrets_env/terminal.py");
+    let text = one("run = \"echo compiling part 7; sleep 600\"")
+        + "[[stage]]\nname = \"later\"\n[[stage.check]]\nname = \"z\"\nrun = \"true\"\n";
+    let step = Step::script("exec \"$0\" \"$@\"").arg(python).plain().env("TERM", "xterm-256color");
+    // Interrupted once its line has been seen.
+    let steps = serde_json::json!([["compiling part 7", {"signal": "SIGINT"}]]);
+    let command = "exec preflight-report --plan preflight.toml";
+    let step = step.args([driver, "30", "90", &steps.to_string(), "sh", "-c", command]);
+    let seen = step.file("preflight.toml", text).run().exits(0);
+    let told = seen.json();
+    let text = told["seen"].as_str().unwrap();
+    let bar =
+        text.split(['\r', '\n']).find(|line| line.contains("compiling part 7")).unwrap_or_else(|| panic!("{text}"));
+    assert!(bar.contains("gate/it") && bar.contains('s'), "{bar:?}");
+    assert!(text.contains("waiting for 1 check") && text.contains("INCOMPLETE"), "{text}");
+    assert_eq!((&told["code"], &told["restored"]), (&130.into(), &true.into()));
 }

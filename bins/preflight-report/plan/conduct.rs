@@ -120,6 +120,7 @@ async fn conduct_all(
                     running.push(check::run(run, at));
                 }
                 Step::Skip(at, why) => {
+                    stages.name(run, at);
                     records::skipped(run, &loaded.plan.checks[at], &why);
                     ends.push((at, Err(why)));
                 }
@@ -149,17 +150,25 @@ async fn conduct_all(
 /// When the stages began, so that their records have a duration.
 struct Stages {
     began: Vec<Option<Instant>>,
+    named: Vec<bool>,
 }
 
 impl Stages {
     fn new(loaded: &Loaded) -> Self {
-        Self { began: vec![None; loaded.plan.stages.len()] }
+        let count = loaded.plan.stages.len();
+        Self { began: vec![None; count], named: vec![false; count] }
     }
 
     fn begin(&mut self, run: &Run<'_>, check: usize) {
         let at = run.loaded.plan.checks[check].stage;
-        if self.began[at].is_none() {
-            self.began[at] = Some(Instant::now());
+        self.name(run, check);
+        self.began[at].get_or_insert_with(Instant::now);
+    }
+
+    /// Records the name of the check's stage, once.
+    fn name(&mut self, run: &Run<'_>, check: usize) {
+        let at = run.loaded.plan.checks[check].stage;
+        if !std::mem::replace(&mut self.named[at], true) {
             let stage = &run.loaded.plan.stages[at];
             run.reporter.record(Event::StageStarted { stage: stage.id.clone(), name: Some(stage.name.clone()) });
         }

@@ -40,7 +40,7 @@ pub(super) fn skipped(run: &Run<'_>, check: &Check, why: &Why) {
         Why::Stopped => (Status::Cancelled, "interrupted", "not started: the run was interrupted".to_owned()),
     };
     run.reporter.event(&check.id, &format!("{} ({text})", status.name()));
-    run.reporter.record(Event::CheckFinished {
+    let finished = Event::CheckFinished {
         check: check.id.clone(),
         status,
         duration_seconds: None,
@@ -48,7 +48,9 @@ pub(super) fn skipped(run: &Run<'_>, check: &Check, why: &Why) {
         url: None,
         exit_code: None,
         data: data(run.loaded, check),
-    });
+    };
+    // Its name is in the record of its start otherwise, and it has none.
+    run.reporter.record_with(finished, Map::from_iter([("name".to_owned(), json!(check.name))]));
 }
 
 /// What the report says about a check beside its end.

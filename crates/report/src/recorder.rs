@@ -1,7 +1,7 @@
 //! Keeps a tool's records: numbers them, stamps them, and adds them up.
 
 use jiff::Timestamp;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::{Event, Record, Report};
 
@@ -28,6 +28,11 @@ impl Recorder {
 
     /// Adds a record; the answer is for streaming it as a line of `--format jsonl`.
     pub fn record(&mut self, event: Event) -> &Record {
+        self.record_with(event, Map::new())
+    }
+
+    /// Adds a record with more fields than the event has, such as the `name` of a check that did not start.
+    pub fn record_with(&mut self, event: Event, rest: Map<String, Value>) -> &Record {
         let at = self.records.len();
         self.records.push(Record {
             run: self.run.clone(),
@@ -35,7 +40,7 @@ impl Recorder {
             seq: self.next,
             at: Some((self.clock)()),
             event,
-            rest: Map::new(),
+            rest,
         });
         self.next += 1;
         &self.records[at]

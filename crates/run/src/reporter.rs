@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cli::{Console, Shard};
 use report::{Event, Record, Recorder, Report, Status, Verdict};
+use serde_json::{Map, Value};
 
 use crate::Progress;
 
@@ -48,7 +49,12 @@ impl<'a> Reporter<'a> {
 
     /// Adds a record. If stdout can no longer be written, that is warned about once; the run goes on, and the record is kept for the report.
     pub fn record(&self, event: Event) {
-        let line = self.recorder.borrow_mut().record(event).line() + "\n";
+        self.record_with(event, Map::new());
+    }
+
+    /// Adds a record with more fields than the event has.
+    pub fn record_with(&self, event: Event, rest: Map<String, Value>) {
+        let line = self.recorder.borrow_mut().record_with(event, rest).line() + "\n";
         if self.prints.get() {
             self.prints.set(self.progress.suspend(|| self.console.print_or_warn(line)));
         }
