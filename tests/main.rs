@@ -12,6 +12,7 @@ mod recipes;
 mod secrets_env;
 mod ssh_deploy;
 mod stack_output;
+mod stage_run;
 mod step;
 mod support;
 mod tutorial;

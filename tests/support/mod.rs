@@ -313,6 +313,7 @@ pub(crate) fn program_path(name: &str) -> &'static Path {
         "pages-deploy-all" => env!("CARGO_BIN_EXE_pages-deploy-all"),
         "ssh-deploy" => env!("CARGO_BIN_EXE_ssh-deploy"),
         "live-wait" => env!("CARGO_BIN_EXE_live-wait"),
+        "stage-run" => env!("CARGO_BIN_EXE_stage-run"),
         other => panic!("no program of ours: {other}"),
     })
 }

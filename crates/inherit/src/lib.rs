@@ -5,9 +5,11 @@
 #![cfg(unix)]
 
 mod descriptors;
+mod session;
 mod signals;
 
 #[cfg(target_os = "linux")]
 pub use descriptors::close_all_but;
 pub use descriptors::{is_same_description, take};
+pub use session::new_session;
 pub use signals::{ignored_at_start, pass_on_ignored};

@@ -1,1 +1,12 @@
-//! One message to Discord, Slack, ntfy or a JSON endpoint.
+//! One short message about a run: to Discord, Slack, ntfy or any endpoint that takes JSON.
+//!
+//! [`body`] makes what is sent, without any effect: cut to the service's limits, and so that nothing in it mentions a person or a
+//! channel. [`send`] sends it. The address is a secret (whoever knows a webhook's address can write to the channel), so no error holds it.
+
+mod body;
+mod message;
+mod send;
+
+pub use body::{Body, body};
+pub use message::{Message, Outcome};
+pub use send::{Service, send};

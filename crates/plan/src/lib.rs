@@ -12,6 +12,7 @@ mod section;
 mod size;
 mod slug;
 mod source;
+pub mod stages;
 
 pub use checks::{Action, Builtin, Check, Command, Need, Order, Plan, Stage, Variable, Work};
 pub use condition::{Condition, Subject};

@@ -32,6 +32,41 @@ pub fn append_pairs(path: &Path, pairs: &[(String, String)]) -> Result<()> {
     append(path, &text)
 }
 
+/// Reads the entries of a variables or outputs file, as the runner does: `NAME=value`, or `NAME<<DELIMITER` and lines up to the delimiter.
+///
+/// # Errors
+/// One sentence that names the line which is no entry. Its value is not quoted.
+pub fn parse_pairs(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
+    let mut pairs = Vec::new();
+    let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).enumerate();
+    while let Some((number, line)) = lines.next() {
+        if line.is_empty() {
+            continue;
+        }
+        let heredoc = line.find("<<").filter(|at| line.find('=').is_none_or(|equals| *at < equals));
+        let (name, value) = if let Some(at) = heredoc {
+            let delimiter = &line[at + 2..];
+            let mut value = Vec::new();
+            loop {
+                match lines.next() {
+                    Some((_, line)) if line == delimiter => break,
+                    Some((_, line)) => value.push(line),
+                    None => return Err(format!("the delimiter of line {} does not follow", number + 1)),
+                }
+            }
+            (&line[..at], value.join("\n"))
+        } else {
+            let entry = line
+                .split_once('=')
+                .ok_or_else(|| format!("line {} is neither NAME=value nor NAME<<END", number + 1))?;
+            (entry.0, entry.1.to_owned())
+        };
+        check_name(name).map_err(|_fault| format!("line {} does not begin with a name", number + 1))?;
+        pairs.push((name.to_owned(), value));
+    }
+    Ok(pairs)
+}
+
 /// How many bytes of summary this step can still write.
 #[must_use]
 pub fn summary_room(path: &Path) -> usize {
@@ -83,7 +118,7 @@ fn append(path: &Path, text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{append_pairs, append_summary};
+    use super::{append_pairs, append_summary, parse_pairs};
 
     fn written(before: &str, pairs: &[(&str, &str)]) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -115,6 +150,24 @@ mod tests {
             assert!(append_pairs(file.path(), &pairs).is_err(), "{name:?}");
         }
         assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let pairs = [("A", "1"), ("B", "a\nb=c\n"), ("C", ""), ("D", "x<<y")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        append_pairs(file.path(), &pairs).unwrap();
+        assert_eq!(parse_pairs(&std::fs::read_to_string(file.path()).unwrap()).unwrap(), pairs);
+        let short = parse_pairs("A=1\r\n\nB==<<\n").unwrap();
+        assert_eq!(short, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "=<<".to_owned())]);
+        for (text, expected) in [
+            ("A", "line 1 is neither"),
+            ("A=1\n=2", "line 2 does not begin with a name"),
+            ("A<<END\nx\n", "the delimiter of line 1 does not follow"),
+        ] {
+            assert!(parse_pairs(text).unwrap_err().contains(expected), "{text:?}");
+        }
     }
 
     #[test]
