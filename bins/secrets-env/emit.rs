@@ -69,6 +69,9 @@ pub(crate) fn print(secrets: &[Chosen], format: Format, console: &Console) -> Re
 /// Exports the secrets to later steps: checks everything, then appends once.
 pub(crate) fn export(secrets: &[Chosen], to: StepFile, console: &Console) -> Result<()> {
     validate::check_export(secrets, to)?;
+    for secret in secrets {
+        console.check_secret(to, &secret.name)?;
+    }
     let pairs: Vec<(String, String)> = secrets
         .iter()
         // Exposed to hand them to later steps, which is what was asked for.

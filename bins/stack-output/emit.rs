@@ -163,6 +163,9 @@ pub(crate) fn export(chosen: &[Chosen], dialect: Dialect, to: StepFile, args: &A
     for one in chosen {
         let name = if to == StepFile::Env { variable(&one.path) } else { one.path.variable() };
         let name = args.prefix.clone() + &name;
+        if one.is_secret {
+            console.check_secret(to, &name)?;
+        }
         let value = raw(&one.output.value, dialect);
         handoff::check(&name, &value, to)
             .map_err(|refused| refused.fault(&name, to).help("name the outputs to export, and leave this one out"))?;

@@ -44,8 +44,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "STAGE_RUN_PLAN", default_value = "stages.toml", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) plan: PathBuf,
 
-    /// Go on with the newest run at its first stage that has not passed; `--resume=anyway` even if stages that passed have changed
-    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "safely", value_enum, group = "what", conflicts_with_all = ["stages", "from"])]
+    /// Go on with the newest run at its first stage that has not passed
+    ///
+    /// A stage that passed must be what it was; `--resume=anyway` goes on even if its commands or files have changed.
+    #[arg(long, hide_possible_values = true, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "safely", value_enum, group = "what", conflicts_with_all = ["stages", "from"])]
     pub(crate) resume: Option<Care>,
 
     /// Begin at STAGE, even if it is half done
@@ -64,8 +66,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "dry_run", hide_short_help = true)]
     pub(crate) no_destroy: bool,
 
-    /// Undo the newest run's stages, the last first; `--undo=anyway` even if an undo is not the one of that run
-    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "safely", value_enum, group = "what", conflicts_with_all = ["stages", "from", "until"])]
+    /// Undo the newest run's stages, the last first
+    ///
+    /// Each undo must be the one of that run; `--undo=anyway` runs the plan's as it is now.
+    #[arg(long, hide_possible_values = true, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "safely", value_enum, group = "what", conflicts_with_all = ["stages", "from", "until"])]
     pub(crate) undo: Option<Care>,
 
     /// With --undo, do it: without, it is only shown

@@ -118,8 +118,8 @@ fn unpassed(stages: &[Known], history: &RunHistory, anyway: bool) -> Result<Vec<
                     return Err(changed("its files"));
                 }
             }
-            Standing::Skipped if history.promised.contains(&stage.id) => {}
-            _ if !history.promised.contains(&stage.id) && was.standing == Standing::NotBegun => {}
+            Standing::Skipped if history.promises(&stage.id) => {}
+            _ if !history.promises(&stage.id) && was.standing == Standing::NotBegun => {}
             _ => wanted.push(number),
         }
     }

@@ -289,7 +289,7 @@ async fn stages(context: &Context<'_>, known: &[Known], todo: &[Todo], ran: &mut
 fn history(context: &Context<'_>, id: &str) -> bool {
     let Ok(records) = journal::history(&context.folder.journal()) else { return false };
     let run = RunHistory::of(&records);
-    !run.promised.iter().any(|promised| promised == id)
+    !run.promises(id)
         || matches!(run.stage(id).standing, Standing::Passed | Standing::Skipped)
 }
 

@@ -30,10 +30,6 @@ impl Runs {
         Self(root.join(key))
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// Makes the folder, if it is not there: for its owner alone, and ignored by git.
     pub(crate) fn make(&self) -> Result<()> {
         let root = self.0.parent().unwrap_or(&self.0);

@@ -107,6 +107,11 @@ impl RunHistory {
         run
     }
 
+    /// Whether a stage belongs to the run. Of a run whose first record was lost, every stage does.
+    pub(crate) fn promises(&self, id: &str) -> bool {
+        self.promised.is_empty() || self.promised.iter().any(|promised| promised == id)
+    }
+
     /// One stage of it.
     pub(crate) fn stage(&self, id: &str) -> StageHistory {
         let (deploy, undo) = (format!("deploy/{id}"), format!("undo/{id}"));

@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 
 use crate::args::Args;
 use crate::decide::Known;
-use crate::{inputs, lock};
+use crate::inputs;
 
 /// A plan to copy, for whoever has none.
 const EXAMPLE: &str = r#"write the plan `stages.toml`:
@@ -130,11 +130,6 @@ impl Loaded {
     /// The folder that holds the runs of all plans beside this one.
     pub(crate) fn root(&self, args: &Args) -> PathBuf {
         args.journal.clone().unwrap_or_else(|| self.folder.join(crate::folder::NAME))
-    }
-
-    /// Where locks are, and which.
-    pub(crate) fn lock_folder(console: &Console) -> Result<PathBuf> {
-        lock::folder(console)
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn status(loaded: &Loaded, args: &Args, console: &Console) -> Result<
         .plan
         .stages
         .iter()
-        .filter(|stage| newest.history.promised.contains(&stage.id))
+        .filter(|stage| newest.history.promises(&stage.id))
         .map(|stage| (stage.name.clone(), newest.history.stage(&stage.id).standing))
         .collect();
     let overall = overall(&newest, &standings, survivors.is_some() || holder.is_some());

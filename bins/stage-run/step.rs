@@ -107,7 +107,8 @@ impl StepResult {
             Self::Failed(end @ ProcessEnd::Signal(_)) => Reason::new("signal", of(end.to_string())),
             Self::Failed(ProcessEnd::Code(code)) => {
                 let memory = if *code == 137 { ", probably out of memory" } else { "" };
-                Reason::new("exit_code", of(format!("failed with exit code {code}{memory}")))
+                let failed = if step == crate::history::RUN { "" } else { "failed with " };
+                Reason::new("exit_code", of(format!("{failed}exit code {code}{memory}")))
             }
             Self::Cut { cut, killed, grace } => {
                 let why = match cut {

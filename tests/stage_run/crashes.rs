@@ -103,7 +103,8 @@ fn after_a_power_cut_anywhere_the_run_is_resumed_or_refused_and_never_passes_by_
     }
     project.plan(&plan(false));
     let begun = |text: &str| text.contains("step_started") && text.contains("deploy/a");
-    let first = String::from_utf8(whole.clone()).unwrap().split_inclusive('\n').scan(0, |at, line| {
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let first = text.split_inclusive('\n').scan(0, |at, line| {
         *at += line.len();
         Some((*at, begun(line)))
     });

@@ -58,10 +58,11 @@ run = "python3 -c 'import signal,time,os\nif os.fork():\n  time.sleep(600)\ndef 
 
 #[test]
 fn under_bash_and_a_program_between_one_interrupt_is_seen_and_the_rest_of_the_line_does_not_make_it_pass() {
-    for line in ["true && ./save; true", "secrets-env --redact -- ./save; true"] {
+    for line in ["true && ./save; true", "secrets-env --redact --from values.env -- ./save; true"] {
         let project = Project::new(&format!("[[stage]]\nname = \"a\"\nrun = \"{line}\""));
         let script = "#!/bin/sh\ntrap 'echo INT >> seen; echo saved >> seen; exit 0' INT\ntouch started\nwhile :; do sleep 0.1; done\n";
         std::fs::write(project.path().join("save"), script).unwrap();
+        std::fs::write(project.path().join("values.env"), "API_KEY=a-long-secret-value\n").unwrap();
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(project.path().join("save"), std::fs::Permissions::from_mode(0o755)).unwrap();
         let started = project.step(&[]).spawn();

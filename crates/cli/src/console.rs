@@ -196,6 +196,19 @@ impl Console {
         file::append_pairs(path, pairs)
     }
 
+    /// Refuses to hand a secret to later steps where that would leave it on the disk.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`] for variables inside a stage of `stage-run`.
+    pub fn check_secret(&self, to: StepFile, name: &str) -> Result<()> {
+        if to != StepFile::Env || !self.context.in_stage {
+            return Ok(());
+        }
+        Err(Fault::usage(format!("`{name}` is a secret, and is not handed to later stages"))
+            .cause("the file of STAGE_RUN_ENV stays on the disk, for runs that are resumed")
+            .help("read it in the stage that needs it"))
+    }
+
     /// The path of the runner's file: for a tool that wants to know before it begins whether it can write there.
     ///
     /// # Errors

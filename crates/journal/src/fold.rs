@@ -10,7 +10,7 @@ use crate::step::{Change, Step, StepEnd, facts, step_of};
 pub struct Round {
     /// The check.
     pub check: String,
-    /// What the tool kept with its beginning.
+    /// What the tool kept with its beginning and its end.
     pub facts: Map<String, Value>,
     /// Its commands, in the order they began.
     pub steps: Vec<StepRound>,
@@ -56,6 +56,7 @@ pub fn rounds(records: &[Record]) -> Vec<Round> {
             Event::CheckFinished { check, status, reason, .. } => {
                 if let Some(round) = open(&mut rounds, check) {
                     round.end = Some((*status, reason.clone()));
+                    round.facts.extend(facts(record));
                 }
             }
             Event::Unknown => {

@@ -33,6 +33,8 @@ pub struct Context {
     pub step_summary: Option<PathBuf>,
     /// Where variables for later steps go.
     pub env_file: Option<PathBuf>,
+    /// Inside a stage of `stage-run`: its file for variables stays on the disk.
+    pub in_stage: bool,
     /// Where this step's outputs go.
     pub output_file: Option<PathBuf>,
 }
@@ -56,7 +58,8 @@ impl Context {
             run_attempt: text("GITHUB_RUN_ATTEMPT"),
             server_url: text("GITHUB_SERVER_URL"),
             step_summary: path("GITHUB_STEP_SUMMARY"),
-            env_file: path("GITHUB_ENV"),
+            env_file: path("STAGE_RUN_ENV").or_else(|| path("GITHUB_ENV")),
+            in_stage: environment.get("STAGE_RUN_ENV").is_some(),
             output_file: path("GITHUB_OUTPUT"),
         }
     }
