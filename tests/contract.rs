@@ -11,17 +11,18 @@ use emulators::Cloudflare;
 
 use crate::support::{Seen, Step};
 
-pub(crate) const TOOLS: [&str; 6] =
-    ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy", "live-wait"];
+pub(crate) const TOOLS: [&str; 7] =
+    ["secrets-env", "preflight-report", "stack-output", "pages-deploy-all", "ssh-deploy", "live-wait", "stage-run"];
 
 /// Each program with arguments that fail before any service is asked, and the code it fails with.
-const FAILURES: [(&str, &[&str], i32); 6] = [
+const FAILURES: [(&str, &[&str], i32); 7] = [
     ("secrets-env", &["--", "true"], 77),
     ("preflight-report", &["no-such-file"], 2),
     ("stack-output", &["--state", "/no/such/file", "name"], 2),
     ("pages-deploy-all", &["no-such-folder"], 2),
     ("ssh-deploy", &["--", "true"], 2),
     ("live-wait", &[], 2),
+    ("stage-run", &["--plan", "no-such-plan"], 2),
 ];
 
 /// Variables that one or more of the programs read.

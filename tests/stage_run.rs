@@ -49,7 +49,8 @@ impl Project {
 
     /// The folder of the newest run.
     fn run(&self) -> PathBuf {
-        let mut runs: Vec<PathBuf> = folders(&self.path().join(".stage-run")).iter().flat_map(|key| folders(key)).collect();
+        let mut runs: Vec<PathBuf> =
+            folders(&self.path().join(".stage-run")).iter().flat_map(|key| folders(key)).collect();
         runs.sort();
         runs.pop().unwrap()
     }
@@ -134,14 +135,20 @@ fn a_stages_75_and_77_are_kept_and_any_other_failure_is_1() {
 #[test]
 fn a_resumed_run_is_refused_if_what_passed_has_changed() {
     let plan = |command: &str| {
-        format!("[[stage]]\nname = \"a\"\nrun = \"{command}\"\ninputs = [\"*.txt\"]\n[[stage]]\nname = \"b\"\nrun = \"test -e go\"")
+        format!(
+            "[[stage]]\nname = \"a\"\nrun = \"{command}\"\ninputs = [\"*.txt\"]\n[[stage]]\nname = \"b\"\nrun = \"test -e go\""
+        )
     };
     let project = Project::new(&plan("true"));
     std::fs::write(project.path().join("in.txt"), "1").unwrap();
     project.call(&[]).exits(1);
     std::fs::write(project.path().join("in.txt"), "2").unwrap();
     let seen = project.call(&["--resume"]).exits(2);
-    assert!(seen.stderr.contains("stage `a` is not what it was") && seen.stderr.contains("its files changed"), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("stage `a` is not what it was") && seen.stderr.contains("its files changed"),
+        "{}",
+        seen.stderr
+    );
     std::fs::write(project.path().join("in.txt"), "1").unwrap();
     project.plan(&plan("echo other"));
     let seen = project.call(&["--resume"]).exits(2);
@@ -253,7 +260,8 @@ run = "echo always >> done"
 
 #[test]
 fn a_failed_command_is_repeated_and_a_77_is_not() {
-    let project = Project::new("[[stage]]\nname = \"a\"\nretries = 1\nrun = \"echo x >> tries; test $(wc -l < tries) = 2\"");
+    let project =
+        Project::new("[[stage]]\nname = \"a\"\nretries = 1\nrun = \"echo x >> tries; test $(wc -l < tries) = 2\"");
     let seen = project.call(&[]).exits(0);
     assert!(seen.stderr.contains("attempt 2 of 2 in 5s"), "{}", seen.stderr);
     let project = Project::new("[[stage]]\nname = \"a\"\nretries = 3\nrun = \"echo x >> tries; exit 77\"");
@@ -314,7 +322,10 @@ fn a_place_in_the_log_of_a_failed_stage_is_a_finding() {
     let project = Project::new("[[stage]]\nname = \"a\"\nrun = \"echo 'main.c:3:9: error: no'; exit 1\"");
     let seen = project.call(&["--format", "jsonl"]).exits(1);
     let finding = seen.records().into_iter().find(|record| record["event"] == "finding").unwrap();
-    assert_eq!((&finding["path"], &finding["line"], &finding["check"]), (&"main.c".into(), &3.into(), &"deploy/a".into()));
+    assert_eq!(
+        (&finding["path"], &finding["line"], &finding["check"]),
+        (&"main.c".into(), &3.into(), &"deploy/a".into())
+    );
 }
 
 #[test]
@@ -335,9 +346,17 @@ fn a_second_run_is_refused_while_the_first_has_the_lock_and_waits_if_it_is_told_
     let first = project.step(&[]).spawn();
     until(|| project.path().join("started").exists());
     let seen = project.call(&[]).exits(75);
-    assert!(seen.stderr.contains("another run of this plan has the lock") && seen.stderr.contains("held by process"), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("another run of this plan has the lock") && seen.stderr.contains("held by process"),
+        "{}",
+        seen.stderr
+    );
     let status = project.call(&["--status"]).exits(3);
-    assert!(status.stdout.contains("running") && status.stdout.contains("the lock is held by process"), "{}", status.stdout);
+    assert!(
+        status.stdout.contains("running") && status.stdout.contains("the lock is held by process"),
+        "{}",
+        status.stdout
+    );
     project.call(&["--lock-wait", "60s"]).exits(0);
     first.finish().exits(0);
 }
@@ -394,8 +413,16 @@ fn bad_input_gets_a_message_that_helps() {
     let project = Project::new("");
     for (plan, arguments, parts) in [
         ("", &[][..], &["the plan has no [[stage]]"][..]),
-        ("[[stage]]\nname = \"a\"\nrun = \"x\"\nretrys = 1", &[], &["line 4, column 1: unknown key `retrys`", "write `retries`"]),
-        ("[[stage]]\nname = \"a\"\nrun = \"x\"\n[[stage]]\nname = \"a\"\nrun = \"x\"", &[], &["line 4", "is taken by the stage of line 1"]),
+        (
+            "[[stage]]\nname = \"a\"\nrun = \"x\"\nretrys = 1",
+            &[],
+            &["line 4, column 1: unknown key `retrys`", "write `retries`"],
+        ),
+        (
+            "[[stage]]\nname = \"a\"\nrun = \"x\"\n[[stage]]\nname = \"a\"\nrun = \"x\"",
+            &[],
+            &["line 4", "is taken by the stage of line 1"],
+        ),
         ("[[stage]]\nname = \"a\"", &[], &["line 1", "has no `run`"]),
         (THREE, &["--from", "tow"], &["no stage `tow`", "write `two`"]),
         (THREE, &["--resume"], &["there is no run to go on with"]),

@@ -40,13 +40,12 @@ impl<'a> Context<'a> {
         journal: Option<Journal>,
     ) -> Self {
         let console = reporter.console();
-        let path = console.environment().get("PATH").unwrap_or("/usr/bin:/bin");
         Self {
             loaded,
             console,
             reporter,
             stop,
-            shell: Shell::find(path),
+            shell: Shell::find(console.environment().get("PATH")),
             folder,
             journal: journal.map(RefCell::new),
             values: RefCell::default(),

@@ -289,8 +289,7 @@ async fn stages(context: &Context<'_>, known: &[Known], todo: &[Todo], ran: &mut
 fn history(context: &Context<'_>, id: &str) -> bool {
     let Ok(records) = journal::history(&context.folder.journal()) else { return false };
     let run = RunHistory::of(&records);
-    !run.promises(id)
-        || matches!(run.stage(id).standing, Standing::Passed | Standing::Skipped)
+    !run.promises(id) || matches!(run.stage(id).standing, Standing::Passed | Standing::Skipped)
 }
 
 fn hook<'c>(context: &'c Context<'_>, name: &'static str, script: &'c str) -> Command<'c> {

@@ -26,13 +26,21 @@ fn a_stage_whose_stage_run_is_killed_is_interrupted_once_may_save_and_is_half_do
     until(|| project.path().join("started").exists());
     kill(started);
     let seen = project.call(&["--resume"]).exits(75);
-    assert!(seen.stderr.contains("`deploy/a`") && seen.stderr.contains("bash ("), "it names the process: {}", seen.stderr);
+    assert!(
+        seen.stderr.contains("`deploy/a`") && seen.stderr.contains("bash ("),
+        "it names the process: {}",
+        seen.stderr
+    );
     let seen = project.call(&["--status"]).exits(3);
     assert!(seen.stdout.contains("running") && seen.stdout.contains("still running, of `deploy/a`"), "{}", seen.stdout);
     until(|| project.read("seen") == "interrupted\nsaved\n");
     until(|| !project.call(&["--status"]).stdout.contains("still running"));
     let seen = project.call(&["--status"]).exits(3);
-    assert!(seen.stdout.contains("a  half done") && seen.stdout.contains("go on: stage-run --from a"), "{}", seen.stdout);
+    assert!(
+        seen.stdout.contains("a  half done") && seen.stdout.contains("go on: stage-run --from a"),
+        "{}",
+        seen.stdout
+    );
     for arguments in [&["--resume"][..], &["--resume=anyway"], &[]] {
         let seen = project.call(arguments).exits(2);
         assert!(seen.stderr.contains("stage `a` of run") && seen.stderr.contains("is half done"), "{}", seen.stderr);
@@ -42,7 +50,8 @@ fn a_stage_whose_stage_run_is_killed_is_interrupted_once_may_save_and_is_half_do
 
 #[test]
 fn a_stage_that_may_run_again_is_resumed_after_a_kill() {
-    let project = Project::new("[[stage]]\nname = \"a\"\nagain = true\nrun = \"echo run >> done; test -e go || sleep 600\"");
+    let project =
+        Project::new("[[stage]]\nname = \"a\"\nagain = true\nrun = \"echo run >> done; test -e go || sleep 600\"");
     let started = project.step(&[]).spawn();
     until(|| project.read("done") == "run\n");
     kill(started);
@@ -54,7 +63,9 @@ fn a_stage_that_may_run_again_is_resumed_after_a_kill() {
 
 #[test]
 fn a_kill_in_ready_goes_on_at_ready() {
-    let project = Project::new("[[stage]]\nname = \"a\"\nrun = \"echo run >> done\"\nready = \"touch asked; test -e go || sleep 600\"");
+    let project = Project::new(
+        "[[stage]]\nname = \"a\"\nrun = \"echo run >> done\"\nready = \"touch asked; test -e go || sleep 600\"",
+    );
     let started = project.step(&[]).spawn();
     until(|| project.path().join("asked").exists());
     kill(started);
@@ -67,7 +78,9 @@ fn a_kill_in_ready_goes_on_at_ready() {
 
 #[test]
 fn a_kill_in_an_undo_leaves_the_stage_not_clean_and_a_second_undo_undoes_it() {
-    let project = Project::new("[[stage]]\nname = \"a\"\nrun = \"true\"\nundo = \"touch undoing; test -e go || sleep 600; echo undone >> done\"");
+    let project = Project::new(
+        "[[stage]]\nname = \"a\"\nrun = \"true\"\nundo = \"touch undoing; test -e go || sleep 600; echo undone >> done\"",
+    );
     project.call(&[]).exits(0);
     let started = project.step(&["--undo", "--yes"]).spawn();
     until(|| project.path().join("undoing").exists());
@@ -83,7 +96,8 @@ fn a_kill_in_an_undo_leaves_the_stage_not_clean_and_a_second_undo_undoes_it() {
 #[test]
 fn after_a_power_cut_anywhere_the_run_is_resumed_or_refused_and_never_passes_by_itself() {
     let plan = |again: bool| {
-        let stage = |name: &str| format!("[[stage]]\nname = \"{name}\"\nagain = {again}\nrun = \"echo {name} >> done\"\n");
+        let stage =
+            |name: &str| format!("[[stage]]\nname = \"{name}\"\nagain = {again}\nrun = \"echo {name} >> done\"\n");
         stage("a") + &stage("b")
     };
     let project = Project::new(&plan(true));

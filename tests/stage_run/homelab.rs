@@ -60,7 +60,8 @@ fn a_failure_in_each_stage_is_resumed() {
     let whole = break_and_mend("infra/main.tf", "variable \"target\" {}\nresource \"no_such\" \"x\" {}\n");
     call(&project, &path, &[]).exits(1);
     std::fs::write(project.path().join("infra/main.tf"), whole).unwrap();
-    let whole = break_and_mend("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.fail:\n");
+    let whole =
+        break_and_mend("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.fail:\n");
     let seen = call(&project, &path, &["--resume"]).exits(1);
     assert!(seen.stdout.contains("failed     configure"), "{}", seen.stdout);
     std::fs::write(project.path().join("site.yml"), whole).unwrap();
@@ -85,11 +86,16 @@ fn task_and_just_start_it() {
             .env("HOME", project.path())
             .output()
             .unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        )
     };
-    for (program, recipe, expected) in
-        [("task", "deploy", "passed     configure"), ("just", "status", "apps       passed"), ("just", "undo", "undone")]
-    {
+    for (program, recipe, expected) in [
+        ("task", "deploy", "passed     configure"),
+        ("just", "status", "apps       passed"),
+        ("just", "undo", "undone"),
+    ] {
         let (code, printed) = run(program, recipe);
         assert_eq!(code, Some(0), "{program} {recipe}: {printed}");
         assert!(printed.contains(expected), "{program} {recipe}: {printed}");

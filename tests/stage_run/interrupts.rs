@@ -76,19 +76,27 @@ fn under_bash_and_a_program_between_one_interrupt_is_seen_and_the_rest_of_the_li
 
 #[test]
 fn a_stage_that_ignores_the_interrupt_is_killed_after_its_grace_and_is_half_done() {
-    let project = Project::new("[[stage]]\nname = \"a\"\ngrace = \"1s\"\nrun = \"trap '' INT TERM; touch started; for i in $(seq 600); do sleep 0.1; done\"");
+    let project = Project::new(
+        "[[stage]]\nname = \"a\"\ngrace = \"1s\"\nrun = \"trap '' INT TERM; touch started; for i in $(seq 600); do sleep 0.1; done\"",
+    );
     let started = project.step(&[]).spawn();
     until(|| project.path().join("started").exists());
     send(&started, Signal::INT);
     let seen = started.finish().exits(130);
-    assert!(seen.stdout.contains("half done  a") && seen.stdout.contains("had to be killed after 1s"), "{}", seen.stdout);
+    assert!(
+        seen.stdout.contains("half done  a") && seen.stdout.contains("had to be killed after 1s"),
+        "{}",
+        seen.stdout
+    );
     assert!(seen.stdout.contains("go on: stage-run --from a"), "{}", seen.stdout);
     project.call(&["--resume"]).exits(2);
 }
 
 #[test]
 fn a_timeout_is_an_interrupt_with_grace_and_is_not_repeated() {
-    let project = Project::new("[[stage]]\nname = \"a\"\ntimeout = \"1s\"\nretries = 3\nrun = \"trap 'echo INT >> seen; exit 0' INT; echo try >> seen; for i in $(seq 600); do sleep 0.1; done\"");
+    let project = Project::new(
+        "[[stage]]\nname = \"a\"\ntimeout = \"1s\"\nretries = 3\nrun = \"trap 'echo INT >> seen; exit 0' INT; echo try >> seen; for i in $(seq 600); do sleep 0.1; done\"",
+    );
     let seen = project.call(&[]).exits(1);
     assert_eq!(project.read("seen"), "try\nINT\n");
     assert!(seen.stdout.contains("did not end in time"), "{}", seen.stdout);
@@ -96,6 +104,8 @@ fn a_timeout_is_an_interrupt_with_grace_and_is_not_repeated() {
 
 #[test]
 fn a_stage_has_no_terminal_and_no_input() {
-    let project = Project::new("[[stage]]\nname = \"a\"\nrun = \"if read -r x; then exit 1; fi; if : < /dev/tty; then exit 2; fi\"");
+    let project = Project::new(
+        "[[stage]]\nname = \"a\"\nrun = \"if read -r x; then exit 1; fi; if : < /dev/tty; then exit 2; fi\"",
+    );
     project.call(&[]).exits(0);
 }

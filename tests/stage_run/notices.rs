@@ -77,7 +77,10 @@ fn a_failure_and_a_recovery_are_told_without_output_or_mentions() {
     assert_eq!(of("/services/T/B/slack-token-1")["blocks"][0]["type"], "header");
     assert_eq!(of("/")["topic"], "my-secret-topic");
     let events = of("/events/json-token-1");
-    assert_eq!((&events["result"], &events["stage"], &events["next"]), (&"failed".into(), &"a".into(), &"stage-run --resume".into()));
+    assert_eq!(
+        (&events["result"], &events["stage"], &events["next"]),
+        (&"failed".into(), &"a".into(), &"stage-run --resume".into())
+    );
     std::fs::write(project.path().join("go"), "").unwrap();
     call(&["--resume"]).exits(0);
     let sent: Vec<_> = received.try_iter().collect();
@@ -95,7 +98,11 @@ fn a_message_that_cannot_be_sent_is_a_warning_without_the_address() {
     let (address, _received) = server("404 Not Found");
     let address = format!("{address}/api/webhooks/1/hidden-token-7");
     let seen = project.step(&[]).workflow_secret("HOOK", &address).run().exits(1);
-    assert!(seen.stderr.contains("warning: cannot send a message to Discord") && seen.stderr.contains("404"), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("warning: cannot send a message to Discord") && seen.stderr.contains("404"),
+        "{}",
+        seen.stderr
+    );
     let seen = project.call(&[]).exits(1);
     assert!(seen.stderr.contains("`HOOK` is set neither here nor in Doppler"), "{}", seen.stderr);
     let seen = project.step(&[]).workflow_secret("HOOK", "http://192.0.2.1/hidden-token-8").run().exits(1);

@@ -45,7 +45,7 @@ pub(super) async fn attempt(run: &Run<'_>, check: &Check, command: &plan::Comman
     let (file, log) = log_file(run, check, number)?;
     let (mut output, mut tail) = (Log::new(file, KEPT), Tail::new(gather::LINES));
     let watch = Watch::new(&check.report, Some(&folder))?;
-    let words = run.shell.command_line(command);
+    let words = shell::command_line(run.shell, command);
     let (begun, started_at) = (Instant::now(), Timestamp::now());
     // A collector that the check's `env` names is its own.
     let has_collector = otlp::ENDPOINTS.iter().any(|name| check.env.contains_key(*name));

@@ -17,11 +17,12 @@ use super::check;
 use super::load::Loaded;
 use super::records;
 use super::shared::{End, Run};
-use super::shell::{self, Shell};
+use super::shell;
 use super::show::Waits;
 use crate::args::{Args, Format};
 use crate::publish::Masks;
 use crate::read::{Reading, Setting};
+use child::Shell;
 
 /// How often we look whether a check runs for long.
 const TICK: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ pub(super) fn conduct(
             setting: &setting,
             reporter: &reporter,
             console,
-            shell: Shell::find(console.environment()),
+            shell: Shell::find(console.environment().get("PATH")),
             cache: Cache::open(console, args.planned.no_cache),
             log_dir: args.planned.log_dir.as_deref(),
             withheld: args.withheld(),

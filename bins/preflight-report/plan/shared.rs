@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use super::cache::Cache;
 use super::load::Loaded;
-use super::shell::Shell;
 use crate::read::Setting;
+use child::Shell;
 
 /// What the checks of one run share.
 pub(super) struct Run<'a> {

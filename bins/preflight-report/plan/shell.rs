@@ -3,42 +3,17 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use child::Shell;
 use plan::{Variable, Work};
-use runner::Environment;
 
-/// The shell for scripts that name none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shell {
-    /// A failure anywhere in a pipe fails the script.
-    Bash,
-    /// Only the end of a pipe counts.
-    Sh,
-}
-
-impl Shell {
-    /// Bash if it is on the `PATH`.
-    pub(super) fn find(environment: &Environment) -> Self {
-        let path = environment.get("PATH").unwrap_or("/usr/bin:/bin");
-        let is_there = std::env::split_paths(path).any(|folder| folder.join("bash").is_file());
-        if is_there { Self::Bash } else { Self::Sh }
-    }
-
-    fn words(self) -> &'static [&'static str] {
-        match self {
-            Self::Bash => &["bash", "-eo", "pipefail", "-c"],
-            Self::Sh => &["sh", "-e", "-c"],
-        }
-    }
-
-    /// The words to execute for a command of the plan.
-    pub(super) fn command_line(self, command: &plan::Command) -> Vec<String> {
-        match (&command.work, &command.shell) {
-            (Work::Program(words), _) => words.clone(),
-            (Work::Script(script), Some(shell)) => [shell.as_slice(), std::slice::from_ref(script)].concat(),
-            (Work::Script(script), None) => {
-                let shell = self.words().iter().map(|word| (*word).to_owned());
-                shell.chain([script.clone()]).collect()
-            }
+/// The words to execute for a command of the plan. `shell` is for scripts that name none.
+pub(super) fn command_line(shell: Shell, command: &plan::Command) -> Vec<String> {
+    match (&command.work, &command.shell) {
+        (Work::Program(words), _) => words.clone(),
+        (Work::Script(script), Some(shell)) => [shell.as_slice(), std::slice::from_ref(script)].concat(),
+        (Work::Script(script), None) => {
+            let shell = shell.words().iter().map(|word| (*word).to_owned());
+            shell.chain([script.clone()]).collect()
         }
     }
 }
@@ -72,7 +47,9 @@ mod tests {
     use std::ffi::OsStr;
     use std::path::Path;
 
-    use super::{Shell, process};
+    use child::Shell;
+
+    use super::{command_line, process};
 
     fn check(keys: &str) -> plan::Check {
         let text = format!("[[stage]]\nname = \"a\"\n[[stage.check]]\nname = \"b\"\n{keys}");
@@ -80,7 +57,7 @@ mod tests {
     }
 
     fn words(keys: &str, shell: Shell) -> Vec<String> {
-        shell.command_line(check(keys).action.command().unwrap())
+        command_line(shell, check(keys).action.command().unwrap())
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The shell for scripts that name none.
 
-use std::path::Path;
-
 /// A shell that stops at the first failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
@@ -12,10 +10,11 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// Bash if it is on `path`, as `PATH` lists folders.
+    /// Bash if it is on `path`, the value of `PATH`; without one, if it is where systems have it.
     #[must_use]
-    pub fn find(path: &str) -> Self {
-        let is_there = std::env::split_paths(path).any(|folder: std::path::PathBuf| has_bash(&folder));
+    pub fn find(path: Option<&str>) -> Self {
+        let mut folders = std::env::split_paths(path.unwrap_or("/usr/bin:/bin"));
+        let is_there = folders.any(|folder| folder.join("bash").is_file());
         if is_there { Self::Bash } else { Self::Sh }
     }
 
@@ -27,8 +26,4 @@ impl Shell {
             Self::Sh => &["sh", "-e", "-c"],
         }
     }
-}
-
-fn has_bash(folder: &Path) -> bool {
-    folder.join("bash").is_file()
 }
