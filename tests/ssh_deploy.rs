@@ -1,5 +1,7 @@
 //! `ssh-deploy` against the real `sshd`, as a step of a job.
 
+mod bastions;
+mod connections;
 mod faults;
 mod files;
 mod fixtures;
@@ -8,9 +10,12 @@ mod output;
 mod partitions;
 mod probes;
 mod releases;
+mod resume;
+mod running;
 mod signals;
 mod sudo;
 mod trust;
+mod undo;
 mod usual_causes;
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod resuming;
 mod values;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use ssh::User;
 use crate::batches::{Batches, Share};
 use crate::plan::{Wait, pause};
 use crate::select::Only;
+use resuming::Resuming;
 pub(crate) use values::{Fence, Floor, HttpCheck, TcpCheck};
 use values::{account, floor, named, paths, release, release_name, shared, time_or_zero};
 
@@ -61,7 +63,7 @@ pub(crate) struct Args {
     pub(crate) hosts: Vec<String>,
 
     /// What to run: one string for the shell, or a program and its arguments
-    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate", "list", "lock_status", "unlock", "rollback_to"])]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["script", "generate", "list", "lock_status", "unlock", "rollback_to", "only_rollback"])]
     pub(crate) command: Vec<String>,
 
     /// Login user of hosts that name none
@@ -103,6 +105,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) locking: Locking,
+
+    #[command(flatten)]
+    pub(crate) resuming: Resuming,
 
     /// Print the hosts and do nothing; `--format matrix` is for strategy.matrix
     #[arg(hide_short_help = true, long, help_heading = "Hosts")]

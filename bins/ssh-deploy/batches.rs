@@ -64,6 +64,11 @@ impl Batches {
         Self { sizes, pause, limit: limit.map_or(1, |limit| limit.of(hosts)) }
     }
 
+    /// The same limits for batches of these sizes.
+    pub(crate) fn with_sizes(self, sizes: Vec<usize>) -> Self {
+        Self { sizes, ..self }
+    }
+
     /// Whether a further batch may begin after `done` batches with `failures` failed hosts.
     pub(crate) fn go_on(&self, done: usize, failures: usize) -> bool {
         if done <= 1 { failures == 0 } else { failures < self.limit }

@@ -2,7 +2,7 @@
 
 use cli::Exit;
 use report::{Reason, Status};
-use ssh::{Cause, EndedBy, Ending, Group, Refusal, Target, Unready, Verdict};
+use ssh::{Cause, EndedBy, Ending, Group, Refusal, ScriptEnd, Target, Unready};
 
 use crate::deploy::Outcome;
 use crate::diagnosis;
@@ -82,6 +82,18 @@ pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
         }
         Outcome::Unhealthy(unhealthy) => check_failed(unhealthy),
         Outcome::RolledBack(from, result) => rolled_back(classify(target, from), result),
+        Outcome::Rechecked(Ok(())) => exited(0, None),
+        Outcome::Rechecked(Err(unhealthy)) => HostResult {
+            reason: Some(Reason::new(
+                "check_failed",
+                format!("it was done, and the check {} does not pass now", unhealthy.check),
+            )),
+            ..check_failed(unhealthy)
+        },
+        Outcome::Undone(result) => undone(result),
+        Outcome::NothingToUndo => {
+            HostResult::skipped("nothing_to_undo", "the deploy has left nothing there to roll back")
+        }
     }
 }
 
@@ -101,24 +113,24 @@ fn not_ready(unready: &Unready) -> HostResult {
 }
 
 fn ran(ending: &Ending, reason: Option<EndReason>) -> HostResult {
-    let result = match (&ending.verdict, reason, ending.ended_by) {
-        (Verdict::NotStarted(text), None, _) => {
+    let result = match (&ending.script, reason, ending.ended_by) {
+        (ScriptEnd::NotStarted(text), None, _) => {
             let what = "the connection was lost before the command began";
             HostResult::new(Status::Failed, Exit::Temporary, "not_started", what).cause(text)
         }
-        (Verdict::Lost(text), None, _) => lost(text),
-        (Verdict::Exited(_), None, EndedBy::PulseLost) => {
+        (ScriptEnd::Lost(text), None, _) => lost(text),
+        (ScriptEnd::Exited(_), None, EndedBy::PulseLost) => {
             let text = "the server heard nothing of us for 20 s, and ended the command";
             HostResult::new(Status::Failed, Exit::Failed, "pulse_lost", text)
         }
-        (Verdict::Exited(code), None, _) => exited(*code, ending.line.as_deref()),
+        (ScriptEnd::Exited(code), None, _) => exited(*code, ending.line.as_deref()),
         (_, Some(EndReason::Timeout), _) => {
             let text = format!("the command did not finish in time{}", its_end(ending));
             HostResult::new(Status::Failed, Exit::Failed, "timeout", text).help("give it more time with --timeout")
         }
         (_, Some(EndReason::Stopped(signal)), _) => cancelled(ending, signal),
     };
-    HostResult { exit_code: code(&ending.verdict), group: group(ending), ..result }
+    HostResult { exit_code: code(&ending.script), group: group(ending), ..result }
 }
 
 /// The end of a connection is no evidence of the command's end.
@@ -154,11 +166,15 @@ fn rolled_back(mut result: HostResult, rollback: &StepResult) -> HostResult {
         };
     }
     let success = rollback.is_success();
-    let lost = matches!(rollback, StepResult::Ended(Verdict::Lost(_)));
+    let lost = matches!(rollback, StepResult::Ended(ScriptEnd::Lost(_)));
+    if result.status == Status::Passed {
+        result =
+            HostResult::new(Status::Cancelled, Exit::Failed, "rolled_back", "it succeeded, and another host failed");
+    }
     if let Some(reason) = &mut result.reason {
         reason.text += match rollback {
-            StepResult::Ended(Verdict::Exited(0)) => "; rolled back",
-            StepResult::Ended(Verdict::NotStarted(_)) => "; its rollback could not begin",
+            StepResult::Ended(ScriptEnd::Exited(0)) => "; rolled back",
+            StepResult::Ended(ScriptEnd::NotStarted(_)) => "; its rollback could not begin",
             _ if lost => "; the connection was lost during the rollback, which the host finishes without us",
             _ => "; the rollback failed too",
         };
@@ -171,19 +187,28 @@ fn rolled_back(mut result: HostResult, rollback: &StepResult) -> HostResult {
     result
 }
 
+/// A rollback without a deploy.
+fn undone(rollback: &StepResult) -> HostResult {
+    if rollback.is_success() {
+        return HostResult { rolled_back: Some(true), ..exited(0, None) };
+    }
+    let text = "what the deploy had changed was not undone";
+    rolled_back(HostResult::new(Status::Failed, Exit::Failed, "rollback_failed", text), rollback)
+}
+
 /// Whether the host confirmed that the command has ended.
 fn its_end(ending: &Ending) -> &'static str {
-    match (&ending.verdict, ending.group) {
-        (Verdict::Exited(_), Group::Gone) => " and was ended",
-        (Verdict::Exited(_), Group::Alive) => " and was ended, but processes of its group still run",
-        (Verdict::Exited(_), Group::Unknown) => " and was ended; whether all of its process group ended is not known",
-        (Verdict::NotStarted(_), _) => " and had not begun",
-        (Verdict::Lost(_), _) => ": its end was not confirmed; the host ends its process group within 30 s",
+    match (&ending.script, ending.group) {
+        (ScriptEnd::Exited(_), Group::Gone) => " and was ended",
+        (ScriptEnd::Exited(_), Group::Alive) => " and was ended, but processes of its group still run",
+        (ScriptEnd::Exited(_), Group::Unknown) => " and was ended; whether all of its process group ended is not known",
+        (ScriptEnd::NotStarted(_), _) => " and had not begun",
+        (ScriptEnd::Lost(_), _) => ": its end was not confirmed; the host ends its process group within 30 s",
     }
 }
 
-fn code(verdict: &Verdict) -> Option<u8> {
-    if let Verdict::Exited(code) = verdict { Some(*code) } else { None }
+fn code(script: &ScriptEnd) -> Option<u8> {
+    if let ScriptEnd::Exited(code) = script { Some(*code) } else { None }
 }
 
 /// The process group, unless the command ended by itself and left nothing behind.
@@ -230,6 +255,10 @@ fn refused(target: &Target, refusal: &Refusal) -> HostResult {
         Cause::Unusable => "the login cannot write a private file",
         Cause::Unreachable => "it cannot be reached",
     };
+    let text = match &refusal.bastion {
+        Some(bastion) => format!("the bastion {bastion}: {text}"),
+        None => text.to_owned(),
+    };
     let mut result = HostResult::new(Status::Failed, refusal.cause.kind().into(), refusal.cause.code(), text);
     result.causes.extend(
         refusal.host_key.iter().filter(|_| about_host_key(refusal.cause)).map(|key| format!("its key is {key}")),
@@ -260,6 +289,15 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
         Cause::UnknownHostKey | Cause::ChangedHostKey => {
             let (kind, fingerprint) = refusal.host_key.as_deref()?.split_once(' ')?;
             let file = kind.strip_prefix("ssh-").or_else(|| kind.split('-').next()).unwrap_or(kind);
+            if refusal.bastion.is_some() {
+                let line = refusal.pin.as_ref().map_or_else(
+                    || "put its line into the known hosts".to_owned(),
+                    |line| format!("put `{line}` into --known-hosts or SSH_KNOWN_HOSTS"),
+                );
+                return Some(format!(
+                    "compare it on the bastion (ssh-keygen -lf /etc/ssh/ssh_host_{file}_key.pub); only if it is the same, {line}"
+                ));
+            }
             let place = match (target.host_keys.is_empty(), refusal.cause) {
                 (false, _) => "correct it to",
                 (true, Cause::ChangedHostKey) => "replace its line in the known hosts, or give the host as",
@@ -292,109 +330,4 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use child::Signal;
-    use cli::Exit;
-    use report::Status;
-    use ssh::{Cause, EndedBy, Ending, Group, Refusal, Verdict, inventory};
-
-    use super::{HostResult, classify};
-    use crate::deploy::Outcome;
-    use crate::host_runner::StepResult;
-    use crate::stop::{EndReason, StopReason};
-
-    fn of(outcome: &Outcome) -> HostResult {
-        classify(&inventory::of_line("deploy@web1:2222").unwrap(), outcome)
-    }
-
-    fn ran(verdict: Verdict, reason: Option<EndReason>) -> HostResult {
-        of(&Outcome::Ran(Ending { group: Group::Gone, ..Ending::of(verdict) }, reason))
-    }
-
-    fn refused(cause: Cause) -> HostResult {
-        let host_key = Some("ssh-ed25519 SHA256:abc".to_owned());
-        of(&Outcome::Refused(Refusal { cause, text: "words".to_owned(), host_key, offered: Vec::new() }))
-    }
-
-    #[test]
-    fn host_keys_and_logins_are_77_and_what_may_pass_is_75() {
-        for cause in [Cause::UnknownHostKey, Cause::ChangedHostKey, Cause::RevokedHostKey, Cause::Authentication] {
-            assert_eq!(refused(cause).exit, Exit::Permission, "{cause:?}");
-        }
-        for cause in
-            [Cause::Refused, Cause::TimedOut, Cause::NoRoute, Cause::Resolve, Cause::Dropped, Cause::Unreachable]
-        {
-            assert_eq!(refused(cause).exit, Exit::Temporary, "{cause:?}");
-        }
-        assert_eq!(refused(Cause::Configuration).exit, Exit::Usage);
-    }
-
-    #[test]
-    fn an_unknown_host_key_comes_with_the_text_that_would_pin_it() {
-        let result = refused(Cause::UnknownHostKey);
-        assert_eq!(result.causes[0], "its key is ssh-ed25519 SHA256:abc");
-        assert_eq!(
-            result.help.unwrap(),
-            "compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); only if it is the same, give the host as \
-             `web1:2222 SHA256:abc`"
-        );
-    }
-
-    #[test]
-    fn a_lost_connection_is_not_taken_for_an_end() {
-        let lost = ran(Verdict::Lost("closed".to_owned()), None);
-        assert_eq!(
-            (lost.status, lost.exit, lost.reason.unwrap().code.as_str()),
-            (Status::Failed, Exit::Failed, "connection_lost")
-        );
-        assert!(
-            ran(Verdict::Lost("closed".to_owned()), None).reason.unwrap().text.contains("its end was not confirmed")
-        );
-        assert_eq!(ran(Verdict::NotStarted(String::new()), None).exit, Exit::Temporary);
-    }
-
-    #[test]
-    fn an_exit_code_of_255_is_the_commands_own() {
-        let result = ran(Verdict::Exited(255), None);
-        assert_eq!((result.exit, result.exit_code), (Exit::Failed, Some(255)));
-    }
-
-    #[test]
-    fn a_command_that_was_told_to_end_did_not_pass_even_with_code_0() {
-        assert_eq!(ran(Verdict::Exited(0), Some(EndReason::Timeout)).status, Status::Failed);
-        let interrupted = ran(Verdict::Exited(0), Some(EndReason::Stopped(StopReason::Signal(Signal::Interrupt))));
-        assert_eq!((interrupted.status, interrupted.exit), (Status::Cancelled, Exit::Interrupted));
-    }
-
-    #[test]
-    fn a_host_that_was_rolled_back_has_failed_all_the_same() {
-        let failed = Outcome::Ran(Ending::of(Verdict::Exited(3)), None);
-        let back = |code| of(&Outcome::RolledBack(Box::new(failed.clone()), StepResult::Ended(Verdict::Exited(code))));
-        assert_eq!((back(0).exit, back(0).exit_code, back(0).rolled_back), (Exit::Failed, Some(3), Some(true)));
-        assert_eq!(back(0).reason.unwrap().text, "the command failed with exit code 3; rolled back");
-        assert_eq!((back(1).rolled_back, back(1).causes), (Some(false), vec!["rollback: exit code 1".to_owned()]));
-        let lost = StepResult::Ended(Verdict::Lost("gone".to_owned()));
-        assert_eq!(of(&Outcome::RolledBack(Box::new(failed.clone()), lost)).rolled_back, None);
-    }
-
-    #[test]
-    fn a_command_without_a_pulse_was_ended_by_the_host() {
-        let ending = Ending { ended_by: EndedBy::PulseLost, group: Group::Gone, ..Ending::of(Verdict::Exited(143)) };
-        let result = of(&Outcome::Ran(ending, None));
-        assert_eq!((result.reason.unwrap().code.as_str(), result.group), ("pulse_lost", Some("group_gone")));
-    }
-
-    #[test]
-    fn the_line_that_failed_is_the_evidence() {
-        let ending = Ending { line: Some("4: npm ci".to_owned()), ..Ending::of(Verdict::Exited(1)) };
-        assert_eq!(of(&Outcome::Ran(ending, None)).causes, ["line 4: npm ci"]);
-    }
-
-    #[test]
-    fn a_signal_is_named() {
-        assert_eq!(
-            ran(Verdict::Exited(137), None).reason.unwrap().text,
-            "the command was killed by SIGKILL (exit code 137)"
-        );
-    }
-}
+mod tests;

@@ -3,19 +3,23 @@
 //! A host that is ready stays connected and waits, so that the very connection that was checked is used. A host is never cut off
 //! because another failed; only a signal or the time limit ends a command, and then the host itself ends it.
 
+mod again;
 mod ready;
 mod releases;
 mod rollout;
+mod undo;
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use ssh::{
-    Ending, Holder, InstalledReleases, Output, Ready, Refusal, Session as _, Staged, State, Transport, Unready, Verdict,
+    Ending, Holder, InstalledReleases, Output, Ready, Refusal, Remark, ScriptEnd, Session as _, Staged, State, Step,
+    Transport, Unready,
 };
 
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::Plan;
+use crate::resume::Action;
 use crate::stop::{EndReason, Stop, StopReason};
 
 /// What became of a host.
@@ -45,12 +49,28 @@ pub(crate) enum Outcome {
     Unchecked(StopReason),
     /// It failed, and the rollback was run; the result is the rollback's.
     RolledBack(Box<Self>, StepResult),
+    /// The deploy that is resumed was done there, and its checks ran again.
+    Rechecked(Result<(), Unhealthy>),
+    /// What the deploy that is resumed had changed there was rolled back, as asked; the result is the rollback's.
+    Undone(StepResult),
+    /// The deploy that is resumed has left nothing there to roll back.
+    NothingToUndo,
 }
 
 impl Outcome {
     /// Whether the command ran and succeeded.
     fn is_success(&self) -> bool {
-        matches!(self, Self::Ran(Ending { verdict: Verdict::Exited(0), .. }, None))
+        matches!(self, Self::Ran(Ending { script: ScriptEnd::Exited(0), .. }, None))
+    }
+
+    /// Whether the host is as it was to become.
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Rechecked(result) => result.is_ok(),
+            Self::Undone(result) => result.is_success(),
+            Self::NothingToUndo => true,
+            _ => self.is_success(),
+        }
     }
 
     /// Whether the host may have been changed.
@@ -62,16 +82,31 @@ impl Outcome {
             | Self::HeldBack
             | Self::NotBegun(_)
             | Self::NotReached
+            | Self::Rechecked(_)
+            | Self::NothingToUndo
             | Self::DryRun => false,
-            Self::Ran(ending, _) => !matches!(ending.verdict, Verdict::NotStarted(_)),
-            Self::NotPlaced(_) | Self::Unhealthy(_) | Self::Unchecked(_) | Self::RolledBack(..) => true,
+            Self::Ran(ending, _) => !matches!(ending.script, ScriptEnd::NotStarted(_)),
+            Self::NotPlaced(_) | Self::Unhealthy(_) | Self::Unchecked(_) | Self::RolledBack(..) | Self::Undone(_) => {
+                true
+            }
+        }
+    }
+
+    /// What a run that resumes a deploy did there instead of deploying.
+    pub(crate) fn resumed(&self) -> Option<&'static str> {
+        match self {
+            Self::Rechecked(_) => Some("checked"),
+            Self::RolledBack(from, _) => from.resumed(),
+            Self::Undone(_) => Some("rolled_back"),
+            Self::NothingToUndo => Some("left"),
+            _ => None,
         }
     }
 
     /// Whether the command or a check failed by itself: the host may have been changed, and no signal has ended the run.
     fn is_failure(&self) -> bool {
         let stopped = matches!(self, Self::Ran(_, Some(EndReason::Stopped(_))) | Self::Unchecked(_));
-        self.has_changed() && !self.is_success() && !stopped
+        self.has_changed() && !self.is_done() && !stopped
     }
 }
 
@@ -83,9 +118,11 @@ pub(crate) trait Observer {
     fn locked(&self, host: usize, holder: &Holder);
     /// The last deploy of a host did not reach its end.
     fn unfinished(&self, host: usize, state: &State);
+    /// A host lacks something without which it can be deployed to.
+    fn remark(&self, host: usize, remark: Remark);
     /// A host is ready.
     fn ready(&self, host: usize, ready: &Ready);
-    /// The command begins on a host.
+    /// A host is about to be changed.
     fn begun(&self, host: usize);
     /// Something that follows the command begins.
     fn follows(&self, host: usize, what: &str);
@@ -119,11 +156,27 @@ struct Connected<S> {
     release: Option<(InstalledReleases, String)>,
     /// Whether that one has become current.
     switched: bool,
+    /// What this run does there.
+    action: Action,
+    /// What undoes the command.
+    rollback: Option<Step>,
+    /// What undoes a release that has become current, and then the command.
+    switch_back: Option<Step>,
 }
 
 impl<S> Connected<S> {
     fn new(host: usize, session: S) -> Self {
-        Self { host, session, state: State::default(), staged: Vec::new(), release: None, switched: false }
+        Self {
+            host,
+            session,
+            state: State::default(),
+            staged: Vec::new(),
+            release: None,
+            switched: false,
+            action: Action::Deploy,
+            rollback: None,
+            switch_back: None,
+        }
     }
 }
 

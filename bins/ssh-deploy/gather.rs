@@ -8,27 +8,24 @@ use std::time::Duration;
 use cli::{Console, Deadline};
 use credentials::Credentials;
 use fault::{Fault, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret as _, SecretString};
 use ssh::{
-    Clean, Holder, Interpreter, Lock, Payload, Preflight, PrivateKey, Release, Settings, Space, Step, Target, Terminal,
-    UnknownHosts, Upload, inventory,
+    Clean, Holder, Interpreter, Lock, Payload, Preflight, Release, Space, Step, Target, Terminal, Upload, inventory,
 };
 
-use crate::args::{Args, Fence, KeyExchange};
+use crate::args::{Args, Fence};
+use crate::fingerprint::Fingerprint;
 use crate::locking::LockPlan;
 use crate::plan::{Becomes, NamedCommand, Plan, PostDeploy, ReleasePlan, RollbackScope, Run, Unreachable};
 use crate::probe::Probe;
 use crate::select::selected;
 
-const KEY: &str = "SSH_PRIVATE_KEY";
-const PASSPHRASE: &str = "SSH_KEY_PASSPHRASE";
-const KNOWN_HOSTS: &str = "SSH_KNOWN_HOSTS";
+pub(crate) const KEY: &str = "SSH_PRIVATE_KEY";
+pub(crate) const PASSPHRASE: &str = "SSH_KEY_PASSPHRASE";
+pub(crate) const KNOWN_HOSTS: &str = "SSH_KNOWN_HOSTS";
 
 /// The most a list of hosts may take.
 const LIST_LIMIT: u64 = 16 * 1024 * 1024;
-/// A client's three pipes and its process.
-const FILES_PER_HOST: u64 = 5;
 
 /// The hosts of the arguments, else of stdin; empty only with `--allow-empty`, or in a part of a matrix.
 ///
@@ -62,7 +59,7 @@ fn standard_input(console: &Console) -> Result<String> {
 }
 
 /// Credentials by name, already masked.
-pub(crate) struct Found(BTreeMap<String, SecretString>);
+pub(crate) struct Found(pub(crate) BTreeMap<String, SecretString>);
 
 /// The key, its passphrase, the known hosts and the values of `--env`: from the environment, else from Doppler, in one request.
 ///
@@ -100,8 +97,14 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         .as_ref()
         .and_then(|plan| Some(Space { path: plan.release.base.clone(), bytes: plan.release.payload.as_ref()?.size }));
     let writes = writes.chain(packed).collect();
-    Ok(Plan {
-        command: if args.files.rollback_to.is_some() { None } else { Some(command(args, console)?) },
+    if args.resuming.only_rollback && args.checks.rollback.is_none() && release.is_none() {
+        return Err(
+            Fault::usage("there is nothing to roll back with").help("give --rollback COMMAND, or --release :BASE")
+        );
+    }
+    let deploys = args.files.rollback_to.is_none() && !args.resuming.only_rollback;
+    let mut plan = Plan {
+        command: if deploys { Some(command(args, console)?) } else { None },
         release,
         values: values(args, found)?,
         uploads,
@@ -117,13 +120,18 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         },
         lock: lock(args, console)?,
         run: run(args, console)?,
+        fingerprint: Fingerprint::default(),
+        resume: None,
         unreachable: Unreachable {
             allowed: args.connection.allow_unreachable,
             retry: args.connection.retry_unreachable,
         },
         dry_run: args.dry_run,
         targets,
-    })
+    };
+    plan.fingerprint = Fingerprint::of(args, &plan);
+    plan.run.deploy = plan.fingerprint.name(console.context().run_url().as_deref());
+    Ok(plan)
 }
 
 /// The lock of the run, if it has one.
@@ -166,7 +174,7 @@ fn run(args: &Args, console: &Console) -> Result<Run> {
     };
     let key = context.run_url().or_else(|| context.run_key()).unwrap_or_else(|| "a local run".to_owned());
     let clean = if args.locking.require_clean { Clean::Required } else { Clean::Any };
-    Ok(Run { key, commit: context.sha.clone().unwrap_or_default(), fence, clean })
+    Ok(Run { key, commit: context.sha.clone().unwrap_or_default(), deploy: String::new(), fence, clean })
 }
 
 /// What is sent to every host.
@@ -180,7 +188,10 @@ fn uploads(args: &Args) -> Result<Vec<Upload>> {
 /// The release of the run, if it deploys one. Its name begins with its time, so that names sort by age.
 fn release(args: &Args, console: &Console) -> Result<Option<ReleasePlan>> {
     let Some((source, base)) = &args.files.release else { return Ok(None) };
+    let only_rollback = args.resuming.only_rollback;
     let becomes = match (args.files.rollback_to.as_deref(), source.is_empty()) {
+        // Each host's is in the records.
+        (None, _) if only_rollback => Becomes::New(String::new()),
         (Some("previous"), true) => Becomes::Previous,
         (Some(id), true) => Becomes::Earlier(id.to_owned()),
         (Some(_), false) => {
@@ -202,7 +213,7 @@ fn release(args: &Args, console: &Console) -> Result<Option<ReleasePlan>> {
             Becomes::New(format!("{time}-{run}"))
         }
     };
-    let payload = if source.is_empty() { None } else { Some(Payload::read(Path::new(source))?) };
+    let payload = if source.is_empty() || only_rollback { None } else { Some(Payload::read(Path::new(source))?) };
     let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
     let release =
         Release { payload, base: base.clone(), keep: args.files.keep, shared: args.files.shared.clone(), run };
@@ -311,86 +322,4 @@ fn script(path: &Path) -> Result<Vec<u8>> {
             .help("convert it: `sed -i 's/\\r$//'`, and keep it so with `* text=auto eol=lf` in .gitattributes"));
     }
     Ok(script)
-}
-
-/// What all connections share.
-///
-/// # Errors
-/// A usage fault for a key or a file that cannot be used, and for more hosts than files may be open.
-pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usize) -> Result<Settings> {
-    allow_files(hosts as u64 * FILES_PER_HOST + 64)?;
-    let name = args.connection.key_env.as_deref().unwrap_or(KEY);
-    let key = found.0.get(name).map(|value| PrivateKey::repaired(name, value)).transpose()?;
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    Ok(Settings {
-        environment: environment(args, console),
-        known_hosts: known_hosts(args, found)?,
-        key: key.map(|key| (key, found.0.get(PASSPHRASE).cloned())),
-        unknown_hosts: if args.connection.accept_new { UnknownHosts::Accept } else { UnknownHosts::Refuse },
-        connect_timeout: args.connection.connect_timeout,
-        // More only makes each slower.
-        handshakes: cores * 8,
-        name: folder_name(args, console),
-        key_exchange: args.connection.kex.map(|KeyExchange::Fast| ssh::KeyExchange::Fast),
-        configuration: args.connection.ssh_config.clone(),
-    })
-}
-
-/// How the private folders on the hosts begin: with the lock, whose next holder removes what this run may leave, and the run. The
-/// random word keeps that holder from taking them for its own.
-fn folder_name(args: &Args, console: &Console) -> String {
-    let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
-    let plain = |one: char| if one.is_ascii_alphanumeric() || "_-".contains(one) { one } else { '_' };
-    let run: String = run.chars().map(plain).collect();
-    let name = args.locking.lock.as_deref().or(console.context().repository.as_deref());
-    let lock = name.filter(|name| *name != "none").map_or_else(|| "none".to_owned(), Lock::file_name);
-    format!(".ssh-deploy.{lock}.{run}-{}", ssh::random_word())
-}
-
-fn known_hosts(args: &Args, found: &Found) -> Result<Option<String>> {
-    let Some(path) = &args.connection.known_hosts else {
-        return Ok(found.0.get(KNOWN_HOSTS).map(|lines| format!("{}\n", lines.expose_secret())));
-    };
-    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    text.map(Some).map_err(|error| {
-        Fault::usage(format!("cannot read the known hosts {}", path.display())).cause(error.to_string())
-    })
-}
-
-/// The part of our environment that ssh needs, and nothing else: it may run a `ProxyCommand`. `LANG` and `LC_*` are left out, because
-/// many systems' `ssh_config` sends them on to the host.
-fn environment(args: &Args, console: &Console) -> Vec<(String, String)> {
-    const NEEDED: [&str; 14] = [
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "TMPDIR",
-        "SSH_AUTH_SOCK",
-        "SSH_SK_PROVIDER",
-        "KRB5CCNAME",
-        "KRB5_CONFIG",
-        "XDG_CONFIG_HOME",
-        "XDG_RUNTIME_DIR",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-    ];
-    let wanted = |name: &str| NEEDED.contains(&name) || args.connection.ssh_env.iter().any(|one| one == name);
-    let environment = console.environment().iter().filter(|(name, _)| wanted(name));
-    environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// Raises the limit of open files to `needed`, if the system allows it.
-fn allow_files(needed: u64) -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return Ok(());
-    }
-    let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).map_err(|error| {
-        Fault::usage(format!("this many hosts need {needed} open files"))
-            .cause(error.to_string())
-            .help("raise the limit: ulimit -n")
-    })
 }

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use runner::foreign::Lines;
-use ssh::{Ending, Output, Session, Source, Step, Target, Verdict};
+use ssh::{Ending, Output, ScriptEnd, Session, Source, Step, Target};
 
 use crate::plan::{NamedCommand, PostDeploy};
 use crate::probe::Probe;
@@ -27,7 +27,7 @@ pub(crate) struct Unhealthy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StepResult {
     /// It ended by itself, as far as is known.
-    Ended(Verdict),
+    Ended(ScriptEnd),
     /// A part of it failed; which, and how.
     Failed(String),
     /// It took too long.
@@ -85,7 +85,7 @@ impl<S: Session> HostRunner<'_, S> {
         sink: impl FnMut(Output<'_>),
     ) -> StepResult {
         match self.run(step, limit, sink).await {
-            (ending, None) => StepResult::Ended(ending.verdict),
+            (ending, None) => StepResult::Ended(ending.script),
             (_, Some(EndReason::Timeout)) => StepResult::TimedOut,
             (_, Some(EndReason::Stopped(signal))) => StepResult::Stopped(signal),
         }
@@ -102,13 +102,21 @@ impl<S: Session> HostRunner<'_, S> {
             ending = self.session.run(step, until_limit, sink) => ending,
             signal = self.stop.requested() => return StepResult::LeftRunning(signal),
         };
-        if timed_out.get() { StepResult::TimedOut } else { StepResult::Ended(ending.verdict) }
+        if timed_out.get() { StepResult::TimedOut } else { StepResult::Ended(ending.script) }
     }
 
     /// Waits until every check passes, and passes once more.
     pub(crate) async fn check(&mut self, post: &PostDeploy) -> Result<(), Unhealthy> {
-        let checks: Vec<Check<'_>> =
-            post.checks.iter().map(Check::Command).chain(post.probes.iter().map(Check::Probe)).collect();
+        let checks = post.checks.iter().map(Check::Command).chain(post.probes.iter().map(Check::Probe));
+        self.check_all(checks.collect(), post).await
+    }
+
+    /// The same for the checks that run here.
+    pub(crate) async fn check_from_here(&mut self, post: &PostDeploy) -> Result<(), Unhealthy> {
+        self.check_all(post.probes.iter().map(Check::Probe).collect(), post).await
+    }
+
+    async fn check_all(&mut self, checks: Vec<Check<'_>>, post: &PostDeploy) -> Result<(), Unhealthy> {
         for check in &checks {
             self.wait_for(*check, post).await?;
         }
@@ -150,7 +158,7 @@ impl<S: Session> HostRunner<'_, S> {
             signal = self.stop.requested() => return (StepResult::Stopped(signal), String::new()),
         };
         match tried {
-            Ok(()) => (StepResult::Ended(Verdict::Exited(0)), String::new()),
+            Ok(()) => (StepResult::Ended(ScriptEnd::Exited(0)), String::new()),
             Err(text) => (StepResult::Failed(text.clone()), text),
         }
     }
@@ -171,13 +179,13 @@ impl<S: Session> HostRunner<'_, S> {
 
 /// The last line of a step that is not blank.
 #[derive(Default)]
-struct LastLine {
+pub(crate) struct LastLine {
     streams: [Lines; 2],
     last: String,
 }
 
 impl LastLine {
-    fn take(&mut self, output: Output<'_>) {
+    pub(crate) fn take(&mut self, output: Output<'_>) {
         if let Output::Bytes(source, bytes) = output {
             let lines = self.streams[usize::from(source == Source::Stderr)].push(bytes);
             self.keep(lines);
@@ -190,7 +198,7 @@ impl LastLine {
         }
     }
 
-    fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         let open: Vec<Vec<u8>> = self.streams.iter_mut().filter_map(Lines::flush).collect();
         self.keep(open);
         self.last
@@ -200,20 +208,23 @@ impl LastLine {
 impl StepResult {
     /// Whether the step succeeded.
     pub(crate) fn is_success(&self) -> bool {
-        *self == Self::Ended(Verdict::Exited(0))
+        *self == Self::Ended(ScriptEnd::Exited(0))
     }
 
     /// Whether another try makes no sense.
     fn is_final(&self) -> bool {
-        matches!(self, Self::Stopped(_) | Self::LeftRunning(_) | Self::Ended(Verdict::NotStarted(_) | Verdict::Lost(_)))
+        matches!(
+            self,
+            Self::Stopped(_) | Self::LeftRunning(_) | Self::Ended(ScriptEnd::NotStarted(_) | ScriptEnd::Lost(_))
+        )
     }
 
     /// The result for messages.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Ended(Verdict::Exited(code)) => format!("exit code {code}"),
-            Self::Ended(Verdict::NotStarted(text)) => format!("the connection was lost before it began: {text}"),
-            Self::Ended(Verdict::Lost(text)) => {
+            Self::Ended(ScriptEnd::Exited(code)) => format!("exit code {code}"),
+            Self::Ended(ScriptEnd::NotStarted(text)) => format!("the connection was lost before it began: {text}"),
+            Self::Ended(ScriptEnd::Lost(text)) => {
                 format!("the connection was lost while it ran, and its end was not confirmed: {text}")
             }
             Self::Failed(text) => text.clone(),

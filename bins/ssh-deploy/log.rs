@@ -1,19 +1,21 @@
 //! What is reported while it happens: hosts' lines on stderr, records, and what the end of the run will need.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cli::Console;
 use redact::Redactor;
-use report::{Event, Finding, Level, Recorder, Status};
+use report::{Event, Finding, Level, Status};
+use run::{Records, Reporter};
 use runner::foreign::Lines;
 use serde_json::{Map, Value, json};
-use ssh::{Group, Holder, Output, Ready, Refusal, Source, State, Target};
+use ssh::{Group, Holder, Output, Ready, Refusal, Remark, Source, State, Target};
 
 use crate::args::{Args, Format};
 use crate::classify::{HostResult, classify};
 use crate::deploy::{Observer, Outcome};
+use crate::resume::Start;
 
 /// How many of a host's last lines a report shows.
 const TAIL: usize = 50;
@@ -25,17 +27,13 @@ const GUTTER: usize = 24;
 /// The observer of a run.
 pub(crate) struct Log<'a> {
     targets: &'a [Target],
-    console: &'a Console,
-    /// Whether records go to stdout as they happen: `--format jsonl`, as long as stdout takes them.
-    prints: Cell<bool>,
+    reporter: Reporter<'a>,
     redact: Box<dyn Fn() -> Option<Redactor> + 'a>,
     state: RefCell<Progress>,
 }
 
 struct Progress {
-    recorder: Recorder,
     hosts: Vec<Host>,
-    begun: Instant,
     /// Whether a command has begun anywhere.
     begins: bool,
     /// The outputs of failed hosts so far, each with the first host that had it.
@@ -48,78 +46,51 @@ pub(crate) struct Host {
     gutter: String,
     streams: [Stream; 2],
     ready: Option<Ready>,
+    /// Whether it is recorded that its deploy has begun.
+    begun: bool,
     reached: Option<Duration>,
     tail: VecDeque<String>,
     /// The last lines before what follows a failure: diagnostics and rollback are no evidence of its cause.
     evidence: Option<Vec<String>>,
     /// Whether it may have been changed.
     pub(crate) changed: bool,
+    /// What a run that resumes a deploy did there instead of deploying.
+    resumed: Option<&'static str>,
     /// How it ended, and after how long.
     pub(crate) end: Option<(HostResult, Duration)>,
 }
 
 impl<'a> Log<'a> {
-    /// A log at the start of a run. `redact` makes the filter that hides the values which the hosts are given.
+    /// A log at the start of a run; `start` is for those who resume it. `redact` makes the filter that hides the values which the
+    /// hosts are given.
     pub(crate) fn new(
         targets: &'a [Target],
+        start: Option<Start>,
         args: &Args,
         redact: impl Fn() -> Option<Redactor> + 'a,
         console: &'a Console,
     ) -> Self {
-        let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
         let width = targets.iter().map(|target| target.name.chars().count()).max().unwrap_or(0).min(GUTTER);
         let host = |target: &Target| Host { gutter: format!("{:width$} │ ", target.name), ..Host::default() };
-        let state = Progress {
-            recorder: Recorder::new(run, args.shard.map(|shard| shard.to_string()), jiff::Timestamp::now),
-            hosts: targets.iter().map(host).collect(),
-            begun: Instant::now(),
-            begins: false,
-            outputs: HashMap::new(),
+        let hosts = targets.iter().map(host).collect();
+        let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
+        let plan = ("Servers", targets.iter().map(id).collect());
+        let data = match serde_json::to_value(start) {
+            Ok(Value::Object(data)) => data,
+            _ => Map::new(),
         };
-        let log = Self {
+        Self {
             targets,
-            console,
-            prints: Cell::new(args.format == Format::Jsonl),
+            reporter: Reporter::with_data(console, records, args.shard, plan, data),
             redact: Box::new(redact),
-            state: RefCell::new(state),
-        };
-        let plan = targets.iter().map(id).collect();
-        log.record(Event::RunStarted { tool: Some("ssh-deploy".to_owned()), title: Some("Servers".to_owned()), plan });
-        for target in targets {
-            log.record(Event::CheckStarted { check: id(target), name: Some(target.name.clone()) });
+            state: RefCell::new(Progress { hosts, begins: false, outputs: HashMap::new() }),
         }
-        log
-    }
-
-    fn record(&self, event: Event) {
-        let line = self.state.borrow_mut().recorder.record(event).line();
-        if self.prints.get() {
-            self.prints.set(self.console.print_or_warn(line + "\n"));
-        }
-    }
-
-    /// The whole run's time so far.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.state.borrow().begun.elapsed()
     }
 
     /// Records the run's end; the hosts and the report.
     pub(crate) fn finish(self) -> (Vec<Host>, report::Report) {
-        let verdict = {
-            let state = self.state.borrow();
-            let failed = |host: &Host| host.end.as_ref().is_some_and(|(result, _)| result.status == Status::Failed);
-            let unfinished =
-                |host: &Host| host.end.as_ref().is_none_or(|(result, _)| result.status == Status::Cancelled);
-            match (state.hosts.iter().any(failed), state.hosts.iter().any(unfinished)) {
-                (true, _) => report::Verdict::Failed,
-                (false, true) => report::Verdict::Incomplete,
-                (false, false) => report::Verdict::Passed,
-            }
-        };
-        self.record(Event::RunFinished { result: verdict, duration_seconds: Some(seconds(self.elapsed())) });
-        let state = self.state.into_inner();
-        let report = state.recorder.report();
-        (state.hosts, report)
+        let report = self.reporter.finish();
+        (self.state.into_inner().hosts, report)
     }
 
     /// The output of a host for the report; in few words if another host had the same.
@@ -134,9 +105,9 @@ impl<'a> Log<'a> {
 
     /// A warning on stderr and in the records.
     fn warn(&self, target: &Target, rule: &str, message: String) {
-        self.console.warn(&message);
+        self.reporter.warn(&message);
         let finding = Finding { rule: Some(rule.to_owned()), ..Finding::new(Level::Warning, message) };
-        self.record(Event::Finding { check: id(target), finding });
+        self.reporter.record(Event::Finding { check: id(target), finding });
     }
 
     /// Shows lines of a host, and keeps the last for the report.
@@ -144,7 +115,7 @@ impl<'a> Log<'a> {
         if lines.is_empty() {
             return;
         }
-        self.console.foreign_lines(&host.gutter, lines);
+        self.reporter.foreign(&host.gutter, lines);
         let stream = if source == Source::Stderr { "! " } else { "" };
         for bytes in &lines[lines.len().saturating_sub(TAIL)..] {
             host.keep(format!("{stream}{}", String::from_utf8_lossy(&bytes[..bytes.len().min(TAIL_LINE)])));
@@ -156,27 +127,27 @@ impl<'a> Log<'a> {
         let time = format!("{:.1} s", elapsed.as_secs_f64());
         let name = &target.name;
         let why = result.reason.as_ref().map_or("", |reason| reason.text.as_str());
-        self.console.status(&match result.status {
+        self.reporter.status(&match result.status {
             Status::Passed => format!("{name}: done in {time}"),
             Status::Failed => format!("error: {name}: failed after {time}: {why}"),
             _ => format!("{name}: {why}"),
         });
         for cause in &result.causes {
-            self.console.status(&format!("  caused by: {cause}"));
+            self.reporter.status(&format!("  caused by: {cause}"));
         }
         if let Some(help) = &result.help {
-            self.console.status(&format!("  help: {help}"));
+            self.reporter.status(&format!("  help: {help}"));
         }
     }
 }
 
 impl Observer for Log<'_> {
     fn waiting(&self, host: usize, refusal: &Refusal) {
-        self.console.status(&format!("{}: not reachable yet ({})", self.targets[host].name, refusal.text));
+        self.reporter.status(&format!("{}: not reachable yet ({})", self.targets[host].name, refusal.text));
     }
 
     fn locked(&self, host: usize, holder: &Holder) {
-        self.console.status(&format!(
+        self.reporter.status(&format!(
             "{}: waiting for the deploy lock, held by {}",
             self.targets[host].name,
             holder.text()
@@ -184,26 +155,37 @@ impl Observer for Log<'_> {
     }
 
     fn unfinished(&self, host: usize, state: &State) {
-        let text = format!("{}: {}", self.targets[host].name, state.unfinished_text());
-        self.warn(&self.targets[host], "unfinished", text);
+        let rule = if state.is_unclean() { "unfinished" } else { "rolled_back" };
+        let text = format!("{}: {}", self.targets[host].name, state.notice().unwrap_or_default());
+        self.warn(&self.targets[host], rule, text);
+    }
+
+    fn remark(&self, host: usize, remark: Remark) {
+        let target = &self.targets[host];
+        self.warn(target, remark.rule(), format!("{}: {}", target.name, remark.text()));
     }
 
     fn ready(&self, host: usize, ready: &Ready) {
         if let (true, Some(key)) = (ready.newly_known, &ready.host_key) {
             let target = &self.targets[host];
             let fingerprint = key.split(' ').next_back().unwrap_or(key);
-            self.console.warn(&format!(
+            self.reporter.warn(&format!(
                 "{}: its host key {key} was accepted without being known; from now on give the host as `{} {fingerprint}`",
                 target.name, target.address
             ));
         }
         let mut state = self.state.borrow_mut();
-        state.hosts[host].reached = Some(state.begun.elapsed());
+        state.hosts[host].reached = Some(self.reporter.elapsed());
         state.hosts[host].ready = Some(ready.clone());
     }
 
-    fn begun(&self, _host: usize) {
+    fn begun(&self, host: usize) {
         let mut state = self.state.borrow_mut();
+        if !std::mem::replace(&mut state.hosts[host].begun, true) {
+            // Before the host is changed: a record without an end is all that a killed run leaves.
+            let target = &self.targets[host];
+            self.reporter.record(Event::CheckStarted { check: id(target), name: Some(target.name.clone()) });
+        }
         if std::mem::replace(&mut state.begins, true) {
             return;
         }
@@ -213,12 +195,12 @@ impl Observer for Log<'_> {
             0 => String::new(),
             count => format!("; no bash on {}: `sh -e` runs the command there", hosts(count)),
         };
-        let time = state.begun.elapsed().as_secs_f64();
-        self.console.status(&format!("{} ready in {time:.1} s{note}", hosts(state.hosts.len())));
+        let time = self.reporter.elapsed().as_secs_f64();
+        self.reporter.status(&format!("{} ready in {time:.1} s{note}", hosts(state.hosts.len())));
     }
 
     fn follows(&self, host: usize, what: &str) {
-        self.console.status(&format!("{}: {what}", self.targets[host].name));
+        self.reporter.status(&format!("{}: {what}", self.targets[host].name));
         let mut state = self.state.borrow_mut();
         let host = &mut state.hosts[host];
         if ["diagnosis", "rollback", "switch back"].iter().any(|begin| what.starts_with(begin)) {
@@ -270,13 +252,14 @@ impl Observer for Log<'_> {
             let host = &mut state.hosts[host];
             host.end = Some((result.clone(), elapsed));
             host.changed = outcome.has_changed();
+            host.resumed = outcome.resumed();
             (data(target, host), host.last_lines().join("\n"))
         };
         if result.status == Status::Failed && !output.is_empty() {
             let text = self.folded(target, output);
-            self.record(Event::Output { check: id(target), stream: None, text });
+            self.reporter.record(Event::Output { check: id(target), stream: None, text });
         }
-        self.record(Event::CheckFinished {
+        self.reporter.record(Event::CheckFinished {
             check: id(target),
             status: result.status,
             duration_seconds: Some(seconds(elapsed)),
@@ -362,6 +345,8 @@ fn data(target: &Target, host: &Host) -> Map<String, Value> {
         ("group", host.end.as_ref().and_then(|(result, _)| result.group).map(Value::from)),
         ("reached_seconds", host.reached.map(|time| json!(seconds(time)))),
         ("rolled_back", host.end.as_ref().and_then(|(result, _)| result.rolled_back).map(Value::from)),
+        ("changed", Some(host.changed.into())),
+        ("resumed", host.resumed.map(Value::from)),
         ("labels", (!target.labels.is_empty()).then(|| json!(target.labels))),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

@@ -7,9 +7,11 @@
 mod args;
 mod batches;
 mod classify;
+mod connection;
 mod deploy;
 mod diagnosis;
 mod emit;
+mod fingerprint;
 mod gather;
 mod host_runner;
 mod list;
@@ -18,6 +20,7 @@ mod locking;
 mod log;
 mod plan;
 mod probe;
+mod resume;
 mod select;
 mod stop;
 
@@ -41,14 +44,15 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     list::check_format(args.format)?;
     if targets.is_empty() {
         console.status("no hosts: nothing to do");
-        return Ok(emit::finish(Log::new(&targets, args, || None, console), &targets, None, args, console));
+        return Ok(emit::finish(Log::new(&targets, None, args, || None, console), &targets, None, args, console));
     }
     console.block_on(connected(args, targets, console))?
 }
 
 async fn connected(args: &Args, targets: Vec<Target>, console: &Console) -> anyhow::Result<Exit> {
+    let recorded = resume::read::recorded(args)?;
     let found = gather::credentials(args, console).await?;
-    let settings = gather::settings(args, console, &found, targets.len())?;
+    let settings = connection::settings(args, console, &found, targets.len())?;
     if args.locking.lock_status || args.locking.unlock {
         let plan = gather::lock(args, console)?;
         let (stop, transport) = (run::Stop::watch(args.deadline)?, OpenSsh::prepare(settings).await?);
@@ -59,11 +63,16 @@ async fn connected(args: &Args, targets: Vec<Target>, console: &Console) -> anyh
         transport.close().await;
         return Ok(exit);
     }
-    let plan = gather::plan(args, console, &found, targets)?;
+    let mut plan = gather::plan(args, console, &found, targets)?;
+    if let Some(recorded) = recorded {
+        plan = resume::read::resumed(plan, recorded, args, console)?;
+    }
     let values = gather::hidden(args, &found);
     let (stop, transport) = (run::Stop::watch(args.deadline)?, OpenSsh::prepare(settings).await?);
-    let log = Log::new(&plan.targets, args, || values.as_ref().map(redact::Plan::redactor), console);
+    let log =
+        Log::new(&plan.targets, Some(plan.start()), args, || values.as_ref().map(redact::Plan::redactor), console);
     deploy::Deploy { plan: &plan, transport: &transport, stop: &stop, observer: &log }.carry_out().await;
+    connection::remember(args, &transport.learnt(), console);
     transport.close().await;
     Ok(emit::finish(log, &plan.targets, stop.reason(), args, console))
 }

@@ -6,8 +6,10 @@ use secrecy::SecretString;
 use ssh::{Authority, Clean, Release, Step, Target, Upload};
 
 use crate::batches::Batches;
+use crate::fingerprint::Fingerprint;
 use crate::locking::LockPlan;
 use crate::probe::Probe;
+use crate::resume::{Resume, ResumedHost, Start};
 
 /// What to do.
 #[derive(Debug)]
@@ -38,8 +40,12 @@ pub(crate) struct Plan {
     pub(crate) lock: Option<LockPlan>,
     /// Which run this is.
     pub(crate) run: Run,
+    /// What decides its result.
+    pub(crate) fingerprint: Fingerprint,
     /// What becomes of hosts that cannot be reached.
     pub(crate) unreachable: Unreachable,
+    /// The deploy that this run goes on with, if it does.
+    pub(crate) resume: Option<Resume>,
     /// Whether to change nothing.
     pub(crate) dry_run: bool,
 }
@@ -106,6 +112,11 @@ impl PostDeploy {
     pub(crate) fn has_no_checks(&self) -> bool {
         self.checks.is_empty() && self.probes.is_empty()
     }
+
+    /// The steps that look at a host.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.checks.iter().chain(&self.diagnoses).map(|command| &command.step)
+    }
 }
 
 /// Which hosts are rolled back.
@@ -125,6 +136,8 @@ pub(crate) struct Run {
     pub(crate) key: String,
     /// The commit that is deployed.
     pub(crate) commit: String,
+    /// Which deploy it is part of: an attempt that resumes another has the same.
+    pub(crate) deploy: String,
     /// Its place in the order of deploys, if older ones must not follow newer ones.
     pub(crate) fence: Option<u64>,
     /// Whether it may follow a deploy that did not reach its end.
@@ -164,9 +177,28 @@ impl Plan {
 
     /// Every step of the run but the rollback: all are staged before the first host is changed.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
-        let post = &self.post_deploy;
-        let named = post.checks.iter().chain(&post.diagnoses).map(|command| &command.step);
         let activate = self.release.as_ref().and_then(|plan| plan.activate.as_ref());
-        self.command.iter().chain(activate).chain(named)
+        self.command.iter().chain(activate).chain(self.post_deploy.steps())
+    }
+
+    /// What the first record of the run has for those who resume it.
+    pub(crate) fn start(&self) -> Start {
+        let release = self.release.as_ref().and_then(|plan| match &plan.becomes {
+            Becomes::New(id) | Becomes::Earlier(id) => Some(id.clone()),
+            Becomes::Previous => None,
+        });
+        Start {
+            deploy: self.run.deploy.clone(),
+            commit: self.run.commit.clone(),
+            release,
+            fence: self.run.fence,
+            batches: self.batches.sizes.clone(),
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
+
+    /// What is known of a host's part in the deploy that is resumed.
+    pub(crate) fn resumed(&self, host: usize) -> Option<&ResumedHost> {
+        self.resume.as_ref()?.hosts.get(host)
     }
 }

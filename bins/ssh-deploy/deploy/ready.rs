@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
-use ssh::{Refusal, Session as _, State, Transport, Unready};
+use ssh::{Clean, Guard, Preflight, Refusal, Session as _, State, Step, Transport, Unready};
 
 use super::{Connected, Deploy, Observer, Outcome};
+use crate::resume::{Action, decide};
 
 /// What connecting to a host came to.
 enum Reached<S> {
@@ -147,25 +148,62 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         if let Some(plan) = &self.plan.lock {
             plan.lock.remove_leftovers(&mut one.session).await?;
             if let Some(state) = State::read(&mut one.session, &plan.lock).await? {
-                state.admit(self.plan.run.fence, self.plan.run.clean).map_err(Unready::Guarded)?;
-                if state.phase.is_unfinished() {
-                    self.observer.unfinished(one.host, &state);
-                }
+                self.admit(one.host, &state)?;
                 one.state = state;
             }
+        }
+        if let (Some(resume), Some(resumed)) = (&self.plan.resume, self.plan.resumed(one.host)) {
+            let ours = one.state.deploy == self.plan.run.deploy;
+            one.action = decide(resume.mode, resumed.progress, ours.then_some(one.state.phase));
         }
         if !self.plan.values.expose_secret().is_empty() {
             one.session.values(&self.plan.values).await?;
         }
-        let rollback = self.rollback(&one.state);
-        for step in self.plan.steps().chain(&rollback) {
+        if self.may_be_undone(one) {
+            self.find_release(one).await?;
+        }
+        self.find_ways_back(one);
+        let steps = self.steps(one);
+        for step in &steps {
             one.session.stage(step).await?;
         }
-        self.plan.preflight.look(&mut one.session, self.plan.steps().chain(&rollback)).await?;
+        if one.action != Action::Deploy {
+            let nothing = Preflight { writes: Vec::new(), ..self.plan.preflight.clone() };
+            return nothing.look(&mut one.session, steps.iter()).await.map(drop);
+        }
+        for remark in self.plan.preflight.look(&mut one.session, steps.iter()).await? {
+            self.observer.remark(one.host, remark);
+        }
         for upload in &self.plan.uploads {
             one.staged.push(upload.stage(&mut one.session, self.plan.authority()).await?);
         }
         self.stage_release(one).await
+    }
+
+    /// Every step that may run on a host.
+    fn steps(&self, one: &Connected<T::Session>) -> Vec<Step> {
+        let planned: Vec<&Step> = match one.action {
+            Action::Deploy => self.plan.steps().collect(),
+            Action::Check => self.plan.post_deploy.steps().collect(),
+            Action::RollBack | Action::Leave => Vec::new(),
+        };
+        planned.into_iter().chain(&one.rollback).chain(&one.switch_back).cloned().collect()
+    }
+
+    /// Whether this run may follow the last deploy of a host, which is named if it has left more or less than a deploy.
+    fn admit(&self, host: usize, state: &State) -> Result<(), Unready> {
+        let run = &self.plan.run;
+        let resumed = self.plan.resumed(host);
+        let ours = resumed.is_some() && state.deploy == run.deploy;
+        let clean = if ours { Clean::Any } else { run.clean };
+        state.admit(run.fence, clean).map_err(Unready::Guarded)?;
+        if !ours && resumed.is_some_and(|resumed| resumed.progress.has_changed()) {
+            return Err(Unready::Guarded(Guard::Superseded(state.clone())));
+        }
+        if !ours && state.notice().is_some() {
+            self.observer.unfinished(host, state);
+        }
+        Ok(())
     }
 
     /// Ends the hosts that are not ready: reports why, and closes their connections.

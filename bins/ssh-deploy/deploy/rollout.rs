@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use ssh::{Ending, Lost, Output, Phase, Session as _, Staged, State, Step, Transport, Unready, Verdict};
+use ssh::{Ending, Lost, Output, Phase, ScriptEnd, Session as _, Staged, State, Transport, Unready};
 use tokio::sync::Semaphore;
 
 use super::releases::{in_release, nothing_ran};
 use super::{Connected, Deploy, Observer, Outcome};
 use crate::host_runner::{HostRunner, StepResult, Unhealthy};
 use crate::plan::RollbackScope;
+use crate::resume::Action;
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Changes the hosts, batch after batch.
@@ -24,7 +25,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             }
             let batch = connected.iter_mut().skip(ends.len()).take(*size);
             let changed = join_all(batch.map(|one| self.change(one, &slots))).await;
-            failures += changed.iter().filter(|(outcome, _)| !outcome.is_success()).count();
+            failures += changed.iter().filter(|(outcome, _)| !outcome.is_done()).count();
             ends.extend(changed);
             if !batches.go_on(done + 1, failures) {
                 break;
@@ -48,9 +49,12 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Rolls back every host that was changed, the last one first.
     async fn roll_back_all(&self, changed: &mut [Connected<T::Session>], ends: &mut [(Outcome, Duration)]) {
         for (one, (outcome, elapsed)) in changed.iter_mut().zip(ends).rev() {
-            if outcome.has_changed() && self.stop.reason().is_none() {
+            // What an earlier attempt of this deploy has changed, too.
+            let changed = outcome.has_changed() || matches!(outcome, Outcome::Rechecked(_));
+            if changed && self.stop.reason().is_none() {
                 let begun = Instant::now();
                 *outcome = self.roll_back(one, outcome.clone()).await;
+                self.mark_release(one, outcome).await;
                 *elapsed += begun.elapsed();
             }
         }
@@ -68,9 +72,12 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     async fn change(&self, one: &mut Connected<T::Session>, slots: &Semaphore) -> (Outcome, Duration) {
         let _slot = slots.acquire().await;
         let begun = Instant::now();
-        let outcome = match self.stop.reason() {
-            Some(signal) => Outcome::NotBegun(signal),
-            None => self.run_or_reconnect(one).await,
+        let outcome = match (self.stop.reason(), one.action) {
+            (Some(signal), _) => Outcome::NotBegun(signal),
+            (None, Action::Deploy) => self.run_or_reconnect(one).await,
+            (None, Action::Check) => self.check_again(one).await,
+            (None, Action::RollBack) => self.undo(one).await,
+            (None, Action::Leave) => Outcome::NothingToUndo,
         };
         self.mark_release(one, &outcome).await;
         self.write_end(one, &outcome).await;
@@ -84,13 +91,13 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     async fn run_or_reconnect(&self, one: &mut Connected<T::Session>) -> Outcome {
         let before = one.state.clone();
         let outcome = self.run(one).await;
-        let lost = matches!(&outcome, Outcome::Ran(ending, None) if matches!(ending.verdict, Verdict::NotStarted(_)));
+        let lost = matches!(&outcome, Outcome::Ran(ending, None) if matches!(ending.script, ScriptEnd::NotStarted(_)));
         if !lost || self.stop.reason().is_some() {
             return outcome;
         }
         self.observer.follows(one.host, "connecting again");
         match self.make_one_ready(one.host).await {
-            Ok(again) if again.state == before => {
+            Ok(again) if again.state == before && again.action == Action::Deploy => {
                 *one = again;
                 self.run(one).await
             }
@@ -105,11 +112,11 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
 
     /// Runs the command and what follows it: checks; diagnostics and rollback if it or a check has failed.
     async fn run(&self, one: &mut Connected<T::Session>) -> Outcome {
-        let (host, post) = (one.host, &self.plan.post_deploy);
-        self.observer.begun(host);
+        let post = &self.plan.post_deploy;
+        self.observer.begun(one.host);
         // A connection that was lost while it was idle is noticed before the command is sent, and not after.
         if let Err(Lost(text)) = self.enter(one, Phase::Command).await {
-            return Outcome::Ran(Ending::of(Verdict::NotStarted(text)), None);
+            return Outcome::Ran(Ending::of(ScriptEnd::NotStarted(text)), None);
         }
         let mut outcome = self.run_command(one).await;
         if outcome.is_success()
@@ -120,13 +127,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         if !outcome.is_failure() || self.stop.reason().is_some() {
             return outcome;
         }
-        let sink = |output: Output<'_>| self.observer.output(host, output);
-        let mut runner = self.runner(one);
-        for diagnosis in &post.diagnoses {
-            self.observer.follows(host, &format!("diagnosis {}", diagnosis.name));
-            // Its output is in the log and the report; how it ends changes nothing.
-            let _result = runner.run_aside(&diagnosis.step, Some(post.check_timeout), sink).await;
-        }
+        self.diagnose(one).await;
         match post.scope {
             RollbackScope::Failed => self.roll_back(one, outcome).await,
             RollbackScope::All => outcome,
@@ -171,21 +172,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         Ok(())
     }
 
-    /// Runs the rollback, if there is one.
+    /// Runs the rollback of a host whose deploy has failed, if there is one.
     async fn roll_back(&self, one: &mut Connected<T::Session>, outcome: Outcome) -> Outcome {
-        let (host, post) = (one.host, &self.plan.post_deploy);
-        let switched = self.switch_back(one).await;
-        let Some(rollback) = self.rollback(&one.state).filter(|_| switched.as_ref().is_none_or(StepResult::is_success))
-        else {
-            return switched.map_or(outcome.clone(), |result| Outcome::RolledBack(Box::new(outcome), result));
-        };
-        self.observer.follows(host, "rollback");
-        let sink = |output: Output<'_>| self.observer.output(host, output);
-        // A connection that is lost by now is noticed before the rollback is sent, so that it is known not to have begun.
-        let result = match self.enter(one, Phase::Rollback).await {
-            Ok(()) => self.runner(one).roll_back(&rollback, post.rollback_timeout, sink).await,
-            Err(Lost(text)) => StepResult::Ended(Verdict::NotStarted(text)),
-        };
+        let Some(result) = self.go_back(one).await else { return outcome };
         let outcome = Outcome::RolledBack(Box::new(outcome), result);
         self.write_end(one, &outcome).await;
         outcome
@@ -199,26 +188,22 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             let ask = was_idle || phase == Phase::Rollback;
             return if ask { one.session.ask("").await.map(drop) } else { Ok(()) };
         };
-        let run = &self.plan.run;
-        let fence = run.fence.into_iter().chain(one.state.fence).max();
-        one.state = State { run: run.key.clone(), commit: run.commit.clone(), phase, release: String::new(), fence };
+        one.state = self.state(one, phase);
         one.state.write(&mut one.session, &plan.lock).await
     }
 
     /// Our state of a host, after the one that was there.
-    fn state(&self, before: &State, phase: Phase) -> State {
+    pub(super) fn state(&self, one: &Connected<T::Session>, phase: Phase) -> State {
         let run = &self.plan.run;
-        let fence = run.fence.into_iter().chain(before.fence).max();
-        State { run: run.key.clone(), commit: run.commit.clone(), phase, release: String::new(), fence }
-    }
-
-    /// The rollback of a host, if there is one: it writes its result into the state itself, for it may outlive us.
-    pub(super) fn rollback(&self, before: &State) -> Option<Step> {
-        let mut step = self.plan.post_deploy.rollback.clone()?;
-        if let Some(plan) = &self.plan.lock {
-            step.after = self.state(before, Phase::Rollback).after_rollback(&plan.lock);
+        State {
+            run: run.key.clone(),
+            commit: run.commit.clone(),
+            deploy: run.deploy.clone(),
+            phase,
+            alone: false,
+            release: one.release.as_ref().map(|(_, id)| id.clone()).unwrap_or_default(),
+            fence: run.fence.into_iter().chain(one.state.fence).max(),
         }
-        Some(step)
     }
 
     /// Writes down how the deploy ended, if the host was changed and the connection still is there.
@@ -233,9 +218,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
 fn end_phase(outcome: &Outcome) -> Option<Phase> {
     match outcome {
         outcome if !outcome.has_changed() => None,
-        Outcome::RolledBack(_, StepResult::LeftRunning(_)) => None,
-        Outcome::RolledBack(_, result) if result.is_success() => Some(Phase::RolledBack),
-        Outcome::RolledBack(..) => Some(Phase::RollbackFailed),
+        Outcome::RolledBack(_, StepResult::LeftRunning(_)) | Outcome::Undone(StepResult::LeftRunning(_)) => None,
+        Outcome::RolledBack(_, result) | Outcome::Undone(result) if result.is_success() => Some(Phase::RolledBack),
+        Outcome::RolledBack(..) | Outcome::Undone(_) => Some(Phase::RollbackFailed),
         outcome if outcome.is_success() => Some(Phase::Done),
         outcome if outcome.is_failure() => Some(Phase::Failed),
         _ => None,

@@ -8,12 +8,13 @@ use std::time::Duration;
 use child::Signal;
 use secrecy::SecretString;
 use ssh::{
-    Cause, Ending, Holder, Lost, Output, Preflight, Ready, Refusal, Session, State, Step, Target, Transport, Verdict,
-    inventory,
+    Cause, Ending, Holder, Lost, Output, Preflight, Ready, Refusal, Remark, ScriptEnd, Session, State, Step, Target,
+    Transport, inventory,
 };
 
 use super::{Deploy, Observer, Outcome};
 use crate::batches::{Batches, Share};
+use crate::fingerprint::Fingerprint;
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::plan::{NamedCommand, Plan, PostDeploy, Run, Unreachable, Wait, pause};
 use crate::stop::{EndReason, Stop, StopReason};
@@ -38,7 +39,7 @@ struct Host {
 }
 
 fn refusal(cause: Cause) -> Refusal {
-    Refusal { cause, text: String::new(), host_key: None, offered: Vec::new() }
+    Refusal { cause, text: String::new(), host_key: None, offered: Vec::new(), bastion: None, pin: None }
 }
 
 impl Transport for Hosts {
@@ -113,7 +114,7 @@ impl Session for Host {
             (b"true\n", name) => name.trim_start_matches("exit").parse().unwrap_or(0),
             _ => 0,
         };
-        Ending::of(Verdict::Exited(code))
+        Ending::of(ScriptEnd::Exited(code))
     }
 
     async fn close(self) {
@@ -133,6 +134,7 @@ impl Observer for Memory {
     fn waiting(&self, _host: usize, _refusal: &Refusal) {}
     fn locked(&self, _host: usize, _holder: &Holder) {}
     fn unfinished(&self, _host: usize, _state: &State) {}
+    fn remark(&self, _host: usize, _remark: Remark) {}
     fn ready(&self, _host: usize, _ready: &Ready) {}
     fn begun(&self, _host: usize) {
         let mut running = self.running.borrow_mut();
@@ -166,6 +168,8 @@ fn plan(hosts: &[&str]) -> Plan {
         preflight: Preflight::default(),
         lock: None,
         run: Run::default(),
+        fingerprint: Fingerprint::default(),
+        resume: None,
         unreachable: Unreachable::default(),
         dry_run: false,
     }
@@ -181,7 +185,7 @@ fn carried_out(plan: &Plan, stop: &Stop) -> (Vec<Outcome>, Memory) {
 }
 
 fn exited(code: u8, reason: Option<EndReason>) -> Outcome {
-    Outcome::Ran(Ending::of(Verdict::Exited(code)), reason)
+    Outcome::Ran(Ending::of(ScriptEnd::Exited(code)), reason)
 }
 
 #[test]
@@ -316,7 +320,7 @@ fn a_host_whose_check_fails_is_diagnosed_and_rolled_back() {
     let (_sender, stop) = Stop::manual();
     let (ends, followed) = followed(&["a"], post_deploy("no"), &stop);
     let unhealthy = Unhealthy { check: "web".to_owned(), text: "exit code 1".to_owned(), relapsed: false };
-    let rollback = StepResult::Ended(Verdict::Exited(0));
+    let rollback = StepResult::Ended(ScriptEnd::Exited(0));
     assert_eq!(ends, [Outcome::RolledBack(Box::new(Outcome::Unhealthy(unhealthy)), rollback)]);
     assert_eq!(followed, ["diagnosis logs", "rollback"]);
 }

@@ -33,6 +33,18 @@ impl<'a> Reporter<'a> {
     /// Begins the run: records that the checks of `plan` will be reported. `title` is the run's name in reports.
     #[must_use]
     pub fn new(console: &'a Console, records: Records, shard: Option<Shard>, title: &str, plan: Vec<String>) -> Self {
+        Self::with_data(console, records, shard, (title, plan), Map::new())
+    }
+
+    /// The same, with `data` of the tool's own in the first record, for those who go on with the run.
+    #[must_use]
+    pub fn with_data(
+        console: &'a Console,
+        records: Records,
+        shard: Option<Shard>,
+        (title, plan): (&str, Vec<String>),
+        data: Map<String, Value>,
+    ) -> Self {
         let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
         let recorder = Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now);
         let reporter = Self {
@@ -43,7 +55,9 @@ impl<'a> Reporter<'a> {
             progress: Progress::new(console),
         };
         let tool = Some(console.tool().to_owned());
-        reporter.record(Event::RunStarted { tool, title: Some(title.to_owned()), plan });
+        let rest =
+            if data.is_empty() { Map::new() } else { Map::from_iter([("data".to_owned(), Value::Object(data))]) };
+        reporter.record_with(Event::RunStarted { tool, title: Some(title.to_owned()), plan }, rest);
         reporter
     }
 

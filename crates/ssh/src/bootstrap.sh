@@ -183,6 +183,17 @@ sd_listen() {
   [ "$sd_patience" -ne 0 ] || sd_end client_gone
 }
 
+# A rollback may outlive its client, and so must its lease, whose signs of life otherwise end with the client's lines.
+sd_keep() {
+  exec 3<&- 4>&- 5>&- 6>&- 7>&- 8>&-
+  # 20 is the watchdog's own patience, and means that the step has ended.
+  while kill -0 $$ && read -r sd_limit <"$sd_folder/patience" && [ "$sd_limit" -eq "$sd_patience" ]; do
+    sd_beats=$((sd_beats + 1))
+    [ ! -e "$sd_lease/$sd_name" ] || echo "$sd_name.kept.$sd_beats" >"$sd_lease/beat"
+    sleep 5
+  done
+}
+
 # Starts "$@" in a process group whose number it writes over the old one (on a full disk nothing new can be written).
 # setsid(1) is missing on macOS and the BSDs.
 sd_lead() {
@@ -201,7 +212,10 @@ sd_step() {
   [ -z "$sd_lease" ] || [ -e "$sd_lease/$sd_name" ] || { sd_say refused the lease was taken over by another run; sd_leave; }
   echo 'waiting ' 1<>"$sd_folder/pid"
   echo 'ended      ' 1<>"$sd_folder/end"
-  [ "$sd_patience" -eq 0 ] || echo "$sd_patience        " 1<>"$sd_folder/patience"
+  if [ "$sd_patience" -gt 0 ]; then
+    echo "$sd_patience        " 1<>"$sd_folder/patience"
+    [ -z "$sd_lease" ] || sd_keep &
+  fi
   sd_say started
   sd_listen &
   sd_reader=$!

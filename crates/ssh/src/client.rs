@@ -55,7 +55,7 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
     };
     format!(
         "Host *\n\
-         BatchMode yes\nStrictHostKeyChecking {strict}\nUpdateHostKeys no\nVisualHostKey no\nLogLevel ERROR\n\
+         BatchMode yes\nStrictHostKeyChecking {strict}\nUpdateHostKeys no\nHashKnownHosts no\nVisualHostKey no\nLogLevel ERROR\n\
          ConnectTimeout {}\nServerAliveInterval 5\nServerAliveCountMax 4\n\
          ForwardAgent no\nForwardX11 no\nClearAllForwardings yes\n\
          PermitLocalCommand no\nRemoteCommand none\nRequestTTY no\nEscapeChar none\n\
@@ -73,7 +73,7 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
 }
 
 /// A path as a value of ssh's configuration: in quotes, its `%` no token.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.display().to_string().replace('%', "%%"))
 }
 
@@ -89,6 +89,8 @@ pub(crate) struct Files<'a> {
     pub(crate) fingerprints: &'a Path,
     /// Types of host keys that are not to be asked for.
     pub(crate) unwanted: &'a [String],
+    /// Options of this host, before all others.
+    pub(crate) options: &'a [String],
 }
 
 /// The arguments after `ssh`. No secret, no text of the user's but the checked address.
@@ -97,6 +99,7 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
     words.extend(["-E".to_owned(), files.log.display().to_string()]);
     // The log is where causes are read from; the offered keys and the server's fingerprint are at this level.
     words.extend(["-o", "LogLevel=DEBUG1", "-T", "-x", "-a"].map(str::to_owned));
+    words.extend(files.options.iter().cloned());
     if !target.host_keys.is_empty() {
         words.extend(["-o", "StrictHostKeyChecking=yes"].map(str::to_owned));
         words.extend(["-o".to_owned(), format!("HostKeyAlias={ALIAS}")]);
@@ -112,17 +115,25 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
             words.extend(["-o".to_owned(), format!("KnownHostsCommand={program}")]);
         }
     }
-    if !files.unwanted.is_empty() {
-        words.extend(["-o".to_owned(), format!("HostKeyAlgorithms=-{}", algorithms(files.unwanted).join(","))]);
+    let mut unwanted = algorithms(files.unwanted);
+    // ssh asks the program for a certificate's key once, and not again for the plain one: a fingerprint would match neither.
+    if target.host_keys.iter().any(|key| matches!(key, HostKey::Fingerprint(_))) {
+        unwanted.push("*-cert-v01@openssh.com".to_owned());
     }
-    if let Some(port) = target.address.port {
-        words.extend(["-p".to_owned(), port.to_string()]);
+    if !unwanted.is_empty() {
+        words.extend(["-o".to_owned(), format!("HostKeyAlgorithms=-{}", unwanted.join(","))]);
     }
-    if let Some(user) = &target.address.user {
-        words.extend(["-l".to_owned(), user.as_str().to_owned()]);
-    }
-    words.extend(["--".to_owned(), target.address.host.as_str().to_owned(), command_line.to_owned()]);
+    words.extend(destination(target));
+    words.push(command_line.to_owned());
     words
+}
+
+/// The words that name a target to ssh.
+pub(crate) fn destination(target: &Target) -> Vec<String> {
+    let port = target.address.port.map(|port| ["-p".to_owned(), port.to_string()]);
+    let user = target.address.user.as_ref().map(|user| ["-l".to_owned(), user.as_str().to_owned()]);
+    let host = ["--".to_owned(), target.address.host.as_str().to_owned()];
+    port.into_iter().flatten().chain(user.into_iter().flatten()).chain(host).collect()
 }
 
 /// The signature algorithms of key types, as patterns: an RSA key has three, and every type a certificate. All certificates are one
@@ -175,6 +186,7 @@ mod tests {
             pins: Path::new("/t/pins"),
             fingerprints: Path::new("/t/100%/sum"),
             unwanted: &[],
+            options: &[],
         }
     }
 

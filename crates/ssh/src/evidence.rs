@@ -20,6 +20,10 @@ pub struct Refusal {
     pub host_key: Option<String>,
     /// The keys that were offered to the server: type and fingerprint each.
     pub offered: Vec<String>,
+    /// The bastion that refused, if it was one.
+    pub bastion: Option<String>,
+    /// The line of a known-hosts file that would pin the key.
+    pub pin: Option<String>,
 }
 
 impl Refusal {
@@ -183,7 +187,7 @@ pub(crate) fn refusal(log: &str, said: &str) -> Refusal {
         None => (Cause::Unreachable, last()),
     };
     let text = text.trim_matches(['@', ' ']).to_owned();
-    Refusal { cause, text, host_key: host_key(log), offered: offered(log) }
+    Refusal { cause, text, host_key: host_key(log), offered: offered(log), bastion: None, pin: None }
 }
 
 /// Whether the server has accepted the login.

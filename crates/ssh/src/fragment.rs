@@ -7,7 +7,8 @@ pub(crate) fn fragment(text: &str) -> String {
 }
 
 /// The SHA-256 of `bytes` in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
 }
 

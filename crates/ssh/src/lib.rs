@@ -5,6 +5,7 @@
 //! decided here (what a list of hosts means, the argument vector, the remote program, the cause of a failure) is a pure function.
 
 mod agent;
+mod bastion;
 mod bootstrap;
 mod client;
 mod evidence;
@@ -31,18 +32,19 @@ mod wire;
 
 pub use client::{KeyExchange, UnknownHosts};
 pub use evidence::{Cause, Refusal};
+pub use fragment::sha256;
 pub use host_key::HostKey;
 pub use lock::{EXPIRY, Holder, Lock, Locking};
 pub use openssh::{OpenSsh, Pipe, Settings};
 pub use payload::Payload;
-pub use preflight::{Preflight, Space, Unready};
+pub use preflight::{Preflight, Remark, Space, Unready};
 pub use private_key::PrivateKey;
-pub use release::{Good, InstalledReleases, Release};
+pub use release::{Good, InstalledReleases, Release, switch_program};
 pub use shell::quote;
 pub use state::{Clean, Guard, Phase, State};
 pub use step::{Interpreter, Step, Terminal, exports};
 pub use target::{Address, Host, Target, User};
-pub use transport::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Transport, Verdict};
+pub use transport::{EndedBy, Ending, Group, Lost, Output, Ready, ScriptEnd, Session, Source, Transport};
 pub use upload::{Authority, Staged, Upload};
 
 /// 48 random bits in hexadecimal: distinguishes runs.

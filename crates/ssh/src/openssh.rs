@@ -3,10 +3,12 @@
 //! Everything that happens on a host goes through that connection. Our end of the client's stdin is the lifeline: however we
 //! end, the remote loop notices.
 
+mod master;
 mod pipe;
 mod session;
+mod way;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +29,9 @@ use crate::throttle::Throttle;
 use crate::wire::nonce;
 use crate::{Cause, HostKey, PrivateKey, Ready, Refusal, Target, Transport};
 pub use pipe::Pipe;
+use master::SHOW_KEY;
 use session::{OpenSession, Prologue};
+use way::{Way, Ways};
 
 /// What all connections of a run share.
 #[derive(Debug)]
@@ -64,6 +68,7 @@ pub struct OpenSsh {
     connections: AtomicU64,
     pulse: Pulse,
     name: String,
+    ways: Ways,
 }
 
 /// How long to wait after each time that a server drops the connection before the login: it may be at its limit of unfinished
@@ -108,8 +113,11 @@ impl OpenSsh {
         };
         file("config", &configuration(&policy))?;
         file("fingerprints", FINGERPRINTS)?;
+        file("show", SHOW_KEY)?;
         file("known_hosts", settings.known_hosts.as_deref().unwrap_or_default())?;
+        let ways = Ways::new(&settings);
         Ok(Self {
+            ways,
             folder,
             environment: settings.environment,
             known_hosts: settings.known_hosts.unwrap_or_default(),
@@ -122,8 +130,17 @@ impl OpenSsh {
         })
     }
 
-    /// Ends the agent and removes the folder.
+    /// The lines of a known-hosts file for the keys that were accepted without being known.
+    #[must_use]
+    pub fn learnt(&self) -> Vec<String> {
+        let text = read_log(&self.folder.path().join("known_hosts"));
+        let new = text.strip_prefix(self.known_hosts.as_str()).unwrap_or_default();
+        new.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Ends the connections to bastions and the agent, and removes the folder.
     pub async fn close(self) {
+        self.ways.close().await;
         if let Some(agent) = self.agent {
             agent.stop().await;
         }
@@ -131,9 +148,15 @@ impl OpenSsh {
 
     /// One attempt, in its turn. A server that takes long is silent and does not compute: others need not wait for it.
     async fn shake_hands(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
+        let way = self.way(target).await?;
+        // Held to the end: what is behind a bastion may be few machines, with limits of their own.
+        let _behind = match &way.bastion {
+            Some(bastion) => Some(bastion.handshakes.acquire().await),
+            None => None,
+        };
         let Ok(slot) = self.handshakes.acquire().await else { return Err(unreachable("the run is over")) };
         let together = slot.halvings();
-        let mut attempt = pin!(self.attempt(target, unwanted));
+        let mut attempt = pin!(self.attempt(target, unwanted, &way));
         let result = match tokio::time::timeout(HANDSHAKE, &mut attempt).await {
             Ok(result) => result,
             Err(_elapsed) => {
@@ -148,12 +171,12 @@ impl OpenSsh {
         result
     }
 
-    async fn attempt(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
+    async fn attempt(&self, target: &Target, unwanted: &[String], way: &Way) -> Result<OpenSession, Refusal> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let log = self.folder.path().join(format!("log-{number}"));
         let nonce = nonce();
         let program = program(&nonce, &format!("{}.{}", self.name, &nonce[..12]), tenths(GRACE));
-        let mut child = self.spawn(target, &command_line(&program), &log, (number, unwanted))?;
+        let mut child = self.spawn(target, &command_line(&program), number, (unwanted, &way.options))?;
         let writer =
             child.stdin.take().and_then(|stdin| stdin.into_owned_fd().ok()).map(|pipe| self.pulse.attach(pipe));
         let Some(mut session) = writer.and_then(|writer| OpenSession::new(child, writer, &nonce, GRACE)) else {
@@ -189,8 +212,8 @@ impl OpenSsh {
         &self,
         target: &Target,
         command_line: &str,
-        log: &Path,
-        (number, unwanted): (u64, &[String]),
+        number: u64,
+        (unwanted, options): (&[String], &[String]),
     ) -> Result<Child, Refusal> {
         let pin_file = self.folder.path().join(format!("pins-{number}"));
         if !target.host_keys.is_empty() {
@@ -199,10 +222,11 @@ impl OpenSsh {
         }
         let files = Files {
             configuration: &self.folder.path().join("config"),
-            log,
+            log: &self.folder.path().join(format!("log-{number}")),
             pins: &pin_file,
             fingerprints: &self.folder.path().join("fingerprints"),
             unwanted,
+            options,
         };
         let mut command = Command::new("ssh");
         command.args(arguments(target, &files, command_line));
@@ -258,7 +282,8 @@ fn other_kind(target: &Target, refusal: &Refusal, unwanted: &[String]) -> Option
 fn private_folder() -> std::io::Result<TempDir> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut parent = std::env::temp_dir();
-    if parent.as_os_str().len() > 60 {
+    // With room for ssh's own ending of a temporary name.
+    if parent.as_os_str().len() > 50 {
         parent = PathBuf::from("/tmp");
     }
     let private = std::fs::Permissions::from_mode(0o700);
@@ -282,5 +307,12 @@ fn no_answer(log: &str, code: Option<i32>, limit: Duration) -> Refusal {
 }
 
 fn unreachable(text: &str) -> Refusal {
-    Refusal { cause: Cause::Unreachable, text: text.to_owned(), host_key: None, offered: Vec::new() }
+    Refusal {
+        cause: Cause::Unreachable,
+        text: text.to_owned(),
+        host_key: None,
+        offered: Vec::new(),
+        bastion: None,
+        pin: None,
+    }
 }

@@ -80,6 +80,37 @@ pub enum Unready {
     },
 }
 
+/// What a host lacks, without which it can be deployed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// No program that computes a SHA-256: staged files were checked by their length.
+    LengthOnly,
+    /// sudo does not let us run `kill` as root.
+    SudoCannotKill,
+}
+
+impl Remark {
+    /// The `rule` of records; stable.
+    #[must_use]
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::LengthOnly => "length_only",
+            Self::SudoCannotKill => "sudo_kill",
+        }
+    }
+
+    /// What it means, in one sentence.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::LengthOnly => "its files were checked by length only: it has no sha256sum, shasum, sha256 or openssl",
+            Self::SudoCannotKill => {
+                "sudo does not let us run `kill`: a command of another user is not ended if the connection is lost"
+            }
+        }
+    }
+}
+
 impl From<Lost> for Unready {
     fn from(Lost(text): Lost) -> Self {
         if let Some(what) = text.strip_prefix("failed ") { Self::NotWritten(what.to_owned()) } else { Self::Lost(text) }
@@ -181,7 +212,7 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 impl Preflight {
-    /// Looks whether a host has received `steps` whole and can take the deploy.
+    /// Looks whether a host has received `steps` whole and can take the deploy. Returns what it lacks without which it still can.
     ///
     /// # Errors
     /// What it lacks.
@@ -189,13 +220,16 @@ impl Preflight {
         &self,
         session: &mut impl Session,
         steps: impl Iterator<Item = &'a Step>,
-    ) -> Result<(), Unready> {
+    ) -> Result<Vec<Remark>, Unready> {
         let files: BTreeMap<&str, &[u8]> = steps.map(|step| (step.name.as_str(), step.script.as_slice())).collect();
         let needs = self.needs(&session.ready().folder);
         let answer = session.ask(&self.text(&files, &needs)).await?;
-        check_files(&answer, &files)?;
+        let summed = check_files(&answer, &files)?;
         check_space(&answer, &needs)?;
-        self.check_sudo(&answer)
+        self.check_sudo(&answer)?;
+        let kills = !answer.iter().any(|line| line.starts_with("kill no"));
+        let remarks = [(summed, Remark::LengthOnly), (kills, Remark::SudoCannotKill)];
+        Ok(remarks.into_iter().filter(|(holds, _)| !holds).map(|(_, remark)| remark).collect())
     }
 
     /// What must be free, per path.
@@ -245,8 +279,9 @@ impl Preflight {
     }
 }
 
-/// Each file has its length, and its checksum if the host can compute one.
-fn check_files(answer: &[String], files: &BTreeMap<&str, &[u8]>) -> Result<(), Unready> {
+/// Each file has its length, and its checksum if the host can compute one. Returns whether it can.
+fn check_files(answer: &[String], files: &BTreeMap<&str, &[u8]>) -> Result<bool, Unready> {
+    let mut summed = true;
     for (name, bytes) in files {
         let mut words = answer.iter().find_map(|line| {
             let (found, rest) = line.strip_prefix("file ")?.split_once(' ')?;
@@ -257,8 +292,9 @@ fn check_files(answer: &[String], files: &BTreeMap<&str, &[u8]>) -> Result<(), U
         if length != Some(bytes.len()) || sum.is_some_and(|sum| sum != sha256(bytes)) {
             return Err(Unready::Damaged((*name).to_owned()));
         }
+        summed &= sum.is_some();
     }
-    Ok(())
+    Ok(summed)
 }
 
 /// Each path has what it needs; a host that cannot tell is not held to it. Paths on one file system share its space.

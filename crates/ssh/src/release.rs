@@ -25,7 +25,7 @@ pub struct Release {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstalledReleases {
     /// How a link is replaced there.
-    method: String,
+    pub method: String,
     /// Where `BASE` is, absolute.
     pub base: String,
     /// The release that is current.
@@ -70,6 +70,10 @@ impl Release {
         id: &str,
     ) -> Result<(), Unready> {
         let Some(payload) = &self.payload else { return self.check_there(session, authority, found, id).await };
+        // A deploy that is resumed has it already; what is live must not be written to, nor removed if this run changes nothing.
+        if [&found.current, &found.good].into_iter().flatten().any(|there| there == id) {
+            return Ok(());
+        }
         let base = quote(&found.base);
         let rows = |by: &str, file: &str| {
             format!("for sd_one in \"$sd_part\" {base}/releases/{id}; do echo \"{by}$sd_one\" >>{file}; done\n")
@@ -189,6 +193,12 @@ impl Release {
         let answer = session.ask(&text).await?;
         Ok(answer.iter().find_map(|line| line.strip_prefix("release ")).unwrap_or_default().trim().to_owned())
     }
+}
+
+/// The program that looks after releases on a host: `sh FILE switch BASE ID METHOD` makes one current, and then prints `switched`.
+#[must_use]
+pub fn switch_program() -> String {
+    fragment(RELEASE)
 }
 
 /// Whether the checks of a release passed.

@@ -11,8 +11,12 @@ pub struct State {
     pub run: String,
     /// The commit that it deployed.
     pub commit: String,
+    /// Which deploy it was part of: an attempt that resumes another has the same.
+    pub deploy: String,
     /// How far it came.
     pub phase: Phase,
+    /// Whether the host wrote it by itself, at the end of a rollback: the run may have been gone by then, and unable to report it.
+    pub alone: bool,
     /// The release that it deployed, if it did.
     pub release: String,
     /// The highest fence that was ever deployed here.
@@ -39,9 +43,11 @@ pub enum Phase {
     RolledBack,
     /// It failed, and so did the rollback.
     RollbackFailed,
+    /// It failed, and all of the rollback that a host can do alone succeeded: the checks that run elsewhere did not.
+    RolledBackUnchecked,
 }
 
-const PHASES: [(Phase, &str); 8] = [
+const PHASES: [(Phase, &str); 9] = [
     (Phase::Command, "command"),
     (Phase::Activate, "activate"),
     (Phase::Check, "check"),
@@ -50,6 +56,7 @@ const PHASES: [(Phase, &str); 8] = [
     (Phase::Failed, "failed"),
     (Phase::RolledBack, "rolled_back"),
     (Phase::RollbackFailed, "rollback_failed"),
+    (Phase::RolledBackUnchecked, "rolled_back_unchecked"),
 ];
 
 impl Phase {
@@ -86,6 +93,8 @@ impl State {
             "run" => value.clone_into(&mut self.run),
             "commit" => value.clone_into(&mut self.commit),
             "release" => value.clone_into(&mut self.release),
+            "deploy" => value.clone_into(&mut self.deploy),
+            "alone" => self.alone = value == "yes",
             "fence" => self.fence = value.parse().ok(),
             "phase" => {
                 self.phase = PHASES.iter().find(|(_, name)| *name == value).map_or(Phase::Command, |(phase, _)| *phase);
@@ -103,15 +112,16 @@ impl State {
         session.ask(&self.text(lock, &quote(self.phase.name()))).await.map(drop)
     }
 
-    /// Shell text that writes the state after a rollback, with its exit code in `$sd_code`: for one whose client is gone.
+    /// Shell text that writes the state after a rollback, with its exit code in `$sd_code`: for one whose client is gone. After a
+    /// success the phase is `success`.
     #[must_use]
-    pub fn after_rollback(&self, lock: &Lock) -> String {
+    pub fn after_rollback(&self, lock: &Lock, success: Phase) -> String {
         let phase = "\"$sd_phase\"";
         format!(
             "if [ \"$sd_code\" = 0 ]; then sd_phase={}; else sd_phase={}; fi\n{}",
-            Phase::RolledBack.name(),
+            success.name(),
             Phase::RollbackFailed.name(),
-            self.text(lock, phase)
+            Self { alone: true, ..self.clone() }.text(lock, phase)
         )
     }
 
@@ -122,10 +132,12 @@ impl State {
         let path = lock.path();
         // Not echo, which in some shells reads backslashes.
         format!(
-            "sd_put run={}\"$sd_newline\"commit={}\"$sd_newline\"phase={phase}\"$sd_newline\"release={}\"$sd_newline\"fence={fence}\"$sd_newline\" >{path}.state.new && mv -f {path}.state.new {path}.state\n",
+            "sd_put run={}\"$sd_newline\"commit={}\"$sd_newline\"phase={phase}\"$sd_newline\"release={}\"$sd_newline\"deploy={}\"$sd_newline\"alone={}\"$sd_newline\"fence={fence}\"$sd_newline\" >{path}.state.new && mv -f {path}.state.new {path}.state\n",
             clean(&self.run),
             clean(&self.commit),
             clean(&self.release),
+            clean(&self.deploy),
+            if self.alone { "yes" } else { "no" },
         )
     }
 }
@@ -142,6 +154,8 @@ pub enum Guard {
     },
     /// The last deploy here did not reach its end.
     Unfinished(State),
+    /// The deploy that is resumed is not the last one here.
+    Superseded(State),
 }
 
 impl Guard {
@@ -151,6 +165,7 @@ impl Guard {
         match self {
             Self::Fenced { .. } => "fenced",
             Self::Unfinished(_) => "unfinished",
+            Self::Superseded(_) => "superseded",
         }
     }
 
@@ -159,7 +174,7 @@ impl Guard {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Fenced { .. } => Kind::Temporary,
-            Self::Unfinished(_) => Kind::Failed,
+            Self::Unfinished(_) | Self::Superseded(_) => Kind::Failed,
         }
     }
 
@@ -168,7 +183,8 @@ impl Guard {
     pub fn text(&self) -> String {
         match self {
             Self::Fenced { ours, theirs } => format!("a newer deploy is live here: its fence is {theirs}, ours {ours}"),
-            Self::Unfinished(state) => state.unfinished_text(),
+            Self::Unfinished(state) => state.notice().unwrap_or_default(),
+            Self::Superseded(state) => format!("another deploy followed the one that is resumed: {}", state.name()),
         }
     }
 
@@ -178,17 +194,43 @@ impl Guard {
         match self {
             Self::Fenced { .. } => "deploy the newer commit, or allow the older one with --fence none",
             Self::Unfinished(_) => "look at the host, then deploy without --require-clean",
+            Self::Superseded(_) => "deploy anew, without --resume",
         }
     }
 }
 
 impl State {
-    /// Where an unfinished deploy stopped.
+    /// What the next run has to know: where an unfinished deploy stopped, and how a rollback ended that may have outlived its run.
     #[must_use]
-    pub fn unfinished_text(&self) -> String {
+    pub fn notice(&self) -> Option<String> {
+        let end = match self.phase {
+            phase if phase.is_unfinished() => format!("stopped in `{}`", phase.name()),
+            _ if !self.alone => return None,
+            Phase::RolledBack => "was rolled back by the host, after its run had ended".to_owned(),
+            Phase::RolledBackUnchecked => {
+                "was rolled back by the host, after its run had ended: --check-http and --check-tcp did not run"
+                    .to_owned()
+            }
+            Phase::RollbackFailed => "was rolled back by the host, after its run had ended, and that failed".to_owned(),
+            _ => return None,
+        };
+        Some(format!("the deploy of {} {end}", self.name()))
+    }
+
+    /// Whether the host is neither in its old nor in its new state, as far as is known.
+    #[must_use]
+    pub fn is_unclean(&self) -> bool {
+        let unclean = matches!(self.phase, Phase::RollbackFailed | Phase::RolledBackUnchecked);
+        self.phase.is_unfinished() || (self.alone && unclean)
+    }
+
+    /// The run, its commit and its release.
+    fn name(&self) -> String {
         let commit: String = self.commit.chars().take(12).collect();
-        let commit = if commit.is_empty() { commit } else { format!(" (commit {commit})") };
-        format!("the deploy of {}{commit} stopped in `{}`", self.run, self.phase.name())
+        let parts = [("commit", commit.as_str()), ("release", self.release.as_str())];
+        let parts: Vec<String> =
+            parts.iter().filter(|(_, text)| !text.is_empty()).map(|(word, text)| format!("{word} {text}")).collect();
+        if parts.is_empty() { self.run.clone() } else { format!("{} ({})", self.run, parts.join(", ")) }
     }
 
     /// Whether a run with `fence` may deploy over this state, and only over a finished one if `clean`.
@@ -202,7 +244,7 @@ impl State {
             return Err(Guard::Fenced { ours, theirs });
         }
         match clean {
-            Clean::Required if self.phase.is_unfinished() => Err(Guard::Unfinished(self.clone())),
+            Clean::Required if self.is_unclean() => Err(Guard::Unfinished(self.clone())),
             Clean::Required | Clean::Any => Ok(()),
         }
     }
@@ -242,8 +284,26 @@ mod tests {
         assert_eq!(state.admit(None, Clean::Any), Ok(()));
         let guard = state.admit(None, Clean::Required).unwrap_err();
         assert_eq!(guard.text(), "the deploy of 7.1 (commit 0123456789ab) stopped in `activate`");
+        let state = State { release: "20261130T1-abc".to_owned(), ..state };
+        assert_eq!(
+            state.notice().unwrap(),
+            "the deploy of 7.1 (commit 0123456789ab, release 20261130T1-abc) stopped in `activate`"
+        );
         for phase in [Phase::Done, Phase::Failed, Phase::RolledBack, Phase::RollbackFailed] {
             assert!(!phase.is_unfinished());
+        }
+    }
+
+    #[test]
+    fn a_rollback_that_outlived_its_run_is_named_and_one_that_was_reported_is_not() {
+        for (phase, unclean) in
+            [(Phase::RolledBack, false), (Phase::RolledBackUnchecked, true), (Phase::RollbackFailed, true)]
+        {
+            let state = State { phase, alone: true, ..State::default() };
+            assert!(state.notice().unwrap().contains("by the host"), "{phase:?}");
+            assert_eq!(state.admit(None, Clean::Required).is_err(), unclean, "{phase:?}");
+            let reported = State { alone: false, ..state };
+            assert_eq!((reported.notice(), reported.admit(None, Clean::Required)), (None, Ok(())), "{phase:?}");
         }
     }
 }

@@ -87,7 +87,7 @@ pub struct Lost(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// What is known of the script's end.
-    pub verdict: Verdict,
+    pub script: ScriptEnd,
     /// What ended it.
     pub ended_by: EndedBy,
     /// What is known of its process group.
@@ -99,16 +99,16 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// The end of a step of which only the verdict is known.
+    /// The end of a step of which only the end of the script is known.
     #[must_use]
-    pub fn of(verdict: Verdict) -> Self {
-        Self { verdict, ended_by: EndedBy::Itself, group: Group::Unknown, complete: true, line: None }
+    pub fn of(script: ScriptEnd) -> Self {
+        Self { script, ended_by: EndedBy::Itself, group: Group::Unknown, complete: true, line: None }
     }
 }
 
 /// What is known of a script's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ScriptEnd {
     /// It ended with this code, 128+n for a signal, as the server reported.
     Exited(u8),
     /// It did not start; the client's message.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::harness::{Server, script, shells};
 use crate::{Holder, Lock, Locking, Lost, Phase, Preflight, Session as _, Space, State, Unready};
@@ -77,6 +78,39 @@ fn a_lease_that_shows_no_sign_of_life_is_taken_over_and_its_old_holder_runs_noth
 }
 
 #[test]
+fn the_lease_of_a_rollback_lives_as_long_as_it_does_when_its_client_is_gone() {
+    let mut started: Vec<_> = shells()
+        .into_iter()
+        .map(|shell| {
+            let server = Server::without(shell, &["flock"]);
+            let mut started = server.start_named(shell, 50, ".ssh-deploy.shop.1.a");
+            assert_eq!(block_on(lock("anna").acquire(&mut started)), Ok(Locking::Held), "{shell}");
+            let mut step = script("sleep 8\n");
+            step.patience = Duration::from_mins(2);
+            started.begin(&step, 0);
+            drop(started.stdin.take());
+            (shell, server, started)
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let lease = |server: &Server| server.folder.path().join(".ssh-deploy/shop.lease");
+    let beat = |server: &Server| std::fs::read_to_string(lease(server).join("beat")).unwrap_or_default();
+    let beats: Vec<String> = started.iter().map(|(_, server, _)| beat(server)).collect();
+    for ((shell, server, _), first) in started.iter().zip(beats) {
+        let begun = std::time::Instant::now();
+        while beat(server) == first {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{shell}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(beat(server).contains(".kept."), "{shell}: {}", beat(server));
+    }
+    for (shell, server, started) in started.drain(..) {
+        started.rest();
+        assert!(!lease(&server).exists(), "{shell}");
+    }
+}
+
+#[test]
 fn what_a_killed_run_has_left_is_removed_by_the_next_holder_of_its_lock_and_nothing_else_is() {
     for shell in shells() {
         let server = Server::new(shell);
@@ -116,6 +150,8 @@ fn a_state_is_read_as_it_was_written() {
                 commit: "abc".to_owned(),
                 phase: Phase::Check,
                 release: "20261130T100000Z-abc".to_owned(),
+                deploy: "0123456789ab".to_owned(),
+                alone: true,
                 fence: Some(7),
             };
             state.write(&mut started, &lock).await.unwrap();
@@ -138,7 +174,7 @@ fn preflight_finds_what_is_missing() {
         block_on(async {
             started.stage(&step).await.unwrap();
             let steps = || std::iter::once(&step);
-            assert_eq!(at("not/there yet", 1).look(&mut started, steps()).await, Ok(()), "{shell}");
+            assert_eq!(at("not/there yet", 1).look(&mut started, steps()).await, Ok(Vec::new()), "{shell}");
             let full = at("/", u64::MAX / 2).look(&mut started, steps()).await;
             assert!(matches!(&full, Err(Unready::NoSpace { path, .. }) if path == "/"), "{shell}: {full:?}");
             std::fs::write(server.private_folder().join("script"), "echo no\n").unwrap();

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{command_line, program};
 use crate::wire::{Record, lines, nonce};
-use crate::{Ending, Lost, Output, Ready, Session, Step, Verdict};
+use crate::{Ending, Lost, Output, Ready, ScriptEnd, Session, Step};
 
 /// The name of a loop's private folder.
 const NAME: &str = ".ssh-deploy.test";
@@ -272,7 +272,7 @@ impl Session for Loop {
     async fn run(&mut self, step: &Step, _stop: impl Future<Output = ()>, _sink: impl FnMut(Output<'_>)) -> Ending {
         self.begin(step, 0);
         let code = self.end().split(' ').next().unwrap().parse().unwrap();
-        Ending::of(Verdict::Exited(code))
+        Ending::of(ScriptEnd::Exited(code))
     }
 
     async fn close(self) {

@@ -83,6 +83,8 @@ sd_unpack() {
     [ "${#sd_word}" -ne 64 ] || sd_found=$sd_word
   done
   [ -z "$sd_found" ] || [ "$sd_found" = "$sd_digest" ] || { echo damaged; return; }
+  # A deploy that is resumed may find what its first attempt has left.
+  rm -rf "${sd_all:?}/$sd_id"
   if ! mkdir -p "$sd_all/$sd_id" || ! tar -xf "$sd_part" -C "$sd_all/$sd_id"; then echo failed; return; fi
   for sd_name in "$@"; do
     case $sd_name in

@@ -17,7 +17,7 @@ use crate::evidence::{ending, read_log};
 use crate::pulse::Writer;
 use crate::step::BASH_ENVIRONMENT;
 use crate::wire::{Piece, Record, Splitter, is_short_text, lines, nonce};
-use crate::{EndedBy, Ending, Group, Lost, Output, Ready, Session, Source, Step, Verdict};
+use crate::{EndedBy, Ending, Group, Lost, Output, Ready, ScriptEnd, Session, Source, Step};
 
 /// How long a line may stay open before it is shown as it is.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -194,7 +194,7 @@ impl OpenSession {
     async fn conclude(&mut self, run: Run, nonce: &str) -> Ending {
         let Some(exit) = run.exit else {
             if let Some(refused) = run.refused {
-                return Ending::of(Verdict::NotStarted(refused));
+                return Ending::of(ScriptEnd::NotStarted(refused));
             }
             let Lost(text) = if run.cut_off {
                 // Nothing more can be learned over it, and a run that has to stop must not wait for it.
@@ -205,7 +205,7 @@ impl OpenSession {
             };
             self.writer = None;
             // Without its first record, too, the step may have begun.
-            return Ending::of(Verdict::Lost(text));
+            return Ending::of(ScriptEnd::Lost(text));
         };
         self.send(format!("next {nonce}\n").into_bytes()).await;
         Ending { complete: run.marked, line: run.line, ..exit }
@@ -276,7 +276,7 @@ impl Run {
 /// The record of an end: the code, the process group, what ended it.
 fn exit(rest: &str) -> Option<Ending> {
     let mut words = rest.split(' ');
-    let verdict = Verdict::Exited(words.next()?.parse().ok()?);
+    let script = ScriptEnd::Exited(words.next()?.parse().ok()?);
     let group = match words.next()? {
         "group_gone" => Group::Gone,
         "group_alive" => Group::Alive,
@@ -287,7 +287,7 @@ fn exit(rest: &str) -> Option<Ending> {
         "pulse_lost" => EndedBy::PulseLost,
         _ => EndedBy::Stop,
     };
-    Some(Ending { ended_by, group, ..Ending::of(verdict) })
+    Some(Ending { ended_by, group, ..Ending::of(script) })
 }
 
 async fn until(instant: Option<Instant>) {
