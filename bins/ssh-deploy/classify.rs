@@ -256,7 +256,7 @@ fn refused(target: &Target, refusal: &Refusal) -> HostResult {
         Cause::Unreachable => "it cannot be reached",
     };
     let text = match &refusal.bastion {
-        Some(bastion) => format!("the bastion {bastion}: {text}"),
+        Some(bastion) => format!("the bastion {}: {text}", bastion.name),
         None => text.to_owned(),
     };
     let mut result = HostResult::new(Status::Failed, refusal.cause.kind().into(), refusal.cause.code(), text);
@@ -289,8 +289,8 @@ fn help(target: &Target, refusal: &Refusal) -> Option<String> {
         Cause::UnknownHostKey | Cause::ChangedHostKey => {
             let (kind, fingerprint) = refusal.host_key.as_deref()?.split_once(' ')?;
             let file = kind.strip_prefix("ssh-").or_else(|| kind.split('-').next()).unwrap_or(kind);
-            if refusal.bastion.is_some() {
-                let line = refusal.pin.as_ref().map_or_else(
+            if let Some(bastion) = &refusal.bastion {
+                let line = bastion.pin.as_ref().map_or_else(
                     || "put its line into the known hosts".to_owned(),
                     |line| format!("put `{line}` into --known-hosts or SSH_KNOWN_HOSTS"),
                 );

@@ -92,6 +92,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the host goes on without us, and takes no more steps.
+    fn is_left_running(&self) -> bool {
+        matches!(self, Self::RolledBack(_, StepResult::LeftRunning(_)) | Self::Undone(StepResult::LeftRunning(_)))
+    }
+
     /// What a run that resumes a deploy did there instead of deploying.
     pub(crate) fn resumed(&self) -> Option<&'static str> {
         match self {

@@ -44,13 +44,13 @@ impl Network {
     }
 
     fn step(&self, names: usize) -> Step {
-        let list: String =
-            (0..names).map(|number| format!("{}@h{number} {}\n", self.server.user(), self.server.host_key())).collect();
+        let (user, key) = (self.server.user(), self.server.host_key());
+        let list: Vec<String> = (0..names).map(|number| format!("{user}@h{number} {key}")).collect();
         Step::new("ssh-deploy")
             .ssh_key(&self.server)
             .env("SSH_KNOWN_HOSTS", self.bastion.known_hosts_line())
             .args(["--ssh-config", &self.configuration(names)])
-            .stdin(list)
+            .stdin(list.join("\n"))
     }
 }
 

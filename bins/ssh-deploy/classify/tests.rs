@@ -20,14 +20,7 @@ fn ran(script: ScriptEnd, reason: Option<EndReason>) -> HostResult {
 
 fn refused(cause: Cause) -> HostResult {
     let host_key = Some("ssh-ed25519 SHA256:abc".to_owned());
-    of(&Outcome::Refused(Refusal {
-        cause,
-        text: "words".to_owned(),
-        host_key,
-        offered: Vec::new(),
-        bastion: None,
-        pin: None,
-    }))
+    of(&Outcome::Refused(Refusal { cause, text: "words".to_owned(), host_key, offered: Vec::new(), bastion: None }))
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::resume::{Action, decide};
 
 /// What connecting to a host came to.
 enum Reached<S> {
-    Connected(Connected<S>),
+    Connected(Box<Connected<S>>),
     Refused(usize, Refusal, Duration),
     Stopped,
 }
@@ -65,7 +65,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let (mut connected, mut refused) = (Vec::new(), Vec::new());
         for reached in join_all(hosts.iter().map(|host| self.connect(*host))).await {
             match reached {
-                Reached::Connected(one) => connected.push(one),
+                Reached::Connected(one) => connected.push(*one),
                 Reached::Refused(host, refusal, elapsed) => refused.push((host, refusal, elapsed)),
                 Reached::Stopped => {}
             }
@@ -86,7 +86,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let begun = Instant::now();
         tokio::select! {
             session = self.reach(host) => match session {
-                Ok(session) => Reached::Connected(Connected::new(host, session)),
+                Ok(session) => Reached::Connected(Box::new(Connected::new(host, session))),
                 Err(refusal) => Reached::Refused(host, refusal, begun.elapsed()),
             },
             signal = self.stop.requested() => {
@@ -198,7 +198,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let clean = if ours { Clean::Any } else { run.clean };
         state.admit(run.fence, clean).map_err(Unready::Guarded)?;
         if !ours && resumed.is_some_and(|resumed| resumed.progress.has_changed()) {
-            return Err(Unready::Guarded(Guard::Superseded(state.clone())));
+            return Err(Unready::Guarded(Guard::Superseded(Box::new(state.clone()))));
         }
         if !ours && state.notice().is_some() {
             self.observer.unfinished(host, state);

@@ -71,7 +71,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Marks the release as good or bad; after a good one, old ones are removed.
     pub(super) async fn mark_release(&self, one: &mut Connected<T::Session>, outcome: &Outcome) {
         let (Some(plan), Some((found, id))) = (&self.plan.release, one.release.clone()) else { return };
-        if !outcome.has_changed() {
+        // A host that still rolls back answers nothing; its release stays unmarked, which is as good as bad.
+        if !outcome.has_changed() || outcome.is_left_running() {
             return;
         }
         let good = if outcome.is_success() { Good::Yes } else { Good::No };

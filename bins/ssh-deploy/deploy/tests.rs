@@ -39,7 +39,7 @@ struct Host {
 }
 
 fn refusal(cause: Cause) -> Refusal {
-    Refusal { cause, text: String::new(), host_key: None, offered: Vec::new(), bastion: None, pin: None }
+    Refusal { cause, text: String::new(), host_key: None, offered: Vec::new(), bastion: None }
 }
 
 impl Transport for Hosts {

@@ -21,8 +21,15 @@ pub struct Refusal {
     /// The keys that were offered to the server: type and fingerprint each.
     pub offered: Vec<String>,
     /// The bastion that refused, if it was one.
-    pub bastion: Option<String>,
-    /// The line of a known-hosts file that would pin the key.
+    pub bastion: Option<Box<RefusingBastion>>,
+}
+
+/// A bastion that refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusingBastion {
+    /// Its name in ssh's configuration.
+    pub name: String,
+    /// The line of a known-hosts file that would pin its key, if that is not known.
     pub pin: Option<String>,
 }
 
@@ -187,7 +194,7 @@ pub(crate) fn refusal(log: &str, said: &str) -> Refusal {
         None => (Cause::Unreachable, last()),
     };
     let text = text.trim_matches(['@', ' ']).to_owned();
-    Refusal { cause, text, host_key: host_key(log), offered: offered(log), bastion: None, pin: None }
+    Refusal { cause, text, host_key: host_key(log), offered: offered(log), bastion: None }
 }
 
 /// Whether the server has accepted the login.

@@ -31,7 +31,7 @@ mod upload;
 mod wire;
 
 pub use client::{KeyExchange, UnknownHosts};
-pub use evidence::{Cause, Refusal};
+pub use evidence::{Cause, Refusal, RefusingBastion};
 pub use fragment::sha256;
 pub use host_key::HostKey;
 pub use lock::{EXPIRY, Holder, Lock, Locking};

@@ -307,12 +307,5 @@ fn no_answer(log: &str, code: Option<i32>, limit: Duration) -> Refusal {
 }
 
 fn unreachable(text: &str) -> Refusal {
-    Refusal {
-        cause: Cause::Unreachable,
-        text: text.to_owned(),
-        host_key: None,
-        offered: Vec::new(),
-        bastion: None,
-        pin: None,
-    }
+    Refusal { cause: Cause::Unreachable, text: text.to_owned(), host_key: None, offered: Vec::new(), bastion: None }
 }

@@ -390,9 +390,9 @@ mod tests {
         let files = BTreeMap::from([("script", b"true\n".as_slice())]);
         let check = |row: &str| check_files(&[row.to_owned()], &files);
         let sum = sha256(b"true\n");
-        assert_eq!(check(&format!("file script 5 {sum}  /tmp/script")), Ok(()));
-        assert_eq!(check(&format!("file script 5 SHA256(/tmp/script)= {sum}")), Ok(()));
-        assert_eq!(check("file script 5 "), Ok(()));
+        assert_eq!(check(&format!("file script 5 {sum}  /tmp/script")), Ok(true));
+        assert_eq!(check(&format!("file script 5 SHA256(/tmp/script)= {sum}")), Ok(true));
+        assert_eq!(check("file script 5 "), Ok(false));
         for row in ["file script 4 ", "file other 5 ", &format!("file script 5 {}  x", "0".repeat(64))] {
             assert_eq!(check(row), Err(Unready::Damaged("script".to_owned())), "{row}");
         }

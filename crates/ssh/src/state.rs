@@ -153,9 +153,9 @@ pub enum Guard {
         theirs: u64,
     },
     /// The last deploy here did not reach its end.
-    Unfinished(State),
+    Unfinished(Box<State>),
     /// The deploy that is resumed is not the last one here.
-    Superseded(State),
+    Superseded(Box<State>),
 }
 
 impl Guard {
@@ -244,7 +244,7 @@ impl State {
             return Err(Guard::Fenced { ours, theirs });
         }
         match clean {
-            Clean::Required if self.is_unclean() => Err(Guard::Unfinished(self.clone())),
+            Clean::Required if self.is_unclean() => Err(Guard::Unfinished(Box::new(self.clone()))),
             Clean::Required | Clean::Any => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::bastion::Jump;
 use crate::evidence::{read_log, refusal};
-use crate::{Cause, Refusal};
+use crate::{Cause, Refusal, RefusingBastion};
 
 /// How many handshakes go through a bastion at a time, however many cores there are: what is behind it may be few machines.
 const HANDSHAKES: usize = 8;
@@ -104,7 +104,7 @@ impl Bastion {
         let failed = |error: std::io::Error| self.refused(refusal("", &error.to_string()));
         let stderr = std::fs::File::create(&said).map_err(failed)?;
         let mut command = Command::new("sh");
-        command.args(["-c", UNTIL_THE_PIPE_ENDS, "ssh-deploy", "ssh"]).args(self.words(&log, means));
+        command.args(["-c", UNTIL_THE_PIPE_ENDS, "ssh-deploy", "ssh"]).args(words(&log, means));
         command.arg("-M").arg("-S").arg(socket.display().to_string().replace('%', "%%")).arg("-N");
         command.args(self.jump.words());
         command.env_clear().envs(means.environment.iter().map(|(name, value)| (name, value)));
@@ -126,16 +126,9 @@ impl Bastion {
         Ok(Master { client, lifeline, socket })
     }
 
-    fn words(&self, log: &Path, means: &Means<'_>) -> Vec<String> {
-        let mut words = vec!["-F".to_owned(), means.folder.join("config").display().to_string()];
-        words.extend(["-E".to_owned(), log.display().to_string()]);
-        words.extend(["-o", "LogLevel=DEBUG1", "-T", "-x", "-a"].map(str::to_owned));
-        words.extend(means.options.iter().cloned());
-        words
-    }
-
     fn refused(&self, refusal: Refusal) -> Refusal {
-        Refusal { bastion: Some(self.jump.text.clone()), ..refusal }
+        let bastion = RefusingBastion { name: self.jump.text.clone(), pin: None };
+        Refusal { bastion: Some(Box::new(bastion)), ..refusal }
     }
 
     /// Adds the line that would pin a key that is not known: ssh shows it to a program of ours.
@@ -147,14 +140,15 @@ impl Bastion {
         let quoted = |path: &Path| format!("\"{}\"", path.display().to_string().replace('%', "%%"));
         let option = format!("KnownHostsCommand=/bin/sh {} {} %H %t %K", quoted(&program), quoted(&shown));
         let mut command = Command::new("ssh");
-        command.args(self.words(&means.folder.join("show.log"), means)).args(["-o", &option, "-N"]);
+        command.args(words(&means.folder.join("show.log"), means)).args(["-o", &option, "-N"]);
         command.args(self.jump.words());
         command.env_clear().envs(means.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         // Without its answer, the fingerprint has to do.
         let _answered = tokio::time::timeout(means.limit, command.status()).await;
         let pin = std::fs::read_to_string(shown).unwrap_or_default().lines().next_back().map(str::to_owned);
-        Refusal { pin, ..refusal }
+        let bastion = RefusingBastion { name: self.jump.text.clone(), pin };
+        Refusal { bastion: Some(Box::new(bastion)), ..refusal }
     }
 
     /// Ends the connection, and waits for its end.
@@ -164,4 +158,12 @@ impl Bastion {
             let _ended = tokio::time::timeout(FAREWELL, master.client.wait()).await;
         }
     }
+}
+
+fn words(log: &Path, means: &Means<'_>) -> Vec<String> {
+    let mut words = vec!["-F".to_owned(), means.folder.join("config").display().to_string()];
+    words.extend(["-E".to_owned(), log.display().to_string()]);
+    words.extend(["-o", "LogLevel=DEBUG1", "-T", "-x", "-a"].map(str::to_owned));
+    words.extend(means.options.iter().cloned());
+    words
 }
