@@ -72,6 +72,8 @@ pub(crate) fn decide(mode: Mode, recorded: Progress, phase: Option<Phase>) -> Ac
             Phase::Failed | Phase::RollbackFailed => Progress::Failed,
             Phase::Command | Phase::Activate | Phase::Check | Phase::Rollback => Progress::HalfChanged,
         },
+        // A rollback whose end only the host has seen.
+        (Progress::Failed, Some(Phase::RolledBack | Phase::RolledBackUnchecked)) => Progress::RolledBack,
         (recorded, _) => recorded,
     };
     match (mode, progress) {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use ssh::{Output, Phase, ScriptEnd, Source, Step, Transport};
+use ssh::{Lost, Output, Phase, ScriptEnd, Source, Step, Transport};
 
 use super::undo::switch_back;
 use super::{Connected, Deploy, Observer, Outcome};
@@ -51,7 +51,10 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let step = switch_back.or_else(|| one.rollback.clone())?;
         let title = good.as_ref().map_or_else(|| "rollback".to_owned(), |good| format!("switch back to {good}"));
         self.observer.follows(host, &title);
-        let _noticed_by_the_step = self.enter(one, Phase::Rollback).await;
+        // A connection that is lost by now is noticed before the step is sent, so that it is known not to have begun.
+        if let Err(Lost(text)) = self.enter(one, Phase::Rollback).await {
+            return Some(StepResult::Ended(ScriptEnd::NotStarted(text)));
+        }
         let last = RefCell::new(LastLine::default());
         let sink = |output: Output<'_>| {
             if matches!(output, Output::Bytes(Source::Stderr, _)) {

@@ -115,13 +115,8 @@ pub(crate) fn arguments(target: &Target, files: &Files<'_>, command_line: &str) 
             words.extend(["-o".to_owned(), format!("KnownHostsCommand={program}")]);
         }
     }
-    let mut unwanted = algorithms(files.unwanted);
-    // ssh asks the program for a certificate's key once, and not again for the plain one: a fingerprint would match neither.
-    if target.host_keys.iter().any(|key| matches!(key, HostKey::Fingerprint(_))) {
-        unwanted.push("*-cert-v01@openssh.com".to_owned());
-    }
-    if !unwanted.is_empty() {
-        words.extend(["-o".to_owned(), format!("HostKeyAlgorithms=-{}", unwanted.join(","))]);
+    if !files.unwanted.is_empty() {
+        words.extend(["-o".to_owned(), format!("HostKeyAlgorithms=-{}", algorithms(files.unwanted).join(","))]);
     }
     words.extend(destination(target));
     words.push(command_line.to_owned());

@@ -28,8 +28,8 @@ use crate::pulse::Pulse;
 use crate::throttle::Throttle;
 use crate::wire::nonce;
 use crate::{Cause, HostKey, PrivateKey, Ready, Refusal, Target, Transport};
-pub use pipe::Pipe;
 use master::SHOW_KEY;
+pub use pipe::Pipe;
 use session::{OpenSession, Prologue};
 use way::{Way, Ways};
 
