@@ -6,19 +6,16 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use child::Pty;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
-use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::stdio::{stdin, stdout};
-use rustix::termios::{
-    OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize,
-};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 use super::streams;
 
@@ -28,10 +25,7 @@ const BACKGROUND: Duration = Duration::from_millis(250);
 /// The command's terminal. Dropping it restores the modes of ours.
 #[derive(Debug)]
 pub(super) struct Terminal {
-    /// Our end.
-    master: File,
-    /// The command's end, until the command has it.
-    slave: Option<OwnedFd>,
+    pty: Pty,
     /// The modes of our terminal, if standard input is one.
     cooked: Option<Termios>,
     is_raw: bool,
@@ -43,18 +37,9 @@ impl Terminal {
         if !io::stdout().is_terminal() {
             return None;
         }
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let master = openpt(flags).ok()?;
-        unlockpt(&master).ok()?;
-        let slave = ioctl_tiocgptpeer(&master, flags).ok()?;
         let cooked = io::stdin().is_terminal().then(|| tcgetattr(stdin()).ok()).flatten();
-        let mut modes = cooked.clone().or_else(|| tcgetattr(stdout()).ok())?;
-        if cooked.is_none() {
-            // Our terminal still turns LF into CR LF; if both did, lines would end twice.
-            modes.output_modes.remove(OutputModes::OPOST);
-        }
-        tcsetattr(&slave, OptionalActions::Now, &modes).ok()?;
-        let terminal = Self { master: master.into(), slave: Some(slave), cooked, is_raw: false };
+        let modes = cooked.clone().or_else(|| Pty::modes_for_output(stdout()))?;
+        let terminal = Self { pty: Pty::open(&modes)?, cooked, is_raw: false };
         terminal.resize();
         Some(terminal)
     }
@@ -66,7 +51,7 @@ impl Terminal {
 
     /// Gives the command its end, in place of those streams that are our terminal.
     pub(super) fn attach(&mut self, command: &mut Command) -> io::Result<()> {
-        let Some(slave) = self.slave.take() else { return Ok(()) };
+        let Some(slave) = self.pty.take_slave() else { return Ok(()) };
         if self.has_session() {
             command.stdin(Stdio::from(slave.try_clone()?));
         }
@@ -80,21 +65,18 @@ impl Terminal {
 
     /// The output of the command.
     pub(super) fn output(&self) -> io::Result<File> {
-        self.master.try_clone()
+        self.pty.output()
     }
 
     /// Gives it the current size of ours.
     pub(super) fn resize(&self) {
-        if let Ok(size) = tcgetwinsize(stdout()) {
-            // A terminal of the wrong size is better than none.
-            let _ = tcsetwinsize(&self.master, size);
-        }
+        self.pty.resize(stdout());
     }
 
     /// Passes on what is typed from now on, whenever we are in the foreground.
     pub(super) fn connect_keyboard(&mut self) {
         self.take_keyboard();
-        if let (true, Ok(master)) = (self.has_session(), self.master.try_clone()) {
+        if let (true, Ok(master)) = (self.has_session(), self.pty.output()) {
             thread::spawn(move || pass_on(master));
         }
     }

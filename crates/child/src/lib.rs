@@ -22,6 +22,8 @@ mod leash;
 mod leash;
 mod log;
 mod output;
+#[cfg(target_os = "linux")]
+mod pty;
 mod shell;
 mod signal;
 mod status;
@@ -37,6 +39,8 @@ use deadline::Deadline;
 pub use leash::Leash;
 pub use log::{Log, LogReader};
 pub use output::{OutputMode, Stream};
+#[cfg(target_os = "linux")]
+pub use pty::Pty;
 pub use shell::Shell;
 pub use signal::Signal;
 pub use status::{Ended, ProcessEnd, Stopped};

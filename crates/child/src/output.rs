@@ -3,7 +3,7 @@
 //! Threads, and not the event loop, because a process that outlives the program may hold a pipe open for ever: such a thread is left
 //! behind and ends with this process, and meanwhile the pipe never fills up and blocks the writer.
 
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, Read};
 use std::process::{Command, Stdio};
 
 use tokio::sync::mpsc;
@@ -30,6 +30,9 @@ pub enum OutputMode {
     Joined,
     /// Each stream through its own pipe: only the order within a stream is known.
     Separate,
+    /// Both streams through a terminal like our standard error, so that the program keeps its colours and width; through one pipe
+    /// if standard error is no terminal, or not on Linux.
+    Terminal,
     /// Not at all: the program writes to the streams of this process.
     Inherited,
 }
@@ -38,15 +41,16 @@ impl OutputMode {
     /// Gives the program its ends of the pipes.
     pub(crate) fn attach(self, command: &mut Command) -> io::Result<Readers> {
         match self {
+            Self::Terminal => terminal(command)?.map_or_else(|| Self::Joined.attach(command), Ok),
             Self::Joined => {
                 let (reader, writer) = io::pipe()?;
                 command.stdout(writer.try_clone()?).stderr(writer);
-                Ok(Readers(vec![(Stream::Stdout, reader)]))
+                Ok(Readers(vec![(Stream::Stdout, Box::new(reader))]))
             }
             Self::Separate => {
                 let ((stdout, out), (stderr, err)) = (io::pipe()?, io::pipe()?);
                 command.stdout(out).stderr(err);
-                Ok(Readers(vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)]))
+                Ok(Readers(vec![(Stream::Stdout, Box::new(stdout)), (Stream::Stderr, Box::new(stderr))]))
             }
             Self::Inherited => {
                 command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
@@ -56,8 +60,39 @@ impl OutputMode {
     }
 }
 
-/// Our ends of the pipes.
-pub(crate) struct Readers(Vec<(Stream, PipeReader)>);
+/// Gives the program a terminal like our standard error; `None` if that is none.
+#[cfg(target_os = "linux")]
+fn terminal(command: &mut Command) -> io::Result<Option<Readers>> {
+    let pty = crate::Pty::modes_for_output(io::stderr()).and_then(|modes| crate::Pty::open(&modes));
+    let Some(mut pty) = pty else { return Ok(None) };
+    pty.resize(io::stderr());
+    let Some(slave) = pty.take_slave() else { return Ok(None) };
+    command.stdout(slave.try_clone()?).stderr(slave);
+    let output = pty.output()?;
+    follow_size(pty);
+    Ok(Some(Readers(vec![(Stream::Stdout, Box::new(output))])))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn terminal(_: &mut Command) -> io::Result<Option<Readers>> {
+    Ok(None)
+}
+
+/// Gives the terminal the size of ours whenever that changes, until the event loop ends.
+#[cfg(target_os = "linux")]
+fn follow_size(pty: crate::Pty) {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without the signal the program keeps the size that it began with.
+    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+    tokio::spawn(async move {
+        while changes.recv().await.is_some() {
+            pty.resize(io::stderr());
+        }
+    });
+}
+
+/// Our ends of the pipes, or of the terminal.
+pub(crate) struct Readers(Vec<(Stream, Box<dyn Read + Send>)>);
 
 impl Readers {
     /// Starts to read.
