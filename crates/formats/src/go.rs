@@ -53,6 +53,8 @@ pub(crate) struct GoTest {
     /// Packages that could not be built, and those whose last run failed without a failing test.
     builds: BTreeSet<String>,
     failed: BTreeMap<String, String>,
+    /// Packages with tests whose end is still to come.
+    open: BTreeSet<String>,
 }
 
 impl Reader for GoTest {
@@ -91,7 +93,10 @@ impl Reader for GoTest {
                 sink.finding(found);
             }
         }
-        Ok(())
+        match std::mem::take(&mut self.open).first() {
+            Some(package) => Err(Unreadable::new(format!("it is cut off: package {package} did not end"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -108,6 +113,9 @@ impl GoTest {
             }
             "build-fail" => {
                 self.builds.insert(key.0);
+            }
+            "start" | "run" => {
+                self.open.insert(key.0);
             }
             "pass" | "fail" | "skip" if key.1.is_empty() => self.end_package(&key.0, event.action == "fail"),
             "pass" => self.end_test(key, Outcome::Passed, event.elapsed),
@@ -145,6 +153,7 @@ impl GoTest {
         let unexplained = failed && !std::mem::take(has_failure);
         let output = self.output.remove(&(package.to_owned(), String::new())).unwrap_or_default();
         self.failed.remove(package);
+        self.open.remove(package);
         if unexplained && !output.contains("[build failed]") && !output.contains("[setup failed]") {
             self.failed.insert(package.to_owned(), output);
         } else if unexplained {

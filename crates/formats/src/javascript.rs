@@ -33,6 +33,11 @@ struct JestDocument {
     test_results: Vec<JestFile>,
     #[serde(default)]
     num_runtime_error_test_suites: Option<u64>,
+    success: Option<bool>,
+    #[serde(default)]
+    num_failed_tests: u64,
+    #[serde(default)]
+    was_interrupted: bool,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +79,7 @@ impl Reader for Jest {
         let Item::Json(json) = item else { return Ok(()) };
         let document: JestDocument = json.read()?;
         sink.tool(if document.num_runtime_error_test_suites.is_some() { "jest" } else { "vitest" });
+        let (mut has_failure, mut has_tests) = (false, false);
         for file in &document.test_results {
             let has_failed_test = file.assertion_results.iter().any(|assertion| assertion.status == "failed");
             file.assertion_results.iter().for_each(|assertion| assertion.report(&file.name, sink));
@@ -81,6 +87,13 @@ impl Reader for Jest {
             if file.status == "failed" && !has_failed_test {
                 sink.finding(file.failure());
             }
+            has_failure |= has_failed_test || file.status == "failed";
+            has_tests |= !file.assertion_results.is_empty();
+        }
+        if document.was_interrupted {
+            sink.finding(Diagnostic::error("the run was interrupted before its end"));
+        } else if !has_failure && (document.num_failed_tests > 0 || has_tests && document.success == Some(false)) {
+            sink.finding(Diagnostic::error("the report states that the run failed, but none of its tests failed"));
         }
         Ok(())
     }
@@ -141,11 +154,19 @@ pub(crate) struct Mocha;
 #[derive(Deserialize)]
 struct MochaDocument {
     #[serde(default)]
+    stats: MochaStats,
+    #[serde(default)]
     tests: Vec<MochaTest>,
     #[serde(default)]
     failures: Vec<MochaTest>,
     #[serde(default)]
     pending: Vec<MochaTest>,
+}
+
+#[derive(Deserialize, Default)]
+struct MochaStats {
+    #[serde(default)]
+    failures: u64,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +219,10 @@ impl Reader for Mocha {
             .iter()
             .filter(|test| !known.contains(&key(test)))
             .for_each(|hook| hook.report(Outcome::Failed, sink));
+        if document.failures.is_empty() && document.stats.failures > 0 {
+            let count = document.stats.failures;
+            sink.finding(Diagnostic::error(format!("the report counts {count} failed, but holds no failure")));
+        }
         Ok(())
     }
 }
@@ -265,6 +290,7 @@ struct PlaywrightTest {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PlaywrightResult {
+    status: Option<String>,
     duration: Option<f64>,
     #[serde(default)]
     errors: Vec<PlaywrightError>,
@@ -325,9 +351,13 @@ impl PlaywrightTest {
             _ => Outcome::Failed,
         };
         let last = self.results.last();
+        // Playwright counts a test that was stopped as skipped.
+        let is_stopped = last.is_some_and(|last| last.status.as_deref() == Some("interrupted"));
+        let outcome = if is_stopped { Outcome::Failed } else { outcome };
         let failure = (outcome == Outcome::Failed).then(|| {
             let error = last.and_then(|last| last.errors.first().or(last.error.as_ref()));
-            let mut found = error.map_or_else(|| Diagnostic::error("failed"), PlaywrightError::diagnostic);
+            let bare = if is_stopped { "the run was interrupted" } else { "failed" };
+            let mut found = error.map_or_else(|| Diagnostic::error(bare), PlaywrightError::diagnostic);
             let at = last.and_then(|last| last.error_location.as_ref()).and_then(FilePosition::location);
             found.locations.splice(..0, at);
             found.locations.extend(Location::new(spec.file.as_deref().unwrap_or_default(), spec.line, spec.column));

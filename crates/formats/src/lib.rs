@@ -39,6 +39,7 @@ mod junit;
 mod linters;
 mod otlp;
 pub mod places;
+mod pulumi;
 mod reader;
 mod rust;
 mod sarif;

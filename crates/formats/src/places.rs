@@ -73,7 +73,9 @@ fn numbered(line: &str, mark: usize) -> (Option<Location>, usize) {
     let bracket = line.as_bytes()[mark] == b'(';
     let (Some(first), length) = number(&line[mark + 1..]) else { return (None, mark + 1) };
     let mut end = mark + 1 + length;
-    let separator = if bracket { b',' } else { b':' };
+    // `/w/a.php (2:1)`, as phpcs writes it.
+    let is_apart = bracket && line[..mark].ends_with(' ') && line.as_bytes().get(end) == Some(&b':');
+    let separator = if bracket && !is_apart { b',' } else { b':' };
     let mut column = None;
     if line.as_bytes().get(end) == Some(&separator)
         && let (Some(second), length) = number(&line[end + 1..])
@@ -86,7 +88,7 @@ fn numbered(line: &str, mark: usize) -> (Option<Location>, usize) {
     if bracket && !(is_closed && (column.is_some() || line[end + 1..].starts_with(':'))) {
         return (None, end);
     }
-    let path = path_before(&line[..mark]);
+    let path = path_before(line[..mark].trim_end_matches(if is_apart { ' ' } else { '\0' }));
     let location = made(path, first, column).filter(|location| is_file(&location.path));
     (location.map(|location| in_package(&line[..mark], location)), end)
 }
@@ -182,6 +184,7 @@ mod tests {
             ("./spec/preise_spec.rb:3:in `block'", "spec/preise_spec.rb:3"),
             ("app/[id]/page.tsx:3:1 - error", "app/[id]/page.tsx:3:1"),
             ("Dockerfile:4 DL3008", "Dockerfile:4"),
+            ("PEAR.Missing at /w/bad.php (2:1)", "/w/bad.php:2:1"),
             ("(in test file a.bats, line 4)", ""),
         ] {
             let found = places(text);

@@ -75,6 +75,9 @@ impl Reader for Cargo {
         if self.success == Some(false) && self.errors == 0 {
             sink.finding(Diagnostic::error("the build failed without an error of the compiler"));
         }
+        if self.success.is_none() {
+            return Err(Unreadable::new("it is cut off: `build-finished` is missing"));
+        }
         Ok(())
     }
 }
@@ -112,6 +115,8 @@ pub(crate) struct Libtest {
     /// A suite failed without a failing test.
     has_failure: bool,
     began: HashSet<String>,
+    /// How many suites began and have not ended.
+    open: u64,
 }
 
 #[derive(Deserialize)]
@@ -133,8 +138,13 @@ impl Reader for Libtest {
         let event: Event = json.read()?;
         match event.r#type.as_str() {
             "test" | "bench" => self.test(&event, sink),
-            "suite" if event.what == "failed" && !std::mem::take(&mut self.has_failure) => {
-                sink.finding(Diagnostic::error("the suite failed without a failing test"));
+            "suite" if event.what == "started" => self.open += 1,
+            "suite" if event.what == "ok" => self.open = self.open.saturating_sub(1),
+            "suite" if event.what == "failed" => {
+                self.open = self.open.saturating_sub(1);
+                if !std::mem::take(&mut self.has_failure) {
+                    sink.finding(Diagnostic::error("the suite failed without a failing test"));
+                }
             }
             _ => {}
         }
@@ -147,7 +157,7 @@ impl Reader for Libtest {
             let failure = Some(Diagnostic::error("it began and did not end"));
             sink.test(Test { name: &name, outcome: Outcome::Failed, seconds: None, failure });
         }
-        Ok(())
+        if self.open > 0 { Err(Unreadable::new("it is cut off: a suite began and did not end")) } else { Ok(()) }
     }
 }
 

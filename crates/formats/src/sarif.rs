@@ -75,6 +75,7 @@ struct Outcome {
     rule: RuleReference,
     level: Option<String>,
     kind: Option<String>,
+    baseline_state: Option<String>,
     message: Message,
     locations: Vec<Place>,
     suppressions: Option<Vec<Suppression>>,
@@ -155,7 +156,9 @@ impl Reader for Sarif {
     fn feed(&mut self, item: Item<'_>, sink: &mut dyn Sink) -> Result<(), Unreadable> {
         let Item::Json(json) = item else { return Ok(()) };
         let document: Document = json.read()?;
-        if document.runs.is_empty() {
+        // A run without the list of results has not looked yet; an empty list is a clean run.
+        let has_result = document.runs.iter().any(|run| run.results.is_some() || run.has_failed());
+        if !has_result {
             sink.claim(Claim::NothingReported);
         }
         for run in &document.runs {
@@ -175,6 +178,13 @@ impl Reader for Sarif {
 }
 
 impl Run {
+    fn has_failed(&self) -> bool {
+        self.invocations.iter().any(|invocation| {
+            invocation.execution_successful == Some(false)
+                || invocation.notifications().any(|notification| notification.level.as_deref() == Some("error"))
+        })
+    }
+
     fn finding(&self, result: &Outcome) -> Option<Diagnostic> {
         let is_suppressed = result
             .suppressions
@@ -182,7 +192,9 @@ impl Run {
             .flatten()
             .any(|suppression| !matches!(suppression.status.as_deref(), Some("rejected" | "underReview")));
         let is_no_failure = result.kind.as_deref().is_some_and(|kind| !matches!(kind, "fail" | "open" | "review"));
-        if is_suppressed || is_no_failure {
+        // What the baseline has and this run does not.
+        let is_gone = result.baseline_state.as_deref() == Some("absent");
+        if is_suppressed || is_no_failure || is_gone {
             return None;
         }
         let rule = self.rule(result);
@@ -233,10 +245,10 @@ impl Run {
     }
 
     fn invocation(&self, invocation: &Invocation, sink: &mut dyn Sink) {
-        let notifications =
-            invocation.tool_execution_notifications.iter().chain(&invocation.tool_configuration_notifications);
         let mut is_explained = false;
-        for notification in notifications.filter(|notification| notification.level.as_deref() == Some("error")) {
+        for notification in
+            invocation.notifications().filter(|notification| notification.level.as_deref() == Some("error"))
+        {
             is_explained = true;
             let mut found = Diagnostic::error(notification.message.text().unwrap_or("the tool reports an error"));
             found.locations = notification.locations.iter().filter_map(|place| self.location(place)).collect();
@@ -254,6 +266,12 @@ impl Run {
             .iter()
             .flatten()
             .any(|result| self.finding(result).is_some_and(|found| found.level == Level::Error))
+    }
+}
+
+impl Invocation {
+    fn notifications(&self) -> impl Iterator<Item = &Notification> {
+        self.tool_execution_notifications.iter().chain(&self.tool_configuration_notifications)
     }
 }
 

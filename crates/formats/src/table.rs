@@ -4,7 +4,9 @@ use report::Nature;
 
 use crate::reader::Reader;
 use crate::source::Json;
-use crate::{checkstyle, ctrf, dbt, go, javascript, junit, linters, otlp, rust, sarif, tap, terraform, text, trx};
+use crate::{
+    checkstyle, ctrf, dbt, go, javascript, junit, linters, otlp, pulumi, rust, sarif, tap, terraform, text, trx,
+};
 
 /// One format: how it is recognised and who reads it.
 #[derive(Debug)]
@@ -174,6 +176,15 @@ pub static FORMATS: &[Format] = &[
         sniff: Sniff::JsonLines(terraform::is_line),
         marks: &["\"@level\""],
         open: || Box::new(terraform::Lines::default()),
+    },
+    Format {
+        name: "pulumi",
+        title: "pulumi preview --json",
+        producers: "pulumi preview --json",
+        nature: Nature::Changes,
+        sniff: Sniff::Json(pulumi::is_one),
+        marks: &["\"changeSummary\"", "\"urn:pulumi:"],
+        open: || Box::new(pulumi::Pulumi),
     },
     Format {
         name: "otlp",

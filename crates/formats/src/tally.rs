@@ -143,7 +143,8 @@ impl Sink for Tally {
             Action::Forget => (&mut changes.forget, &mut self.other),
         };
         *count += 1;
-        if addresses.len() < ADDRESSES {
+        // A summary has counts and no addresses.
+        if addresses.len() < ADDRESSES && !address.is_empty() {
             addresses.push(format!("{} {}", action.name(), short(address)));
         }
     }

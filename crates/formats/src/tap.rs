@@ -4,6 +4,8 @@
 //! them with a `{`; a nested failure below a point that passed fails the run. A plan that is not kept, a plan that is missing
 //! and `Bail out!` are errors that belong to no test.
 
+use std::collections::HashSet;
+
 use report::Level;
 
 use crate::places::{self, is_file};
@@ -11,13 +13,20 @@ use crate::{Diagnostic, Item, Location, Outcome, Reader, Sink, TEXT, Test, Unrea
 
 /// Whether a line begins a TAP stream.
 pub(crate) fn begins(line: &str) -> bool {
-    let lower = line.to_ascii_lowercase();
-    let is_version = lower.strip_prefix("tap version ").is_some_and(|version| version.trim().parse::<u32>().is_ok());
-    is_version
+    version(line)
         || plan(line).is_some()
         || line.starts_with("Bail out!")
         || point(line).is_some_and(|point| point.number.is_some() || line.contains("ok - "))
 }
+
+/// `TAP version 13`
+fn version(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    lower.strip_prefix("tap version ").is_some_and(|version| version.trim().parse::<u32>().is_ok())
+}
+
+/// How many numbers of points are remembered.
+const NUMBERS: usize = 1_000_000;
 
 /// A point that waits for its diagnostics.
 #[derive(Debug, Default)]
@@ -43,6 +52,8 @@ pub(crate) struct Tap {
     yaml: Option<usize>,
     plan: Option<u64>,
     points: u64,
+    /// The numbers of the points, as far as [`NUMBERS`] goes.
+    numbers: HashSet<u64>,
     has_bailed_out: bool,
     has_begun: bool,
 }
@@ -57,6 +68,14 @@ impl Reader for Tap {
     }
 
     fn end(&mut self, sink: &mut dyn Sink) -> Result<(), Unreadable> {
+        self.end_stream(sink);
+        Ok(())
+    }
+}
+
+impl Tap {
+    /// Ends a stream: holds its plan against its points. Another may follow.
+    fn end_stream(&mut self, sink: &mut dyn Sink) {
         self.finish_point(sink);
         let missing = match self.plan {
             _ if self.has_bailed_out => None,
@@ -68,11 +87,25 @@ impl Reader for Tap {
         if let Some(missing) = missing {
             sink.finding(Diagnostic::error(missing));
         }
-        Ok(())
+        (self.plan, self.points, self.has_bailed_out) = (None, 0, false);
+        self.numbers.clear();
     }
-}
 
-impl Tap {
+    /// Whether everything that was planned has run: what comes then belongs to another stream.
+    fn is_complete(&self) -> bool {
+        self.points > 0 && self.plan == Some(self.points)
+    }
+
+    fn number(&mut self, number: Option<u64>, sink: &mut dyn Sink) {
+        if self.is_complete() && number == Some(1) {
+            self.end_stream(sink);
+        }
+        let Some(number) = number.filter(|_| self.numbers.len() < NUMBERS) else { return };
+        if !self.numbers.insert(number) {
+            sink.finding(Diagnostic::error(format!("test {number} is there twice")));
+        }
+    }
+
     fn line(&mut self, line: &str, sink: &mut dyn Sink) {
         let indent = line.len() - line.trim_start().len();
         if let Some(depth) = self.yaml {
@@ -98,11 +131,19 @@ impl Tap {
             let reason = reason.trim();
             sink.finding(Diagnostic::error(format!("Bail out! {reason}").trim_end()));
         } else if let Some(count) = plan(line) {
+            if self.plan.is_some() {
+                self.end_stream(sink);
+            }
             self.plan = Some(count);
+        } else if version(line) {
+            if self.plan.is_some() || self.points > 0 {
+                self.end_stream(sink);
+            }
         } else if line.trim() == "}" {
             self.finish_point(sink);
         } else if let Some(point) = point(line) {
             self.finish_point(sink);
+            self.number(point.number, sink);
             self.points += 1;
             self.pending = Some(point.pending());
             if let Some((name, text)) = self.nested.take()
@@ -194,6 +235,8 @@ impl Pending {
             locations.extend(Location::new(self.name.as_str(), number("line"), number("column")));
         }
         locations.extend(places::in_text(&self.text));
+        // Linters have the place in the name: `not ok 1 a.lua:1:7: unused variable`.
+        locations.extend(places::in_text(&self.name));
         locations
     }
 }
@@ -216,7 +259,11 @@ fn value(text: &str, key: &str) -> Option<String> {
         if matches!(rest, ">-" | ">" | "|-" | "|" | "|+" | "") {
             return lines.next().map(|next| next.trim().to_owned()).filter(|next| !next.is_empty());
         }
-        let unquoted = rest.strip_prefix(['"', '\'']).and_then(|rest| rest.strip_suffix(['"', '\'']));
+        // YAML doubles a single quote inside of single quotes.
+        if let Some(plain) = rest.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+            return Some(plain.replace("''", "'"));
+        }
+        let unquoted = rest.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         return Some(unquoted.unwrap_or(rest).replace("\\\"", "\"").replace("\\n", "\n"));
     }
     None
@@ -295,52 +342,4 @@ fn duration(text: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use report::Evidence;
-
-    use crate::{EvidenceOnly, Kept, Prose, read};
-
-    fn tap(text: &str) -> (Evidence, Vec<Kept>) {
-        let reading = read(&mut text.as_bytes(), Prose::Noise, &mut EvidenceOnly).unwrap();
-        reading.documents.into_iter().next().unwrap().tally.finish()
-    }
-
-    fn counts(text: &str) -> [u64; 5] {
-        let (evidence, _) = tap(text);
-        let tests = evidence.tests;
-        [tests.total, tests.passed, tests.failed, tests.skipped, evidence.errors - tests.failed]
-    }
-
-    #[test]
-    fn points_directives_and_names_are_read_as_loosely_as_they_are_written() {
-        let text = "TAP version 13\n1..8\nok 1 - a\nok 2-b\nok-c\nnot ok\nok 5 # SKIP no\nnot ok 6 # todo x\nok-# skip y\nnot ok 8 d\n";
-        assert_eq!(counts(text), [8, 3, 2, 3, 0]);
-    }
-
-    #[test]
-    fn a_plan_that_is_not_kept_missing_or_bailed_out_of_fails() {
-        assert_eq!(counts("1..3\nok 1\n"), [1, 1, 0, 0, 1]);
-        assert_eq!(counts("TAP version 13\nok 1\n"), [1, 1, 0, 0, 1]);
-        assert_eq!(counts("ok 1\nBail out!  no database\n"), [1, 1, 0, 0, 1]);
-        assert_eq!(counts("1..1\nok 1\nok 2\n")[4], 1);
-    }
-
-    #[test]
-    fn a_nested_failure_explains_its_parent_or_contradicts_it() {
-        let (evidence, kept) = tap(
-            "1..1\n# Subtest: a\n    not ok 1 - inner\n      ---\n      error: 'boom'\n      at: 'x.js:3:4'\n      ...\n    1..1\nnot ok 1 - a\n",
-        );
-        assert_eq!((evidence.tests.failed, kept[0].1.message.as_str()), (1, "inner: boom"));
-        assert_eq!(kept[0].1.locations[0].path, "x.js");
-        assert_eq!(counts("1..1\nok 1 - a {\n    1..1\n    not ok - no\n}\n"), [1, 1, 0, 0, 1]);
-    }
-
-    #[test]
-    fn diagnostics_give_message_and_place() {
-        let (_, kept) = tap(
-            "1..2\nnot ok 1 x # in 22 ms\n# (in test file a.bats, line 4)\n#   `[ 1 -eq 2 ]' failed\nnot ok 2 - y\n  ---\n  {\"message\":\"no\",\"at\":{\"file\":\"./s.ts\",\"line\":2}}\n  ...\n",
-        );
-        assert_eq!((kept[0].1.locations[0].path.as_str(), kept[0].1.locations[0].line), ("a.bats", Some(4)));
-        assert_eq!((kept[1].1.message.as_str(), kept[1].1.locations[0].path.as_str()), ("no", "s.ts"));
-    }
-}
+mod tests;

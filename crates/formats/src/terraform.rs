@@ -182,6 +182,8 @@ fn action(actions: &[String]) -> Option<Action> {
 pub(crate) struct Lines {
     is_test: bool,
     is_plan: bool,
+    /// Its last line is there: the summary, or an error.
+    has_ended: bool,
     /// The last error or failure of a test run that has not ended.
     problems: Vec<(String, Diagnostic)>,
 }
@@ -237,10 +239,11 @@ impl Reader for Lines {
                     change.report(sink);
                 }
             }
-            "change_summary" => self.is_plan = true,
+            "refresh_start" | "apply_start" => self.is_plan = true,
+            "change_summary" => (self.is_plan, self.has_ended) = (true, true),
             "test_run" => self.test_run(&line, sink),
             "test_summary" => {
-                self.is_test = true;
+                (self.is_test, self.has_ended) = (true, true);
                 if line.test_summary.is_some_and(|summary| summary.status == "error") && self.problems.is_empty() {
                     sink.finding(Diagnostic::error("the test run ended with an error"));
                 }
@@ -260,6 +263,9 @@ impl Reader for Lines {
         sink.claim(Claim::Nature(nature));
         for (_, problem) in std::mem::take(&mut self.problems) {
             sink.finding(problem);
+        }
+        if (self.is_test || self.is_plan) && !self.has_ended {
+            return Err(Unreadable::new("it is cut off: its summary is missing"));
         }
         Ok(())
     }
@@ -287,6 +293,7 @@ impl Lines {
 
     fn diagnostic(&mut self, line: Line, sink: &mut dyn Sink) {
         let Some(problem) = line.diagnostic else { return };
+        self.has_ended |= problem.severity == "error";
         let run = line.testfile.zip(line.testrun).map(|(file, run)| format!("{file} > {run}"));
         let waiting = run.and_then(|run| self.problems.iter().position(|(name, _)| *name == run));
         match waiting.filter(|_| problem.severity == "error") {

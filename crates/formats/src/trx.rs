@@ -93,7 +93,7 @@ impl Trx {
         let Some(result) = self.result.take() else { return };
         let outcome = match result.outcome.as_str() {
             "Passed" | "PassedButRunAborted" | "Completed" | "Warning" => Outcome::Passed,
-            "Failed" | "Error" | "Timeout" => Outcome::Failed,
+            "Failed" | "Error" | "Timeout" | "Disconnected" | "InProgress" => Outcome::Failed,
             _ => Outcome::Skipped,
         };
         self.has_failure |= outcome == Outcome::Failed;

@@ -23,6 +23,7 @@ pub(super) struct Case {
     is_skipped: bool,
     has_failure: bool,
     has_error: bool,
+    has_failed_status: bool,
     is_flaky: bool,
     has_rerun: bool,
     /// The first failure or error: the element's name, the message, the text, its own place.
@@ -53,6 +54,11 @@ impl Case {
                 .iter()
                 .any(|known| word.eq_ignore_ascii_case(known))
         };
+        let has_failed = |word: &str| {
+            ["failed", "failure", "fail", "error", "errored", "broken", "timeout", "aborted"]
+                .iter()
+                .any(|known| word.trim().eq_ignore_ascii_case(known))
+        };
         let keep = |kept: &mut String, value: Cow<'_, str>| {
             if kept.is_empty() && !value.trim().is_empty() {
                 *kept = value.into_owned();
@@ -65,7 +71,11 @@ impl Case {
             "line" | "lineno" => case.line = case.line.or_else(|| value.trim().parse().ok()),
             "column" => case.column = value.trim().parse().ok(),
             "time" | "duration" => case.seconds = case.seconds.or_else(|| number(&value)),
-            "status" | "result" => case.is_skipped |= is_out(&value),
+            // Some writers say so here and nowhere else.
+            "status" | "result" => {
+                case.is_skipped |= is_out(&value);
+                case.has_failed_status |= has_failed(&value);
+            }
             // node has the message there too.
             "failure" => keep(&mut case.message, value),
             _ => {}
@@ -116,7 +126,7 @@ impl Case {
 
     /// How this attempt ended. A skip wins over a failure beside it: an expected failure.
     pub(super) fn outcome(&self) -> Outcome {
-        if self.has_error || self.has_failure && !self.is_skipped {
+        if self.has_error || (self.has_failure || self.has_failed_status) && !self.is_skipped {
             Outcome::Failed
         } else if self.is_skipped {
             Outcome::Skipped
@@ -129,7 +139,7 @@ impl Case {
 
     /// Whether it bears out a suite's claim of failures, by an expected failure or one before a rerun too.
     pub(super) fn has_failure(&self) -> bool {
-        self.has_error || self.has_failure || self.is_flaky || self.has_rerun
+        self.has_error || self.has_failure || self.has_failed_status || self.is_flaky || self.has_rerun
     }
 
     /// As people know the test.
@@ -184,10 +194,15 @@ impl Case {
     /// Linters name the suite after the file, and write `line 1, col 5, …` into the text.
     fn linted(&self, message: &str, text: &str) -> Option<Location> {
         let file = [&self.suite, &self.class].into_iter().find(|name| places::is_file(name))?;
-        let numbers = [text, message].into_iter().find_map(|text| text.trim_start().strip_prefix("line "));
+        let numbers = [text, message].into_iter().find_map(|text| {
+            let begin = text.trim_start().get(..5).filter(|begin| begin.eq_ignore_ascii_case("line "))?;
+            text.trim_start().strip_prefix(begin)
+        });
         let mut numbers = numbers.unwrap_or_default().split(',').map(str::trim);
         let line = numbers.next().and_then(|line| line.parse().ok()).or(self.line);
-        let column = numbers.next().map(|rest| rest.trim_start_matches(|letter: char| !letter.is_ascii_digit()));
+        let is_column = |part: &&str| part.get(..3).is_some_and(|begin| begin.eq_ignore_ascii_case("col"));
+        let column = numbers.next().filter(is_column);
+        let column = column.map(|rest| rest.trim_start_matches(|letter: char| !letter.is_ascii_digit()));
         let column = column.and_then(|column| column.parse().ok()).or(self.column);
         Location::new(file.as_str(), line, column)
     }

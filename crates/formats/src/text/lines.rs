@@ -11,7 +11,8 @@ pub(super) const NOTE: &str = "\u{0}note";
 
 /// `src/index.ts(45,9): error TS2322: …`, `a.cs(229,30): warning CS0618: … [x.csproj]`, `bad.py(1): [C0114(…)] …`
 pub(super) fn in_brackets(line: &str) -> Option<Diagnostic> {
-    let (place, rest) = line.split_once("): ").or_else(|| line.split_once(") : "))?;
+    let split = ["): ", ") : ", ") "].into_iter().find_map(|end| line.split_once(end));
+    let (place, rest) = split?;
     let (path, numbers) = place.rsplit_once('(')?;
     let (row, column) = numbers.split_once(',').map_or((numbers, None), |(row, column)| (row, Some(column)));
     let location = located(path, row, column.map(|column| column.split(',').next().unwrap_or_default()))?;
@@ -19,15 +20,17 @@ pub(super) fn in_brackets(line: &str) -> Option<Diagnostic> {
     Some(found.at(Some(location)))
 }
 
-/// `/path/x.js: line 2, col 10, Error - message (rule)`
+/// `/path/x.js: line 2, col 10, Error - message (rule)`, `x.js: line 2, col 10, message (W033)`
 pub(super) fn eslint_compact(line: &str) -> Option<Diagnostic> {
     let (path, rest) = line.split_once(": line ")?;
     let (row, rest) = rest.split_once(", col ")?;
     let (column, rest) = rest.split_once(", ")?;
-    let (word, message) = rest.split_once(" - ")?;
     let location = located(path, row, Some(column))?;
+    // jshint has no level.
+    let leveled = rest.split_once(" - ").and_then(|(word, message)| Some((level(word.trim())?, message)));
+    let (found, message) = leveled.unwrap_or((Level::Error, rest));
     let (message, rule) = trailing_rule(message);
-    Some(Diagnostic::new(level(word.trim())?, message).rule(rule).at(Some(location)))
+    Some(Diagnostic::new(found, message).rule(rule).at(Some(location)))
 }
 
 /// `[protolint.proto:1:1] message`
@@ -75,7 +78,12 @@ fn split_place(line: &str) -> Option<(&str, &str)> {
             end += 1 + more;
         }
         let rest = &line[end..];
-        let rest = rest.strip_prefix(" - ").or_else(|| rest.strip_prefix(':'))?;
+        // Columns from, to: `2:10-34: …` (GHC, hlint, pyrefly).
+        let span = rest.strip_prefix('-').map_or(0, |to| to.bytes().take_while(u8::is_ascii_digit).count());
+        let rest = if span > 0 { &rest[1 + span..] } else { rest };
+        // hadolint has a blank, then its rule.
+        let coded = rest.strip_prefix(' ').filter(|rest| rest.split(' ').next().is_some_and(is_code));
+        let rest = rest.strip_prefix(" - ").or_else(|| rest.strip_prefix(':')).or(coded)?;
         return Some((&line[..end], rest.trim_start())).filter(|(_, rest)| !rest.is_empty());
     }
     None
@@ -121,14 +129,17 @@ fn severity(rest: &str) -> Option<Diagnostic> {
     if let Some((rule, message)) = after.strip_prefix('(').and_then(|after| after.split_once("):")) {
         return Some(Diagnostic::new(found, message.rsplit(':').next().unwrap_or(message)).rule(Some(rule)));
     }
-    if let Some((rule, message)) = after.strip_prefix('[').and_then(|after| after.split_once("]: ")) {
+    if let Some((rule, message)) = after.strip_prefix('[').and_then(|after| after.split_once(']')) {
+        let message = message.strip_prefix(':').unwrap_or(message).strip_prefix(' ')?;
         return Some(Diagnostic::new(found, message).rule(Some(rule)));
     }
     let message = after.strip_prefix(':')?.trim();
     if word == "note" {
         return Some(Diagnostic::new(found, message).rule(Some(NOTE)));
     }
-    if is_code(code) {
+    // MSBuild's form of eslint sets the rule off with a blank: `error no-undef : …`.
+    let is_rule = is_code(code) || head.ends_with(' ') && !code.contains(' ');
+    if is_rule && !code.is_empty() {
         return Some(Diagnostic::new(found, message).rule(Some(code)));
     }
     if !code.is_empty() {
@@ -147,11 +158,30 @@ fn coded(rest: &str) -> Option<Diagnostic> {
         return found.then(|| rated(rule, message.trim()));
     }
     let (rule, message) = rest.split_once(' ')?;
+    if let Some(found) = cop(rule, message) {
+        return Some(found);
+    }
     let rule = rule.trim_end_matches(':');
     if is_code(rule) {
+        if let Some((found, message)) = message.split_once(": ").and_then(|(word, rest)| Some((level(word)?, rest))) {
+            return Some(Diagnostic::new(found, message).rule(Some(rule)));
+        }
         return Some(rated(rule, message));
     }
     (rule == "invalid-syntax").then(|| Diagnostic::error(message).rule(Some(rule)))
+}
+
+/// RuboCop's: `C: [Correctable] Style/StringLiterals: message`
+pub(super) fn cop(letter: &str, rest: &str) -> Option<Diagnostic> {
+    let found = match letter {
+        "F:" | "E:" => Level::Error,
+        "W:" => Level::Warning,
+        "C:" | "R:" | "I:" => Level::Notice,
+        _ => return None,
+    };
+    let rest = rest.strip_prefix("[Correctable] ").or_else(|| rest.strip_prefix("[Corrected] ")).unwrap_or(rest);
+    let (rule, message) = rest.split_once(": ").filter(|(rule, _)| rule.contains('/') && !rule.contains(' '))?;
+    Some(Diagnostic::new(found, message).rule(Some(rule)))
 }
 
 /// pylint's letters are levels; all others have none, and what has no level is an error.
@@ -225,6 +255,54 @@ pub(super) fn markdownlint(line: &str) -> Option<Diagnostic> {
     let is_rule = rule.split('/').next().is_some_and(is_code);
     let location = located(path, row, column).filter(|_| is_rule)?;
     Some(Diagnostic::new(level(word)?, message).rule(Some(rule)).at(Some(location)))
+}
+
+/// `ERROR a.py:6:12-21: message [rule]`, `[error] src/A.scala:3:5: message`, `[ERROR] /w/A.java:[3,5] message`
+pub(super) fn leveled(line: &str) -> Option<Diagnostic> {
+    let (word, rest) = line.split_once(' ')?;
+    let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']'));
+    let found = level(bare.unwrap_or(word))?;
+    let rest = rest.trim_start();
+    if let Some((path, rest)) = rest.split_once(":[").filter(|_| bare.is_some()) {
+        let (numbers, message) = rest.split_once("] ")?;
+        let (row, column) = numbers.split_once(',')?;
+        return Some(Diagnostic::new(found, message).at(Some(located(path, row, Some(column))?)));
+    }
+    let diagnostic = colons(rest)?;
+    // A log may begin so too: without brackets it has to end with a rule.
+    (bare.is_some() || word == "ERROR" && diagnostic.rule.is_some()).then(|| Diagnostic { level: found, ..diagnostic })
+}
+
+/// `##vso[task.logissue type=error;sourcepath=a.py;linenumber=1;columnnumber=8;code=F401;]message`, for Azure Pipelines
+pub(super) fn azure(line: &str) -> Option<Diagnostic> {
+    let (properties, message) = line.strip_prefix("##vso[task.logissue ")?.split_once(']')?;
+    let property =
+        |name: &str| properties.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+    let number = |name| property(name).and_then(|value| value.parse().ok());
+    let location =
+        property("sourcepath").and_then(|path| Location::new(path, number("linenumber"), number("columnnumber")));
+    Some(Diagnostic::new(level(property("type")?)?, message).rule(property("code")).at(location))
+}
+
+/// `  error • message • lib/a.dart:3:5 • rule`
+pub(super) fn dart(line: &str) -> Option<Diagnostic> {
+    let mut parts = line.trim_start().split(" • ");
+    let (word, message, place, rule) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (path, row, column, _) = numbers(place)?;
+    Some(Diagnostic::new(level(word.trim())?, message).rule(Some(rule)).at(Some(located(path, row, column)?)))
+}
+
+/// `Would reformat: a.py`, `would reformat a.py`, `ERROR: a.py Imports are incorrectly sorted …`, `[warn] a.js`
+pub(super) fn unformatted(line: &str) -> Option<Diagnostic> {
+    let file = |path: &str| Location::new(path, None, None).filter(|_| is_file(path) && !path.contains(' '));
+    if let Some(path) = line.strip_prefix("Would reformat: ").or_else(|| line.strip_prefix("would reformat ")) {
+        return Some(Diagnostic::error("it is not formatted").at(Some(file(path.trim())?)));
+    }
+    if let Some((path, message)) = line.strip_prefix("ERROR: ").and_then(|rest| rest.split_once(" Imports are ")) {
+        return Some(Diagnostic::error(format!("Imports are {message}")).at(Some(file(path)?)));
+    }
+    let path = line.strip_prefix("[warn] ")?;
+    Some(Diagnostic::error("it is not formatted").at(Some(file(path.trim())?)))
 }
 
 /// `sh/broken.sh: line 4: message`

@@ -21,7 +21,7 @@ struct Shape {
 }
 
 /// The shapes of one line, in the order in which they are tried.
-const SHAPES: [Shape; 12] = [
+const SHAPES: [Shape; 16] = [
     // src/index.ts(45,9): error TS2322: …
     Shape { tool: None, read: lines::in_brackets },
     // /path/x.js: line 2, col 10, Error - … (no-unused-vars)
@@ -46,6 +46,14 @@ const SHAPES: [Shape; 12] = [
     Shape { tool: None, read: lines::whole_file },
     // ::error file=a.py,line=1,col=5::…
     Shape { tool: None, read: lines::workflow_command },
+    // ##vso[task.logissue type=error;sourcepath=a.py;linenumber=1;]…
+    Shape { tool: None, read: lines::azure },
+    // [error] src/A.scala:3:5: …
+    Shape { tool: None, read: lines::leveled },
+    // error • … • lib/a.dart:3:5 • rule
+    Shape { tool: Some("dart"), read: lines::dart },
+    // Would reformat: a.py
+    Shape { tool: None, read: lines::unformatted },
 ];
 
 /// What programs print when nothing is wrong, and the program.

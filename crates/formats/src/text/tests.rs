@@ -59,6 +59,27 @@ fn every_shape_of_one_line_is_understood() {
         ("link.c:(.text+0x5): undefined reference to `f'", "link.c error  undefined reference to `f'"),
         ("src/types.py: error: This file shadows", "src/types.py error  This file shadows"),
         ("::warning file=a.py,line=3,col=5::no%0Ayes", "a.py:3:5 warning  no\nyes"),
+        ("/w/a.js(3,34): error no-undef : 'x' is not defined.", "/w/a.js:3:34 error no-undef 'x' is not defined."),
+        ("a.nim(3, 5) Error: undeclared identifier", "a.nim:3:5 error  undeclared identifier"),
+        ("a.js: line 1, col 10, Missing semicolon. (W033)", "a.js:1:10 error W033 Missing semicolon."),
+        ("a.hs:2:10-34: Warning: Use concatMap", "a.hs:2:10 warning  Use concatMap"),
+        ("Dockerfile:3 DL3008 warning: Pin versions", "Dockerfile:3 warning DL3008 Pin versions"),
+        ("a.py:6:12: error[unresolved-reference] Name `x`", "a.py:6:12 error unresolved-reference Name `x`"),
+        ("a.rb:1:7: C: [Correctable] Naming/Name: too short", "a.rb:1:7 notice Naming/Name too short"),
+        ("ERROR a.py:6:12-21: no such name [unknown-name]", "a.py:6:12 error unknown-name no such name"),
+        ("[error] src/A.scala:3:5: not found: value x", "src/A.scala:3:5 error  not found: value x"),
+        ("[ERROR] /w/A.java:[3,5] cannot find symbol", "/w/A.java:3:5 error  cannot find symbol"),
+        (
+            "##vso[task.logissue type=error;sourcepath=/w/a.py;linenumber=1;columnnumber=8;code=F401;]unused",
+            "/w/a.py:1:8 error F401 unused",
+        ),
+        (
+            "  info • Unused import • lib/a.dart:3:8 • unused_import",
+            "lib/a.dart:3:8 notice unused_import Unused import",
+        ),
+        ("Would reformat: src/a.py", "src/a.py error  it is not formatted"),
+        ("ERROR: /w/a.py Imports are incorrectly sorted.", "/w/a.py error  Imports are incorrectly sorted."),
+        ("[warn] src/a.js", "src/a.js error  it is not formatted"),
     ] {
         assert_eq!(shown(line), [found], "{line}");
     }
@@ -80,6 +101,36 @@ fn headings_wait_for_their_places_and_paths_for_their_findings() {
             "sh/bad.sh:2 warning SC2034 x appears unused.",
         ]
     );
+}
+
+#[test]
+fn the_layouts_of_linters_have_their_findings_below_the_path_or_beside_a_mark() {
+    for (text, found) in [
+        (
+            "a.css\n  1:2   ✖  Too many, maximum 1  max-declarations\n",
+            "a.css:1:2 error max-declarations Too many, maximum 1",
+        ),
+        (
+            "api.yaml:\n  3:14  warning  info-license   Info should.\n",
+            "api.yaml:3:14 warning info-license Info should.",
+        ),
+        ("a.py:\n  1:8  F401 [*] `os` unused\n", "a.py:1:8 error F401 [*] `os` unused"),
+        ("== a.rb ==\nC:  2: 23: Style/Strings: Prefer\n", "a.rb:2:23 notice Style/Strings Prefer"),
+        ("FILE: /w/a.php\n------\n 2 | ERROR | [x] Missing doc\n", "/w/a.php:2 error  Missing doc"),
+        ("== [q.sql] FAIL\nL:   1 | P:  10 | LT01 | Expected space\n", "q.sql:1:10 error LT01 Expected space"),
+        ("a.py:2 in public function `f`:\n        D103: Missing docstring\n", "a.py:2 error D103 Missing docstring"),
+        ("a.js:1:5 lint/style/x ━━━━━━\n\n  ! It is unused.\n", "a.js:1:5 warning lint/style/x It is unused."),
+        ("  × eslint(no-debugger): not allowed\n   ╭─[a.js:3:17]\n", "a.js:3:17 error eslint(no-debugger) not allowed"),
+    ] {
+        assert_eq!(shown(text), [found], "{text}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_layout_is_prose() {
+    for text in ["C:  a note\n", "README.md\n  1:2 apples\n", "ERROR main.py:12: connection refused\n", "2 | 3 | 4\n"] {
+        assert_eq!(shown(text), [""; 0], "{text}");
+    }
 }
 
 #[test]
