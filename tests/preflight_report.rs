@@ -2,6 +2,7 @@
 
 mod command;
 mod docs;
+mod hides;
 mod hostile;
 mod otlp;
 mod page;
@@ -13,6 +14,8 @@ mod plan_faults;
 mod publish;
 mod published;
 mod reports;
+mod terminal;
+mod verdict;
 
 use serde_json::json;
 

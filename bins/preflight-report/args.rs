@@ -18,7 +18,7 @@ Reports, each recognised by its content:
             libtest JSON
   findings  SARIF, Checkstyle, GitLab code quality, JSON of ruff, mypy, pyright, eslint,
             golangci-lint, shellcheck, cargo and terraform validate, text of compilers and linters
-  plans     terraform plan and test, dbt
+  plans     terraform plan and test, pulumi preview, dbt
   checks    a Dagger pipeline's JSON, records (--format jsonl), a report document, toJSON(needs)
   A report is a file, a glob, a directory or - (standard input). Files of one program are one check.
   STAGE/CHECK=FILE names the check, STAGE/CHECK/LEG=FILE also the leg of a matrix.
@@ -26,8 +26,9 @@ Reports, each recognised by its content:
 Command:
   With -- COMMAND, its output is copied to stderr as it comes. It is judged by its exit code, by the
   reports that --report names, and by what it prints. Only this sees what reports leave out, such as
-  a test file that cannot be loaded. Without a report, exit code 0 passes. Checks and tests that it
-  sends as OpenTelemetry spans, as `dagger check` does, count too.
+  a test file that cannot be loaded. Without a report, exit code 0 passes; it also makes a
+  blank report of text clean, which alone proves nothing. Checks and tests that the command sends
+  as OpenTelemetry spans, as `dagger check` does, count too.
 
 Plan:
   A plan file has stages with checks: a command, or a builtin (untracked, clean-after, image-tag,
@@ -141,6 +142,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "command", hide_short_help = true, help_heading = "Command")]
     allow_stale: bool,
 
+    /// Also write all that the command prints to this file
+    #[arg(long, value_name = "FILE", requires = "command", hide_short_help = true, help_heading = "Command")]
+    log: Option<PathBuf>,
+
     /// Exit code of the command that wrote the report (one check only)
     #[arg(long, value_name = "CODE", conflicts_with = "command", hide_short_help = true, help_heading = "Verdict")]
     pub(crate) command_exited: Option<i64>,
@@ -252,8 +257,8 @@ impl Args {
             name.parse::<crate::gather::Name>()?;
         }
         let (command, reports, name) = (&self.command, &self.report, self.name.as_deref());
-        let (allow_stale, withheld) = (self.allow_stale, self.withheld());
-        Ok((!command.is_empty()).then_some(Plan { command, reports, name, allow_stale, withheld }))
+        let (log, allow_stale, withheld) = (self.log.as_deref(), self.allow_stale, self.withheld());
+        Ok((!command.is_empty()).then_some(Plan { command, reports, name, log, allow_stale, withheld }))
     }
 
     /// Variables that commands do not inherit, unless their check of a plan names them: the token that we publish with.

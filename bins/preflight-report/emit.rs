@@ -5,10 +5,10 @@ use std::path::Path;
 
 use cli::{Console, Exit};
 use fault::{Fault, Result};
-use report::{Report, Screen, Style, Verdict};
+use report::{Annotations, Diff, Report, Screen, Style, Verdict};
 
 use crate::args::{Args, Format};
-use crate::gather::NotStarted;
+use crate::gather::{self, NotStarted};
 use crate::read::Reading;
 
 /// The most bytes of Markdown on stdout: what a job summary may hold.
@@ -26,7 +26,7 @@ pub(crate) fn all(
     console: &Console,
 ) -> anyhow::Result<Exit> {
     for to in &args.write {
-        let text = rendered(report, reading, to.format, Style::PLAIN);
+        let text = rendered(report, reading, to.format, Style::PLAIN, console);
         replace(&to.file, &text)?;
     }
     if args.format != Format::Text || preview.is_some() {
@@ -37,7 +37,7 @@ pub(crate) fn all(
     } else if args.format == Format::Json {
         print_json(report, console)?;
     } else if !(reading.printed && args.format == Format::Jsonl) {
-        console.print(rendered(report, reading, args.format, style(console)))?;
+        console.print(rendered(report, reading, args.format, style(console), console))?;
     }
     if args.format != Format::Annotations {
         annotate(report, console);
@@ -87,7 +87,7 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) -> String {
+fn rendered(report: &Report, reading: &Reading, format: Format, style: Style, console: &Console) -> String {
     match format {
         Format::Text => report::text(report, style),
         Format::Json => report::json_text(report),
@@ -100,15 +100,26 @@ fn rendered(report: &Report, reading: &Reading, format: Format, style: Style) ->
         Format::Agent => report::agent(report),
         Format::Changes => report::changes(report),
         Format::Annotations => {
-            let annotations = report::annotations(report);
-            annotations.iter().map(|one| runner::command::annotation(one) + "\n").collect()
+            let annotations = annotations(report, console);
+            let hidden = |level| annotations.hidden.of(level);
+            cli::within_budget(&annotations.shown, hidden, console.tool()).join("\n") + "\n"
         }
     }
 }
 
 /// The most useful annotations; the console keeps the runner's budget.
 fn annotate(report: &Report, console: &Console) {
-    console.annotate(&report::annotations(report));
+    if console.context().in_actions {
+        let annotations = annotations(report, console);
+        console.annotate_some(&annotations.shown, |level| annotations.hidden.of(level));
+    }
+}
+
+/// The annotations, those on lines of the commit's change first.
+fn annotations(report: &Report, console: &Console) -> Annotations {
+    let has_findings = report.checks().any(|(_, check)| !check.findings.is_empty());
+    let diff = if has_findings { gather::changes(console.environment()) } else { Diff::default() };
+    report::annotations(report, &diff)
 }
 
 fn style(console: &Console) -> Style {

@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 
 pub(crate) use browser::Browser;
 use emulators::{Cloudflare, Doppler, GitHub, Internet, PulumiCloud, Runner, Secrets, Sshd};
-pub(crate) use peer::{Served, peer, skipped};
+pub(crate) use peer::{Served, library, peer, skipped};
 pub(crate) use private::has_private_opt;
 pub(crate) use seen::Seen;
 use tempfile::TempDir;

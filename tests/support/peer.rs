@@ -15,12 +15,29 @@ pub(crate) fn peer(name: &str) -> Option<PathBuf> {
     let folders = ["node_modules/.bin", "venv/bin", "debian/usr/bin", "debian/usr/sbin", "debian/bin"];
     let folders = folders.map(|folder| tools.join(folder));
     let found = folders.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
-    if let Some(found) = found.into_iter().find(|file| file.is_file()) {
-        return Some(found);
+    let found = found.into_iter().find(|file| file.is_file());
+    if found.is_none() {
+        absent(name);
     }
+    found
+}
+
+/// Whether a library of the system is there, by a file or folder of its package; without it as for [`peer`].
+pub(crate) fn library(package: &str, file: &str) -> bool {
+    let is_there = Path::new(file).exists();
+    if !is_there {
+        absent(package);
+    }
+    is_there
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests find out in the environment whether they may leave anything out"
+)]
+fn absent(name: &str) {
     assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{name} is absent");
     skipped(&format!("{name} is absent"));
-    None
 }
 
 /// Prints that a test is skipped, since the machine does not allow what it needs (root, a namespace).

@@ -45,6 +45,8 @@ pub(crate) struct Ran {
     pub(crate) output: Log,
     /// The last lines of it.
     pub(crate) tail: String,
+    /// The file that has all of it, if the user wants one.
+    pub(crate) log: Option<String>,
     /// The reports that it was to write.
     pub(crate) reports: Reports,
     /// The OpenTelemetry spans that it sent.
@@ -59,6 +61,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) reports: &'a [String],
     /// The check's name, unless it is the program's.
     pub(crate) name: Option<&'a str>,
+    /// The file that keeps its output.
+    pub(crate) log: Option<&'a Path>,
     pub(crate) allow_stale: bool,
     /// Variables that the command does not inherit.
     pub(crate) withheld: &'a [&'a str],
@@ -77,9 +81,7 @@ pub(crate) struct NotStarted {
 /// The outer: a glob is none, or its output cannot be kept. The inner: the command cannot be started.
 pub(crate) fn run(plan: &Plan<'_>, environment: &Environment) -> Result<std::result::Result<Ran, NotStarted>> {
     let watch = Watch::new(plan.reports, None)?;
-    let output = tempfile::tempfile()
-        .map_err(|error| Fault::temporary("cannot keep the command's output").cause(error.to_string()))?;
-    let mut output = Log::new(output, WHOLE);
+    let mut output = Log::new(kept_output(plan.log)?, WHOLE);
     let (begun, started_at) = (Instant::now(), Timestamp::now());
     let mut tail = Tail::new(LINES);
     let ended = match cli::block_on(supervised(plan, environment, &mut output, &mut tail))? {
@@ -98,6 +100,7 @@ pub(crate) fn run(plan: &Plan<'_>, environment: &Environment) -> Result<std::res
         seconds: begun.elapsed().as_secs_f64(),
         output,
         tail: text_of(&tail),
+        log: plan.log.map(|log| log.to_string_lossy().into_owned()),
         reports: watch.written(plan.allow_stale)?,
         spans,
     }))
@@ -106,6 +109,19 @@ pub(crate) fn run(plan: &Plan<'_>, environment: &Environment) -> Result<std::res
 /// The kept lines as a text.
 pub(crate) fn text_of(tail: &Tail) -> String {
     tail.lines().iter().map(|line| String::from_utf8_lossy(line).into_owned() + "\n").collect()
+}
+
+/// The file that the command's output goes to, and is read from afterwards.
+fn kept_output(log: Option<&Path>) -> Result<std::fs::File> {
+    let Some(log) = log else {
+        return tempfile::tempfile()
+            .map_err(|error| Fault::temporary("cannot keep the command's output").cause(error.to_string()));
+    };
+    std::fs::File::options().read(true).write(true).create(true).truncate(true).open(log).map_err(|error| {
+        Fault::usage(format!("cannot write `{}`", log.display()))
+            .cause(error.to_string())
+            .help("name another file with --log")
+    })
 }
 
 type Ended = Result<(ProcessEnd, Option<StopReason>, Received)>;
@@ -132,7 +148,7 @@ async fn supervised(
     };
     let endpoint = Endpoint::open(environment).await;
     command.envs(endpoint.iter().flat_map(Endpoint::variables));
-    let child = Child::start(command, OutputMode::Joined)?;
+    let child = Child::start(command, OutputMode::Terminal)?;
     let requested = async { stop.requested().await.signal() };
     let ended = child
         .wait(requested, |_, bytes| {

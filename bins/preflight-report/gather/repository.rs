@@ -48,9 +48,7 @@ impl Repository {
     /// Asks git which files are tracked. `workspace` is `GITHUB_WORKSPACE`.
     pub(crate) fn find(workspace: Option<&Path>) -> Self {
         let here = std::env::current_dir().ok();
-        let start = here.as_deref().or(workspace);
-        let root = start.and_then(|start| start.ancestors().find(|folder| folder.join(".git").exists()));
-        let root = root.or_else(|| workspace.filter(|workspace| workspace.join(".git").exists()));
+        let root = git_root(here.as_deref(), workspace);
         let tracked = root.and_then(tracked).map(Arc::new);
         let base = root.or(workspace).or(here.as_deref());
         let mut roots: Vec<String> = [base, workspace].into_iter().flatten().map(slashes).collect();
@@ -140,6 +138,13 @@ impl Repository {
             .min_by_key(|path| path.len());
         inside.map_or(path.clone(), str::to_owned)
     }
+}
+
+/// The root of the repository that `here`, or else the workspace, is in.
+pub(super) fn git_root<'a>(here: Option<&'a Path>, workspace: Option<&'a Path>) -> Option<&'a Path> {
+    let start = here.or(workspace);
+    let root = start.and_then(|start| start.ancestors().find(|folder| folder.join(".git").exists()));
+    root.or_else(|| workspace.filter(|workspace| workspace.join(".git").exists()))
 }
 
 fn is_foreign(path: &str) -> bool {

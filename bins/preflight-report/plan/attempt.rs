@@ -69,6 +69,7 @@ pub(super) async fn attempt(run: &Run<'_>, check: &Check, command: &plan::Comman
         ended_at: Timestamp::now(),
         seconds: begun.elapsed().as_secs_f64(),
         output,
+        log: None,
         tail: gather::text_of(&tail),
         reports: watch.written(false)?,
         spans: endpoint.map(Endpoint::close).unwrap_or_default(),

@@ -11,7 +11,6 @@ use formats::Kept;
 use jiff::Timestamp;
 use plan::slug;
 use report::{Event, Evidence, Judgement, Nature, Reason, Record, Status, Verdict, verdict};
-use serde_json::Map;
 
 use super::findings::finding;
 use super::reading::Stamped;
@@ -55,6 +54,8 @@ pub(super) struct Ending {
     pub(super) exit_code: Option<i64>,
     /// The last lines that it printed.
     pub(super) output: String,
+    /// The file that has all of them.
+    pub(super) log: Option<String>,
 }
 
 /// All evidence of a call.
@@ -199,7 +200,7 @@ fn run(leg: Option<&str>, checks: Checks, ending: Option<&Ending>, setting: &Set
         seq,
         at: stamped.at,
         event: stamped.event,
-        rest: Map::new(),
+        rest: stamped.rest,
     });
     numbered.collect()
 }
@@ -224,6 +225,7 @@ fn check_events(
         Status::Passed => Verdict::Passed,
         _ => Verdict::Incomplete,
     };
+    let log = ending.and_then(|ending| ending.log.clone());
     let finished = Event::CheckFinished {
         check: check.to_owned(),
         status: judgement.status,
@@ -231,7 +233,7 @@ fn check_events(
         reason: judgement.reason,
         url: None,
         exit_code: ending.and_then(|ending| ending.exit_code),
-        data: Map::new(),
+        data: log.map(|log| ("log".to_owned(), log.into())).into_iter().collect(),
     };
     events.push(finished.into());
     verdict

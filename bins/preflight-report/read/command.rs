@@ -80,6 +80,7 @@ pub(super) fn add(
         seconds: ran.seconds,
         exit_code: ran.status.code().map(i64::from),
         output: if has_failed { ran.tail } else { String::new() },
+        log: ran.log,
     });
     Ok(())
 }

@@ -120,7 +120,9 @@ fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp, se
         reason = failure.reason.take();
     }
     // A pass without any test is still a pass for the pipeline.
-    if let Some(nothing) = note.as_deref().filter(|note| status == Status::Passed && is_vacuous(note)) {
+    let none_passed = (check.tests_passed == Some(0)).then_some("0 tests passed");
+    let nothing = note.as_deref().filter(|note| is_vacuous(note)).or(none_passed);
+    if let Some(nothing) = nothing.filter(|_| status == Status::Passed) {
         reason = Some(Reason::new("nothing_ran", nothing));
         if setting.policy.strict {
             status = Status::Failed;

@@ -55,6 +55,7 @@ struct Check {
 #[derive(Debug, Deserialize)]
 struct Output {
     tail: Option<String>,
+    path: Option<String>,
 }
 
 /// Whether it is a document of ours.
@@ -109,7 +110,8 @@ fn check_events(check: Check, begin: Option<Timestamp>, end: Option<Timestamp>, 
     for evidence in check.evidence {
         events.push(Event::Evidence { check: id.clone(), evidence: Box::new(evidence) }.into());
     }
-    if let Some(text) = check.output.and_then(|output| output.tail) {
+    let (tail, log) = check.output.map_or((None, None), |output| (output.tail, output.path));
+    if let Some(text) = tail {
         events.push(Event::Output { check: id.clone(), stream: None, text }.into());
     }
     // A check that did not report then has not reported now either.
@@ -123,7 +125,7 @@ fn check_events(check: Check, begin: Option<Timestamp>, end: Option<Timestamp>, 
         reason: check.reason,
         url: check.url,
         exit_code: check.exit_code,
-        data: check.data,
+        data: check.data.into_iter().chain(log.map(|log| ("log".to_owned(), log.into()))).collect(),
     };
     let rest = check.note.map(|note| ("note".to_owned(), note.into())).into_iter().collect();
     events.push(Stamped { at: end, rest, event: finished });

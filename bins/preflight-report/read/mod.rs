@@ -53,11 +53,22 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     let mut reading = Reading { keeps_records: setting.keeps_records, ..Reading::default() };
     let (mut groups, mut unknown, mut foreign, mut no_report) = (Groups::default(), Vec::new(), 0, 0_usize);
     let mut inputs = inputs;
+    let own = inputs.len();
     if let Some(ran) = &command {
         inputs.extend(ran.reports.files.iter().map(|path| command::input(ran, path)));
     }
-    for input in inputs {
-        one(&input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+    let succeeded = command.as_ref().is_some_and(|ran| ran.status.is_success());
+    for (at, input) in inputs.iter().enumerate() {
+        one(input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+        // The exit code tells a clean linter from a crashed one, whose blank reports are the same.
+        let is_clean = |last: &mut Unknown| {
+            at >= own && succeeded && last.input == *input && last.reason.code == "nothing_reported"
+        };
+        if let Some(blank) = unknown.pop_if(is_clean) {
+            let (from, remarks) = ("text".to_owned(), vec![blank.reason.text]);
+            let evidence = Evidence { from, nature: Nature::Linter, remarks, ..Evidence::default() };
+            groups.add(Piece::new(input, evidence, Vec::new()));
+        }
     }
     if let Some(ran) = command {
         reading.rerun = Some(ran.line.clone());
@@ -169,7 +180,10 @@ fn without_report(input: &Input, found: &formats::Reading) -> std::result::Resul
         Err(Box::new(Unknown { input: input.clone(), fault, reason }))
     };
     let advice = "check that the command before the pipe ran and prints its report to stdout";
-    if let Some(hollow) = &found.hollow {
+    // `[ ]` in the middle of prose is no report of nothing.
+    if let Some(hollow) =
+        found.hollow.as_ref().filter(|_| found.first_line.as_deref().is_none_or(|line| line == "null"))
+    {
         if hollow == "[]" && input.path.is_some() {
             let remarks = vec!["[]: no finding, tool not named".to_owned()];
             return Ok(Evidence { from: "json".to_owned(), nature: Nature::Linter, remarks, ..Evidence::default() });

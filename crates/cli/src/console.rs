@@ -160,8 +160,13 @@ impl Console {
     ///
     /// GitHub shows ten of a level for a whole step; the last that fits counts those that are not shown.
     pub fn annotate(&self, annotations: &[Annotation]) {
+        self.annotate_some(annotations, |_| 0);
+    }
+
+    /// As [`Self::annotate`], for annotations beside which there are `hidden` more of each level.
+    pub fn annotate_some(&self, annotations: &[Annotation], hidden: impl Fn(Level) -> u64) {
         if self.context.in_actions {
-            for line in within_budget(annotations, &self.tool) {
+            for line in within_budget(annotations, hidden, &self.tool) {
                 to_stderr(&line);
             }
         }
@@ -234,15 +239,18 @@ impl Console {
     }
 }
 
-/// The commands for `annotations`: of each level as many as GitHub shows, the last replaced by a count where there are more.
-fn within_budget(annotations: &[Annotation], tool: &str) -> Vec<String> {
+/// The commands for `annotations`: of each level as many as GitHub shows, the last replaced by a count if there are more.
+#[must_use]
+pub fn within_budget(annotations: &[Annotation], hidden: impl Fn(Level) -> u64, tool: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for level in [Level::Error, Level::Warning, Level::Notice] {
         let all: Vec<_> = annotations.iter().filter(|annotation| annotation.level == level).collect();
-        let shown = if all.len() > ANNOTATIONS { ANNOTATIONS - 1 } else { all.len() };
+        let total = all.len() as u64 + hidden(level);
+        let shown = if total > ANNOTATIONS as u64 { all.len().min(ANNOTATIONS - 1) } else { all.len() };
         lines.extend(all[..shown].iter().copied().map(command::annotation));
-        if shown < all.len() {
-            let rest = format!("{} more are not shown here: see the log and the job summary", all.len() - shown);
+        let rest = total - shown as u64;
+        if rest > 0 {
+            let rest = format!("{rest} more are not shown here: see the log and the job summary");
             lines.push(command::annotation(&Annotation::new(level, tool, rest)));
         }
     }
@@ -266,9 +274,11 @@ mod tests {
     #[test]
     fn the_last_annotation_that_fits_counts_the_others() {
         let errors = vec![Annotation::new(Level::Error, "a", "b"); 12];
-        let lines = within_budget(&errors, "tool");
+        let lines = within_budget(&errors, |_| 0, "tool");
         assert_eq!(lines.len(), 9);
         assert_eq!(lines[8], "::error title=tool::4 more are not shown here: see the log and the job summary");
-        assert_eq!(within_budget(&errors[..9], "tool").len(), 9);
+        assert_eq!(within_budget(&errors[..9], |_| 0, "tool").len(), 9);
+        let lines = within_budget(&errors[..2], |level| u64::from(level == Level::Error) * 5, "tool");
+        assert!(lines.len() == 3 && lines[2].contains("::5 more are not shown here"), "{lines:?}");
     }
 }

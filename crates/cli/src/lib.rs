@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
-pub use console::Console;
+pub use console::{Console, within_budget};
 /// The type of `--deadline`, the parser of every option that takes a time, and how a time is shown.
 pub use deadline::{Deadline, shown, time};
 pub use destination::{Destination, stdout_or_output};

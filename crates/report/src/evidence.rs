@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Reason, Status};
+use crate::{Level, Reason, Status};
 
 /// What a report is about, which decides what an empty one means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,6 +85,24 @@ pub struct Changes {
     pub addresses: Vec<String>,
 }
 
+impl Changes {
+    /// What is destroyed, in one sentence: `destroys 2 resources: delete a.b, replace c.d`.
+    #[must_use]
+    pub(crate) fn destruction(&self) -> Option<String> {
+        let destroyed = self.delete + self.replace;
+        if destroyed == 0 {
+            return None;
+        }
+        let is_destroyed = |address: &&String| address.starts_with("delete ") || address.starts_with("replace ");
+        let named: Vec<&str> = self.addresses.iter().filter(is_destroyed).take(5).map(String::as_str).collect();
+        let more = destroyed.saturating_sub(named.len() as u64);
+        let more = if more > 0 && !named.is_empty() { format!(", and {more} more") } else { String::new() };
+        let colon = if named.is_empty() { "" } else { ": " };
+        let text = crate::verdict::count(destroyed, "resource");
+        Some(format!("destroys {text}{colon}{}{more}", named.join(", ")))
+    }
+}
+
 /// What one source reports about a check.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -151,6 +169,16 @@ impl Evidence {
     /// Evidence that consists of what is wrong with its source.
     pub fn of_problem(from: impl Into<String>, path: Option<String>, reason: Reason) -> Self {
         Self { from: from.into(), path, reason: Some(reason), ..Self::default() }
+    }
+
+    /// How many findings of this level it has.
+    #[must_use]
+    pub(crate) fn of_level(&self, level: Level) -> u64 {
+        match level {
+            Level::Error => self.errors,
+            Level::Warning => self.warnings,
+            Level::Notice => self.notices,
+        }
     }
 
     /// Errors that belong to no test.

@@ -14,6 +14,7 @@
 mod claims;
 mod compare;
 mod comparison;
+mod diff;
 mod evidence;
 mod finding;
 mod fold;
@@ -30,6 +31,7 @@ pub mod verdict;
 
 pub use compare::Digest;
 pub use comparison::Comparison;
+pub use diff::{Diff, Nearness};
 pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
 pub use finding::Finding;
 pub use merge::Merger;
@@ -39,7 +41,7 @@ pub use record::{Event, Record, neutral};
 pub use recorder::Recorder;
 pub use render::SCHEMA;
 pub use render::agent::agent;
-pub use render::annotations::annotations;
+pub use render::annotations::{Annotations, Hidden, annotations};
 pub use render::changes::changes;
 pub use render::ctrf::ctrf;
 pub use render::format::bytes;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{CodeOrigin, Comparison, Evidence, Finding, Level, Producer, Reason, Status, Tests, Verdict};
+use crate::{Changes, CodeOrigin, Comparison, Evidence, Finding, Level, Producer, Reason, Status, Tests, Verdict};
 
 /// One process's part: the records with the same run and shard.
 #[derive(Clone, Debug, PartialEq)]
@@ -269,11 +269,13 @@ impl Report {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.vacuous();
         warnings.extend(self.repeated());
-        warnings.extend(self.flaky().into_iter().map(|(check, tests)| {
-            let count = crate::verdict::count(tests.len() as u64, "test");
-            format!("{}: {count} passed only when repeated: {}", check.id, tests.join(", "))
-        }));
+        warnings.extend(self.warnings_of_evidence());
         warnings
+    }
+
+    /// The warnings of [`Self::warnings`] that the text has too: a pipeline's text keeps its check that did nothing as it is.
+    pub(crate) fn warnings_of_evidence(&self) -> Vec<String> {
+        self.checks().filter(|(_, check)| check.has_details()).flat_map(|(_, check)| check.warnings()).collect()
     }
 
     /// The checks that passed and did nothing, one sentence each.
@@ -321,6 +323,33 @@ pub(crate) fn heading(id: &str) -> String {
 }
 
 impl Check {
+    /// The file that has all of what its program printed.
+    #[must_use]
+    pub(crate) fn log(&self) -> Option<&str> {
+        self.data.get("log").and_then(Value::as_str)
+    }
+
+    /// What its plan destroys and which of its tests are flaky.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let changes = self.evidence.iter().filter_map(|piece| piece.changes.as_ref());
+        let destroyed = changes.filter_map(Changes::destruction).map(|text| format!("{} {text}", self.id));
+        let mut warnings: Vec<String> = destroyed.collect();
+        let empty: u64 = self.evidence.iter().map(|piece| piece.empty).sum();
+        if empty > 0 {
+            let remarks = self.evidence.iter().flat_map(|piece| &piece.remarks);
+            let named: Vec<&str> =
+                remarks.map(String::as_str).filter(|remark| remark.ends_with(" holds no test")).take(5).collect();
+            let count = crate::verdict::count(empty, "part");
+            warnings.push(format!("{}: {count} of its reports without a test: {}", self.id, named.join(", ")));
+        }
+        let flaky: Vec<&str> = self.evidence.iter().flat_map(|piece| &piece.flaky).map(String::as_str).collect();
+        if !flaky.is_empty() {
+            let count = crate::verdict::count(flaky.len() as u64, "test");
+            warnings.push(format!("{}: {count} passed only when repeated: {}", self.id, flaky.join(", ")));
+        }
+        warnings
+    }
+
     /// Whether it keeps the report from passing.
     #[must_use]
     pub(crate) fn is_trouble(&self) -> bool {

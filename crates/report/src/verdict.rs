@@ -171,6 +171,7 @@ impl Policy {
     /// Judges the evidence of one check, or of one leg of it, and writes into each piece what it amounts to.
     #[must_use]
     pub fn judge(&self, check: &str, evidence: &mut [Evidence]) -> Judgement {
+        name_empty(evidence);
         let mut worst: Option<(Status, Option<Reason>)> = None;
         for piece in evidence.iter_mut() {
             let (status, reason) = self.alone(check, piece);
@@ -255,6 +256,25 @@ impl Policy {
             )),
             _ => None,
         }
+    }
+}
+
+/// Marks reports without a test beside others that have some.
+fn name_empty(evidence: &mut [Evidence]) {
+    if tests(evidence).total == 0 {
+        return;
+    }
+    let is_empty = |piece: &Evidence| {
+        let is_bare = piece.totals.is_none() && piece.reason.is_none() && piece.errors == 0;
+        piece.from != EXIT_CODE
+            && piece.nature == Nature::Tests
+            && piece.tests.total == 0
+            && piece.empty == 0
+            && is_bare
+    };
+    for piece in evidence.iter_mut().filter(|piece| is_empty(piece)) {
+        piece.empty = 1;
+        piece.remarks.push(format!("{} holds no test", piece.path.as_deref().unwrap_or("a report")));
     }
 }
 
@@ -349,7 +369,11 @@ fn note(evidence: &[Evidence]) -> Option<String> {
             parts.push(count(number, word));
         }
     }
-    (!parts.is_empty()).then(|| parts.join(", "))
+    if parts.is_empty() {
+        let hollow = evidence.iter().flat_map(|piece| &piece.remarks).find(|remark| remark.starts_with("[]: "));
+        return hollow.cloned();
+    }
+    Some(parts.join(", "))
 }
 
 /// `1 test`, `2 tests`.

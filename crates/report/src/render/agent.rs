@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::{cut, one_line};
+use super::format::{self, cut, one_line};
 use crate::{Check, Finding, Report, Status, Verdict};
 
 /// The most bytes of the text.
@@ -49,15 +49,17 @@ pub fn agent(report: &Report) -> String {
         if let Some(rerun) = &report.rerun {
             let _ = writeln!(text, "rerun: {}", cut(&harmless(rerun), 240));
         }
-        let logs = report.troubles().into_iter().filter_map(|(_, check)| check.data.get("log")?.as_str());
-        for log in logs.take(LOGS) {
+        for log in logs(report) {
             let _ = writeln!(text, "log: {}", cut(&harmless(log), 200));
-        }
-        if let Some(url) = &report.source.run_url {
-            let _ = writeln!(text, "log: {}", cut(&harmless(url), 200));
         }
     }
     text
+}
+
+/// Where all of the output is: the logs of the first checks that are in the way, and the page of the run.
+fn logs(report: &Report) -> impl Iterator<Item = &str> {
+    let files = report.troubles().into_iter().filter_map(|(_, check)| check.log());
+    files.take(LOGS).chain(report.source.run_url.as_deref())
 }
 
 fn first_line(report: &Report) -> String {
@@ -105,11 +107,12 @@ fn first_context(report: &Report) -> Option<Vec<String>> {
     if !own.is_empty() {
         return Some(own);
     }
-    let printed: Vec<&str> = check.output.lines().filter(|line| !line.trim().is_empty()).collect();
-    let wanted = finding.map(|finding| finding.message.lines().next().unwrap_or_default()).unwrap_or_default();
-    let at = printed.iter().position(|line| !wanted.is_empty() && line.contains(wanted));
-    let from = at.map_or(printed.len().saturating_sub(CONTEXT), |at| at.saturating_sub(1));
-    let shown: Vec<String> = printed.iter().skip(from).take(CONTEXT).map(|line| quoted(line)).collect();
+    let found = finding.and_then(|finding| format::around(&check.output, finding, 1, CONTEXT - 2));
+    let shown = found.unwrap_or_else(|| {
+        let printed: Vec<&str> = check.output.lines().filter(|line| !line.trim().is_empty()).collect();
+        printed[printed.len().saturating_sub(CONTEXT)..].iter().map(|line| (*line).to_owned()).collect()
+    });
+    let shown: Vec<String> = shown.iter().map(|line| quoted(line)).collect();
     (!shown.is_empty() && check.status == Status::Failed).then_some(shown)
 }
 

@@ -15,9 +15,9 @@ pub fn ctrf(report: &Report) -> Value {
         .map(|(stage, check)| {
             let status = match check.status {
                 Status::Passed => "passed",
-                Status::Failed => "failed",
                 Status::Skipped => "skipped",
-                Status::Missing | Status::Cancelled => "other",
+                // Readers pass over `other`, and what did not report must not count as passed.
+                Status::Failed | Status::Missing | Status::Cancelled => "failed",
             };
             let place = check.findings.iter().find(|finding| finding.path.is_some());
             let mut test = json!({
@@ -27,6 +27,10 @@ pub fn ctrf(report: &Report) -> Value {
                 "suite": [stage.name],
                 "rawStatus": check.status.name(),
             });
+            if let (Status::Passed, [_, ..]) = (check.status, check.warnings().as_slice()) {
+                test["message"] = check.warnings().join("\n").into();
+                test["flaky"] = check.tests().is_some_and(|tests| tests.flaky > 0).into();
+            }
             if check.is_trouble() {
                 test["message"] = check.why().into();
             }
@@ -36,7 +40,11 @@ pub fn ctrf(report: &Report) -> Value {
             }
             test
         })
+        .chain(report.disagreements.iter().chain(&report.gaps).map(|doubt| {
+            json!({ "name": doubt, "status": "failed", "duration": 0.0, "suite": ["Report"], "message": doubt })
+        }))
         .collect();
+    let doubts = report.disagreements.len() + report.gaps.len();
     let producer = report.producer.as_ref().map_or("preflight-report", |producer| producer.name.as_str());
     json!({
         "reportFormat": "CTRF",
@@ -44,12 +52,12 @@ pub fn ctrf(report: &Report) -> Value {
         "results": {
             "tool": { "name": producer },
             "summary": {
-                "tests": counts.checks,
+                "tests": counts.checks + doubts,
                 "passed": counts.passed,
-                "failed": counts.failed,
+                "failed": counts.failed + counts.missing + counts.cancelled + doubts,
                 "skipped": counts.skipped,
                 "pending": 0,
-                "other": counts.missing + counts.cancelled,
+                "other": 0,
                 "start": time(report.started_at),
                 "stop": time(report.finished_at),
             },

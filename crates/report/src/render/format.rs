@@ -3,7 +3,7 @@
 use runner::foreign;
 use serde_json::{Map, Value};
 
-use crate::{Check, Counts, Verdict};
+use crate::{Check, Counts, Finding, Verdict};
 
 /// Foreign text as one harmless line: control characters shown, white space run together.
 pub(crate) fn one_line(text: &str) -> String {
@@ -32,6 +32,18 @@ pub(crate) fn tail(output: &str, limit: usize) -> Vec<String> {
     let more = lines.len().saturating_sub(limit);
     let note = (left_out + more > 0).then(|| format!("… {} lines before", left_out + more));
     note.into_iter().chain(lines[more..].iter().map(|line| cut(line, 400))).collect()
+}
+
+/// The lines of a log around the first one that mentions the finding; `None` if none does.
+pub(crate) fn around(log: &str, finding: &Finding, before: usize, after: usize) -> Option<Vec<String>> {
+    let message = finding.message.lines().map(str::trim).find(|line| line.len() > 3);
+    let place = finding.path.as_deref().zip(finding.line).map(|(path, line)| format!("{path}:{line}"));
+    let printed: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mentions = |wanted: &str| printed.iter().position(|line| line.contains(wanted));
+    let at = message.and_then(mentions).or_else(|| place.as_deref().and_then(mentions))?;
+    let shown = &printed[at.saturating_sub(before)..printed.len().min(at + after + 1)];
+    let safe = foreign::lines(&shown.join("\n"));
+    Some(safe.lines().map(|line| cut(line, 400)).collect())
 }
 
 /// Times are measured in milliseconds; more digits would be noise of the arithmetic.

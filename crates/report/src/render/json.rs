@@ -136,13 +136,13 @@ fn check(check: &Check) -> Value {
     let own = check.data.iter().filter(|(key, _)| !PLANNED.contains(&key.as_str()) && *key != "log");
     let data: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
     let lines = check.output.lines().count();
-    let output = (lines > 0).then(|| {
+    let output = (lines > 0 || check.log().is_some()).then(|| {
         without_nulls(json!({
             "tail": format::tail(&check.output, OUTPUT).join("\n"),
             "lines_total": lines,
             "bytes_total": check.output.len(),
             "truncated": lines > OUTPUT,
-            "path": check.data.get("log"),
+            "path": check.log(),
         }))
     });
     let is_explained = check.status != Status::Passed || !check.findings.is_empty();

@@ -12,9 +12,9 @@ pub fn junit(report: &Report) -> String {
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"{time}>\n",
         attribute(&report.title),
-        counts.checks,
+        counts.checks + report.disagreements.len() + report.gaps.len(),
         counts.failed,
-        counts.missing + counts.cancelled,
+        counts.missing + counts.cancelled + report.disagreements.len() + report.gaps.len(),
         counts.skipped
     );
     for stage in &report.stages {
@@ -32,7 +32,29 @@ pub fn junit(report: &Report) -> String {
         stage.checks.iter().for_each(|check| case(&stage.id, check, &mut text));
         text.push_str("  </testsuite>\n");
     }
+    doubts(report, &mut text);
     text + "</testsuites>\n"
+}
+
+/// What keeps the report from passing and is no check: a reader of cases would not see it.
+fn doubts(report: &Report, text: &mut String) {
+    let doubts: Vec<&String> = report.disagreements.iter().chain(&report.gaps).collect();
+    if doubts.is_empty() {
+        return;
+    }
+    let count = doubts.len();
+    let _ = writeln!(
+        text,
+        "  <testsuite name=\"Report\" tests=\"{count}\" failures=\"0\" errors=\"{count}\" skipped=\"0\">"
+    );
+    for doubt in doubts {
+        let doubt = attribute(doubt);
+        let _ = writeln!(
+            text,
+            "    <testcase classname=\"report\" name=\"{doubt}\"><error message=\"{doubt}\"/></testcase>"
+        );
+    }
+    text.push_str("  </testsuite>\n");
 }
 
 fn case(stage: &str, check: &Check, text: &mut String) {
@@ -49,7 +71,7 @@ fn case(stage: &str, check: &Check, text: &mut String) {
         line.unwrap_or_default()
     );
     let element = match check.status {
-        Status::Passed => return text.push_str("/>\n"),
+        Status::Passed => return passed(check, text),
         Status::Skipped => "skipped",
         Status::Failed => "failure",
         Status::Missing | Status::Cancelled => "error",
@@ -69,6 +91,15 @@ fn case(stage: &str, check: &Check, text: &mut String) {
         attribute(&why),
         escaped(&more.join("\n"))
     );
+}
+
+/// Ends the case of a check that passed; what it warns of is its output.
+fn passed(check: &Check, text: &mut String) {
+    let warnings = check.warnings();
+    if warnings.is_empty() {
+        return text.push_str("/>\n");
+    }
+    let _ = writeln!(text, "><system-out>{}</system-out></testcase>", escaped(&warnings.join("\n")));
 }
 
 /// Text in an attribute: on one line.
@@ -106,10 +137,13 @@ mod tests {
         let report = Report::of(&lines.lines().map(|line| Record::parse(line).unwrap()).collect::<Vec<_>>());
         insta::assert_snapshot!(junit(&report), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="T &amp; &lt;T&gt;" tests="2" failures="1" errors="1" skipped="0">
+        <testsuites name="T &amp; &lt;T&gt;" tests="3" failures="1" errors="2" skipped="0">
           <testsuite name="A" tests="2" failures="1" errors="1" skipped="0">
             <testcase classname="a" name="one" time="0.500" file="x.ts" line="4"><failure message="failed: x.ts:4 �]]&gt; &quot;no&quot; #&#35;[x">x.ts:4 �]]&gt; &quot;no&quot; #&#35;[x</failure></testcase>
             <testcase classname="a" name="two"><error message="missing: planned, but did not report"></error></testcase>
+          </testsuite>
+          <testsuite name="Report" tests="1" failures="0" errors="1" skipped="0">
+            <testcase classname="report" name="T &amp; &lt;T&gt; did not finish"><error message="T &amp; &lt;T&gt; did not finish"/></testcase>
           </testsuite>
         </testsuites>
         "#);

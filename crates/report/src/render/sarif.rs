@@ -30,12 +30,34 @@ pub fn sarif(report: &Report) -> Value {
         }
         left_out += usize::try_from(check.findings_omitted).unwrap_or(usize::MAX);
     }
-    let runs: Vec<Value> = runs.into_iter().map(|(tool, results)| run(&tool, &results, left_out)).collect();
+    let mut runs: Vec<Value> = runs.into_iter().map(|(tool, results)| run(&tool, &results, left_out)).collect();
+    if runs.is_empty() {
+        runs.push(run("preflight-report", &[], left_out));
+    }
+    notify(report, &mut runs[0]);
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": if runs.is_empty() { vec![run("preflight-report", &[], left_out)] } else { runs },
+        "runs": runs,
     })
+}
+
+/// What is no result: why the report does not pass although its findings may be none, and flaky tests.
+fn notify(report: &Report, run: &mut Value) {
+    let of_level = |level: &str, text: &str| json!({ "level": level, "message": { "text": text } });
+    let without_findings = report.troubles().into_iter().filter(|(_, check)| check.findings.is_empty());
+    let mut notifications: Vec<Value> = without_findings
+        .map(|(_, check)| of_level("error", &format!("{} {}", check.id, check.explained())))
+        .chain(report.disagreements.iter().chain(&report.gaps).map(|doubt| of_level("error", doubt)))
+        .collect();
+    let has_failed = !notifications.is_empty();
+    notifications.extend(report.warnings().iter().map(|warning| of_level("warning", warning)));
+    if notifications.is_empty() {
+        return;
+    }
+    let known = run["invocations"][0]["toolExecutionNotifications"].as_array().cloned().unwrap_or_default();
+    let all = [known, notifications].concat();
+    run["invocations"] = json!([{ "executionSuccessful": !has_failed, "toolExecutionNotifications": all }]);
 }
 
 /// The tool that the check's evidence names, else the check's name.

@@ -5,7 +5,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::format::{cut, name, one_line, tail};
+use super::format::{self, cut, name, one_line, tail};
 use crate::{Check, Finding, Report, Stage, Status, Style, Verdict};
 
 /// Where a stage's time begins.
@@ -16,6 +16,9 @@ const CHECK_TIME: usize = 48;
 const FINDINGS: usize = 10;
 /// How many lines of a failed check's output are shown.
 const OUTPUT: usize = 20;
+/// How many lines of it before and after the first finding.
+const BEFORE: usize = 2;
+const AFTER: usize = 5;
 
 /// The report as text, its last line ended.
 #[must_use]
@@ -96,14 +99,27 @@ fn remarks(check: &Check, reason: Option<String>) -> Vec<Vec<String>> {
         let shown = reason.filter(|_| check.status != Status::Passed).or(code.filter(|_| bad));
         remarks.extend(shown.map(|reason| vec![reason]));
     }
-    let placed = check.findings.iter().any(|finding| finding.path.is_some());
-    if bad && !placed && !check.output.trim().is_empty() {
-        remarks.push(tail(&check.output, OUTPUT));
+    if bad {
+        remarks.extend(log_lines(check));
+        remarks.extend(check.log().map(|log| vec![format!("log: {}", one_line(log))]));
     }
     let prevents = check.data.get("prevents").and_then(serde_json::Value::as_str).filter(|_| bad);
     remarks.extend(prevents.map(|prevents| vec![one_line(&format!("prevents: {prevents}"))]));
     remarks.extend(check.url.as_ref().map(|url| vec![one_line(url)]));
     remarks
+}
+
+/// What its program printed: the lines around the first finding if that has a place, else the end.
+fn log_lines(check: &Check) -> Option<Vec<String>> {
+    if check.output.trim().is_empty() {
+        return None;
+    }
+    let Some(placed) = check.findings.iter().find(|finding| finding.path.is_some()) else {
+        return Some(tail(&check.output, OUTPUT));
+    };
+    let shown = format::around(&check.output, placed, BEFORE, AFTER)?;
+    // The finding itself is shown already.
+    (shown.len() > placed.message.lines().count()).then_some(shown)
 }
 
 /// Where and which rule on the first line, unless the message has it; then the test and the message.
@@ -126,6 +142,10 @@ fn closing(report: &Report, style: Style) -> Vec<String> {
     let counts = report.counts();
     let doubts = report.disagreements.iter().chain(&report.gaps);
     let mut lines: Vec<_> = doubts.map(|doubt| style.fit(&format!("{} {}", style.arrow(), one_line(doubt)))).collect();
+    let warnings = report.warnings_of_evidence();
+    lines.extend(
+        warnings.iter().map(|warning| style.fit(&format!("{} {}", style.arrow(), cut(&one_line(warning), 400)))),
+    );
     lines.push(match report.result() {
         Verdict::Passed if report.is_validation() => "Ready to deploy!".to_owned(),
         Verdict::Passed => format!("{} of {} checks passed.", counts.passed, counts.checks),
@@ -133,6 +153,8 @@ fn closing(report: &Report, style: Style) -> Vec<String> {
         Verdict::Failed => "The run failed. Fix issues and retry.".to_owned(),
         Verdict::Incomplete => "Incomplete: nothing is proven until everything reports.".to_owned(),
     });
+    let rerun = report.rerun.as_ref().filter(|_| report.result() != Verdict::Passed);
+    lines.extend(rerun.map(|rerun| style.fit(&format!("Run it again: {}", one_line(rerun)))));
     lines
 }
 

@@ -36,7 +36,7 @@ fn a_failing_section_says_why_and_where_first() {
     |:--|:-:|--:|:--|
     | Build | ❌ | 1.2 s | ✅ Django container 0.8 s · ❌ **Worker container 0.4 s** · ✅ coffee-shop site 1.2 s |
 
-    <details><summary>⏱ Where the 1.2 s went</summary>
+    <details><summary>⏱ Where the 1.2 s went (critical path 1.2 s: coffee-shop site)</summary>
 
     ```mermaid
     gantt
@@ -46,7 +46,7 @@ fn a_failing_section_says_why_and_where_first() {
       section Build
       ✓ Django container 0.8 s :done, 10, 810
       ✗ Worker container 0.4 s :crit, 10, 410
-      ✓ coffee-shop site 1.2 s :done, 0, 1200
+      ✓ coffee-shop site 1.2 s :active, 0, 1200
     ```
 
     </details>
