@@ -91,7 +91,7 @@ impl Layout {
         Some(Diagnostic::new(found, message).rule(rule).at(location))
     }
 
-    /// Rows below their path: phpcs's ` 2 | ERROR | [x] message`, sqlfluff's `L:   1 | P:   8 | LT01 | message`, RuboCop's
+    /// Rows below their path: phpcs's ` 2 | ERROR | [x] message`, sqlfluff's `L:   1 | P:   8 | LT01 | message`, rubocop's
     /// `C:  1:  7: Style/Name: message`.
     fn table(&self, line: &str) -> Option<Diagnostic> {
         let path = self.path.as_ref()?;

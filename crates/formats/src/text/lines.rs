@@ -171,7 +171,7 @@ fn coded(rest: &str) -> Option<Diagnostic> {
     (rule == "invalid-syntax").then(|| Diagnostic::error(message).rule(Some(rule)))
 }
 
-/// RuboCop's: `C: [Correctable] Style/StringLiterals: message`
+/// rubocop's: `C: [Correctable] Style/StringLiterals: message`
 pub(super) fn cop(letter: &str, rest: &str) -> Option<Diagnostic> {
     let found = match letter {
         "F:" | "E:" => Level::Error,
@@ -270,7 +270,8 @@ pub(super) fn leveled(line: &str) -> Option<Diagnostic> {
     }
     let diagnostic = colons(rest)?;
     // A log may begin so too: without brackets it has to end with a rule.
-    (bare.is_some() || word == "ERROR" && diagnostic.rule.is_some()).then(|| Diagnostic { level: found, ..diagnostic })
+    (bare.is_some() || word == "ERROR" && diagnostic.rule.is_some())
+        .then_some(Diagnostic { level: found, ..diagnostic })
 }
 
 /// `##vso[task.logissue type=error;sourcepath=a.py;linenumber=1;columnnumber=8;code=F401;]message`, for Azure Pipelines
