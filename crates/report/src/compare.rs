@@ -80,7 +80,7 @@ impl Digest {
     #[must_use]
     pub fn since(&self, base: &Self, with: impl Into<String>) -> Comparison {
         let mut left = counted(base);
-        let known = self.items.iter().filter(|item| is_known(item, &mut left)).count() as u64;
+        let known = self.items.iter().filter(|item| is_known(**item, &mut left)).count() as u64;
         Comparison {
             with: Some(with.into()),
             why_not: None,
@@ -99,7 +99,7 @@ impl Report {
         for check in self.stages.iter_mut().flat_map(|stage| &mut stage.checks).filter(|check| check.has_details()) {
             let id = check.id.clone();
             for finding in &mut check.findings {
-                finding.new = Some(!is_known(&of_finding(&id, finding), &mut left));
+                finding.new = Some(!is_known(of_finding(&id, finding), &mut left));
             }
             check.findings.sort_by_key(|finding| (std::cmp::Reverse(finding.level), finding.new == Some(false)));
         }
@@ -116,8 +116,8 @@ fn counted(digest: &Digest) -> HashMap<Hash, u64> {
 }
 
 /// Takes the item from those that are left.
-fn is_known(item: &Hash, left: &mut HashMap<Hash, u64>) -> bool {
-    left.get_mut(item).filter(|count| **count > 0).is_some_and(|count| {
+fn is_known(item: Hash, left: &mut HashMap<Hash, u64>) -> bool {
+    left.get_mut(&item).filter(|count| **count > 0).is_some_and(|count| {
         *count -= 1;
         true
     })

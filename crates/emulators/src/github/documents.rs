@@ -115,6 +115,46 @@ pub(super) fn status(id: u64, deployment: &Deployment, request: &Value, reposito
     })
 }
 
+/// Keys of a repository that hold an address.
+const URLS_OF_A_REPOSITORY: [&str; 36] = [
+    "archive_url",
+    "assignees_url",
+    "blobs_url",
+    "branches_url",
+    "collaborators_url",
+    "comments_url",
+    "commits_url",
+    "compare_url",
+    "contents_url",
+    "contributors_url",
+    "deployments_url",
+    "downloads_url",
+    "events_url",
+    "forks_url",
+    "git_commits_url",
+    "git_refs_url",
+    "git_tags_url",
+    "hooks_url",
+    "issue_comment_url",
+    "issue_events_url",
+    "issues_url",
+    "keys_url",
+    "labels_url",
+    "languages_url",
+    "merges_url",
+    "milestones_url",
+    "notifications_url",
+    "pulls_url",
+    "releases_url",
+    "stargazers_url",
+    "statuses_url",
+    "subscribers_url",
+    "subscription_url",
+    "tags_url",
+    "teams_url",
+    "trees_url",
+];
+
 fn repository(full_name: &str, is_fork: bool) -> Value {
     let (owner, name) = full_name.split_once('/').unwrap_or(("", full_name));
     let api = format!("{API}/repos/{full_name}");
@@ -126,45 +166,7 @@ fn repository(full_name: &str, is_fork: bool) -> Value {
         "mirror_url": null, "homepage": null, "language": null, "license": null, "default_branch": "main",
         "created_at": TIME, "updated_at": TIME, "pushed_at": TIME,
     });
-    let urls = [
-        "archive_url",
-        "assignees_url",
-        "blobs_url",
-        "branches_url",
-        "collaborators_url",
-        "comments_url",
-        "commits_url",
-        "compare_url",
-        "contents_url",
-        "contributors_url",
-        "deployments_url",
-        "downloads_url",
-        "events_url",
-        "forks_url",
-        "git_commits_url",
-        "git_refs_url",
-        "git_tags_url",
-        "hooks_url",
-        "issue_comment_url",
-        "issue_events_url",
-        "issues_url",
-        "keys_url",
-        "labels_url",
-        "languages_url",
-        "merges_url",
-        "milestones_url",
-        "notifications_url",
-        "pulls_url",
-        "releases_url",
-        "stargazers_url",
-        "statuses_url",
-        "subscribers_url",
-        "subscription_url",
-        "tags_url",
-        "teams_url",
-        "trees_url",
-    ];
-    with_urls(&mut repository, &api, &urls);
+    with_urls(&mut repository, &api, &URLS_OF_A_REPOSITORY);
     if let Some(object) = repository.as_object_mut() {
         for name in [
             "forks",

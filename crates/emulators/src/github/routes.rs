@@ -7,7 +7,7 @@ use super::entities::Pull;
 use super::limits::{check_check_run, check_deployment, check_status};
 use super::names::{LOGIN, REPOSITORY};
 use super::refusal::{invalid, message};
-use super::state::State;
+use super::state::{Edited, State};
 use crate::http::{Request, Response};
 
 /// The answer to a call under `/repos/acme/shop`.
@@ -20,13 +20,13 @@ pub(super) fn route(state: &mut State, host: &str, segments: &[&str], request: &
         ("GET", ["issues", issue, "comments"]) => {
             let of_issue = state.comments.iter().filter(|one| one.issue.to_string() == *issue);
             let all: Vec<Value> = of_issue.map(|one| documents::comment(one, REPOSITORY)).collect();
-            listed(all, host, request, |shown| json!(shown))
+            listed(&all, host, request, |shown| json!(shown))
         }
         (_, ["issues", rest @ ..]) => comment(state, rest, request, &body),
         ("GET", ["commits", commit, "check-runs"]) => {
             let all = state.check_runs_of(commit, request.parameter("check_name").as_deref());
             let total = all.len();
-            listed(all, host, request, |shown| json!({ "total_count": total, "check_runs": shown }))
+            listed(&all, host, request, |shown| json!({ "total_count": total, "check_runs": shown }))
         }
         ("POST", ["check-runs"]) => match check_check_run(&body, true) {
             Err(why) => invalid(&why),
@@ -44,8 +44,8 @@ pub(super) fn route(state: &mut State, host: &str, segments: &[&str], request: &
             let of = state.deployments.iter().rev().filter(|one| {
                 is_asked("ref", &sha, &one.request) && is_asked("environment", &environment, &one.request)
             });
-            let all = of.map(|one| documents::deployment(one, REPOSITORY)).collect();
-            listed(all, host, request, |shown| json!(shown))
+            let all: Vec<Value> = of.map(|one| documents::deployment(one, REPOSITORY)).collect();
+            listed(&all, host, request, |shown| json!(shown))
         }
         ("POST", ["deployments"]) => deployment(state, &body),
         ("POST", ["deployments", id, "statuses"]) => match check_status(&body) {
@@ -59,7 +59,7 @@ pub(super) fn route(state: &mut State, host: &str, segments: &[&str], request: &
                 pull.is_open && head.as_ref().is_none_or(|head| *head == format!("{owner}:{}", pull.branch))
             };
             let all = state.pulls.iter().filter(|pull| is_asked(pull)).map(|pull| documents::pull(pull, REPOSITORY));
-            listed(all.collect(), host, request, |shown| json!(shown))
+            listed(&all.collect::<Vec<_>>(), host, request, |shown| json!(shown))
         }
         ("GET", ["compare", ends]) => match (ends.split_once("..."), &state.merge_base) {
             (Some((base, head)), Some(found)) => {
@@ -82,9 +82,9 @@ fn comment(state: &mut State, segments: &[&str], request: &Request, body: &Value
             Err(_) => message(404, "Not Found"),
         },
         ("PATCH", ["comments", id], Some(text)) => match state.edit_comment(id, LOGIN, text) {
-            None => message(404, "Not Found"),
-            Some(None) => message(403, "Must have admin rights to Repository."),
-            Some(Some(comment)) => Response::json(200, &comment),
+            Edited::Absent => message(404, "Not Found"),
+            Edited::AnothersComment => message(403, "Must have admin rights to Repository."),
+            Edited::Comment(comment) => Response::json(200, &comment),
         },
         ("DELETE", ["comments", id], _) => match state.delete_comment(id, LOGIN) {
             None => message(403, "Must have admin rights to Repository."),
@@ -122,7 +122,7 @@ fn paging_refused(request: &Request) -> Option<Response> {
 }
 
 /// One page: 30 entries unless asked for up to 100, the next page in `Link`.
-fn listed(all: Vec<Value>, host: &str, request: &Request, wrap: impl FnOnce(&[Value]) -> Value) -> Response {
+fn listed(all: &[Value], host: &str, request: &Request, wrap: impl FnOnce(&[Value]) -> Value) -> Response {
     let number =
         |name: &str, default: usize| request.parameter(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (page, size) = (number("page", 1).max(1), number("per_page", 30));
@@ -136,7 +136,7 @@ fn listed(all: Vec<Value>, host: &str, request: &Request, wrap: impl FnOnce(&[Va
         let name = pair.split('=').next().unwrap_or_default();
         !pair.is_empty() && name != "page" && name != "per_page"
     });
-    let query: String = kept.map(|pair| format!("{pair}&")).collect();
+    let query = kept.fold(String::new(), |query, pair| query + pair + "&");
     let next = format!("<http://{host}{}?{query}per_page={size}&page={}>; rel=\"next\"", request.path, page + 1);
     answer.header("link", next)
 }

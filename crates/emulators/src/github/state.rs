@@ -18,6 +18,13 @@ pub(super) struct State {
     ids: u64,
 }
 
+/// What came of an edit of a comment.
+pub(super) enum Edited {
+    Absent,
+    AnothersComment,
+    Comment(Value),
+}
+
 impl State {
     fn next_id(&mut self) -> u64 {
         self.ids += 1;
@@ -30,14 +37,15 @@ impl State {
         documents::comment(&comment, REPOSITORY)
     }
 
-    /// The inner `None`: another author's.
-    pub(super) fn edit_comment(&mut self, id: &str, author: &str, body: &str) -> Option<Option<Value>> {
-        let comment = self.comments.iter_mut().find(|one| one.id.to_string() == id)?;
+    pub(super) fn edit_comment(&mut self, id: &str, author: &str, body: &str) -> Edited {
+        let Some(comment) = self.comments.iter_mut().find(|one| one.id.to_string() == id) else {
+            return Edited::Absent;
+        };
         if comment.author != author {
-            return Some(None);
+            return Edited::AnothersComment;
         }
         body.clone_into(&mut comment.body);
-        Some(Some(documents::comment(comment, REPOSITORY)))
+        Edited::Comment(documents::comment(comment, REPOSITORY))
     }
 
     /// Whether it was there; `None` for another author's.
