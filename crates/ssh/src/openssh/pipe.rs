@@ -46,7 +46,7 @@ impl OpenSsh {
     pub fn pipe(&self, target: &Target, command_line: &str) -> Result<Pipe, Refusal> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let log = self.folder.path().join(format!("log-{number}"));
-        let mut child = self.spawn(target, command_line, &log, (number, &[]))?;
+        let mut child = self.spawn(target, command_line, number, (&[], &[]))?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => Ok(Pipe { input, output, child, log }),
             _ => Err(unreachable("ssh has no pipes")),
