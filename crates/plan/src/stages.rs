@@ -141,7 +141,7 @@ impl Plan {
             return Err(top.fault("the plan has no [[stage]]"));
         }
         top.end()?;
-        Ok(Self { title, target, lock, before, after, log_limit, keep, notify, stages, always }.checked(source)?)
+        Self { title, target, lock, before, after, log_limit, keep, notify, stages, always }.checked(source)
     }
 
     /// Refuses two stages of one name: nobody could name one of them.
