@@ -13,7 +13,7 @@ import referencing.jsonschema
 from jsonschema import validators
 
 # A refusal that the description leaves out for most operations.
-EVERYWHERE = {"401", "403", "404", "410", "429", "500", "502", "503"}
+EVERYWHERE = {"401", "403", "404", "410", "429", "500", "502", "503", "504"}
 
 
 def nullable(keyword):

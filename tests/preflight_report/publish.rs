@@ -122,16 +122,16 @@ fn a_command_does_not_inherit_the_token_that_we_publish_with() {
 fn what_a_log_masks_and_what_is_named_by_mask_env_is_not_published() {
     let github = GitHub::start();
     // A script, because an argument would be a leak itself.
-    let script = "echo '::add-mask::from-the-log-4711'; echo 'x.ts(1,1): error TS1: from-the-log-4711 and named-value-4712'; exit 1";
+    let script = "echo '::add-mask::from-the-log-8151'; echo 'x.ts(1,1): error TS1: from-the-log-8151 and named-value-8152'; exit 1";
     let arguments = ["--comment", "--check-run", "--mask-env", "MY_KEY", "--", "sh", "log.sh"];
-    let step = pull_step(&github, &arguments).file("log.sh", script).secret("from-the-log-4711");
-    let step = step.workflow_secret("MY_KEY", "named-value-4712");
+    let step = pull_step(&github, &arguments).file("log.sh", script).secret("from-the-log-8151");
+    let step = step.workflow_secret("MY_KEY", "named-value-8152");
     let seen = run(&github, step).exits(1);
-    assert!(seen.masks.contains(&"from-the-log-4711".to_owned()));
+    assert!(seen.masks.contains(&"from-the-log-8151".to_owned()));
     let bodies: Vec<String> =
         github.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
     assert!(bodies.iter().any(|body| body.contains("*** and ***")), "{bodies:?}");
-    assert!(!bodies.concat().contains("4711") && !bodies.concat().contains("4712"), "{bodies:?}");
+    assert!(!bodies.concat().contains("8151") && !bodies.concat().contains("8152"), "{bodies:?}");
     assert!(count(&github, "POST /repos/*/check-runs") == 1 && published::ours(&github).len() == 1);
 }
 

@@ -144,7 +144,10 @@ impl<'a> Publishing<'a> {
         match found.and_then(std::convert::identity) {
             Ok(Ok((base, digest))) => report.compare(&digest, format!("the base at {}", short(&base))),
             Ok(Err(why)) => report.comparison = Some(Comparison::absent(why)),
-            Err(fault) => report.comparison = Some(Comparison::absent(fault.message)),
+            Err(fault) => {
+                self.console.status(&format!("no comparison with the base: {}", fault.message));
+                report.comparison = Some(Comparison::absent("GitHub did not name the merge base or its check runs"));
+            }
         }
     }
 
