@@ -104,7 +104,7 @@ impl GitHub {
     /// Sends a call to the REST API and reads the answer.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         let answer = self.send(&self.rest, &self.base, &call).await?;
-        decoded(&answer, &call.shown(&self.base))
+        Ok(decoded(&answer, &call.shown(&self.base))?)
     }
 
     /// Sends a call to the REST API whose answer is not read.
@@ -116,7 +116,7 @@ impl GitHub {
     pub(crate) async fn query(&self, body: Value) -> Result<Value, Error> {
         let call = Call::post("/graphql".to_owned(), body).repeatable();
         let answer = self.send(&self.graph, &self.graph_base, &call).await?;
-        decoded(&answer, &call.shown(&self.graph_base))
+        Ok(decoded(&answer, &call.shown(&self.graph_base))?)
     }
 
     /// Every page of a listing, each of which `take` turns into entries. `path` may have a query.
@@ -287,9 +287,9 @@ fn gave_up(failed: Failed, made: u32) -> Error {
     }
 }
 
-fn decoded<T: DeserializeOwned>(answer: &Answer, shown: &str) -> Result<T, Error> {
+fn decoded<T: DeserializeOwned>(answer: &Answer, shown: &str) -> Result<T, Fault> {
     serde_json::from_str(&answer.text).map_err(|error| {
         let fault = Fault::temporary(format!("{shown} answered with something else than the API promises"));
-        Error::Fault(fault.cause(error.to_string()))
+        fault.cause(error.to_string())
     })
 }

@@ -20,6 +20,7 @@ fn shown(text: &str) -> Vec<String> {
     shown.collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of samples")]
 #[test]
 fn every_shape_of_one_line_is_understood() {
     for (line, found) in [
