@@ -241,7 +241,7 @@ fn short_help_fits_a_screen_and_long_help_has_its_parts() {
 fn the_examples_of_the_help_run() {
     let help = step(["--help"]).run().stdout;
     let examples: Vec<&str> = help.split_once("Examples:\n").unwrap().1.lines().map(str::trim).collect();
-    assert_eq!(examples.len(), 6, "{help}");
+    assert_eq!(examples.len(), 7, "{help}");
     let records = step(["--format", "jsonl"]).stdin(PASSED).run().stdout;
     for example in examples {
         // Stand-ins for the programs around ours.
@@ -252,7 +252,8 @@ fn the_examples_of_the_help_run() {
         ));
         let step = step.env("PYTEST", pytest);
         let step = step.file("report.json", PASSED).file("shard-1.jsonl", &records);
-        let step = step.file("junit/a.xml", "<testsuite><testcase name='a'/></testsuite>");
+        let passed = "<testsuite><testcase name='a'/></testsuite>";
+        let step = step.file("junit/a.xml", passed).file("reports/a.xml", passed);
         let step = step.file(
             "ruff.sarif",
             "{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"ruff\"}},\"results\":[]}]}",

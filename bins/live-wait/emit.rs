@@ -39,7 +39,7 @@ pub(crate) fn finish(
         Format::Text => results(items().map(|(_, item)| item)),
         Format::Json => {
             let targets: Vec<Value> = items().map(|(wait, item)| target(log, wait, item)).collect();
-            format!("{}\n", report::neutral(&document(&report, targets, &faults, exit, console).to_string()))
+            format!("{}\n", report::neutral(&document(&report, &targets, &faults, exit, console).to_string()))
         }
         Format::Jsonl => String::new(),
     };
@@ -56,7 +56,7 @@ pub(crate) fn finish(
 fn results<'a>(items: impl Iterator<Item = &'a Item>) -> String {
     let live = items.filter(|item| item.over.as_ref().is_some_and(|over| over.end == End::Live));
     let results = live.filter_map(|item| item.tally.last()?.result.as_ref());
-    results.map(|result| format!("{result}\n")).collect()
+    results.map(|result| format!("{result}\n")).collect::<Vec<_>>().concat()
 }
 
 fn exit_of(item: &Item) -> Exit {
@@ -111,7 +111,7 @@ fn help(code: &str) -> Option<&'static str> {
     })
 }
 
-fn document(report: &Report, targets: Vec<Value>, faults: &[Fault], exit: Exit, console: &Console) -> Value {
+fn document(report: &Report, targets: &[Value], faults: &[Fault], exit: Exit, console: &Console) -> Value {
     json!({
         "schema_version": 1,
         "tool": console.tool(),

@@ -33,6 +33,7 @@ Examples:
   stage-run --undo --yes";
 
 /// Run a deploy's stages in order, go on where it stopped, undo what was done
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 #[derive(Clone, Debug, Parser)]
 #[command(name = env!("CARGO_BIN_NAME"), version, after_long_help = AFTER_HELP, next_display_order = None)]
 pub(crate) struct Args {
@@ -148,7 +149,7 @@ impl Args {
     ///
     /// # Errors
     /// [`fault::Kind::Usage`]: the plan has no such stage.
-    pub(crate) fn stage(&self, plan: &plan::stages::Plan, name: &str) -> Result<usize> {
+    pub(crate) fn stage(plan: &plan::stages::Plan, name: &str) -> Result<usize> {
         plan.find(name).ok_or_else(|| {
             let names: Vec<&str> = plan.stages.iter().map(|stage| stage.name.as_str()).collect();
             let fault = Fault::usage(format!("the plan has no stage `{name}`"));

@@ -132,7 +132,7 @@ pub(crate) enum Undo {
     /// Its undo runs.
     Run(usize),
     /// It began and has no undo.
-    NoUndo(usize),
+    Nothing(usize),
     /// Its undo destroys, and nobody asked for that.
     Destroys(usize),
 }
@@ -160,7 +160,7 @@ pub(crate) fn undo(
         let same = was.fact("undo") == stage.undo.as_deref();
         undos.push(match &stage.undo {
             _ if !same && !anyway => return Err(Refusal::Changed { stage: stage.id.clone(), what: "its undo" }),
-            None => Undo::NoUndo(number),
+            None => Undo::Nothing(number),
             Some(_) if stage.destroys && on_failure => Undo::Destroys(number),
             Some(_) => Undo::Run(number),
         });

@@ -50,13 +50,12 @@ pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Resu
     let todo = decide::next(&known, before, &request, until).map_err(|refusal| refusal.fault(newest.as_ref()))?;
     warn_of_programs(loaded, &todo, console);
     let had_failed = newest.as_ref().is_some_and(|newest| newest.history.result != Some(Verdict::Passed));
-    let (folder, mut journal) = match goes_on {
-        Some(newest) => (newest.folder.clone(), Journal::reopen(&newest.folder.journal(), &newest.folder.name())?.0),
-        None => {
-            let runs = Runs::new(&loaded.root(args), &loaded.key);
-            runs.make()?;
-            runs.create(loaded.plan.keep)?
-        }
+    let (folder, mut journal) = if let Some(newest) = goes_on {
+        (newest.folder.clone(), Journal::reopen(&newest.folder.journal(), &newest.folder.name())?.0)
+    } else {
+        let runs = Runs::new(&loaded.root(args), &loaded.key);
+        runs.make()?;
+        runs.create(loaded.plan.keep)?
     };
     let promised = promised(loaded, &request, goes_on.is_some(), &todo);
     journal.append(vec![started(loaded, &promised)])?;
@@ -89,11 +88,11 @@ pub(crate) async fn locks(loaded: &Loaded, args: &Args, console: &Console) -> Re
 
 fn request(loaded: &Loaded, args: &Args) -> Result<(Request, Option<usize>)> {
     let plan = &loaded.plan;
-    let until = args.until.as_ref().map(|name| args.stage(plan, name)).transpose()?;
+    let until = args.until.as_ref().map(|name| Args::stage(plan, name)).transpose()?;
     let request = if let Some(from) = &args.from {
-        Request::From(args.stage(plan, from)?)
+        Request::From(Args::stage(plan, from)?)
     } else if !args.stages.is_empty() {
-        let mut stages = args.stages.iter().map(|name| args.stage(plan, name)).collect::<Result<Vec<_>>>()?;
+        let mut stages = args.stages.iter().map(|name| Args::stage(plan, name)).collect::<Result<Vec<_>>>()?;
         stages.sort_unstable();
         stages.dedup();
         Request::Only(stages)

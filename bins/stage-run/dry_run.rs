@@ -56,9 +56,9 @@ pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Resu
 
 fn chosen(loaded: &Loaded, args: &Args) -> Result<Vec<usize>> {
     let plan = &loaded.plan;
-    let from = args.from.as_ref().map_or(Ok(0), |name| args.stage(plan, name))?;
-    let until = args.until.as_ref().map_or(Ok(plan.stages.len() - 1), |name| args.stage(plan, name))?;
-    let named = args.stages.iter().map(|name| args.stage(plan, name)).collect::<Result<Vec<_>>>()?;
+    let from = args.from.as_ref().map_or(Ok(0), |name| Args::stage(plan, name))?;
+    let until = args.until.as_ref().map_or(Ok(plan.stages.len() - 1), |name| Args::stage(plan, name))?;
+    let named = args.stages.iter().map(|name| Args::stage(plan, name)).collect::<Result<Vec<_>>>()?;
     Ok((from..=until).filter(|stage| named.is_empty() || named.contains(stage)).collect())
 }
 
@@ -113,7 +113,7 @@ async fn plan_of(
     }
     context.reporter.progress().remove(&check);
     context.reporter.record(stage::finished(&check, &done));
-    let summary = changes.as_ref().map(words).unwrap_or_else(|| done.status.name().to_owned());
+    let summary = changes.as_ref().map_or_else(|| done.status.name().to_owned(), words);
     context.reporter.event(&stage.name, &summary);
     if done.reason.is_none() {
         done.reason = changes.as_ref().map(|changes| Reason::new("changes", words(changes)));

@@ -1,5 +1,7 @@
 //! The result of a run, printed once: a line per stage, why it failed, where its log is, the line that goes on.
 
+use std::fmt::Write as _;
+
 use cli::Exit;
 use fault::Fault;
 use report::Status;
@@ -49,28 +51,30 @@ fn text(result: &Result<'_>) -> String {
         let time = if done.last.is_some() { cli::shown(done.duration) } else { String::new() };
         let why = done.reason.as_ref().filter(|reason| !reason.text.is_empty());
         let why = why.map(|reason| foreign::line("", reason.text.as_bytes())).unwrap_or_default();
-        text += format!("{:9}  {:width$}  {time:>6}  {why}", word(done), label(done)).trim_end();
+        let line = format!("{:9}  {:width$}  {time:>6}  {why}", word(done), label(done));
+        text += line.trim_end();
         text.push('\n');
     }
     for name in &ran.pending {
-        text += &format!("{:9}  {name}\n", "pending");
+        let _ = writeln!(text, "{:9}  {name}", "pending");
     }
     let failed = all().filter(|done| done.status == Status::Failed);
     for (done, last) in failed.filter_map(|done| Some((done, done.last.as_ref()?))) {
         text.push('\n');
         for line in &last.tail {
-            text += &foreign::line(&format!("{} | ", done.name), line);
+            let gutter = format!("{} | ", done.name);
+            text += &foreign::line(&gutter, line);
             text.push('\n');
         }
-        text += &format!("log: {}\n", shown_path(&last.log, context));
+        let _ = writeln!(text, "log: {}", shown_path(&last.log, context));
     }
     if ran.others.iter().any(|done| done.id.starts_with("undo/") && done.status == Status::Failed) {
         let left: Vec<&str> =
             ran.others.iter().filter(|done| done.status != Status::Passed).map(|done| done.name.as_str()).collect();
-        text += &format!("\nfailed and not clean: left are {}\n", left.join(", "));
+        let _ = writeln!(text, "\nfailed and not clean: left are {}", left.join(", "));
     }
     if let Some(next) = &result.next {
-        text += &format!("\ngo on: {next}\n");
+        let _ = writeln!(text, "\ngo on: {next}");
     }
     text
 }

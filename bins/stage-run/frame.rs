@@ -171,7 +171,9 @@ mod tests {
             Frame::Ended(end(ProcessEnd::Signal(9))),
         ];
         let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| frame.write(&mut bytes).unwrap());
+        for frame in &frames {
+            frame.write(&mut bytes).unwrap();
+        }
         let mut input = bytes.as_slice();
         for frame in frames {
             assert_eq!(Frame::read(&mut input).unwrap(), Some(frame));

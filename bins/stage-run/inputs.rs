@@ -45,7 +45,7 @@ pub(crate) fn digest(plan: &Path, stage: &Stage) -> Result<Option<String>> {
         let name = file.as_os_str().as_encoded_bytes();
         context.update(&(name.len() as u64).to_be_bytes());
         context.update(name);
-        let mut content = Context::new(&SHA256);
+        let mut hashed = Context::new(&SHA256);
         let mut opened = match std::fs::File::open(folder.join(file)) {
             Ok(opened) => opened,
             // Git knows files that were deleted.
@@ -55,10 +55,10 @@ pub(crate) fn digest(plan: &Path, stage: &Stage) -> Result<Option<String>> {
         loop {
             match opened.read(&mut buffer).map_err(cannot)? {
                 0 => break,
-                length => content.update(&buffer[..length]),
+                length => hashed.update(&buffer[..length]),
             }
         }
-        context.update(content.finish().as_ref());
+        context.update(hashed.finish().as_ref());
     }
     Ok(Some(hex(context.finish().as_ref())))
 }

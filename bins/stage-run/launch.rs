@@ -113,9 +113,8 @@ pub(crate) async fn launch(
 
 fn start(mut command: Command) -> std::io::Result<(ChildStdin, mpsc::Receiver<Frame>)> {
     let mut supervisor = command.spawn()?;
-    let (control, output) = match (supervisor.stdin.take(), supervisor.stdout.take()) {
-        (Some(control), Some(output)) => (control, output),
-        _ => return Err(std::io::ErrorKind::BrokenPipe.into()),
+    let (Some(control), Some(output)) = (supervisor.stdin.take(), supervisor.stdout.take()) else {
+        return Err(std::io::ErrorKind::BrokenPipe.into());
     };
     let (send, receive) = mpsc::channel(WAITING);
     std::thread::spawn(move || {

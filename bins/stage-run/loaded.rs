@@ -160,7 +160,7 @@ pub(crate) fn hash<T: AsRef<str>>(texts: &[T]) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// What git prints, if it is there and succeeds.

@@ -1,5 +1,7 @@
 //! `--list` and `--status`: what there is and how far it came, without an effect.
 
+use std::fmt::Write as _;
+
 use cli::{Console, Exit};
 use fault::Result;
 use report::Verdict;
@@ -45,24 +47,25 @@ pub(crate) fn list(loaded: &Loaded, args: &Args, console: &Console) -> Result<Ex
             format!("{document}\n")
         }
         Format::Jsonl => {
-            stages.iter().map(|stage| format!("{}\n", json!({ "stage": stage.id, "run": stage.run }))).collect()
+            let lines = stages.iter().map(|stage| format!("{}\n", json!({ "stage": stage.id, "run": stage.run })));
+            lines.collect::<Vec<_>>().concat()
         }
         Format::Text => {
             let width = stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or_default();
             let mut text = format!("{}\n", loaded.title());
             for stage in stages {
-                text += &format!("  {:width$}  {}\n", stage.name, first_line(&stage.run));
+                let _ = writeln!(text, "  {:width$}  {}", stage.name, first_line(&stage.run));
                 for (name, script) in [("ready", &stage.ready), ("plan", &stage.plan), ("undo", &stage.undo)] {
                     if let Some(script) = script {
-                        text += &format!("  {:width$}    {name}: {}\n", "", first_line(script));
+                        let _ = writeln!(text, "  {:width$}    {name}: {}", "", first_line(script));
                     }
                 }
                 if let Some(when) = &stage.when {
-                    text += &format!("  {:width$}    when: {when}\n", "");
+                    let _ = writeln!(text, "  {:width$}    when: {when}", "");
                 }
             }
             for always in &loaded.plan.always {
-                text += &format!("  {:width$}  {} (always)\n", always.name, first_line(&always.run));
+                let _ = writeln!(text, "  {:width$}  {} (always)", always.name, first_line(&always.run));
             }
             text
         }
@@ -171,19 +174,19 @@ fn text(
     let width = standings.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     let mut text = format!("{}, run {}: {}\n", loaded.title(), newest.folder.name(), word(overall));
     for (name, standing) in standings {
-        text += &format!("  {name:width$}  {}\n", standing.words());
+        let _ = writeln!(text, "  {name:width$}  {}", standing.words());
     }
     if let Some((check, left)) = survivors {
-        text += &format!("still running, of `{check}`: {}\n", left.join(", "));
+        let _ = writeln!(text, "still running, of `{check}`: {}", left.join(", "));
     }
     if let Some(holder) = holder {
-        text += &format!("the lock is held by {holder}\n");
+        let _ = writeln!(text, "the lock is held by {holder}");
     }
     if newest.history.torn {
         text += "the journal's last line was cut short: the process or the machine died while it was written\n";
     }
     if let Some(next) = next {
-        text += &format!("go on: {next}\n");
+        let _ = writeln!(text, "go on: {next}");
     }
     text
 }

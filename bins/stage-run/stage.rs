@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &Context<'_>, stage: &Stage, known: &Known, beg
     context.journal(beginning(context, &check, known, begin))?;
     context.reporter.record(Event::CheckStarted { check: check.clone(), name: Some(stage.name.clone()) });
     context.reporter.progress().begin_timed(&check);
-    let begun = Instant::now();
+    let clock = Instant::now();
     let part = Part { context, stage, check: &check };
     let (name, ended) = part.commands(begin).await?;
     let mut done = Done {
@@ -74,7 +74,7 @@ pub(crate) async fn run(context: &Context<'_>, stage: &Stage, known: &Known, beg
         reason: ended.result.reason(name),
         exit: ended.result.exit(),
         exit_code: ended.result.exit_code(),
-        duration: begun.elapsed(),
+        duration: clock.elapsed(),
         disk: ended.log_error.clone(),
         last: Some(ended),
     };

@@ -159,19 +159,20 @@ async fn launched(context: &Context<'_>, command: &Command<'_>, step: &Step) -> 
     let mut watch = Watch { context, command, step, tail: Tail::new(LAST_LINES), open: Vec::new() };
     let outcome = launch(&launched, &command.stop, context.insists, &mut watch).await?;
     watch.finish();
-    let tail = watch.tail.lines().iter().map(|line| line.to_vec()).collect();
+    let tail = watch.tail.lines();
     let (result, log_error) = match outcome {
         Outcome::Ended { end, cut } => {
             warn_of_left(context, command, &end);
             (result(&end, cut, command.grace), end.log_error)
         }
-        Outcome::NotStarted(error) => match error.code {
-            Some(code) => (StepResult::NotStarted { code, text: format!("cannot be started: {}", error.text) }, None),
-            None => {
+        Outcome::NotStarted(error) => {
+            if let Some(code) = error.code {
+                (StepResult::NotStarted { code, text: format!("cannot be started: {}", error.text) }, None)
+            } else {
                 let text = format!("was not started: its log cannot be written: {}", error.text);
                 (StepResult::NotStarted { code: 125, text }, Some(error.text))
             }
-        },
+        }
         Outcome::Unknown => (StepResult::Unknown, None),
     };
     Ok(Ended { result, tail, log: command.log.clone(), log_error })

@@ -125,7 +125,7 @@ fn supervise(words: &[OsString], terms: &Terms) -> io::Result<()> {
     let log = copying.lock().ok().and_then(|mut log| log.take());
     let log_error = log.as_ref().and_then(|log| log.error().map(ToString::to_string));
     // A log that cannot be brought into order is still there.
-    let _ = log.map(|log| log.settle(&terms.log));
+    let _ = log.map(|mut log| log.settle(&terms.log));
     reader.send(&Frame::Ended(End { log_error, ..end }));
     Ok(())
 }

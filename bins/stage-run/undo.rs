@@ -43,7 +43,7 @@ pub(crate) async fn asked_for(loaded: &Loaded, args: &Args, console: &Console) -
     let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
     let plan = undos.iter().filter_map(|one| match one {
         Undo::Run(stage) => Some(format!("undo/{}", known[*stage].id)),
-        Undo::NoUndo(_) | Undo::Destroys(_) => None,
+        Undo::Nothing(_) | Undo::Destroys(_) => None,
     });
     let reporter = Reporter::new(console, records, None, &format!("{}: undo", loaded.title()), plan.collect());
     let mut context = Context::new(loaded, &reporter, stop, &newest.folder, Some(journal));
@@ -88,7 +88,7 @@ pub(crate) async fn after_failure(context: &Context<'_>, known: &[Known], others
 /// Runs the undos; one that fails does not stop the others.
 async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>) -> Result<()> {
     for one in undos {
-        let (Undo::Run(number) | Undo::NoUndo(number) | Undo::Destroys(number)) = one;
+        let (Undo::Run(number) | Undo::Nothing(number) | Undo::Destroys(number)) = one;
         let stage = &context.loaded.plan.stages[*number];
         let check = format!("undo/{}", stage.id);
         let left =
@@ -120,7 +120,7 @@ async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>
                 done
             }
             (Undo::Run(_), _) => left("interrupted", "not undone: the run was interrupted".to_owned()),
-            (Undo::NoUndo(_), _) => left("no_undo", "left as it is: it has no `undo`".to_owned()),
+            (Undo::Nothing(_), _) => left("no_undo", "left as it is: it has no `undo`".to_owned()),
         };
         others.push(done);
     }
@@ -147,7 +147,7 @@ fn shown(loaded: &Loaded, newest: &Newest, undos: &[Undo]) -> String {
         text += "  nothing: no stage of it began, or all are undone\n";
     }
     for one in undos {
-        let (Undo::Run(number) | Undo::NoUndo(number) | Undo::Destroys(number)) = one;
+        let (Undo::Run(number) | Undo::Nothing(number) | Undo::Destroys(number)) = one;
         let stage = &loaded.plan.stages[*number];
         let destroys = if stage.destroys { "  (destroys)" } else { "" };
         let line = match &stage.undo {

@@ -227,7 +227,7 @@ const FAILURE: &str = "failure() && ";
 
 fn holds(condition: &str, known: &Variables) -> bool {
     let parts = condition.strip_prefix(FAILURE).unwrap_or(condition).split(" && ");
-    parts.map(|part| compare(part, known)).all(|holds| holds)
+    parts.into_iter().all(|part| compare(part, known))
 }
 
 fn compare(condition: &str, known: &Variables) -> bool {

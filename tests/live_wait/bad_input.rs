@@ -82,7 +82,8 @@ fn a_body_without_end_is_bounded() {
             std::thread::spawn(move || {
                 let _head = stream.read(&mut [0; 4096]);
                 let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-                while stream.write_all(&[b'x'; 65536]).is_ok() {}
+                let piece = vec![b'x'; 65536];
+                while stream.write_all(&piece).is_ok() {}
             });
         }
     });

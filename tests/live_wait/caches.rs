@@ -20,7 +20,8 @@ impl Nginx {
         let path = folder.path().display().to_string();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {path}/{name};\n")).collect();
+        let temporary: String =
+            temporary.iter().map(|name| format!("{name}_temp_path {path}/{name};\n")).collect::<Vec<_>>().concat();
         let text = format!(
             "daemon off; pid {path}/pid; error_log {path}/error.log;\nevents {{}}\nhttp {{\n{temporary}access_log off;\n\
              proxy_cache_path {path}/cache keys_zone=one:1m;\n\

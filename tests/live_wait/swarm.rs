@@ -185,7 +185,6 @@ fn check(all: Vec<Expected>) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one daemon for all cases, each a line")]
 fn what_a_real_swarm_does_after_an_update_is_judged_by_its_spec_and_its_tasks() {
     let Some(docker) = Docker::start() else { return };
     let two = ["--replicas", "2"];

@@ -107,11 +107,11 @@ fn a_check_that_prints_a_gigabyte_keeps_its_beginning_and_end_in_bounded_memory(
     let folder = started.folder().to_owned();
     let size = std::fs::metadata(folder.join("logs/gate/it.log")).unwrap().len();
     let (first, last, bytes) = lines.join().unwrap();
+    let log = std::fs::read_to_string(folder.join("logs/gate/it.log")).unwrap();
     started.finish().exits(1);
     assert_eq!(first.as_deref(), Some("gate/it │ first"));
     assert_eq!(last, "gate/it │ last");
     assert!(size < 17_000_000, "{size} bytes of log");
-    let log = std::fs::read_to_string(folder.join("logs/gate/it.log")).unwrap();
     assert!(log.starts_with("first\n") && log.ends_with("last\n") && log.contains("bytes left out"));
     assert!(bytes < 60_000_000, "{bytes} bytes on stderr");
     assert!(most < 100_000, "{most} KiB of memory");

@@ -23,7 +23,7 @@ pub(super) fn records(status: &str, findings: &[(&str, u64, &str)]) -> String {
     }));
     lines.push(json!({"v":1,"run":"r.1","event":"check_finished","check":"a/unit","status":status}));
     lines.push(json!({"v":1,"run":"r.1","event":"run_finished","result":status}));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
 }
 
 /// The event of pull request 7.

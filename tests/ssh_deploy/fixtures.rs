@@ -53,7 +53,7 @@ pub(super) fn list(hosts: &[&Sshd]) -> String {
     for other in &hosts[1..] {
         trust(hosts[0], other);
     }
-    hosts.iter().map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).collect()
+    hosts.iter().map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).collect::<Vec<_>>().concat()
 }
 
 /// Whether no run holds the lock `shop` of a host: looked at there, not over the network.

@@ -1,5 +1,7 @@
 //! ^C, SIGTERM, timeouts: one signal, every process waited for, never passed.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Project, until};
@@ -63,7 +65,6 @@ fn under_bash_and_a_program_between_one_interrupt_is_seen_and_the_rest_of_the_li
         let script = "#!/bin/sh\ntrap 'echo INT >> seen; echo saved >> seen; exit 0' INT\ntouch started\nwhile :; do sleep 0.1; done\n";
         std::fs::write(project.path().join("save"), script).unwrap();
         std::fs::write(project.path().join("values.env"), "API_KEY=a-long-secret-value\n").unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(project.path().join("save"), std::fs::Permissions::from_mode(0o755)).unwrap();
         let started = project.step(&[]).spawn();
         until(|| project.path().join("started").exists());

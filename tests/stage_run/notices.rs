@@ -25,7 +25,7 @@ fn server(status: &'static str) -> (String, mpsc::Receiver<(String, serde_json::
                 if let Some(value) = lower.strip_prefix("content-length:") {
                     length = value.trim().parse().unwrap();
                 } else if line.starts_with("POST ") {
-                    path = line.split(' ').nth(1).unwrap().to_owned();
+                    line.split(' ').nth(1).unwrap().clone_into(&mut path);
                 }
             }
             let mut body = vec![0; length];

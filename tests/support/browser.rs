@@ -1,4 +1,4 @@
-//! A real browser without a screen, driven over WebDriver.
+//! A real browser without a screen, driven over `WebDriver`.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -92,7 +92,7 @@ impl Drop for Browser {
     }
 }
 
-/// One call of WebDriver; panics with the driver's own words if it refuses.
+/// One call of `WebDriver`; panics with the driver's own words if it refuses.
 fn call(driver: &Served, method: &str, path: &str, body: &Value) -> Value {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", driver.address);

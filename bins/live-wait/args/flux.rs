@@ -6,7 +6,7 @@ use super::some;
 
 /// Wait until Flux has applied a revision and what it owns runs
 ///
-/// The source, the Kustomization and the workloads in its inventory must have the revision. A HelmRelease's own revision is its
+/// The source, the Kustomization and the workloads in its inventory must have the revision. A `HelmRelease`'s own revision is its
 /// chart's: name the Kustomization that applies it with --via.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FluxArgs {
@@ -26,7 +26,7 @@ pub(crate) struct FluxArgs {
     #[arg(long, value_name = "NAME", value_parser = some)]
     pub(crate) context: Option<String>,
 
-    /// The Kustomization that applies a HelmRelease
+    /// The Kustomization that applies a `HelmRelease`
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = via)]
     pub(crate) via: Option<(Option<String>, String)>,
 

@@ -39,7 +39,7 @@ pub(crate) struct SwarmArgs {
     #[arg(long, requires = "image", hide_short_help = true)]
     pub(crate) resolve_image: bool,
 
-    /// A manager's engine: unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST[:PORT][/SOCKET] [default: DOCKER_HOST, else /var/run/docker.sock]
+    /// A manager's engine: `unix://PATH`, `tcp://HOST:PORT` or `ssh://[USER@]HOST[:PORT][/SOCKET]` [default: `DOCKER_HOST`, else /var/run/docker.sock]
     #[arg(long, value_name = "URL", value_parser = some)]
     pub(crate) host: Option<String>,
 

@@ -59,6 +59,7 @@ fn of_text(text: &str, args: &Args) -> Result<Vec<Request>> {
     if requests.is_empty() { Err(Fault::usage("it has no [[target]]")) } else { Ok(requests) }
 }
 
+#[expect(clippy::too_many_lines, reason = "one pass over the keys of a target")]
 fn request(table: &DeTable<'_>, at: usize, line: &dyn Fn(usize) -> usize, args: &Args) -> Result<Request> {
     let kind = text(table, "kind").ok_or_else(|| Fault::usage(format!("line {at}: the target has no `kind`")))?;
     let command = Args::command();
@@ -111,10 +112,9 @@ fn request(table: &DeTable<'_>, at: usize, line: &dyn Fn(usize) -> usize, args: 
     }
     if let Some(revision) =
         args.revision.as_ref().filter(|_| options.contains(&"revision") && !table.contains_key("revision"))
+        && matches!(kind.as_str(), "http" | "flux")
     {
-        if matches!(kind.as_str(), "http" | "flux") {
-            words.push(format!("--revision={revision}"));
-        }
+        words.push(format!("--revision={revision}"));
     }
     words.extend(names.into_iter().map(|name| if name.starts_with('-') { format!("./{name}") } else { name }));
     let parsed = Args::try_parse_from(&words).map_err(|error| {

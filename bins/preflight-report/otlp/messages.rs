@@ -27,6 +27,7 @@ pub(super) struct ScopeSpans {
     pub(super) spans: Vec<Span>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the protocol's names")]
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Span {

@@ -130,7 +130,9 @@ async fn answer(request: Request<Incoming>, path: &str, collected: &Mutex<Collec
     let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
     match status {
         Ok(export) => {
-            export.into_iter().for_each(|export| collected.add(export));
+            if let Some(export) = export {
+                collected.add(export);
+            }
             accepted(&kind)
         }
         Err(status) => {

@@ -79,7 +79,7 @@ pub(super) async fn publish(github: &GitHub, planned: &Planned) -> Result<(), Er
         log_url: planned.end.log_url.clone(),
         description: wanted.description.clone(),
     };
-    let begun = github.set_deployment_status(id, &begin).await;
+    let first = github.set_deployment_status(id, &begin).await;
     let ended = github.set_deployment_status(id, &planned.end).await;
     if let Err(error) = ended {
         // One that stays in progress would look like a deployment that is still running.
@@ -87,7 +87,7 @@ pub(super) async fn publish(github: &GitHub, planned: &Planned) -> Result<(), Er
         let _ = github.set_deployment_status(id, &aborted).await;
         return Err(error);
     }
-    begun
+    first
 }
 
 fn cut(text: &str, limit: usize) -> String {

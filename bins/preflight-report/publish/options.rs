@@ -6,6 +6,7 @@ use std::time::Duration;
 use fault::{Fault, Result};
 
 /// What is published at GitHub, and how.
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PublishArgs {
     /// Keep one comment of the pull request up to date; NAME tells several apart [default: the workflow's name]

@@ -72,7 +72,8 @@ pub(super) fn marker(name: &str) -> String {
         if is_plain || (character == '-' && !safe.ends_with('-')) {
             safe.push(character);
         } else {
-            safe.push_str(&format!("%{:X}", u32::from(character)));
+            let code = format!("%{:X}", u32::from(character));
+            safe.push_str(&code);
         }
     }
     format!("<!-- preflight-report:{safe} -->")
@@ -115,14 +116,15 @@ pub(super) fn write(marker: &str, cut: &str, parts: &[Part], omitted: usize) -> 
     }
     text.push_str(&separator(cut));
     for headline in &headlines {
-        text.push_str(&format!("- {headline}\n"));
+        text += &["- ", headline, "\n"].concat();
     }
     if omitted > 0 {
-        text.push_str(&format!("- and {omitted} that passed\n"));
+        text += &["- and ", &omitted.to_string(), " that passed\n"].concat();
     }
     if !headlines.is_empty() || omitted > 0 {
         let count = headlines.len() + omitted;
-        text.push_str(&format!("\n<sub>shortened to fit: the details of {count} part(s) are left out</sub>\n"));
+        let note = format!("\n<sub>shortened to fit: the details of {count} part(s) are left out</sub>\n");
+        text.push_str(&note);
     }
     // In JSON these characters occur in strings only, and could end the HTML comment there.
     let state = State { v: 1, cut: cut.to_owned(), omitted, parts };

@@ -30,11 +30,11 @@ pub(super) async fn keep(github: &GitHub, pull: u64, ours: &Ours<'_>) -> Result<
     let login = github.login().await?;
     let mut comments = github.comments(pull).await?;
     let mut lost = None;
-    let mut last = String::new();
+    let mut url = String::new();
     for repeat in 0..=REPEATS {
         let plan = decide(&comments, &login, ours, &random());
         let written = match &plan.decision {
-            Decision::Leave(Leave::Done) if plan.extra.is_empty() => return Ok(Kept::At(plan.url.unwrap_or(last))),
+            Decision::Leave(Leave::Done) if plan.extra.is_empty() => return Ok(Kept::At(plan.url.unwrap_or(url))),
             Decision::Leave(leave) if plan.extra.is_empty() => return Ok(Kept::Left(leave.clone(), plan.url)),
             Decision::Leave(_) => None,
             Decision::Create(body) => Some(github.create_comment(pull, body).await),
@@ -42,7 +42,7 @@ pub(super) async fn keep(github: &GitHub, pull: u64, ours: &Ours<'_>) -> Result<
         };
         match written {
             Some(Ok(comment)) => {
-                last = comment.url;
+                url = comment.url;
                 lost = None;
             }
             // It may be there all the same, or the comment was removed meanwhile: the next look tells.
@@ -56,7 +56,7 @@ pub(super) async fn keep(github: &GitHub, pull: u64, ours: &Ours<'_>) -> Result<
         }
         tokio::time::sleep(SETTLE.mul_f64(1.0 + api::backoff::jitter())).await;
         comments = github.comments(pull).await?;
-        if let Some(kept) = seen(&comments, &login, ours, &plan, &last) {
+        if let Some(kept) = seen(&comments, &login, ours, &plan, &url) {
             return Ok(kept);
         }
         if repeat == REPEATS {
@@ -65,7 +65,7 @@ pub(super) async fn keep(github: &GitHub, pull: u64, ours: &Ours<'_>) -> Result<
     }
     match lost {
         Some(error) => Err(error),
-        None => Ok(Kept::Overwritten(last)),
+        None => Ok(Kept::Overwritten(url)),
     }
 }
 
@@ -102,5 +102,5 @@ pub(super) fn random() -> String {
         let now = jiff::Timestamp::now().as_nanosecond() ^ i128::from(std::process::id());
         bytes.copy_from_slice(&now.to_le_bytes()[..8]);
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

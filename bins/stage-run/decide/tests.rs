@@ -186,10 +186,10 @@ proptest! {
             if let Act::Undo = act {
                 let undos = undo(&stages, &history, false, false).unwrap();
                 for one in &undos {
-                    let (Undo::Run(stage) | Undo::NoUndo(stage) | Undo::Destroys(stage)) = one;
+                    let (Undo::Run(stage) | Undo::Nothing(stage) | Undo::Destroys(stage)) = one;
                     prop_assert!(before[*stage].began, "an undo of what did not begin");
                 }
-                let order: Vec<_> = undos.iter().map(|Undo::Run(stage) | Undo::NoUndo(stage) | Undo::Destroys(stage)| *stage).collect();
+                let order: Vec<_> = undos.iter().map(|(Undo::Run(stage) | Undo::Nothing(stage) | Undo::Destroys(stage))| *stage).collect();
                 prop_assert!(order.is_sorted_by(|one, other| one > other), "the last first");
                 for stage in carry_out_undo(&mut world, &stages, &undos, fates[0]) {
                     let after = world.history().stage(&stages[stage].id);

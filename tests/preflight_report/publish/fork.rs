@@ -106,7 +106,9 @@ fn the_pull_request_is_the_one_of_that_repository_branch_and_commit_or_none() {
     for pulls in others {
         let github = GitHub::start();
         let several = pulls.len() > 1;
-        pulls.into_iter().for_each(|pull| github.pull(pull));
+        for pull in pulls {
+            github.pull(pull);
+        }
         let seen = publish(&github, &red, "failure", &[]).exits(1);
         let expected = if several { "2 open pull requests come from" } else { "no open pull request comes from" };
         assert!(seen.messages("notice")[0].contains(expected), "{}", seen.stderr);

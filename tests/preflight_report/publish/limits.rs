@@ -9,7 +9,7 @@ use super::super::published::{BASE, HEAD, MERGE_BASE, count, hold, ours, pull_st
 #[test]
 fn a_comment_never_exceeds_65536_characters_and_names_how_it_was_shortened() {
     let github = GitHub::start();
-    let log = (0..30).map(|line| format!("{line} é{}\n", "x".repeat(380))).collect::<String>();
+    let log = (0..30).map(|line| format!("{line} é{}\n", "x".repeat(380))).collect::<Vec<_>>().concat();
     let mut lines = vec![json!({"v":1,"event":"run_started","title":"Checks","plan":[]})];
     for check in 0..300 {
         let id = format!("a/{check}-{}", "n".repeat(80));
@@ -18,7 +18,7 @@ fn a_comment_never_exceeds_65536_characters_and_names_how_it_was_shortened() {
         lines.push(json!({"v":1,"event":"check_finished","check":id,"status":"failed","reason":reason}));
     }
     lines.push(json!({"v":1,"event":"run_finished","result":"failed"}));
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.iter().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
     run(&github, pull_step(&github, &["--comment", "--check-run"]).stdin(text)).exits(1);
     let body = ours(&github).remove(0);
     assert!(body.chars().count() <= 65_536 && body.contains("shortened to fit: "), "{}", body.len());

@@ -125,7 +125,7 @@ fn what_changed_since_the_last_push_is_told_and_a_re_run_of_it_is_none() {
 
 #[test]
 fn a_comment_is_shortened_in_named_steps_and_the_details_of_passed_parts_give_way_first() {
-    let log = (0..30).map(|line| format!("{line} {}\n", "x".repeat(380))).collect::<String>();
+    let log = (0..30).map(|line| format!("{line} {}\n", "x".repeat(380))).collect::<Vec<_>>().concat();
     let (red, green) = (report("failed", &log), report("passed", ""));
     let mut there = vec![comment(1, ME, &created(&ours(&red, Some("l00"), 1, "w0")))];
     for leg in 1..30 {
