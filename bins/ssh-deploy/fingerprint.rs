@@ -5,35 +5,18 @@
 use serde::{Deserialize, Serialize};
 use ssh::sha256;
 
-use crate::args::Args;
-use crate::plan::Plan;
-
 /// The hashes of a deploy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     /// Of the command and what runs it.
-    script: String,
+    pub(crate) script: String,
     /// Of what is sent, and where it goes.
-    uploads: String,
+    pub(crate) uploads: String,
     /// Of the options that decide which hosts change, in what order, and when a host has succeeded.
-    options: String,
+    pub(crate) options: String,
 }
 
 impl Fingerprint {
-    /// The hashes of a run.
-    pub(crate) fn of(args: &Args, plan: &Plan) -> Self {
-        let script = plan.command.as_ref().map(|step| (&step.script, &step.interpreter, step.terminal));
-        let uploads: Vec<_> = plan.uploads.iter().map(|upload| (&upload.payload.digest, &upload.destination)).collect();
-        let release = plan.release.as_ref().map(|plan| &plan.release);
-        let release = release.map(|one| (one.payload.as_ref().map(|payload| &payload.digest), &one.base, &one.shared));
-        let checks = (&args.checks.check, &args.checks.check_http, &args.checks.check_tcp, &args.files.activate);
-        let back = (&args.checks.rollback, args.checks.rollback_all);
-        let order = (&args.rollout.batch, args.rollout.max_failures, &args.locking.fence, &args.locking.lock_dir);
-        let lock = plan.lock.as_ref().map(|plan| &plan.lock.name);
-        let options = (&args.running.env, &args.running.sudo, checks, back, order, lock, args.files.keep);
-        Self { script: hash(&script), uploads: hash(&(uploads, release)), options: hash(&options) }
-    }
-
     /// What of a deploy is not the same, for a message.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         let parts = [
@@ -54,6 +37,6 @@ impl Fingerprint {
 }
 
 /// The text of a value for debugging has all of it, and differs when the value does.
-fn hash(value: &impl std::fmt::Debug) -> String {
+pub(crate) fn hash(value: &impl std::fmt::Debug) -> String {
     sha256(format!("{value:?}").as_bytes())
 }

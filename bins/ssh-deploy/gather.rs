@@ -15,6 +15,7 @@ use ssh::{
 
 use crate::args::{Args, Fence};
 use crate::fingerprint::Fingerprint;
+use crate::hashes;
 use crate::locking::LockPlan;
 use crate::plan::{Becomes, NamedCommand, Plan, PostDeploy, ReleasePlan, RollbackScope, Run, Unreachable};
 use crate::probe::Probe;
@@ -129,7 +130,7 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         dry_run: args.dry_run,
         targets,
     };
-    plan.fingerprint = Fingerprint::of(args, &plan);
+    plan.fingerprint = hashes::of(args, &plan);
     plan.run.deploy = plan.fingerprint.name(console.context().run_url().as_deref());
     Ok(plan)
 }

@@ -13,6 +13,7 @@ mod diagnosis;
 mod emit;
 mod fingerprint;
 mod gather;
+mod hashes;
 mod host_runner;
 mod list;
 mod lock_report;

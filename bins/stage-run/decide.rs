@@ -133,7 +133,7 @@ pub(crate) enum Undo {
     Run(usize),
     /// It began and has no undo.
     Nothing(usize),
-    /// Its undo destroys, and nobody asked for that.
+    /// Its undo destroys, and was not asked for.
     Destroys(usize),
 }
 

@@ -12,25 +12,15 @@ use crate::context::Context;
 use crate::decide::{self, Known, Request, Todo};
 use crate::emit::{self, Result as Shown};
 use crate::folder::Runs;
+use crate::hash::hash;
 use crate::history::{self, RunHistory, Standing};
-use crate::loaded::{Loaded, hash};
+use crate::loaded::Loaded;
 use crate::newest::{self, Newest};
 use crate::notices::Notices;
+use crate::ran::Ran;
 use crate::stage::{self, Done};
-use crate::step::{self, Command};
-use crate::{lock, undo, values};
-
-/// What one run came to.
-pub(crate) struct Ran {
-    /// The stages, in the order of the plan.
-    pub(crate) stages: Vec<Done>,
-    /// Undos, the run's hooks and `always` stages, by the ids of their checks.
-    pub(crate) others: Vec<Done>,
-    /// Stages that a later call has to run.
-    pub(crate) pending: Vec<String>,
-    /// Why it ended before its end: the journal or a log cannot be written.
-    pub(crate) broken: Option<fault::Fault>,
-}
+use crate::step::Command;
+use crate::{lock, lonely, undo, values};
 
 /// Runs the plan.
 ///
@@ -38,7 +28,7 @@ pub(crate) struct Ran {
 /// Nothing ran: the lock is held, the request is refused, or the run cannot be kept.
 pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(None)?;
-    let _locks = locks(loaded, args, console).await?;
+    let _locks = lock::all(loaded, args, console).await?;
     let newest = newest::find(loaded, args)?;
     if let Some(newest) = &newest {
         newest.refuse_survivors()?;
@@ -72,18 +62,6 @@ pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Resu
     notices.started(&folder.name()).await;
     let ran = conduct(&context, &known, &todo, args).await;
     finish(&context, ran, &known, args, &notices).await
-}
-
-/// Takes the locks of the plan and target.
-pub(crate) async fn locks(loaded: &Loaded, args: &Args, console: &Console) -> Result<Vec<lock::Lock>> {
-    let user = console.environment().get("USER").or_else(|| console.environment().get("LOGNAME")).unwrap_or("?");
-    let who = format!(
-        "process {} of {user}, since {:.0}{}",
-        std::process::id(),
-        jiff::Timestamp::now(),
-        console.context().run_url().map(|url| format!(", {url}")).unwrap_or_default()
-    );
-    lock::take(&lock::folder(console)?, &loaded.locks, &who, args.lock_wait, console).await
 }
 
 fn request(loaded: &Loaded, args: &Args) -> Result<(Request, Option<usize>)> {
@@ -195,7 +173,7 @@ async fn conduct(context: &Context<'_>, known: &[Known], todo: &[Todo], args: &A
             timeout: Some(always.timeout),
             stop: context.stop_at_the_end(),
         };
-        ran.others.push(lonely(context, &command).await);
+        ran.others.push(lonely::run(context, &command).await);
     }
     ran
 }
@@ -203,43 +181,11 @@ async fn conduct(context: &Context<'_>, known: &[Known], todo: &[Todo], args: &A
 /// How long hooks of the run and `always` stages may clean up after an interrupt.
 const HOOK_GRACE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Runs a command that is a check by itself. Whether the journal takes it does not matter any more.
-pub(crate) async fn lonely(context: &Context<'_>, command: &Command<'_>) -> Done {
-    let begun = std::time::Instant::now();
-    let _ = context.journal(vec![(Event::CheckStarted { check: command.check.to_owned(), name: None }, Map::new())]);
-    context
-        .reporter
-        .record(Event::CheckStarted { check: command.check.to_owned(), name: Some(command.name.to_owned()) });
-    let ended = match step::run(context, command).await {
-        Ok(ended) => Ok(ended),
-        // A full disk must not keep the firewall open.
-        Err(fault) => step::rehearse(context, command).await.map_err(|_same| fault),
-    };
-    let mut done = Done::not_run(command.check, command.name, Status::Passed, Reason::new("", ""));
-    done.duration = begun.elapsed();
-    match ended {
-        Ok(ended) => {
-            done.reason = ended.result.reason(command.step);
-            done.exit = ended.result.exit();
-            done.exit_code = ended.result.exit_code();
-            done.last = Some(ended);
-        }
-        Err(fault) => (done.reason, done.exit) = (Some(Reason::new("not_started", fault.message)), Exit::Failed),
-    }
-    if done.exit != Exit::Success {
-        done.status = Status::Failed;
-    }
-    let event = stage::finished(command.check, &done);
-    let _ = context.journal(vec![(event.clone(), Map::new())]);
-    context.reporter.record(event);
-    done
-}
-
 /// Runs the stages up to the first that does not pass.
 async fn stages(context: &Context<'_>, known: &[Known], todo: &[Todo], ran: &mut Ran) -> Result<()> {
     let plan = &context.loaded.plan;
     let hook = match &plan.before {
-        Some(script) => Some(lonely(context, &hook(context, "before", script)).await),
+        Some(script) => Some(lonely::run(context, &hook(context, "before", script)).await),
         None => None,
     };
     let mut failed =
@@ -320,7 +266,7 @@ async fn finish(
         let mut command = hook(context, "after", script);
         let status = if exit == Exit::Success { Status::Passed } else { Status::Failed };
         command.env.extend(stage::result(status, None, context.reporter.elapsed()));
-        let done = lonely(context, &command).await;
+        let done = lonely::run(context, &command).await;
         if let Some(reason) = done.reason.as_ref().filter(|_| done.status != Status::Passed) {
             // It fails nothing: the run is over.
             context.reporter.warn(&format!("the run's {}", reason.text));

@@ -10,10 +10,11 @@ use run::{Records, Reporter, Stop};
 
 use crate::args::{Args, Format};
 use crate::context::Context;
-use crate::deploy::{self, Ran};
 use crate::emit::{self, Result as Shown};
 use crate::folder::RunFolder;
 use crate::loaded::Loaded;
+use crate::lock;
+use crate::ran::Ran;
 use crate::stage::{self, Done};
 use crate::step::{self, Command};
 
@@ -23,7 +24,7 @@ use crate::step::{self, Command};
 /// The lock is held, or the system refuses a supervisor.
 pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(None)?;
-    let _locks = deploy::locks(loaded, args, console).await?;
+    let _locks = lock::all(loaded, args, console).await?;
     // Nothing of a dry run is kept.
     let scratch = tempfile::tempdir()
         .map_err(|error| Fault::temporary("cannot make a temporary folder").cause(error.to_string()))?;

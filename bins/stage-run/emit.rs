@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, Format};
 use crate::context::Context;
-use crate::deploy::Ran;
+use crate::ran::Ran;
 use crate::stage::Done;
 
 /// What there is to print.

@@ -12,7 +12,7 @@ pub(crate) const UNDO: &str = "undo";
 
 /// The reason code of a stage that a signal or its timeout ended, and whose processes all ended by themselves.
 pub(crate) const INTERRUPTED: &str = "interrupted";
-/// The reason code of a stage that had to be killed: nobody knows how far it came.
+/// The reason code of a stage that had to be killed: how far it came is not known.
 pub(crate) const HALF_DONE: &str = "half_done";
 
 /// How far a stage has come.

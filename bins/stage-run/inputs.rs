@@ -9,7 +9,7 @@ use fault::{Fault, Result};
 use plan::stages::Stage;
 use ring::digest::{Context, SHA256};
 
-use crate::loaded::hex;
+use crate::hash::hex;
 
 /// More files than this are no stage's: `inputs` has to name fewer.
 const MOST: usize = 50_000;

@@ -35,7 +35,7 @@ pub(crate) enum Outcome {
         end: End,
         cut: Option<Cut>,
     },
-    /// Its supervisor died: nobody knows how it ended.
+    /// Its supervisor died: its end is not known.
     Unknown,
 }
 

@@ -7,13 +7,13 @@ use cli::Console;
 use fault::{Fault, Result};
 use plan::stages::{Plan, Stage};
 use plan::{Source, Subject};
-use ring::digest::{Context, SHA256};
 
 use crate::args::Args;
 use crate::decide::Known;
+use crate::hash::hash;
 use crate::inputs;
 
-/// A plan to copy, for whoever has none.
+/// A plan to copy.
 const EXAMPLE: &str = r#"write the plan `stages.toml`:
 
     [[stage]]
@@ -147,20 +147,6 @@ fn commands(stage: &Stage) -> String {
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let env: BTreeMap<_, _> = stage.env.iter().collect();
     hash(&[&stage.run, &optional(&stage.ready), &optional(&stage.before), &optional(&stage.dir), &format!("{env:?}")])
-}
-
-/// A hash of texts, which says nothing of them.
-pub(crate) fn hash<T: AsRef<str>>(texts: &[T]) -> String {
-    let mut context = Context::new(&SHA256);
-    for text in texts {
-        context.update(&(text.as_ref().len() as u64).to_be_bytes());
-        context.update(text.as_ref().as_bytes());
-    }
-    hex(context.finish().as_ref())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// What git prints, if it is there and succeeds.

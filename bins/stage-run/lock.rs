@@ -11,6 +11,9 @@ use deadline::Wait;
 use fault::{Fault, Result};
 use rustix::fs::{FlockOperation, flock};
 
+use crate::args::Args;
+use crate::loaded::Loaded;
+
 /// How often a lock that is held is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(200);
 
@@ -31,11 +34,23 @@ pub(crate) fn folder(console: &Console) -> Result<PathBuf> {
     Ok(state.join("stage-run/locks"))
 }
 
+/// Takes the locks of the plan and target.
+pub(crate) async fn all(loaded: &Loaded, args: &Args, console: &Console) -> Result<Vec<Lock>> {
+    let user = console.environment().get("USER").or_else(|| console.environment().get("LOGNAME")).unwrap_or("?");
+    let who = format!(
+        "process {} of {user}, since {:.0}{}",
+        std::process::id(),
+        jiff::Timestamp::now(),
+        console.context().run_url().map(|url| format!(", {url}")).unwrap_or_default()
+    );
+    take(&folder(console)?, &loaded.locks, &who, args.lock_wait, console).await
+}
+
 /// Takes the locks `names`, in their order, or waits for them until the deadline.
 ///
 /// # Errors
 /// [`fault::Kind::Temporary`]: one is held by another run, which is named.
-pub(crate) async fn take(
+async fn take(
     folder: &Path,
     names: &[String],
     who: &str,

@@ -36,7 +36,7 @@ impl Newest {
         let (round, facts) = self.history.open_step()?;
         let number = u32::try_from(facts.get("group").and_then(Value::as_u64)?).ok()?;
         let was = facts.get("process").and_then(Value::as_str).unwrap_or_default();
-        // A step that ended by itself may have left a daemon behind, which is nobody's business.
+        // A step that ended by itself may have left a daemon behind, which may go on.
         if round.last().is_some_and(|step| step.end.is_some()) {
             return None;
         }

@@ -11,8 +11,8 @@ use run::Reporter;
 use secrecy::SecretString;
 
 use crate::context::Context;
-use crate::deploy::Ran;
 use crate::loaded::Loaded;
+use crate::ran::Ran;
 
 /// How long all messages together may take.
 const TIME: Duration = Duration::from_secs(10);

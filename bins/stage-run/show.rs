@@ -74,7 +74,7 @@ pub(crate) fn list(loaded: &Loaded, args: &Args, console: &Console) -> Result<Ex
     Ok(Exit::Success)
 }
 
-/// How the newest run stands as a whole.
+/// What the newest run is as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Overall {
     Running,

@@ -1,9 +1,9 @@
-//! The process that stands between us and a stage's command, and outlives us.
+//! The process between us and a stage's command, which outlives us.
 //!
 //! If `stage-run` dies, by SIGKILL too, a stage must be able to end in order: Terraform writes its state when it is interrupted, and
 //! must not die of SIGPIPE meanwhile. So this program starts itself once more for each command, under another `argv[0]`. That process
-//! leads a session, starts the command in a session of its own, writes its log, and passes its output on as long as there is somebody to
-//! read it. When its standard input ends before the command does, we are gone: it sends SIGINT, waits for the grace, then kills the group.
+//! leads a session, starts the command in another session, writes its log, and passes its output on as long as it is
+//! read. When its standard input ends before the command does, we are gone: it sends SIGINT, waits for the grace, then kills the group.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -73,7 +73,7 @@ enum Event {
     Alone,
 }
 
-/// Where frames go, as long as somebody reads them.
+/// Where frames go, as long as they are read.
 #[derive(Clone)]
 struct Reader(Arc<Mutex<Option<io::Stdout>>>);
 

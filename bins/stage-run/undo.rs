@@ -10,15 +10,16 @@ use serde_json::Map;
 use crate::args::{Args, Care, Format};
 use crate::context::Context;
 use crate::decide::{self, Known, Undo};
-use crate::deploy::{self, Ran};
 use crate::emit::{self, Result as Shown};
 use crate::history::{self, RunHistory};
 use crate::loaded::Loaded;
 use crate::newest::{self, Newest};
 use crate::notices::Notices;
+use crate::ran::Ran;
 use crate::stage::Done;
 use crate::step::Command;
 use crate::values;
+use crate::{lock, lonely};
 
 /// `--undo`: shows what would be undone, or with `--yes` undoes it.
 ///
@@ -26,7 +27,7 @@ use crate::values;
 /// There is no run, it is refused, or the lock is held.
 pub(crate) async fn asked_for(loaded: &Loaded, args: &Args, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(None)?;
-    let _locks = deploy::locks(loaded, args, console).await?;
+    let _locks = lock::all(loaded, args, console).await?;
     let newest = newest::find(loaded, args)?.ok_or_else(|| Fault::usage("there is no run to undo"))?;
     newest.refuse_survivors()?;
     let known = loaded.known()?;
@@ -112,7 +113,7 @@ async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>
                     stop: context.stop.clone(),
                 };
                 context.reporter.progress().begin_timed(&check);
-                let done = deploy::lonely(context, &command).await;
+                let done = lonely::run(context, &command).await;
                 context.reporter.progress().remove(&check);
                 let why = done.reason.as_ref().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
                 let word = if done.status == Status::Passed { "undone" } else { "not clean" };

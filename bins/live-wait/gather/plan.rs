@@ -1,6 +1,6 @@
 //! The plan file: `[[target]]` with `kind`, `name`, `on`, and the long options of `live-wait KIND` as keys.
 //!
-//! Each target becomes the command line that it stands for and is parsed as one, so that a plan can never mean something else than the
+//! Each target becomes the command line that it means and is parsed as one, so that a plan can never mean something else than the
 //! options do.
 
 use std::path::Path;

@@ -63,7 +63,7 @@ impl OutputMode {
 /// Gives the program a terminal like our standard error; `None` if that is none.
 #[cfg(target_os = "linux")]
 fn terminal(command: &mut Command) -> io::Result<Option<Readers>> {
-    let pty = crate::Pty::modes_for_output(io::stderr()).and_then(|modes| crate::Pty::open(&modes));
+    let pty = crate::pty::Pty::modes_for_output(io::stderr()).and_then(|modes| crate::pty::Pty::open(&modes));
     let Some(mut pty) = pty else { return Ok(None) };
     pty.resize(io::stderr());
     let Some(slave) = pty.take_slave() else { return Ok(None) };
@@ -80,7 +80,7 @@ fn terminal(_: &mut Command) -> io::Result<Option<Readers>> {
 
 /// Gives the terminal the size of ours whenever that changes, until the event loop ends.
 #[cfg(target_os = "linux")]
-fn follow_size(pty: crate::Pty) {
+fn follow_size(pty: crate::pty::Pty) {
     use tokio::signal::unix::{SignalKind, signal};
     // Without the signal the program keeps the size that it began with.
     let Ok(mut changes) = signal(SignalKind::window_change()) else { return };

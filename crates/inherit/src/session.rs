@@ -1,4 +1,4 @@
-//! Starting a program in a session of its own.
+//! Starting a program in a new session.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;

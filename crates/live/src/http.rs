@@ -61,7 +61,7 @@ pub struct Settings {
     pub place: Place,
     /// Which addresses are asked.
     pub family: Family,
-    /// Whether each request has a query of its own, which no cache has an answer for.
+    /// Whether each request has a query that no cache has an answer for.
     pub bypass_cache: bool,
     /// Headers that are sent to the address itself and to no other host.
     pub headers: Vec<(String, SecretString)>,

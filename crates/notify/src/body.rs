@@ -55,7 +55,7 @@ fn slack(message: &Message) -> Value {
     if !fields.is_empty() {
         blocks.push(json!({ "type": "section", "fields": fields }));
     }
-    // Notifications show `text`; escaped, it cannot mention anybody.
+    // Notifications show `text`; escaped, it cannot mention a person.
     let text = cut(&headline, 1000).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     json!({ "text": text, "blocks": blocks, "link_names": false, "unfurl_links": false })
 }

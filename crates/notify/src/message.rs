@@ -1,6 +1,6 @@
 //! What a message says. Never output, commands or values of the run.
 
-/// How the run that is reported stands.
+/// What is reported of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It has begun.
@@ -45,7 +45,7 @@ pub struct Message {
     pub title: String,
     /// What it deploys to; blank if it is the only target.
     pub target: String,
-    /// How it stands.
+    /// What is reported of it.
     pub outcome: Outcome,
     /// The stage or check that it ended at.
     pub stage: Option<String>,

@@ -19,7 +19,7 @@ const LOG_LIMIT: u64 = 100 << 20;
 /// How long a stage may clean up after an interrupt: Terraform writes its state then.
 const GRACE: Duration = Duration::from_mins(5);
 
-/// How long an `always` stage may take: it also runs after an interrupt, when somebody waits for the end.
+/// How long an `always` stage may take: it also runs after an interrupt, when a person waits for the end.
 const ALWAYS: Duration = Duration::from_mins(10);
 
 /// A plan, as it was written.
@@ -144,7 +144,7 @@ impl Plan {
         Self { title, target, lock, before, after, log_limit, keep, notify, stages, always }.checked(source)
     }
 
-    /// Refuses two stages of one name: nobody could name one of them.
+    /// Refuses two stages of one name: neither could be named.
     fn checked(self, source: &Source) -> Result<Self> {
         for (number, stage) in self.stages.iter().enumerate() {
             if let Some(other) = self.stages[..number].iter().find(|other| other.id == stage.id) {

@@ -98,7 +98,7 @@ impl Changes {
         let more = destroyed.saturating_sub(named.len() as u64);
         let more = if more > 0 && !named.is_empty() { format!(", and {more} more") } else { String::new() };
         let colon = if named.is_empty() { "" } else { ": " };
-        let text = crate::verdict::count(destroyed, "resource");
+        let text = crate::count::count(destroyed, "resource");
         Some(format!("destroys {text}{colon}{}{more}", named.join(", ")))
     }
 }

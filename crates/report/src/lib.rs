@@ -14,6 +14,7 @@
 mod claims;
 mod compare;
 mod comparison;
+mod count;
 mod diff;
 mod evidence;
 mod finding;

@@ -5,6 +5,8 @@
 
 use fault::{Fault, Result};
 
+pub use crate::count::count;
+
 use crate::{Evidence, Level, Nature, Reason, Status, Tests};
 
 /// From which level on findings fail a check.
@@ -374,12 +376,6 @@ fn note(evidence: &[Evidence]) -> Option<String> {
         return hollow.cloned();
     }
     Some(parts.join(", "))
-}
-
-/// `1 test`, `2 tests`.
-#[must_use]
-pub fn count(number: u64, word: &str) -> String {
-    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
 #[cfg(test)]

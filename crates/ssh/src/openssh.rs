@@ -5,6 +5,7 @@
 
 mod master;
 mod pipe;
+mod route;
 mod session;
 mod way;
 
@@ -115,7 +116,8 @@ impl OpenSsh {
         file("fingerprints", FINGERPRINTS)?;
         file("show", SHOW_KEY)?;
         file("known_hosts", settings.known_hosts.as_deref().unwrap_or_default())?;
-        let ways = Ways::new(&settings);
+        let spares_own_files = settings.unknown_hosts == UnknownHosts::Accept && settings.known_hosts.is_none();
+        let ways = Ways::new(&settings.environment, settings.configuration.as_deref(), spares_own_files);
         Ok(Self {
             ways,
             folder,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Started by webhook for a request with a right signature. A request that is sent a second time is refused: its id is part of the
-# signed body, so nobody can give an old request a new one.
+# signed body, so an old request cannot get a new one.
 set -eu
 
 case $REQUEST_ID in

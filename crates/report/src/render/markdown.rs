@@ -233,7 +233,7 @@ fn tally(checks: &[Check]) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether its checks made something that can be visited or counted: those get a table of their own.
+/// Whether its checks made something that can be visited or counted: those get another table.
 fn has_results(stage: &Stage) -> bool {
     let is_result = |check: &Check| check.url.is_some() || !format::details(&check.data).is_empty();
     stage.checks.iter().any(|check| is_result_row(check) && is_result(check))

@@ -1,6 +1,6 @@
 //! Linters that write an object around their findings, or one object per finding.
 
-use super::{Linter, ROW, Shape};
+use super::linter::{Linter, ROW, Shape};
 
 pub(super) const DOCUMENTS: &[Linter] = &[
     Linter {

@@ -1,6 +1,6 @@
 //! Linters that write an array: of findings, or of files.
 
-use super::{Linter, ROW, Shape};
+use super::linter::{Linter, ROW, Shape};
 
 pub(super) const LISTS: &[Linter] = &[
     Linter {
