@@ -22,9 +22,9 @@ Environment:
   DOPPLER_TOKEN          reads the addresses of [notify] from Doppler, if no variable has them
 
 Exit codes:
-  0 all stages passed · 1 a stage failed, or an undo · 2 wrong usage, or a plan that is not understood
-  3 stages are pending (--until), or all were skipped · 75 another run has the lock, or a stage said
-  so · 77 a stage said so · 130, 143 interrupted
+  0 all stages passed · 1 a stage or an undo failed · 2 wrong usage, or a plan not understood
+  3 stages are pending (--until), or all were skipped · 75 another run has the lock, or a stage
+  ended with 75 · 77 a stage ended with 77 · 130, 143 interrupted
 
 Examples:
   stage-run
@@ -93,7 +93,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", hide_short_help = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) journal: Option<PathBuf>,
 
-    /// Wait so long for another run of this plan and target to end [default: not at all]
+    /// Wait so long for another run of this plan and target to end [default: none]
     #[arg(long, value_name = "TIME", value_parser = cli::time, hide_short_help = true)]
     pub(crate) lock_wait: Option<Duration>,
 
