@@ -424,7 +424,7 @@ fn bad_input_gets_a_message_that_helps() {
             &["line 4", "is taken by the stage of line 1"],
         ),
         ("[[stage]]\nname = \"a\"", &[], &["line 1", "has no `run`"]),
-        (THREE, &["--from", "tow"], &["no stage `tow`", "write `two`"]),
+        (THREE, &["--from", "twoo"], &["no stage `twoo`", "write `two`"]),
         (THREE, &["--resume"], &["there is no run to go on with"]),
         (THREE, &["--undo", "--yes"], &["there is no run to undo"]),
         (THREE, &["--status"], &["no run of Stages is on record"]),

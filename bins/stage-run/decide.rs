@@ -1,5 +1,7 @@
 //! What runs next and what is undone. Pure functions of the plan and the journal.
 
+use report::Verdict;
+
 use crate::history::{RunHistory, Standing};
 
 /// What the decisions need to know of a stage of the plan.
@@ -75,7 +77,8 @@ pub(crate) fn next(
         Request::Resume { anyway } => {
             let history = history.ok_or(Refusal::NothingToResume { passed: false })?;
             let wanted = unpassed(stages, history, *anyway)?;
-            if wanted.is_empty() {
+            // A run that died between its last stage and its end is not over: its end is still to be recorded.
+            if wanted.is_empty() && history.result == Some(Verdict::Passed) {
                 return Err(Refusal::NothingToResume { passed: true });
             }
             (wanted, Vec::new())

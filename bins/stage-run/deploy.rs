@@ -294,7 +294,8 @@ fn exit(context: &Context<'_>, ran: &Ran) -> Exit {
     let hooks = ran.others.iter().filter(|done| done.id != "hooks/after" && !done.id.starts_with("undo/"));
     let ended = ran.stages.iter().chain(hooks).map(|done| done.exit);
     let broken = ran.broken.iter().map(|fault| Exit::from(fault.kind));
-    let nothing = ran.stages.iter().all(|done| done.status == Status::Skipped) && ran.broken.is_none();
+    let skipped = !ran.stages.is_empty() && ran.stages.iter().all(|done| done.status == Status::Skipped);
+    let nothing = skipped && ran.broken.is_none();
     let pending = (nothing || !ran.pending.is_empty()).then_some(Exit::Incomplete);
     Exit::worst(ended.chain(broken).chain(pending))
 }
