@@ -9,7 +9,7 @@ use super::{pair, some};
 /// Prints `NAME@sha256:…` on stdout, ready for a pipe. A tag that is not there is waited for: registries take seconds to show one.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ImageArgs {
-    /// The images: [REGISTRY/]NAME[:TAG][@DIGEST]
+    /// The images: `[REGISTRY/]NAME[:TAG][@DIGEST]`
     #[arg(value_name = "REF", required = true)]
     pub(crate) image: Vec<Reference>,
 

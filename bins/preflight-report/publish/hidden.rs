@@ -61,7 +61,8 @@ impl<R: Read> Read for Watched<R> {
             memchr::memrchr2(b'\n', b'\r', &self.line).map_or(0, |at| at + 1)
         };
         if memchr::memmem::find(&self.line[..end], b"add-mask").is_some() {
-            self.masks.in_text(&String::from_utf8_lossy(&self.line[..end]));
+            let lines = String::from_utf8_lossy(&self.line[..end]);
+            lines.split(['\n', '\r']).filter(|line| !is_markup(line)).for_each(|line| self.masks.in_text(line));
         }
         self.line.drain(..end);
         if self.line.len() > LINE {
@@ -69,6 +70,12 @@ impl<R: Read> Read for Watched<R> {
         }
         Ok(count)
     }
+}
+
+/// Whether a line is a part of a JSON or XML document. Its value would not end where the mask does: the texts of the
+/// document are looked through once they are read.
+fn is_markup(line: &str) -> bool {
+    ["{", "[{", "[\"", "\"", "<"].iter().any(|begin| line.trim_start().starts_with(begin))
 }
 
 /// The value that a line registers as a mask, in either grammar of the runner.
@@ -140,7 +147,8 @@ mod tests {
                 Ok(count)
             }
         }
-        let text = b"log\r::add-mask::first\nmore\n::add-mask::e\n::add-mask::at-the-end";
+        let text = b"log\r::add-mask::first\nmore\n{\"tail\":\"##[add-mask]hunter2\",\"status\":\"failed\"}\n\
+            ::add-mask::e\n::add-mask::at-the-end";
         let (masks, mut out) = (Masks::default(), Vec::new());
         masks.watch(Slow(text)).read_to_end(&mut out).unwrap();
         assert_eq!(out, text);
