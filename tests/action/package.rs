@@ -151,7 +151,10 @@ fn the_linux_programs_run_where_there_is_nothing_else() {
     )
     .unwrap();
     let run = |arguments: &[&str]| {
-        let output = Command::new("chroot").arg(root.path()).args(arguments).env_clear().output().unwrap();
+        let mut chroot = Command::new("chroot");
+        // Without a PATH the program itself is not found where it is in /usr/sbin.
+        chroot.arg(root.path()).args(arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let output = chroot.output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
     let (_, text) = run(&["/secrets-env", "--version"]);
