@@ -5,6 +5,7 @@ use fault::{Fault, Result};
 use live::swarm::Endpoint;
 use url::Url;
 
+#[cfg(unix)]
 use super::gathered::Gathered;
 use crate::args::SwarmArgs;
 

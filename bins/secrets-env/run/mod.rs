@@ -33,6 +33,7 @@ mod supervise;
 mod terminal;
 #[cfg(unix)]
 mod tree;
+#[cfg_attr(not(unix), path = "no_watch.rs")]
 mod watch;
 #[cfg(target_os = "linux")]
 mod watcher;
