@@ -1,7 +1,7 @@
 //! `preflight-report --plan` with 100 checks of `true`, beside just, task and GNU make, and a loop of `sh -c true`:
 //! `cargo bench --bench preflight_plan`.
 //!
-//! Whole processes, best of five, all with two jobs if they can run jobs at once. Peers are looked for in the tools that `./check`
+//! A number behind `--` is how many checks. Whole processes, best of five, all with two jobs if they can run jobs at once. Peers are looked for in the tools that `./check`
 //! installs (`DEPLOY_ACTION_TOOLS`, else `target/tools`) and on the `PATH`; those that are absent are left out with a word.
 
 #![expect(
@@ -17,14 +17,17 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const OURS: &str = env!("CARGO_BIN_EXE_preflight-report");
-const CHECKS: u32 = 100;
 const ROUNDS: u32 = 5;
 
 fn main() {
+    let checks = std::env::args().find_map(|word| word.parse::<u32>().ok()).unwrap_or(100);
     let folder = tempfile::tempdir().unwrap();
-    write_files(folder.path());
-    println!("{CHECKS} checks of `true`, best of {ROUNDS}; per check over the loop of `sh -c true`");
-    let loop_of_sh = format!("i=0; while [ $i -lt {CHECKS} ]; do sh -c true; i=$((i + 1)); done");
+    write_files(folder.path(), checks);
+    println!(
+        "{checks} checks of `true`, best of {ROUNDS}; per check over the loop of `sh -c true`, and the ratio to it"
+    );
+    let row = |name: &str, took: Option<Duration>, base: Duration| row(name, took, base, checks);
+    let loop_of_sh = format!("i=0; while [ $i -lt {checks} ]; do sh -c true; i=$((i + 1)); done");
     let base = best(Path::new("/bin/sh"), &["-c", &loop_of_sh], folder.path());
     row("sh -c true, in a loop", Some(base), base);
     let plan = |file: &str, jobs: &str| {
@@ -44,12 +47,12 @@ fn main() {
     }
 }
 
-fn write_files(folder: &Path) {
+fn write_files(folder: &Path, checks: u32) {
     let (mut scripts, mut programs) =
         ("[[stage]]\nname = \"all\"\n".to_owned(), "[[stage]]\nname = \"all\"\n".to_owned());
     let mut justfile = String::new();
     let (mut task, mut makefile) = ("version: '3'\ntasks:\n".to_owned(), ".PHONY: all\n".to_owned());
-    let names: Vec<String> = (0..CHECKS).map(|number| format!("c{number}")).collect();
+    let names: Vec<String> = (0..checks).map(|number| format!("c{number}")).collect();
     for name in &names {
         writeln!(scripts, "[[stage.check]]\nname = \"{name}\"\nrun = \"true\"").unwrap();
         writeln!(programs, "[[stage.check]]\nname = \"{name}\"\nrun = [\"true\"]").unwrap();
@@ -95,11 +98,12 @@ fn once(program: &Path, words: &[&str], folder: &Path) -> Duration {
     took
 }
 
-fn row(name: &str, took: Option<Duration>, base: Duration) {
+fn row(name: &str, took: Option<Duration>, base: Duration, checks: u32) {
     match took {
         Some(took) => {
-            let extra = (took.as_secs_f64() - base.as_secs_f64()) * 1000.0 / f64::from(CHECKS);
-            println!("{name:45} {:>8.0} ms {extra:>+7.2} ms per check", took.as_secs_f64() * 1000.0);
+            let (took, base) = (took.as_secs_f64(), base.as_secs_f64());
+            let extra = (took - base) * 1000.0 / f64::from(checks);
+            println!("{name:45} {:>8.0} ms {extra:>+7.2} ms per check {:>5.1} x", took * 1000.0, took / base);
         }
         None => println!("{name:45} absent"),
     }

@@ -1,17 +1,19 @@
 //! `preflight-report` over a JUnit file of 100 MB and over 200,000 checks as records, beside PyPI's `junitparser` and npm's
-//! `junit-to-ctrf` if they are on `PATH`: `cargo bench --bench preflight_report`. A number behind `--` is the size in percent.
+//! `junit-to-ctrf`: `cargo bench --bench preflight_report`. A number behind `--` is the size in percent.
 //!
-//! Whole processes, best of three; peak memory with GNU time if it is installed.
+//! Whole processes, best of three, with the ratio to ours over the same file; peak memory with GNU time if it is installed. Peers are
+//! looked for in the tools that `./check` installs (`DEPLOY_ACTION_TOOLS`, else `target/tools`), then on the `PATH`.
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark prints numbers, and stops when it cannot measure"
+    clippy::disallowed_methods,
+    reason = "a benchmark prints numbers, finds its peers in the environment, and stops when it cannot measure"
 )]
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,14 +27,23 @@ fn main() {
     write_records(&records, 2000 * percent);
     let size = std::fs::metadata(&junit).unwrap().len() / 1_000_000;
     println!("JUnit of {size} MB with {} cases; {} checks as records", 10_000 * percent, 2000 * percent);
-    println!("{:60} {:>9} {:>12}", "", "best", "peak");
-    row("preflight-report, JUnit", &[OURS, "--format", "json", text(&junit)], &[0, 1]);
+    println!("{:45} {:>9} {:>9} {:>8}", "", "best", "peak", "ratio");
+    let ours = row("preflight-report, JUnit", &[OURS, "--format", "json", text(&junit)], &[0, 1], None);
     let script = "import sys, junitparser; xml = junitparser.JUnitXml.fromfile(sys.argv[1]); print(sum(1 for s in xml for c in s))";
-    row("junitparser, the same file", &["python3", "-c", script, text(&junit)], &[0]);
-    let ctrf = folder.path().join("ctrf.json");
-    row("junit-to-ctrf, the same file", &["junit-to-ctrf", text(&junit), "-o", text(&ctrf)], &[0]);
-    row("preflight-report, checks as records", &[OURS, "--format", "json", text(&records)], &[0]);
-    row("preflight-report, the same as text", &[OURS, text(&records)], &[0]);
+    let python = peer("venv/bin", "python3");
+    row("junitparser, the same file", &[text(&python), "-c", script, text(&junit)], &[0], ours);
+    let (ctrf, converter) = (folder.path().join("ctrf.json"), peer("node_modules/.bin", "junit-to-ctrf"));
+    row("junit-to-ctrf, the same file", &[text(&converter), text(&junit), "-o", text(&ctrf)], &[0], ours);
+    let ours = row("preflight-report, checks as records", &[OURS, "--format", "json", text(&records)], &[0], None);
+    row("preflight-report, the same as text", &[OURS, text(&records)], &[0], ours);
+}
+
+/// A program of the tools that `./check` installs, else its name, for the `PATH`.
+fn peer(folder: &str, name: &str) -> PathBuf {
+    let tools = std::env::var_os("DEPLOY_ACTION_TOOLS").map(PathBuf::from);
+    let tools = tools.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools"));
+    let installed = tools.join(folder).join(name);
+    if installed.is_file() { installed } else { name.into() }
 }
 
 fn text(path: &Path) -> &str {
@@ -80,8 +91,8 @@ fn write_records(path: &Path, checks: usize) {
     writeln!(out, "{{{head},\"seq\":900000,\"event\":\"run_finished\",\"result\":\"passed\"}}").unwrap();
 }
 
-/// Best of three, and the peak, of a program that ends with one of `codes`.
-fn row(name: &str, words: &[&str], codes: &[i32]) {
+/// Best of three, the peak, and the ratio to `base`, of a program that ends with one of `codes`. Returns the best time.
+fn row(name: &str, words: &[&str], codes: &[i32], base: Option<Duration>) -> Option<Duration> {
     let run = |words: &[&str]| {
         let begun = Instant::now();
         let status = Command::new(words[0]).args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -92,10 +103,12 @@ fn row(name: &str, words: &[&str], codes: &[i32]) {
     let Some(best) = good.map(|(_, time)| *time).min() else {
         // A peer that is not there, or that does not come to its end, has no time.
         let why = runs.first().map_or("absent".to_owned(), |(code, _)| format!("failed {}", code.unwrap_or(-1)));
-        println!("{name:60} {why:>9}");
-        return;
+        println!("{name:45} {why:>9}");
+        return None;
     };
-    println!("{name:60} {:>9} {:>12}", seconds(best), peak(words).unwrap_or_else(|| "-".to_owned()));
+    let ratio = base.map(|base| format!("{:.1} x", best.as_secs_f64() / base.as_secs_f64())).unwrap_or_default();
+    println!("{name:45} {:>9} {:>9} {ratio:>8}", seconds(best), peak(words).unwrap_or_else(|| "-".to_owned()));
+    Some(best)
 }
 
 fn seconds(time: Duration) -> String {

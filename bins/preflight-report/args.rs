@@ -2,15 +2,19 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use cli::{Destination, Shared, Tool};
+use cli::{Deadline, Destination, Shared, Tool};
 use fault::{Fault, Result};
 use report::{FailOn, Flaky, Pattern, Policy};
 
 use crate::gather::{Operand, Plan};
 use crate::plan::PlanOptions;
 use crate::publish::PublishArgs;
+
+/// The part of a run's time that is kept for publishing.
+const PUBLISHING: Duration = Duration::from_secs(15);
 
 const AFTER_HELP: &str = "\
 Reports, each recognised by its content:
@@ -54,7 +58,7 @@ Environment:
 
 Exit codes:
   0 every check passed · 1 a check failed · 2 wrong usage, or nothing that can be read
-  3 incomplete: something promised did not report, or nothing ran
+  3 incomplete: something promised did not report, nothing ran, or the --deadline passed
   125, 126, 127: COMMAND cannot be started, is not executable, is not found
   130, 143 interrupted, after the report was written
 
@@ -149,6 +153,10 @@ pub(crate) struct Args {
     /// Exit code of the command that wrote the report (one check only)
     #[arg(long, value_name = "CODE", conflicts_with = "command", hide_short_help = true, help_heading = "Verdict")]
     pub(crate) command_exited: Option<i64>,
+
+    /// Time limit for the whole run, publishing included [default: none; 60s for publishing]
+    #[arg(long, value_name = "TIME", hide_short_help = true, help_heading = "Command")]
+    pub(crate) deadline: Option<Deadline>,
 
     #[command(flatten)]
     pub(crate) planned: PlanOptions,
@@ -258,12 +266,20 @@ impl Args {
         }
         let (command, reports, name) = (&self.command, &self.report, self.name.as_deref());
         let (log, allow_stale, withheld) = (self.log.as_deref(), self.allow_stale, self.withheld());
-        Ok((!command.is_empty()).then_some(Plan { command, reports, name, log, allow_stale, withheld }))
+        let deadline = self.commands_deadline();
+        Ok((!command.is_empty()).then_some(Plan { command, reports, name, log, allow_stale, withheld, deadline }))
     }
 
     /// Variables that commands do not inherit, unless their check of a plan names them: the token that we publish with.
     pub(crate) fn withheld(&self) -> &'static [&'static str] {
         if self.publish.is_asked() { &["GITHUB_TOKEN"] } else { &[] }
+    }
+
+    /// When commands are stopped: at the deadline, or early enough that the report can still be published.
+    pub(crate) fn commands_deadline(&self) -> Option<Deadline> {
+        let deadline = self.deadline?;
+        let margin = if self.publish.is_asked() { PUBLISHING.min(deadline.remaining() / 4) } else { Duration::ZERO };
+        Some(deadline.before(margin))
     }
 
     /// What is accepted.

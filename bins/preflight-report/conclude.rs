@@ -10,7 +10,7 @@ use crate::read::Reading;
 use crate::{emit, finish};
 
 /// Makes the report of everything that was read, shows it, publishes it, and hands over the step's outputs. Returns how the process
-/// ends. An interrupted run (`stopped`) publishes nothing.
+/// ends, which is also the exit code in the report. A run that a signal has `stopped` publishes nothing.
 ///
 /// If publishing is required, its outcome is a part of what is shown, so it comes first. Otherwise the report does not wait for GitHub.
 ///
@@ -25,35 +25,62 @@ pub(crate) fn conclude(
     console: &Console,
 ) -> anyhow::Result<Exit> {
     let mut report = finish::report(args, reading, policy, console);
-    publishing.prepare(&mut report, args.title().is_some(), |path| finish::baseline(path, args, policy, console))?;
-    if stopped.is_some() {
+    let interrupted = matches!(stopped, Some(StopReason::Signal(_)));
+    if interrupted {
         publishing.interrupted();
-        let exit = emit::all(&report, reading, None, args, console)?;
-        emit::step_outputs(&report, None, args, console)?;
-        return Ok(exit);
     }
-    let preview = publishing.preview(&report);
+    publishing.prepare(&mut report, args.title().is_some(), interrupted, |path| {
+        finish::baseline(path, args, policy, console)
+    })?;
+    let is_first = publishing.is_required() && !interrupted;
     let mut comment = None;
-    if publishing.is_required() {
+    let mut exit = end(report.result(), stopped, None);
+    if is_first {
         comment = publishing.publish(&report)?;
-        if let Some(exit) = publishing.exit() {
-            // A failed check is worse than 75, and 77 is worse than a failed check.
-            let worst = Exit::worst([exit, of_verdict(report.result())]);
-            report.exit_code = (worst == exit).then_some(exit.code());
-        }
+        exit = end(report.result(), stopped, publishing.exit());
     }
-    let exit = emit::all(&report, reading, preview.as_deref(), args, console)?;
-    if !publishing.is_required() {
+    report.exit_code = (exit.code() != report.result().exit_code()).then_some(exit.code());
+    let preview = publishing.preview(&report).filter(|_| !interrupted);
+    emit::all(&report, reading, preview.as_deref(), args, console)?;
+    if !is_first && !interrupted {
         comment = publishing.publish(&report)?;
     }
     emit::step_outputs(&report, comment.as_deref(), args, console)?;
     Ok(exit)
 }
 
-fn of_verdict(verdict: Verdict) -> Exit {
-    match verdict {
+/// How the process ends: the worst of the verdict, what stopped the run, and what `--require-publish` asks for.
+fn end(verdict: Verdict, stopped: Option<StopReason>, publishing: Option<Exit>) -> Exit {
+    let verdict = match verdict {
         Verdict::Passed => Exit::Success,
         Verdict::Failed => Exit::Failed,
         Verdict::Incomplete => Exit::Incomplete,
+    };
+    Exit::worst([Some(verdict), stopped.map(StopReason::exit), publishing].into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use child::Signal;
+    use cli::Exit;
+    use report::Verdict;
+    use run::StopReason;
+
+    use super::end;
+
+    #[test]
+    fn a_signal_decides_the_exit_code_and_a_deadline_is_no_better_than_the_verdict() {
+        let signal = |signal| Some(StopReason::Signal(signal));
+        for (verdict, stopped, publishing, expected) in [
+            (Verdict::Passed, None, None, Exit::Success),
+            (Verdict::Failed, None, Some(Exit::Temporary), Exit::Failed),
+            (Verdict::Failed, None, Some(Exit::Permission), Exit::Permission),
+            (Verdict::Failed, signal(Signal::Interrupt), None, Exit::Interrupted),
+            (Verdict::Incomplete, signal(Signal::Hangup), None, Exit::Terminated),
+            (Verdict::Failed, Some(StopReason::Deadline), None, Exit::Failed),
+            (Verdict::Passed, Some(StopReason::Deadline), None, Exit::Incomplete),
+        ] {
+            assert_eq!(end(verdict, stopped, publishing), expected);
+        }
     }
 }

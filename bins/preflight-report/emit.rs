@@ -14,7 +14,7 @@ use crate::read::Reading;
 /// The most bytes of Markdown on stdout: what a job summary may hold.
 const MARKDOWN: usize = runner::file::SUMMARY_LIMIT;
 
-/// Writes everything but the step's outputs, and returns how the process ends. With a `preview`, stdout gets that instead.
+/// Writes everything but the step's outputs. With a `preview`, stdout gets that instead.
 ///
 /// # Errors
 /// Stdout or a file cannot be written.
@@ -24,7 +24,7 @@ pub(crate) fn all(
     preview: Option<&str>,
     args: &Args,
     console: &Console,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<()> {
     for to in &args.write {
         let text = rendered(report, reading, to.format, Style::PLAIN, console);
         replace(&to.file, &text)?;
@@ -43,7 +43,7 @@ pub(crate) fn all(
         annotate(report, console);
     }
     console.summary(&args.shared, |room| report::markdown(report, room));
-    Ok(exit(report))
+    Ok(())
 }
 
 /// Hands the step's outputs over.
@@ -132,17 +132,6 @@ pub(crate) fn not_started(not_started: &NotStarted, args: &Args, console: &Conso
     // The exit code is the one that shells have for it, not the fault's own.
     let _ = cli::report_fault(console, &not_started.fault, args.format == Format::Json);
     not_started.exit
-}
-
-fn exit(report: &Report) -> Exit {
-    match report.result() {
-        // Publishing was required and failed.
-        _ if report.exit_code == Some(Exit::Permission.code()) => Exit::Permission,
-        _ if report.exit_code == Some(Exit::Temporary.code()) => Exit::Temporary,
-        Verdict::Passed => Exit::Success,
-        Verdict::Failed => Exit::Failed,
-        Verdict::Incomplete => Exit::Incomplete,
-    }
 }
 
 /// The step's outputs.

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
 }
 
 fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
-    let publishing = Publishing::new(&args.publish, console)?;
+    let publishing = Publishing::new(&args.publish, args.deadline, console)?;
+    args.planned.check()?;
     if args.planned.plan.is_some() {
         return plan::run(args, &publishing, console);
     }
@@ -42,6 +43,5 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let inputs = if reads_nothing { Vec::new() } else { gather::sources(&operands, console.stdin_is_terminal())? };
     let setting = read::Setting::new(args, console, &policy, publishing.masks.clone());
     let mut reading = read::all(inputs, command, &setting)?;
-    let exit = conclude::conclude(&publishing, &mut reading, &policy, stopped, args, console)?;
-    Ok(stopped.map_or(exit, run::StopReason::exit))
+    conclude::conclude(&publishing, &mut reading, &policy, stopped, args, console)
 }

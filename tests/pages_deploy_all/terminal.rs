@@ -4,14 +4,7 @@ use emulators::Cloudflare;
 use serde_json::{Value, json};
 
 use super::{step, with_sites};
-use crate::support::{Step, peer};
-
-/// A run on a terminal: everything that was written to it, and how it ended.
-struct Watched {
-    text: String,
-    code: i64,
-    restored: bool,
-}
+use crate::support::{Step, Watched};
 
 /// Runs `pages-deploy-all` with `arguments`, words of a shell, as [`play`] does.
 fn watch(cloudflare: &Cloudflare, script: &str, columns: u16, steps: &Value, arguments: &str) -> Option<Watched> {
@@ -20,20 +13,8 @@ fn watch(cloudflare: &Cloudflare, script: &str, columns: u16, steps: &Value, arg
 
 /// Runs the shell's `command` on a terminal of [`ROWS`] rows and `columns`; `shop` is built by `script`.
 fn play(cloudflare: &Cloudflare, script: &str, columns: u16, steps: &Value, command: &str) -> Option<Watched> {
-    let python = peer("python3")?;
-    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secrets_env/terminal.py");
-    let seen = with_sites(Step::script("exec \"$0\" \"$@\"").arg(python), cloudflare)
-        .plain()
-        .env("TERM", "xterm-256color")
-        .file("sites/shop/package.json", script)
-        .args([driver, &ROWS.to_string(), &columns.to_string(), &steps.to_string(), "sh", "-c"])
-        .arg(command)
-        .run()
-        .exits(0);
-    let told = seen.json();
-    assert_eq!(told["undone"], json!([]), "{told:#}");
-    let text = told["seen"].as_str().unwrap().to_owned();
-    Some(Watched { text, code: told["code"].as_i64().unwrap(), restored: told["restored"].as_bool().unwrap() })
+    let with = |step: Step| with_sites(step, cloudflare).file("sites/shop/package.json", script);
+    Step::watch(with, (ROWS, usize::from(columns)), steps, command)
 }
 
 /// The terminal's height.
@@ -123,11 +104,11 @@ const ENDLESS: &str = r#"{"scripts": {"build": "sleep 300"}}"#;
 fn a_terminal_has_a_bar_for_each_site_and_only_the_result_in_the_end() {
     let cloudflare = Cloudflare::start();
     let Some(seen) = watch(&cloudflare, SLOW, 200, &json!([]), "sites") else { return };
-    assert_eq!((seen.code, seen.restored), (0, true), "{}", seen.text);
+    assert_eq!((seen.code, seen.restored), (0, true), "{}", seen.raw);
     for bar in [" docs ", " shop building", "1 file, 1 new (2 B)"] {
-        assert!(seen.text.contains(bar), "{bar} in {:?}", seen.text);
+        assert!(seen.raw.contains(bar), "{bar} in {:?}", seen.raw);
     }
-    let screen = Screen::after(&seen.text, 200);
+    let screen = Screen::after(&seen.raw, 200);
     let shown = screen.shown();
     assert_eq!(shown.len(), 2, "{shown:#?}");
     assert!(
@@ -141,13 +122,13 @@ fn a_terminal_has_a_bar_for_each_site_and_only_the_result_in_the_end() {
 fn bars_are_no_wider_than_the_terminal_and_leave_nothing_behind() {
     let cloudflare = Cloudflare::start();
     let Some(seen) = watch(&cloudflare, SLOW, 24, &json!([]), "sites >result") else { return };
-    assert_eq!(seen.code, 0, "{}", seen.text);
-    assert!(seen.text.contains("docs") && seen.text.contains("shop building"), "{:?}", seen.text);
-    let screen = Screen::after(&seen.text, 24);
-    assert_eq!((screen.wrapped, screen.shown()), (0, Vec::new()), "{:?}", seen.text);
+    assert_eq!(seen.code, 0, "{}", seen.raw);
+    assert!(seen.raw.contains("docs") && seen.raw.contains("shop building"), "{:?}", seen.raw);
+    let screen = Screen::after(&seen.raw, 24);
+    assert_eq!((screen.wrapped, screen.shown()), (0, Vec::new()), "{:?}", seen.raw);
     // A name alone that has no room.
     let Some(seen) = watch(&cloudflare, SLOW, 5, &json!([]), "sites >result") else { return };
-    assert_eq!(Screen::after(&seen.text, 5).shown(), Vec::<&str>::new(), "{:?}", seen.text);
+    assert_eq!(Screen::after(&seen.raw, 5).shown(), Vec::<&str>::new(), "{:?}", seen.raw);
 }
 
 #[test]
@@ -156,8 +137,8 @@ fn more_sites_than_the_terminal_has_rows_leave_nothing_behind() {
     let many = "for n in $(seq 40); do mkdir -p sites/s$n/dist; echo $n > sites/s$n/dist/index.html; done; \
                 exec pages-deploy-all sites --create >result";
     let Some(seen) = play(&cloudflare, SLOW, 60, &json!([]), many) else { return };
-    assert_eq!(seen.code, 0, "{}", seen.text);
-    assert_eq!(Screen::after(&seen.text, 60).shown(), Vec::<&str>::new(), "{:?}", seen.text);
+    assert_eq!(seen.code, 0, "{}", seen.raw);
+    assert_eq!(Screen::after(&seen.raw, 60).shown(), Vec::<&str>::new(), "{:?}", seen.raw);
 }
 
 #[test]
@@ -165,15 +146,15 @@ fn an_interrupted_run_leaves_the_terminal_as_it_was() {
     let cloudflare = Cloudflare::start();
     let steps = json!([["shop building", {"type": "\u{3}"}]]);
     let Some(seen) = watch(&cloudflare, ENDLESS, 120, &steps, "sites") else { return };
-    assert_eq!((seen.code, seen.restored), (130, true), "{}", seen.text);
-    let count = |sequence: &str| seen.text.matches(sequence).count();
+    assert_eq!((seen.code, seen.restored), (130, true), "{}", seen.raw);
+    let count = |sequence: &str| seen.raw.matches(sequence).count();
     assert_eq!(count("\u{1b}[?25l"), count("\u{1b}[?25h"), "a hidden cursor");
-    let screen = Screen::after(&seen.text.replace("^C", ""), 120);
+    let screen = Screen::after(&seen.raw.replace("^C", ""), 120);
     let shown = screen.shown();
-    assert_eq!(shown.len(), 2, "{:?}", seen.text);
+    assert_eq!(shown.len(), 2, "{:?}", seen.raw);
     assert_eq!(shown[0], "cancelled  docs  not deployed: the run was interrupted");
     // The key may have come before the build's first process, or after it.
-    assert!(shown[1].starts_with("cancelled  shop  not deployed: the run was interrupted"), "{:?}", seen.text);
+    assert!(shown[1].starts_with("cancelled  shop  not deployed: the run was interrupted"), "{:?}", seen.raw);
 }
 
 #[test]

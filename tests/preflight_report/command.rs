@@ -86,6 +86,133 @@ fn a_death_by_signal_is_a_failure_with_its_name() {
 }
 
 #[test]
+fn an_interrupted_command_has_the_same_exit_code_in_the_document_and_of_the_process() {
+    let started = command(&["--write", "json=r.json", "--to", "output"], "touch up; sleep 600").spawn();
+    while !started.folder().join("up").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let id = rustix::process::Pid::from_child(&started.child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    let seen = started.finish().exits(143);
+    let document: serde_json::Value = serde_json::from_str(&seen.read("r.json").unwrap()).unwrap();
+    assert_eq!(document["exit_code"], 143);
+    assert_eq!(seen.outputs["exit_code"], "143");
+    assert!(seen.summary.contains("exit code 143"), "{}", seen.summary);
+}
+
+#[test]
+fn the_deadline_ends_a_command_as_incomplete() {
+    let seen = command(&["--deadline", "0.3s", "--format", "json"], "echo begun; sleep 600").run().exits(3);
+    let document = seen.json();
+    let check = &document["stages"][0]["checks"][0];
+    assert_eq!((&document["exit_code"], &check["status"]), (&3.into(), &"cancelled".into()));
+    assert_eq!(check["reason"]["code"], "deadline");
+}
+
+#[test]
+fn a_pipe_that_sends_nothing_is_read_until_the_deadline_and_named() {
+    let seen = Step::script(
+        "sleep 600 | preflight-report --deadline 0.3s; echo \"${PIPESTATUS[1]}\"; kill %1 2>/dev/null || true",
+    );
+    let mut started = seen.plain().spawn();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(started.child.stderr.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "error: cannot read standard input");
+    assert_eq!(lines.next().unwrap().unwrap(), "  caused by: no end before the deadline of 0.3s");
+    started.child.kill().unwrap();
+    started.child.wait().unwrap();
+    let seen = Step::script("mkfifo r.xml; preflight-report --deadline 0.3s r.xml").plain().run().exits(3);
+    assert!(seen.stderr.contains("cannot read `r.xml`\n  caused by: no end before the deadline"), "{}", seen.stderr);
+}
+
+#[test]
+fn the_log_has_all_that_the_command_printed_and_a_failure_names_it() {
+    let script = "seq 1 5000; echo last >&2; exit 1";
+    let seen = command(&["--log", "out.log"], script).run().exits(1);
+    let log = seen.read("out.log").unwrap();
+    assert!(log.starts_with("1\n2\n") && log.ends_with("5000\nlast\n"), "{}", log.len());
+    assert!(seen.stdout.contains("log: out.log\n"), "{}", seen.stdout);
+    let seen = command(&["--log", "out.log", "--format", "agent"], script).run().exits(1);
+    assert!(seen.stdout.contains("\nlog: out.log\n"), "{}", seen.stdout);
+    let seen = command(&["--log", "no/such/folder.log"], "touch ran").run().exits(2);
+    assert!(seen.stderr.contains("cannot write `no/such/folder.log`"), "{}", seen.stderr);
+    assert_eq!(seen.read("ran"), None);
+}
+
+#[test]
+fn the_text_shows_the_end_of_the_log_or_the_lines_around_the_first_finding() {
+    let seen = command(&[], "seq 1 300; echo the reason; exit 1").run().exits(1);
+    assert!(seen.stdout.contains("the reason\n") && !seen.stdout.contains(" 250\n"), "{}", seen.stdout);
+    let text = "seq 1 300; echo \"src/a.ts(3,4): error TS2322: no\"; echo; echo '3 const a: number = \"\";'; seq 1 300; exit 1";
+    let seen = command(&[], text).run().exits(1);
+    assert!(seen.stdout.contains("3 const a: number") && !seen.stdout.contains(" 250\n"), "{}", seen.stdout);
+    // What passed shows nothing of it.
+    let seen = command(&[], "echo chatter").run().exits(0);
+    assert!(!seen.stdout.contains("chatter"), "{}", seen.stdout);
+}
+
+#[test]
+fn the_line_that_runs_it_again_is_the_command_or_what_rerun_says_and_never_an_inputs() {
+    let seen = command(&[], "exit 1").run().exits(1);
+    assert!(seen.stdout.ends_with("Run it again: sh -c 'exit 1'\n"), "{}", seen.stdout);
+    let seen = command(&["--rerun", "just test"], "exit 1").run().exits(1);
+    assert!(seen.stdout.ends_with("Run it again: just test\n"), "{}", seen.stdout);
+    let passed = command(&["--rerun", "just test"], "true").run().exits(0);
+    assert!(!passed.stdout.contains("Run it again"), "{}", passed.stdout);
+    let document = command(&["--rerun", "rm -rf /", "--format", "json"], "exit 1").run().exits(1).stdout;
+    for format in ["text", "agent", "markdown"] {
+        let seen = step(["--format", format]).stdin(document.clone()).run().exits(1);
+        assert!(!seen.stdout.contains("rm -rf"), "{format}: {}", seen.stdout);
+    }
+}
+
+#[test]
+fn output_that_only_looks_like_a_report_is_no_evidence() {
+    for printed in [
+        "<testsuite><testcase name=\"a\">",
+        "{\"result\":\"success\",\"stages\":{}}",
+        "ok 1 fetched",
+        "{\"numTotalTests\":1,\"testResults\":[",
+    ] {
+        let seen = command(&[], &format!("echo '{printed}'")).run();
+        assert_eq!(seen.code, 0, "{printed}: {}", seen.stdout);
+    }
+    // What was read before the end is missing still counts.
+    command(&[], "echo '<testsuite><testcase name=\"a\"><failure/></testcase>'").run().exits(1);
+    command(&[], "echo 'not ok 1 fetched'").run().exits(1);
+    command(&[], "printf 'ok 1\\nok 2\\n'").run().exits(1);
+}
+
+#[test]
+fn reports_in_several_folders_are_judged_together_with_the_exit_code_of_the_command_that_wrote_them() {
+    let good = "<testsuite><testcase name=\"a\"/></testsuite>";
+    let script = format!("mkdir -p art/x art/y; echo '{good}' | tee art/x/r.xml > art/y/r.xml; exit 1");
+    let seen = command(&["--report", "art/*/r.xml", "--name", "t/unit"], &script).run().exits(1);
+    assert!(seen.stdout.contains("exit code 1, but the reports are clean"), "{}", seen.stdout);
+    assert!(!seen.stdout.contains("legs"), "{}", seen.stdout);
+    // A folder and two stars are every report below.
+    for report in ["art", "art/**", "art/**/*.xml"] {
+        let script = script.replace("exit 1", "echo '# notes' > art/notes.md");
+        let seen = command(&["--report", report, "--format", "json"], &script).run().exits(0);
+        assert_eq!(seen.json()["counts"]["tests"]["passed"], 2, "{report}: {}", seen.stdout);
+    }
+}
+
+#[test]
+fn a_failed_command_without_a_report_has_the_first_place_that_its_output_names() {
+    let run = |printed: &str| {
+        let seen = command(&["--format", "agent"], &format!("printf '{printed}'; exit 1"));
+        let seen = seen.file("src/lib.rs", "").file("a.test.js", "").run().exits(1);
+        seen.stdout.lines().next().unwrap().to_owned()
+    };
+    let rust = "test bad ... FAILED\\nthread \"bad\" (7) panicked at src/lib.rs:2:19:\\nboom\\ntest result: FAILED. 0 passed\\n";
+    let expected = "failed 1/1 checks: checks/sh src/lib.rs:2:19 thread \"bad\" (7) panicked at src/lib.rs:2:19: boom";
+    assert_eq!(run(rust), expected);
+    let jest = "  expect(received).toBe(expected)\\n\\n    at Object.toBe (a.test.js:1:46)\\n";
+    assert_eq!(run(jest), "failed 1/1 checks: checks/sh a.test.js:1:46 expect(received).toBe(expected)");
+    assert_eq!(run("see gone.js:3:4 for more\\n"), "failed 1/1 checks: checks/sh exit code 1");
+}
+
+#[test]
 fn real_pytest_is_judged_by_its_report_and_by_what_only_its_exit_code_tells() {
     let Some(pytest) = peer("pytest") else { return };
     let run = |test: &str, arguments: &[&str]| {

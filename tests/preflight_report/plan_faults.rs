@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::step;
-use crate::support::{Seen, Started, Step, peer, skipped};
+use crate::support::{Seen, Started, Step, skipped};
 
 fn plan(options: &[&str], plan: &str) -> Step {
     step(["--plan", "preflight.toml"]).args(options.iter().copied()).file("preflight.toml", plan)
@@ -43,7 +43,8 @@ const DEAF: &str = "trap '' TERM INT; echo $$ > id; echo begun; touch up; while 
 fn ctrl_c_ends_every_group_within_two_seconds_and_still_writes_the_report() {
     let text = one(&format!("run = \"{DEAF}\""))
         + "[[stage]]\nname = \"later\"\n[[stage.check]]\nname = \"z\"\nrun = \"true\"\n";
-    let started = plan(&["--write", "json=report.json", "--write", "junit=report.xml"], &text).spawn();
+    let options = ["--write", "json=report.json", "--write", "junit=report.xml", "--to", "output"];
+    let started = plan(&options, &text).spawn();
     until_there(&started, "up");
     let begun = Instant::now();
     send(&started, Signal::INT);
@@ -52,6 +53,10 @@ fn ctrl_c_ends_every_group_within_two_seconds_and_still_writes_the_report() {
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert!(!runs(&seen, "id"));
     let document: serde_json::Value = serde_json::from_str(&seen.read("report.json").unwrap()).unwrap();
+    // Document, step output, summary and process agree.
+    assert_eq!((&document["exit_code"], &document["result"]), (&130.into(), &"incomplete".into()));
+    assert_eq!(seen.outputs["exit_code"], "130");
+    assert!(seen.summary.contains("exit code 130"), "{}", seen.summary);
     assert_eq!(document["stages"][0]["checks"][0]["reason"]["code"], "interrupted");
     assert_eq!(document["stages"][1]["checks"][0]["reason"]["text"], "not started: the run was interrupted");
     assert!(seen.read("report.xml").unwrap().contains("<testsuites"));
@@ -76,6 +81,43 @@ fn a_second_ctrl_c_kills_at_once_and_sigterm_ends_with_143() {
     send(&started, Signal::TERM);
     let seen = started.finish().exits(143);
     assert!(!seen.stderr.contains("trying again"), "{}", seen.stderr);
+    assert!(seen.summary.contains("exit code 143"), "{}", seen.summary);
+}
+
+#[test]
+fn the_deadline_of_the_run_cancels_what_runs_and_the_exit_code_is_3_everywhere() {
+    let text = one("run = \"trap '' TERM; sleep 600 & wait; sleep 600\"")
+        + "[[stage]]\nname = \"later\"\n[[stage.check]]\nname = \"z\"\nrun = \"true\"\n";
+    let seen = plan(&["--deadline", "0.4s", "--format", "json"], &text).run().exits(3);
+    let document = seen.json();
+    assert_eq!(document["exit_code"], 3);
+    let reasons = |stage: usize| document["stages"][stage]["checks"][0]["reason"].clone();
+    assert_eq!((&reasons(0)["code"], &reasons(0)["text"]), (&"deadline".into(), &"the --deadline passed".into()));
+    assert_eq!(reasons(1)["text"], "not started: the --deadline passed");
+    // A failure before it is worse.
+    let both = one("run = \"exit 2\"") + "[[stage.check]]\nname = \"slow\"\nrun = \"sleep 600\"\n";
+    let seen = plan(&["--deadline", "2s", "--jobs", "2", "--format", "json"], &both).run().exits(1);
+    assert_eq!(seen.json()["exit_code"], 1);
+}
+
+#[test]
+fn the_time_limit_of_a_check_holds_while_a_long_report_of_another_is_read() {
+    // Compiler text that takes seconds to read in a build for tests.
+    let line = "src/a.ts(4,2): error TS2322: this line is one of very many, and each of them is a finding of its own";
+    let text = format!(
+        "[[stage]]\nname = \"s\"\n[[stage.check]]\nname = \"long\"\nrun = \"\"\"yes '{line}' | head -c 3000000; touch printed; exit 1\"\"\"\n\
+         [[stage.check]]\nname = \"late\"\nrun = \"until test -e printed; do sleep 0.01; done; sleep 600\"\ntimeout = \"1s\"\n"
+    );
+    let seen = plan(&["--jobs", "2", "--format", "json", "--log-dir", "logs"], &text).plain().run().exits(1);
+    let document = seen.json();
+    let checks = document["stages"][0]["checks"].as_array().unwrap();
+    let late = checks.iter().find(|check| check["id"] == "s/late").unwrap();
+    assert_eq!(late["reason"]["code"], "timeout");
+    assert!(
+        seen.stderr.find("s/late: failed").unwrap() < seen.stderr.find("s/long: failed").unwrap(),
+        "{}",
+        &seen.stderr[seen.stderr.len() - 2000..]
+    );
 }
 
 #[test]
@@ -115,6 +157,14 @@ fn a_check_that_prints_a_gigabyte_keeps_its_beginning_and_end_in_bounded_memory(
     assert!(log.starts_with("first\n") && log.ends_with("last\n") && log.contains("bytes left out"));
     assert!(bytes < 60_000_000, "{bytes} bytes on stderr");
     assert!(most < 100_000, "{most} KiB of memory");
+}
+
+#[test]
+fn options_of_a_plan_without_a_plan_are_refused() {
+    for option in ["--list", "--dry-run", "--fail-fast", "--no-cache", "--jobs=2", "--only=a/b", "--log-dir=logs"] {
+        let seen = step([option, "r.xml"]).file("r.xml", "<testsuite><testcase name='a'/></testsuite>").run().exits(2);
+        assert!(seen.stderr.contains("is about a plan") || seen.stderr.contains("--plan"), "{}", seen.stderr);
+    }
 }
 
 #[test]
@@ -182,21 +232,18 @@ fn a_long_check_is_reported_while_it_runs() {
 
 #[test]
 fn on_a_terminal_each_running_check_has_a_line_with_its_time_and_what_it_printed_last() {
-    let Some(python) = peer("python3") else { return };
-    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secrets_env/terminal.py");
     let text = one("run = \"echo compiling part 7; sleep 600\"")
         + "[[stage]]\nname = \"later\"\n[[stage.check]]\nname = \"z\"\nrun = \"true\"\n";
-    let step = Step::script("exec \"$0\" \"$@\"").arg(python).plain().env("TERM", "xterm-256color");
     // Interrupted once its line has been seen.
     let steps = serde_json::json!([["compiling part 7", {"signal": "SIGINT"}]]);
-    let command = "exec preflight-report --plan preflight.toml";
-    let step = step.args([driver, "30", "90", &steps.to_string(), "sh", "-c", command]);
-    let seen = step.file("preflight.toml", text).run().exits(0);
-    let told = seen.json();
-    let text = told["seen"].as_str().unwrap();
+    let with = |step: Step| step.file("preflight.toml", text);
+    let Some(watched) = Step::watch(with, (30, 90), &steps, "exec preflight-report --plan preflight.toml") else {
+        return;
+    };
+    let text = watched.raw;
     let bar =
         text.split(['\r', '\n']).find(|line| line.contains("compiling part 7")).unwrap_or_else(|| panic!("{text}"));
     assert!(bar.contains("gate/it") && bar.contains('s'), "{bar:?}");
     assert!(text.contains("waiting for 1 check") && text.contains("INCOMPLETE"), "{text}");
-    assert_eq!((&told["code"], &told["restored"]), (&130.into(), &true.into()));
+    assert_eq!((watched.code, watched.restored), (130, true));
 }

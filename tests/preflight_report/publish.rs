@@ -4,6 +4,7 @@ mod comment;
 mod deployments;
 mod fork;
 mod limits;
+mod plan;
 
 use emulators::GitHub;
 use emulators::http::Fault;

@@ -2,22 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Step, peer};
+use crate::support::Step;
 
 /// Runs `command` on a terminal of 31 rows and 97 columns: everything that was written to it, and the exit code.
 fn play(steps: &Value, command: &str) -> Option<(String, i64)> {
-    let python = peer("python3")?;
-    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secrets_env/terminal.py");
-    let seen = Step::script("exec \"$0\" \"$@\"")
-        .plain()
-        .env("TERM", "xterm-256color")
-        .arg(python)
-        .args([driver, "31", "97", &steps.to_string(), "sh", "-c", command])
-        .run()
-        .exits(0);
-    let told = seen.json();
-    assert_eq!(told["undone"], json!([]), "{told:#}");
-    Some((told["seen"].as_str().unwrap().replace("\r\n", "\n"), told["code"].as_i64().unwrap()))
+    let watched = Step::watch(|step| step, (31, 97), steps, command)?;
+    assert!(watched.restored, "{}", watched.text);
+    Some((watched.text, watched.code))
 }
 
 #[test]
@@ -47,4 +38,76 @@ fn an_interrupt_from_the_keyboard_ends_the_command_and_the_report_is_written() {
     let Some((text, code)) = play(&json!([["ready", { "type": "\u{3}" }]]), command) else { return };
     assert_eq!(code, 130, "{text}");
     assert!(text.contains("failed 1/1 checks"), "{text}");
+}
+
+#[test]
+fn what_is_typed_reaches_the_command() {
+    let script =
+        r#"printf "Go on? "; read -r answer; test "$answer" = yes; read -r again < /dev/tty; test "$again" = sure"#;
+    let command = format!("exec preflight-report --format agent -- sh -ec '{script}'");
+    let steps = json!([["Go on? ", { "type": "yes\r" }], ["yes", { "type": "sure\r" }]]);
+    let Some((text, code)) = play(&steps, &command) else { return };
+    assert!(text.contains("passed 1/1 checks"), "{text}");
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn a_command_that_handles_an_interrupt_from_the_keyboard_ends_the_run_all_the_same() {
+    // It gets the signal once, from the terminal, and cleans up; what it started hears it too.
+    let script = r#"n=0; trap "n=1\$n; echo heard \$n" INT; trap "exit 0" EXIT; echo ready; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.3; echo cleaned"#;
+    let command = format!("exec preflight-report --format json --write json=r.json -- sh -c '{script}'; cat r.json");
+    let Some((text, code)) = play(&json!([["ready", { "type": "\u{3}" }]]), &command) else { return };
+    assert_eq!(code, 130, "{text}");
+    assert!(text.contains("heard 10\n") && !text.contains("heard 110") && text.contains("cleaned"), "{text}");
+    assert!(text.contains("\"exit_code\": 130"), "{text}");
+}
+
+#[test]
+fn a_stop_from_the_keyboard_stops_the_run_and_going_on_goes_on() {
+    let steps =
+        json!([["ready", { "type": "\u{1a}" }], ["stopped 1", { "go_on": true }], ["awake", { "type": "hm\r" }]]);
+    let script = r#"trap "printf awake" CONT; echo ready; until read -r word; do :; done; echo "got $word""#;
+    let command = format!("exec preflight-report --format agent -- sh -c '{script}'");
+    let Some(watched) = Step::watch(|step| step, (31, 97), &steps, &command) else { return };
+    assert_eq!((watched.code, watched.stops, watched.restored), (0, 1, true), "{}", watched.text);
+    assert!(watched.text.contains("got hm\n") && watched.text.contains("passed 1/1 checks"), "{}", watched.text);
+}
+
+#[test]
+fn a_run_in_the_background_leaves_the_terminal_to_the_job_in_the_foreground() {
+    let command = "preflight-report --format agent -- sh -c \"read -r x || echo nothing to read\" & wait $!; read -r y; echo got $y";
+    let Some((text, code)) = play(&json!([["passed 1/1", { "type": "mine\r" }]]), &format!("set -m; {command}")) else {
+        return;
+    };
+    assert!(text.contains("nothing to read") && text.contains("got mine"), "{text}");
+    assert_eq!(code, 0, "{text}");
+}
+
+/// A plan of one check.
+fn plan(keys: &str) -> String {
+    format!("[[stage]]\nname = \"gate\"\n[[stage.check]]\nname = \"it\"\n{keys}\n")
+}
+
+#[test]
+fn a_check_of_a_plan_has_no_terminal_to_ask() {
+    let text = plan("run = \"read -r answer < /dev/tty\"\ntimeout = \"60s\"");
+    let command = "exec preflight-report --plan preflight.toml --format agent";
+    let with = |step: Step| step.file("preflight.toml", &text);
+    let Some(watched) = Step::watch(with, (31, 97), &json!([]), command) else { return };
+    assert!(watched.text.contains("/dev/tty: No such device or address"), "{}", watched.text);
+    assert!(watched.code == 1 && !watched.text.contains("timeout"), "{}", watched.text);
+}
+
+#[test]
+fn an_interrupt_from_the_keyboard_ends_the_checks_of_a_plan() {
+    let text = plan("run = \"trap '' INT TERM; echo $$ > id; echo working; while :; do sleep 0.05; done\"");
+    let steps = json!([["working", { "type": "\u{3}" }]]);
+    let with = |step: Step| step.file("preflight.toml", &text);
+    let Some(watched) = Step::watch(with, (31, 97), &steps, "exec preflight-report --plan preflight.toml") else {
+        return;
+    };
+    assert_eq!((watched.code, watched.restored), (130, true), "{}", watched.text);
+    let id = watched.seen.read("id").unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.trim()));
+    assert!(stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")), "the check still runs");
 }

@@ -3,40 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{API_KEY, doppler};
-use crate::support::{Step, peer};
+use crate::support::{Step, Watched};
 
-/// What a person on the terminal saw.
-struct Screen {
-    /// Everything written.
-    text: String,
-    /// How the command ended, as the shell has it.
-    code: i64,
-    /// How often it stopped.
-    stops: i64,
-    /// Whether the terminal had its modes back at each stop and at the end.
-    restored: bool,
-}
-
-/// Runs `script` in `sh` on a terminal of 31 rows and 97 columns while a person does as `steps` say; `None` without Python.
-fn play(steps: &Value, command: &str) -> Option<Screen> {
-    let python = peer("python3")?;
-    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secrets_env/terminal.py");
-    let seen = Step::script("exec \"$0\" \"$@\"")
-        .doppler(&doppler())
-        .plain()
-        .env("TERM", "xterm-256color")
-        .arg(python)
-        .args([driver, "31", "97", &steps.to_string(), "sh", "-c", command])
-        .run()
-        .exits(0);
-    let told = seen.json();
-    assert_eq!(told["undone"], json!([]), "{told:#}");
-    Some(Screen {
-        text: told["seen"].as_str().unwrap().replace("\r\n", "\n"),
-        code: told["code"].as_i64().unwrap(),
-        stops: told["stops"].as_i64().unwrap(),
-        restored: told["restored"].as_bool().unwrap(),
-    })
+/// Runs `command` on a terminal of 31 rows and 97 columns while a person does as `steps` say; `None` without Python.
+fn play(steps: &Value, command: &str) -> Option<Watched> {
+    let doppler = doppler();
+    Step::watch(|step| step.doppler(&doppler), (31, 97), steps, command)
 }
 
 /// The command that runs `script` redacted.

@@ -5,6 +5,7 @@ mod leak;
 mod peer;
 mod private;
 mod seen;
+mod terminal;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub(crate) use peer::{Served, library, peer, skipped};
 pub(crate) use private::has_private_opt;
 pub(crate) use seen::Seen;
 use tempfile::TempDir;
+pub(crate) use terminal::Watched;
 
 /// One step of a job, about to run.
 #[must_use]

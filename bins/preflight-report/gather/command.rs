@@ -4,13 +4,12 @@
 //! seen, and the files that the command was to write are held against what was there before it began.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Instant;
 
-use child::{Child, Log, OutputMode, ProcessEnd, Tail};
-use cli::Exit;
+use child::{Child, Job, Log, OutputMode, ProcessEnd, Stopped, Tail};
+use cli::{Deadline, Exit};
 use fault::{Fault, Result};
 use jiff::Timestamp;
 use report::Reason;
@@ -66,6 +65,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) allow_stale: bool,
     /// Variables that the command does not inherit.
     pub(crate) withheld: &'a [&'a str],
+    /// When it is stopped.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// Why the command could not be started: the exit code that shells have for it.
@@ -138,17 +139,13 @@ async fn supervised(
     for name in plan.withheld {
         command.env_remove(name);
     }
-    // A program in a background group is stopped when it reads the terminal.
-    if std::io::stdin().is_terminal() {
-        command.stdin(Stdio::null());
-    }
-    let stop = match Stop::watch(None) {
+    let stop = match Stop::watch(plan.deadline) {
         Ok(stop) => stop,
         Err(fault) => return Ok(Err(fault)),
     };
     let endpoint = Endpoint::open(environment).await;
     command.envs(endpoint.iter().flat_map(Endpoint::variables));
-    let child = Child::start(command, OutputMode::Terminal)?;
+    let child = Child::start_as(Job::Foreground, command, OutputMode::Terminal)?;
     let requested = async { stop.requested().await.signal() };
     let ended = child
         .wait(requested, |_, bytes| {
@@ -159,7 +156,12 @@ async fn supervised(
         })
         .await?;
     let spans = endpoint.map(Endpoint::close).unwrap_or_default();
-    Ok(Ok((ended.status, stop.reason().filter(|_| ended.stopped.is_some()), spans)))
+    // A ^C reaches a program in the foreground, and not us.
+    let reason = |why| match why {
+        Stopped::By(signal) => stop.reason().unwrap_or(StopReason::Signal(signal)),
+        Stopped::TimedOut => StopReason::Deadline,
+    };
+    Ok(Ok((ended.status, ended.stopped.map(reason), spans)))
 }
 
 /// The exit code that shells have for a program that cannot be started, and what to do about it.

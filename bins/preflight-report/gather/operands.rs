@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fault::{Fault, Result};
 
+use super::patient::{self, Patience};
+
 /// Files of a folder that may be reports, by the end of their names.
 const REPORTS: [&str; 9] = ["xml", "json", "jsonl", "ndjson", "sarif", "trx", "tap", "log", "txt"];
 /// The most files of one glob or folder.
@@ -79,11 +81,9 @@ impl Input {
     }
 
     /// Opens it.
-    pub(crate) fn open(&self) -> Result<Box<dyn std::io::Read>> {
-        let Some(path) = &self.path else { return Ok(Box::new(std::io::stdin())) };
-        let file = std::fs::File::open(path)
-            .map_err(|error| Fault::usage(format!("cannot read {}", self.title())).cause(error.to_string()))?;
-        Ok(Box::new(file))
+    pub(crate) fn open(&self, patience: &Patience) -> Result<Box<dyn std::io::Read>> {
+        patient::open(self.path.as_deref(), self.title(), patience)
+            .map_err(|error| Fault::usage(format!("cannot read {}", self.title())).cause(error.to_string()))
     }
 }
 
@@ -127,7 +127,7 @@ fn expand(operand: &Operand, inputs: &mut Vec<Input>) -> Result<()> {
         if files.is_empty() {
             return Err(nothing(operand, "the pattern matches no file"));
         }
-        inputs.extend(files.into_iter().map(|path| input(Some(path), false)));
+        inputs.extend(files.into_iter().map(|path| input(Some(path), ends_in_any(pattern))));
     } else {
         inputs.push(input(Some(operand.path.clone()), false));
     }
@@ -140,13 +140,45 @@ fn nothing(operand: &Operand, cause: &str) -> Fault {
         .help("check that the step that writes the reports ran in this workspace")
 }
 
-/// The files that a glob matches, in the order of their names.
+/// The files that a glob matches, in the order of their names. A folder, and `**` at the end, stand for every file below, as in
+/// `.gitignore` and in a workflow's `paths`.
 pub(crate) fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
-    let paths = glob::glob(pattern)
-        .map_err(|error| Fault::usage(format!("`{pattern}` is no glob")).cause(error.to_string()))?;
-    let mut files: Vec<PathBuf> = paths.flatten().filter(|path| !path.is_dir()).take(FILES).collect();
+    let found = |pattern: &str| -> Result<Vec<PathBuf>> {
+        let paths = glob::glob(pattern)
+            .map_err(|error| Fault::usage(format!("`{pattern}` is no glob")).cause(error.to_string()))?;
+        Ok(paths.flatten().take(FILES).collect())
+    };
+    let all_below = |pattern: &str| format!("{}/*", pattern.trim_end_matches('/'));
+    let mut paths = found(&if ends_in_any(pattern) { all_below(pattern) } else { pattern.to_owned() })?;
+    if let ([folder], false) = (paths.as_slice(), last(pattern).contains(['*', '?', '[']))
+        && folder.is_dir()
+    {
+        paths = found(&all_below(&format!("{}/**", pattern.trim_end_matches('/'))))?;
+    }
+    let mut files: Vec<PathBuf> = paths.into_iter().filter(|path| !path.is_dir()).collect();
     files.sort();
     Ok(files)
+}
+
+/// Whether a glob ends in `**`.
+fn ends_in_any(pattern: &str) -> bool {
+    last(pattern) == "**"
+}
+
+/// The last part of a glob.
+fn last(pattern: &str) -> &str {
+    let pattern = pattern.trim_end_matches('/');
+    pattern.rsplit('/').next().unwrap_or(pattern)
+}
+
+/// Whether a glob stands for all files of a folder, among which are some that are no reports.
+pub(super) fn is_broad(pattern: &str) -> bool {
+    ends_in_any(pattern) || !last(pattern).contains(['*', '?', '[']) && Path::new(pattern).is_dir()
+}
+
+/// Whether a file may be a report, by its name.
+pub(super) fn may_be_report(path: &Path) -> bool {
+    path.extension().and_then(OsStr::to_str).is_some_and(|end| REPORTS.contains(&end))
 }
 
 /// The files of a folder and of those in it that may be reports. Folders inside that cannot be read are passed over.
@@ -156,10 +188,9 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for path in entries {
         // A link to a folder may lead back here.
         let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
-        let is_report = path.extension().and_then(OsStr::to_str).is_some_and(|end| REPORTS.contains(&end));
         if is_folder {
             in_folder(&path, files).unwrap_or_default();
-        } else if is_report && path.is_file() && files.len() < FILES {
+        } else if may_be_report(&path) && path.is_file() && files.len() < FILES {
             files.push(path);
         }
     }
@@ -168,7 +199,25 @@ fn in_folder(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Operand;
+    use super::{Operand, matching};
+
+    #[test]
+    fn two_stars_at_the_end_and_a_folder_are_every_file_below() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().display();
+        std::fs::create_dir_all(folder.path().join("s/deep")).unwrap();
+        for file in ["s/a", "s/deep/b.py"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let found = |glob: &str| -> Vec<String> {
+            let files = matching(&format!("{root}/{glob}")).unwrap();
+            files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+        };
+        for glob in ["s/**", "s", "s/", "**", "s/**/*"] {
+            assert_eq!(found(glob), ["s/a", "s/deep/b.py"], "{glob}");
+        }
+        assert_eq!((found("s/*"), found("s/**/*.py")), (vec!["s/a".to_owned()], vec!["s/deep/b.py".to_owned()]));
+    }
 
     fn parsed(text: &str) -> (Option<(String, Option<String>)>, String) {
         let operand = Operand::parse(text.as_ref()).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fault::Result;
 use report::{Reason, verdict};
 
-use super::operands::matching;
+use super::operands::{is_broad, matching, may_be_report};
 
 /// The state of a file, to find out whether it was written since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,10 @@ impl Watch {
     }
 
     fn take(&self, glob: &str, pattern: &str, allow_stale: bool, reports: &mut Reports) -> Result<()> {
-        let files = matching(pattern)?;
+        let mut files = matching(pattern)?;
+        if is_broad(pattern) {
+            files.retain(|file| may_be_report(file));
+        }
         if files.is_empty() {
             let text = format!("the command wrote no report that matches `{glob}`");
             reports.problems.push((glob.to_owned(), Reason::new("report_absent", text)));

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use child::{Child, Ended, Insist, Log, OutputMode, ProcessEnd, Signal, Stopped, Tail};
+use child::{Child, Ended, Insist, Job, Log, OutputMode, ProcessEnd, Signal, Stopped, Tail};
 use cli::Deadline;
 use fault::{Fault, Result};
 use jiff::Timestamp;
@@ -98,7 +98,8 @@ fn start(
     }
     let mut command = shell::process(words, check, folder, run.withheld);
     command.envs(endpoint.into_iter().flat_map(Endpoint::variables));
-    Child::start(command, OutputMode::Joined).map_err(|error| {
+    // Nothing may ask a person: nobody sees the question.
+    Child::start_as(Job::Session, command, OutputMode::Joined).map_err(|error| {
         let (code, help) = gather::code_and_help(&error);
         let text = format!("cannot start `{}`: {error} ({code}); {help}", words[0]);
         (code, Reason::new("not_started", text))

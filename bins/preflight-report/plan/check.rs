@@ -91,7 +91,7 @@ struct Once {
 async fn once(run: &Run<'_>, check: &Check, number: u32) -> Once {
     let outcome = match &check.action {
         Action::Run(command) => match attempt(run, check, command, number).await {
-            Ok(attempt) => ended(run, check, attempt, Vec::new()),
+            Ok(attempt) => ended(run, check, attempt, Vec::new()).await,
             Err(fault) => Err(fault),
         },
         Action::Builtin(Builtin::CleanAfter { run: command, paths }) => {
@@ -99,7 +99,7 @@ async fn once(run: &Run<'_>, check: &Check, number: u32) -> Once {
         }
         Action::Builtin(builtin) => {
             let found = vec![builtin::found(run, check, builtin)];
-            judged(run, check, None, found).map(|judged| Once {
+            judged(run, check, None, found).await.map(|judged| Once {
                 finished: finished(judged, String::new(), None),
                 last: Try { status: Status::Passed, exit_code: None, signal: None, seconds: 0.0 },
                 may_repeat: false,
@@ -120,15 +120,18 @@ async fn clean_after(
     let before = builtin::Snapshot::take(&folder, paths);
     let attempt = attempt(run, check, command, number).await?;
     let found = before.compare(&folder, paths, &command.shown());
-    ended(run, check, attempt, vec![found])
+    ended(run, check, attempt, vec![found]).await
 }
 
 /// Judges an attempt, and prints its log.
-fn ended(run: &Run<'_>, check: &Check, attempt: Attempt, found: Vec<(Evidence, Vec<Kept>)>) -> Result<Once> {
+async fn ended(run: &Run<'_>, check: &Check, attempt: Attempt, found: Vec<(Evidence, Vec<Kept>)>) -> Result<Once> {
     let Attempt { mut ran, log, started, cancelled, output_held } = attempt;
     let cancelled = cancelled.then(|| match run.cancelled_by() {
         Some(first) => Reason::new("fail_fast", format!("stopped because {first} failed first")),
-        None => Reason::new("interrupted", "the run was interrupted"),
+        None => {
+            let (code, text) = records::stopped_by(run);
+            Reason::new(code, text)
+        }
     });
     let last = Try {
         status: Status::Failed,
@@ -153,7 +156,7 @@ fn ended(run: &Run<'_>, check: &Check, attempt: Attempt, found: Vec<(Evidence, V
     let mut judged = if cancelled.is_some() {
         Judged { events: Vec::new(), judgement: records::stopped(), others: Vec::new(), notes: Vec::new() }
     } else {
-        judged(run, check, Some(ran), found)?
+        judged(run, check, Some(ran), found).await?
     };
     if left_out > 0 {
         judged.notes.push(format!("{left_out} bytes of its output are left out of the log"));
@@ -166,17 +169,19 @@ fn ended(run: &Run<'_>, check: &Check, attempt: Attempt, found: Vec<(Evidence, V
     Ok(Once { finished, last, may_repeat: started })
 }
 
-fn judged(
+/// Reads on another thread what the command left: a long report must not hold up the time limits of other checks.
+async fn judged(
     run: &Run<'_>,
     check: &Check,
     ran: Option<crate::gather::Ran>,
     found: Vec<(Evidence, Vec<Kept>)>,
 ) -> Result<Judged> {
     let setting = run.setting.seen_from(&run.loaded.folder(check));
-    let mut foreign = run.foreign.get();
-    let judged = read::planned(&check.id, ran, found, &mut foreign, &setting);
-    run.foreign.set(foreign);
-    let mut judged = judged?;
+    let (id, foreign) = (check.id.clone(), run.foreign.clone());
+    let judged = tokio::task::spawn_blocking(move || read::planned(&id, ran, found, &foreign, &setting)).await;
+    let mut judged = judged.map_err(|error| {
+        Fault::failed(format!("cannot read what the command of `{}` left", check.id)).cause(error.to_string())
+    })??;
     let others: Vec<Record> = std::mem::take(&mut judged.others);
     for record in others {
         run.reporter.pass_on(record);

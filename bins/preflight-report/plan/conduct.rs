@@ -1,6 +1,7 @@
 //! Starts checks when they may start, waits for their ends, and stops everything when it has to.
 
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use cli::Console;
@@ -55,7 +56,7 @@ pub(super) fn conduct(
     let reporter = Reporter::new(console, records, None, &title.unwrap_or_else(|| TITLE.to_owned()), promised);
     let (cancel, cancelled) = watch::channel(None);
     let (ends, stopped) = cli::block_on(async {
-        let stop = Stop::watch(None)?;
+        let stop = Stop::watch(args.commands_deadline())?;
         let run = Run {
             loaded,
             setting: &setting,
@@ -68,7 +69,7 @@ pub(super) fn conduct(
             stop: &stop,
             cancelled,
             // Documents about other checks are shards apart from this run.
-            foreign: Cell::new(1),
+            foreign: Arc::new(AtomicUsize::new(1)),
         };
         tell_once(&run);
         let jobs = args.planned.jobs.map_or_else(processors, |jobs| usize::try_from(jobs).unwrap_or(usize::MAX));

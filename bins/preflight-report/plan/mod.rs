@@ -44,8 +44,7 @@ pub(crate) fn run(args: &Args, publishing: &Publishing<'_>, console: &Console) -
     }
     let ended = conduct::conduct(&loaded, args, &policy, &publishing.masks, console)?;
     let mut reading = ended.reading;
-    let exit = conclude::conclude(publishing, &mut reading, &policy, ended.stopped, args, console)?;
-    Ok(ended.stopped.map_or(exit, run::StopReason::exit))
+    conclude::conclude(publishing, &mut reading, &policy, ended.stopped, args, console)
 }
 
 /// Checks what can be checked before anything runs: `inputs` that match nothing, builtins that this system lacks.

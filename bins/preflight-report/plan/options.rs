@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fault::{Fault, Result};
 use report::Pattern;
 
 /// The options of a plan.
@@ -39,4 +40,28 @@ pub(crate) struct PlanOptions {
     /// Print what would run, what is skipped and what is cached, and run nothing
     #[arg(long, requires = "plan", hide_short_help = true, help_heading = "Plan")]
     pub(crate) dry_run: bool,
+}
+
+impl PlanOptions {
+    /// Refuses options that do nothing without a plan. clap does not: an operand, which conflicts with `--plan`, lifts what requires it.
+    ///
+    /// # Errors
+    /// [`fault::Kind::Usage`].
+    pub(crate) fn check(&self) -> Result<()> {
+        let given = [
+            ("--only", !self.only.is_empty()),
+            ("--jobs", self.jobs.is_some()),
+            ("--fail-fast", self.fail_fast),
+            ("--no-cache", self.no_cache),
+            ("--log-dir", self.log_dir.is_some()),
+            ("--list", self.list),
+            ("--dry-run", self.dry_run),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given && self.plan.is_none()) {
+            None => Ok(()),
+            Some((option, _)) => {
+                Err(Fault::usage(format!("`{option}` is about a plan")).help("add --plan FILE, or leave it out"))
+            }
+        }
+    }
 }

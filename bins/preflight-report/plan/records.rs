@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use plan::{Check, Outcome, Why};
 use report::{Event, Judgement, Reason, Status};
+use run::StopReason;
 use serde_json::{Map, Value, json};
 
 use super::finished::Finished;
@@ -25,6 +26,13 @@ pub(super) fn stopped() -> Judgement {
     Judgement { status: Status::Cancelled, reason: None, note: None }
 }
 
+/// The word and the clause for what has stopped the run.
+pub(super) fn stopped_by(run: &Run<'_>) -> (&'static str, String) {
+    let reason = run.stop.reason();
+    let code = if reason == Some(StopReason::Deadline) { "deadline" } else { "interrupted" };
+    (code, reason.map(|reason| reason.to_string()).unwrap_or_default())
+}
+
 /// Records a check that was left out.
 pub(super) fn skipped(run: &Run<'_>, check: &Check, why: &Why) {
     let (status, code, text) = match why {
@@ -37,7 +45,7 @@ pub(super) fn skipped(run: &Run<'_>, check: &Check, why: &Why) {
             (Status::Skipped, "needs_failed", format!("comes after {earlier}, which failed"))
         }
         Why::FailFast(first) => (Status::Skipped, "fail_fast", format!("not started: {first} failed first")),
-        Why::Stopped => (Status::Cancelled, "interrupted", "not started: the run was interrupted".to_owned()),
+        Why::Stopped => (Status::Cancelled, stopped_by(run).0, format!("not started: {}", stopped_by(run).1)),
     };
     run.reporter.event(&check.id, &format!("{} ({text})", status.name()));
     let finished = Event::CheckFinished {

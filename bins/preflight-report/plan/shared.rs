@@ -1,7 +1,8 @@
 //! What the checks of one run share.
 
-use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use cli::Console;
 use plan::Outcome;
@@ -16,7 +17,7 @@ use child::Shell;
 /// What the checks of one run share.
 pub(super) struct Run<'a> {
     pub(super) loaded: &'a Loaded,
-    pub(super) setting: &'a Setting<'a>,
+    pub(super) setting: &'a Setting,
     pub(super) reporter: &'a Reporter<'a>,
     pub(super) console: &'a Console,
     pub(super) shell: Shell,
@@ -28,7 +29,7 @@ pub(super) struct Run<'a> {
     /// The check whose failure cancels all others.
     pub(super) cancelled: watch::Receiver<Option<String>>,
     /// How many documents about other checks commands have printed.
-    pub(super) foreign: Cell<usize>,
+    pub(super) foreign: Arc<AtomicUsize>,
 }
 
 impl Run<'_> {

@@ -29,6 +29,8 @@ struct Running {
     id: String,
     since: Instant,
     limit: Option<Duration>,
+    /// Whether the limit is for each of several attempts.
+    repeats: bool,
     next: Instant,
     /// Whether it is new: its bar is still to be made.
     is_new: bool,
@@ -37,8 +39,8 @@ struct Running {
 impl Waits {
     pub(super) fn begin(&mut self, check: &Check) {
         let since = Instant::now();
-        let (id, limit) = (check.id.clone(), check.timeout);
-        self.running.push(Running { id, since, limit, next: since + LONG, is_new: true });
+        let (id, limit, repeats) = (check.id.clone(), check.timeout, check.retries > 0);
+        self.running.push(Running { id, since, limit, repeats, next: since + LONG, is_new: true });
     }
 
     pub(super) fn end(&mut self, check: &Check) {
@@ -70,7 +72,11 @@ impl Waits {
             running.next = now + AGAIN;
             let whole = |span: Duration| cli::shown(Duration::from_secs(span.as_secs()));
             let so_far = now.saturating_duration_since(running.since);
-            let limit = running.limit.map(|limit| format!(", until {} at most", whole(limit))).unwrap_or_default();
+            let limit = match running.limit {
+                Some(limit) if running.repeats => format!(", each attempt until {} at most", whole(limit)),
+                Some(limit) => format!(", until {} at most", whole(limit)),
+                None => String::new(),
+            };
             if !reporter.progress().has_bars() {
                 reporter.status(&format!("{}: running for {}{limit}", running.id, whole(so_far)));
             }

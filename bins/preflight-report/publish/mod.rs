@@ -63,7 +63,7 @@ impl<'a> Publishing<'a> {
     ///
     /// # Errors
     /// [`fault::Kind::Usage`]: options that do not fit together, or a document that is none.
-    pub(crate) fn new(args: &'a PublishArgs, console: &'a Console) -> Result<Self> {
+    pub(crate) fn new(args: &'a PublishArgs, deadline: Option<Deadline>, console: &'a Console) -> Result<Self> {
         args.check()?;
         if let Some(document) = args.document() {
             check_document(document)?;
@@ -81,13 +81,13 @@ impl<'a> Publishing<'a> {
             voice: Voice::new(console, args.require_publish, is_read_only),
             writer: sticky::random(),
             masks: Masks::default(),
-            deadline: OnceCell::new(),
+            deadline: deadline.map_or_else(OnceCell::new, OnceCell::from),
             pull: RefCell::new(None),
         })
     }
 
     /// Completes the report before it is shown: distrusts a document of an earlier job, removes what must stay hidden, and compares.
-    /// `baseline` reads the report that `--baseline` names.
+    /// `baseline` reads the report that `--baseline` names. An interrupted run asks GitHub nothing.
     ///
     /// # Errors
     /// The baseline cannot be read.
@@ -95,6 +95,7 @@ impl<'a> Publishing<'a> {
         &self,
         report: &mut Report,
         has_title: bool,
+        interrupted: bool,
         baseline: impl FnOnce(&Path) -> anyhow::Result<Report>,
     ) -> anyhow::Result<()> {
         let title = report.title.clone();
@@ -113,7 +114,7 @@ impl<'a> Publishing<'a> {
         if let Some(path) = &self.args.baseline {
             let base = baseline(path)?;
             report.compare(&Digest::of(&base, None), format!("`{}`", path.display()));
-        } else if self.args.wants_comment() || self.args.wants_check_run() {
+        } else if !interrupted && (self.args.wants_comment() || self.args.wants_check_run()) {
             self.compare(report);
         }
         if let Some(comparison) = &report.comparison {
@@ -356,7 +357,7 @@ impl<'a> Publishing<'a> {
         };
         let base = environment.get("GITHUB_API_URL").unwrap_or(API).parse()?;
         let graph = environment.get("GITHUB_GRAPHQL_URL").map(str::parse).transpose()?;
-        let deadline = *self.deadline.get_or_init(|| Deadline::after(self.args.deadline));
+        let deadline = *self.deadline.get_or_init(|| Deadline::after(options::TIME));
         Ok(Some(Access { base, graph, repository, token: SecretString::from(token), deadline }))
     }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use fault::{Fault, Result};
 
+/// How long publishing may take, unless `--deadline` limits the whole run.
+pub(super) const TIME: Duration = Duration::from_mins(1);
+
 /// What is published at GitHub, and how.
 #[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 #[derive(Clone, Debug, clap::Args)]
@@ -62,17 +65,6 @@ pub(crate) struct PublishArgs {
     /// Hide the value of this variable (repeatable)
     #[arg(long, value_name = "VARIABLE", hide_short_help = true, help_heading = "Publishing")]
     pub(super) mask_env: Vec<String>,
-
-    /// Time limit for talking to GitHub (`90`, `5m`)
-    #[arg(
-        long,
-        value_name = "TIME",
-        value_parser = cli::time,
-        default_value = "60s",
-        hide_short_help = true,
-        help_heading = "Publishing"
-    )]
-    pub(super) deadline: Duration,
 }
 
 impl PublishArgs {

@@ -1,5 +1,7 @@
 //! Documents about checks: records, a pipeline's JSON, `toJSON(needs)`, report documents. The crate `formats` does not know them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use formats::{Documents, Json};
 use report::Record;
 use serde_json::Value;
@@ -10,9 +12,9 @@ use super::{dagger, document, needs};
 
 /// Takes the documents of one input.
 pub(super) struct AboutChecks<'a> {
-    setting: &'a Setting<'a>,
+    setting: &'a Setting,
     /// How many foreign documents there were in all inputs.
-    foreign: &'a mut usize,
+    foreign: &'a AtomicUsize,
     reading: &'a mut Reading,
     has_checks: bool,
     /// Damaged records: the rest of their stream still counts.
@@ -22,7 +24,7 @@ pub(super) struct AboutChecks<'a> {
 }
 
 impl<'a> AboutChecks<'a> {
-    pub(super) fn new(setting: &'a Setting<'a>, foreign: &'a mut usize, reading: &'a mut Reading) -> Self {
+    pub(super) fn new(setting: &'a Setting, foreign: &'a AtomicUsize, reading: &'a mut Reading) -> Self {
         Self { setting, foreign, reading, has_checks: false, gaps: Vec::new(), broken: None }
     }
 
@@ -55,8 +57,8 @@ impl<'a> AboutChecks<'a> {
     /// Numbers a foreign document's events. The second document and those after it are separate shards, so that one's
     /// claims are held against its own checks.
     fn records(&mut self, events: Vec<Stamped>) -> Vec<Record> {
-        *self.foreign += 1;
-        let shard = (*self.foreign > 1).then(|| self.foreign.to_string());
+        let count = self.foreign.fetch_add(1, Ordering::Relaxed) + 1;
+        let shard = (count > 1).then(|| count.to_string());
         let numbered = events.into_iter().zip(0..).map(|(stamped, seq)| Record {
             run: self.setting.run.clone(),
             shard: shard.clone(),

@@ -52,6 +52,8 @@ pub(super) struct Ending {
     pub(super) ended_at: Timestamp,
     pub(super) seconds: f64,
     pub(super) exit_code: Option<i64>,
+    /// Why it was stopped, if that is not its failure.
+    pub(super) cancelled: Option<Reason>,
     /// The last lines that it printed.
     pub(super) output: String,
     /// The file that has all of them.
@@ -101,19 +103,24 @@ impl Groups {
         self.pieces.iter().any(|piece| piece.check == check && piece.evidence.errors > 0)
     }
 
+    /// Whether there is anything about this check.
+    pub(super) fn has_any(&self, check: &str) -> bool {
+        self.pieces.iter().any(|piece| piece.check == check)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
     /// The findings and the evidence of all pieces, which are one check's, and what they amount to.
-    pub(super) fn of_one_check(self, check: &str, setting: &Setting<'_>) -> (Vec<Event>, Judgement) {
+    pub(super) fn of_one_check(self, check: &str, setting: &Setting) -> (Vec<Event>, Judgement) {
         let mut events = Vec::new();
         let judgement = evidence_events(check, self.pieces, setting, &mut events);
         (events.into_iter().map(|stamped| stamped.event).collect(), judgement)
     }
 
     /// The records of all checks: a run for each leg.
-    pub(super) fn records(mut self, setting: &Setting<'_>) -> Vec<Record> {
+    pub(super) fn records(mut self, setting: &Setting) -> Vec<Record> {
         self.name_legs();
         // Legs and checks in the order of their first piece.
         let mut runs: Vec<(Option<String>, Checks)> = Vec::new();
@@ -135,8 +142,11 @@ impl Groups {
     /// Names the legs of checks whose files have the same name in several folders.
     fn name_legs(&mut self) {
         let mut folders: BTreeMap<String, Vec<(usize, String, String)>> = BTreeMap::new();
+        let commands = self.ending.as_ref().map(|ending| ending.check.as_str());
         for (at, piece) in self.pieces.iter().enumerate().filter(|(_, piece)| piece.leg.is_none()) {
-            if let Some(path) = &piece.path {
+            // The exit code of a command is about all of its reports: they are judged together.
+            let is_commands = commands == Some(piece.check.as_str());
+            if let Some(path) = piece.path.as_ref().filter(|_| !is_commands) {
                 let text = path.to_string_lossy().replace('\\', "/");
                 let (folder, file) = text.rsplit_once('/').unwrap_or(("", &text));
                 folders.entry(piece.check.clone()).or_default().push((at, folder.to_owned(), file.to_owned()));
@@ -174,7 +184,7 @@ fn common_suffix(texts: &[&str]) -> usize {
 }
 
 /// The records of one leg.
-fn run(leg: Option<&str>, checks: Checks, ending: Option<&Ending>, setting: &Setting<'_>) -> Vec<Record> {
+fn run(leg: Option<&str>, checks: Checks, ending: Option<&Ending>, setting: &Setting) -> Vec<Record> {
     let plan = checks.iter().map(|(check, _)| check.clone()).collect();
     let (tool, title) = (Some("preflight-report".to_owned()), Some("Checks".to_owned()));
     let mut events: Vec<Stamped> = vec![Event::RunStarted { tool, title, plan }.into()];
@@ -209,14 +219,19 @@ fn check_events(
     check: &str,
     pieces: Vec<Piece>,
     ending: Option<&Ending>,
-    setting: &Setting<'_>,
+    setting: &Setting,
     events: &mut Vec<Stamped>,
 ) -> Verdict {
     if let Some(ending) = ending {
         let started = Event::CheckStarted { check: check.to_owned(), name: None };
         events.push(Stamped { at: Some(ending.started_at), ..started.into() });
     }
-    let judgement = evidence_events(check, pieces, setting, events);
+    let cancelled = ending.and_then(|ending| ending.cancelled.clone());
+    let judgement = match cancelled {
+        // What a program left that was stopped is no report of anything.
+        Some(reason) => Judgement { status: Status::Cancelled, reason: Some(reason), note: None },
+        None => evidence_events(check, pieces, setting, events),
+    };
     if let Some(text) = ending.map(|ending| ending.output.clone()).filter(|text| !text.trim().is_empty()) {
         events.push(Event::Output { check: check.to_owned(), stream: None, text }.into());
     }
@@ -240,7 +255,7 @@ fn check_events(
 }
 
 /// The findings and the evidence of a check, and what they amount to.
-fn evidence_events(check: &str, pieces: Vec<Piece>, setting: &Setting<'_>, events: &mut Vec<Stamped>) -> Judgement {
+fn evidence_events(check: &str, pieces: Vec<Piece>, setting: &Setting, events: &mut Vec<Stamped>) -> Judgement {
     let mut evidence = Vec::new();
     for piece in pieces {
         let near = piece.path.as_deref().and_then(std::path::Path::parent);

@@ -1,13 +1,16 @@
 //! The command of a call as evidence: what it printed, the reports it wrote, how it ended.
 
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 
 use fault::{Fault, Result};
 use formats::{EvidenceOnly, Prose};
-use report::{Evidence, Level, Nature, verdict};
+use report::{Evidence, Level, Nature, Reason, verdict};
+use run::StopReason;
 
 use super::about_checks::AboutChecks;
 use super::assemble::{Ending, Groups, Piece};
+use super::pointed;
 use super::reading::Reading;
 use super::setting::Setting;
 use crate::gather::{Input, Name, Ran};
@@ -27,8 +30,8 @@ fn name(ran: &Ran) -> Name {
 /// Its output cannot be read.
 pub(super) fn add(
     mut ran: Ran,
-    setting: &Setting<'_>,
-    foreign: &mut usize,
+    setting: &Setting,
+    foreign: &AtomicUsize,
     reading: &mut Reading,
     groups: &mut Groups,
 ) -> Result<()> {
@@ -36,7 +39,7 @@ pub(super) fn add(
     let mut about = AboutChecks::new(setting, foreign, reading);
     let found = formats::read(&mut setting.masks.watch(ran.output.reader()), Prose::Read, &mut about)
         .map_err(|error| Fault::temporary("cannot read the command's output").cause(error.to_string()))?;
-    let (_, broken) = about.finish("the command's output");
+    about.finish("the command's output");
     let has_failed = !ran.status.is_success();
     let reports = groups.has_failure(&ran.check);
     for document in found.documents {
@@ -46,26 +49,29 @@ pub(super) fn add(
             // A report is more precise than the text beside it. A command that succeeded has printed warnings at most.
             kept.retain(|(_, found)| !reports && (has_failed || found.level == Level::Warning));
             evidence = text_evidence(&evidence, &kept);
-        } else if let Some(cause) = document.unreadable {
-            evidence.reason =
-                Some(report::Reason::new("report_unreadable", format!("its output cannot be read: {cause}")));
+        } else if document.unreadable.is_some() && evidence.errors == 0 {
+            // Output need not be a report: what only looks like one says nothing.
+            continue;
         }
         groups.add(Piece::new(&this, evidence, kept));
     }
-    if let Some((line, cause)) = broken {
-        let text = format!("line {line} of its output cannot be read: {cause}");
-        let reason = report::Reason::new("report_unreadable", text);
-        groups.add(Piece::new(&this, Evidence::of_problem("output", None, reason), Vec::new()));
-    }
     if let Some(error) = ran.output.error() {
-        let reason = report::Reason::new("output_lost", format!("its output cannot be kept: {error}"));
+        let reason = Reason::new("output_lost", format!("its output cannot be kept: {error}"));
         groups.add(Piece::new(&this, Evidence::of_problem("output", None, reason), Vec::new()));
     }
     add_spans(&mut ran, &this, reading, groups)?;
+    if has_failed
+        && !groups.has_any(&ran.check)
+        && let Some(found) = pointed::first(&ran.tail, setting)
+    {
+        groups.add(Piece::new(&this, pointed::evidence(), vec![(None, found)]));
+    }
     for (pattern, reason) in std::mem::take(&mut ran.reports.problems) {
         groups.add(Piece::new(&this, Evidence::of_problem("report", Some(pattern), reason), Vec::new()));
     }
     reading.notes.append(&mut ran.reports.notes);
+    let is_late = ran.stopped == Some(StopReason::Deadline);
+    let cancelled = is_late.then(|| Reason::new("deadline", StopReason::Deadline.to_string()));
     let end = Evidence {
         from: verdict::EXIT_CODE.to_owned(),
         nature: Nature::Outcome,
@@ -79,6 +85,7 @@ pub(super) fn add(
         ended_at: ran.ended_at,
         seconds: ran.seconds,
         exit_code: ran.status.code().map(i64::from),
+        cancelled,
         output: if has_failed { ran.tail } else { String::new() },
         log: ran.log,
     });

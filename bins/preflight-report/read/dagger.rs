@@ -63,7 +63,7 @@ pub(super) fn is_one(json: &Json<'_>) -> bool {
 ///
 /// # Errors
 /// [`fault::Kind::Usage`]: an unknown status, a check without a name.
-pub(super) fn events(text: &str, setting: &Setting<'_>) -> Result<Vec<Stamped>> {
+pub(super) fn events(text: &str, setting: &Setting) -> Result<Vec<Stamped>> {
     let read_at = setting.read_at;
     let document: Document = serde_json::from_str(text)
         .map_err(|error| Fault::usage("not the JSON of a pipeline's stages").cause(error.to_string()))?;
@@ -90,7 +90,7 @@ fn stage_events(
     at: Timestamp,
     taken: &mut BTreeSet<String>,
     plan: &mut Vec<String>,
-    setting: &Setting<'_>,
+    setting: &Setting,
 ) -> Vec<Stamped> {
     let id = slug(name);
     let mut events = vec![stamped(Event::StageStarted { stage: id.clone(), name: Some(heading(name)) }, at)];
@@ -109,7 +109,7 @@ fn stage_events(
     events
 }
 
-fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp, setting: &Setting<'_>) -> Vec<Stamped> {
+fn check_events(id: &str, check: &Check, note: Option<String>, at: Timestamp, setting: &Setting) -> Vec<Stamped> {
     let error = check.error.as_deref().map(str::trim).filter(|error| !error.is_empty());
     let skipped = error.and_then(|error| error.strip_prefix("Skipped (")).filter(|_| check.status != Status::Passed);
     let mut status = if skipped.is_some() { Status::Skipped } else { check.status };
@@ -152,7 +152,7 @@ struct Failure {
     output: String,
 }
 
-fn explained(error: &str, status: Status, setting: &Setting<'_>) -> Failure {
+fn explained(error: &str, status: Status, setting: &Setting) -> Failure {
     let mut found: Vec<Diagnostic> = if status == Status::Failed { formats::diagnostics(error) } else { Vec::new() };
     let exit_code = exit_code_in(error);
     let (first, mut output) = error.split_once('\n').unwrap_or((error, ""));

@@ -11,7 +11,7 @@ pub(super) fn finding(
     test: Option<String>,
     diagnostic: formats::Diagnostic,
     near: Option<&Path>,
-    setting: &Setting<'_>,
+    setting: &Setting,
 ) -> Finding {
     let chosen = setting.repository.choose(&diagnostic.locations, near);
     let (location, outside) = chosen.map_or((None, false), |(location, outside)| (Some(location), outside));

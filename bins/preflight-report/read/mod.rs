@@ -12,10 +12,12 @@ mod findings;
 mod needs;
 mod ordered;
 mod planned;
+mod pointed;
 mod reading;
 mod setting;
 
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 
 use fault::{Fault, Result};
 use formats::{Document, Prose};
@@ -49,9 +51,10 @@ struct Unknown {
 /// # Errors
 /// [`fault::Kind::Usage`]: nothing was read but inputs without a report, or with a broken one. [`fault::Kind::Incomplete`]:
 /// nothing but blanks.
-pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_>) -> Result<Reading> {
+pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting) -> Result<Reading> {
     let mut reading = Reading { keeps_records: setting.keeps_records, ..Reading::default() };
-    let (mut groups, mut unknown, mut foreign, mut no_report) = (Groups::default(), Vec::new(), 0, 0_usize);
+    let (mut groups, mut unknown, mut no_report) = (Groups::default(), Vec::new(), 0_usize);
+    let foreign = AtomicUsize::new(0);
     let mut inputs = inputs;
     let own = inputs.len();
     if let Some(ran) = &command {
@@ -59,7 +62,7 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     }
     let succeeded = command.as_ref().is_some_and(|ran| ran.status.is_success());
     for (at, input) in inputs.iter().enumerate() {
-        one(input, setting, &mut foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+        one(input, setting, &foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
         // The exit code tells a clean linter from a crashed one, whose blank reports are the same.
         let is_clean = |last: &mut Unknown| {
             at >= own && succeeded && last.input == *input && last.reason.code == "nothing_reported"
@@ -72,7 +75,7 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting<'_
     }
     if let Some(ran) = command {
         reading.rerun = Some(ran.line.clone());
-        command::add(ran, setting, &mut foreign, &mut reading, &mut groups)?;
+        command::add(ran, setting, &foreign, &mut reading, &mut groups)?;
     }
     if groups.is_empty() && !reading.has_checks {
         return Err(nothing_read(unknown));
@@ -111,17 +114,20 @@ fn nothing_read(mut unknown: Vec<Unknown>) -> Fault {
 
 fn one(
     input: &Input,
-    setting: &Setting<'_>,
-    foreign: &mut usize,
+    setting: &Setting,
+    foreign: &AtomicUsize,
     reading: &mut Reading,
     groups: &mut Groups,
     unknown: &mut Vec<Unknown>,
     no_report: &mut usize,
 ) -> Result<()> {
     let mut about = AboutChecks::new(setting, foreign, reading);
-    let found = formats::read(&mut setting.masks.watch(input.open()?), Prose::Noise, &mut about);
-    let found =
-        found.map_err(|error| Fault::usage(format!("cannot read {}", input.title())).cause(error.to_string()))?;
+    let found = formats::read(&mut setting.masks.watch(input.open(&setting.patience)?), Prose::Noise, &mut about);
+    let found = found.map_err(|error| {
+        let is_late = error.kind() == std::io::ErrorKind::TimedOut;
+        let fault = if is_late { Fault::incomplete } else { Fault::usage };
+        fault(format!("cannot read {}", input.title())).cause(error.to_string())
+    })?;
     let (has_checks, broken) = about.finish(&input.title());
     if let Some((line, cause)) = broken {
         let fault = Fault::usage(format!("cannot read {}, line {line}", input.title())).cause(cause.clone());
@@ -167,7 +173,7 @@ fn piece(input: &Input, document: Document) -> Piece {
 
 fn unreadable(input: &Input, document: &Document) -> Unknown {
     let cause = document.unreadable.clone().unwrap_or_default();
-    let fault = Fault::usage(format!("cannot read {}", input.title())).cause(cause.clone()).cause(tried());
+    let fault = Fault::usage(format!("cannot read {}", input.title())).cause(cause.clone());
     let reason = Reason::new("report_unreadable", format!("{} cannot be read: {cause}", input.title()));
     Unknown { input: input.clone(), fault, reason }
 }
@@ -212,10 +218,14 @@ fn without_report(input: &Input, found: &formats::Reading) -> std::result::Resul
     }
     let begin = found.first_line.clone().unwrap_or_default();
     let text = format!("{title} holds no report in a known format");
-    let fault = Fault::usage(text.clone())
-        .cause(tried())
-        .cause(format!("it begins with: {begin}"))
-        .help("pass --json-output to the pipeline, or `--format jsonl` to the tool before the pipe");
+    // What a pipeline prints for people.
+    let is_pipeline = begin.contains("RESULT:") || begin.contains("Stage") || input.path.is_none();
+    let help = if is_pipeline {
+        "pass --json-output to the pipeline, or `--format jsonl` to the tool before the pipe"
+    } else {
+        "docs/preflight-report.md names for each program the option that writes a report"
+    };
+    let fault = Fault::usage(text.clone()).cause(format!("it begins with: {begin}")).cause(tried()).help(help);
     unknown(fault, "report_unreadable", text)
 }
 

@@ -37,7 +37,7 @@ pub(super) fn is_one(json: &Json<'_>) -> bool {
 ///
 /// # Errors
 /// [`fault::Kind::Usage`]: not what [`is_one`] has seen.
-pub(super) fn events(text: &str, setting: &Setting<'_>) -> Result<Vec<Stamped>> {
+pub(super) fn events(text: &str, setting: &Setting) -> Result<Vec<Stamped>> {
     let jobs: Ordered<Job> = serde_json::from_str(text)
         .map_err(|error| Fault::usage("not the `needs` of a workflow").cause(error.to_string()))?;
     let check = |job: &str| format!("jobs/{job}");

@@ -1,5 +1,7 @@
 //! A check of a plan: its command as evidence, and what the program found itself.
 
+use std::sync::atomic::AtomicUsize;
+
 use fault::Result;
 use formats::Kept;
 use report::{Event, Evidence, Judgement, Record};
@@ -31,8 +33,8 @@ pub(crate) fn planned(
     check: &str,
     ran: Option<Ran>,
     found: Vec<(Evidence, Vec<Kept>)>,
-    foreign: &mut usize,
-    setting: &Setting<'_>,
+    foreign: &AtomicUsize,
+    setting: &Setting,
 ) -> Result<Judged> {
     let mut reading = Reading { keeps_records: true, ..Reading::default() };
     let (mut groups, mut unknown, mut no_report) = (Groups::default(), Vec::new(), 0);

@@ -18,10 +18,11 @@ fn read_with(policy: &Policy, texts: &[&str]) -> fault::Result<Reading> {
         workflow: None,
         read_at: "2026-11-21T02:40:09.31Z".parse().unwrap(),
         repository: Repository::default(),
-        policy,
+        policy: std::sync::Arc::new(policy.clone()),
         command_exited: None,
         keeps_records: true,
         masks: crate::publish::Masks::default(),
+        patience: crate::gather::Patience::default(),
     };
     let mut read = all(texts.iter().enumerate().map(file).collect(), None, &setting);
     // The folder has a new name each time.

@@ -1,6 +1,6 @@
 //! Runs one program as a supervised process group: its output, a time limit, signals, how it ended.
 //!
-//! The program and everything it starts are one process group. The group ends with us however we end, by SIGKILL too ([`Leash`]). A
+//! The program and everything it starts are one process group. The group ends with us however we end, by SIGKILL too. A
 //! program that ends by itself may leave processes running (a daemon that serves the next build too); they are left alone. A program
 //! that is stopped gets a signal, then a moment to clean up, then its whole group is killed.
 //!
@@ -15,6 +15,12 @@
 //! # }
 //! ```
 
+mod job;
+#[cfg(unix)]
+mod keyboard;
+#[cfg(not(unix))]
+#[path = "no_keyboard.rs"]
+mod keyboard;
 #[cfg(unix)]
 mod leash;
 #[cfg(not(unix))]
@@ -31,12 +37,12 @@ mod tail;
 
 use std::io;
 use std::pin::Pin;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use deadline::Deadline;
 
-pub use leash::Leash;
+pub use job::Job;
 pub use log::{Log, LogReader};
 pub use output::{OutputMode, Stream};
 #[cfg(target_os = "linux")]
@@ -46,6 +52,8 @@ pub use signal::Signal;
 pub use status::{Ended, ProcessEnd, Stopped};
 pub use tail::Tail;
 
+use keyboard::Keyboard;
+use leash::Leash;
 use output::Chunks;
 
 /// How long output is still read after the program itself has ended: a process that it left running may never close it.
@@ -56,6 +64,9 @@ const LEFT_OPEN_STOPPED: Duration = Duration::from_millis(200);
 
 /// How long a program that is stopped may clean up, unless [`Child::grace`] sets another time.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long the watcher of a group in the foreground may take to answer.
+const ANSWER: Duration = Duration::from_millis(500);
 
 /// How often we look whether the processes of a stopped program have all ended.
 const LOOK: Duration = Duration::from_millis(20);
@@ -73,6 +84,7 @@ pub enum Insist {
 pub struct Child {
     process: tokio::process::Child,
     leash: Leash,
+    keyboard: Option<Keyboard>,
     chunks: Chunks,
     timeout: Option<Deadline>,
     grace: Duration,
@@ -87,13 +99,34 @@ impl Child {
     ///
     /// # Errors
     /// The program cannot be started: [`io::ErrorKind::NotFound`], [`io::ErrorKind::PermissionDenied`], or a limit of the system.
-    pub fn start(mut command: Command, output: OutputMode) -> io::Result<Self> {
-        let leash = Leash::new()?;
-        leash.tie(&mut command);
+    pub fn start(command: Command, output: OutputMode) -> io::Result<Self> {
+        Self::start_as(Job::Background, command, output)
+    }
+
+    /// The same with another relation to our terminal.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn start_as(mut job: Job, mut command: Command, output: OutputMode) -> io::Result<Self> {
+        if job == Job::Foreground {
+            let is_ours = keyboard::is_ours();
+            if is_ours != Some(true) {
+                job = Job::Background;
+            }
+            if is_ours == Some(false) {
+                command.stdin(Stdio::null());
+            }
+        }
+        let mut leash = Leash::new(job)?;
         let readers = output.attach(&mut command)?;
+        let mut keyboard = leash.tie(&mut command)?;
         let process = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+        leash.started(process.id());
+        if let Some(keyboard) = &mut keyboard {
+            keyboard.started(process.id());
+        }
         let second = Box::pin(std::future::pending());
-        Ok(Self { chunks: readers.read(), process, leash, timeout: None, grace: GRACE, second })
+        Ok(Self { chunks: readers.read(), process, leash, keyboard, timeout: None, grace: GRACE, second })
     }
 
     /// Stops it when the deadline passes.
@@ -118,7 +151,7 @@ impl Child {
     }
 
     /// Waits for its end. `read` gets everything it writes, byte for byte, as it comes. When `stop` is ready, the program gets that
-    /// signal; when the timeout has passed, SIGTERM.
+    /// signal; when the timeout has passed, SIGTERM. A ^C that reaches a program in the foreground is a SIGINT that it has already.
     ///
     /// # Errors
     /// The system does not report how it ended.
@@ -134,29 +167,50 @@ impl Child {
                 None => std::future::pending().await,
             }
         };
-        let stopped = async {
-            tokio::select! {
-                signal = stop => Stopped::By(signal),
-                () = over => Stopped::TimedOut,
+        // Dropped at the end: the terminal is ours again.
+        let mut keyboard = self.keyboard.take();
+        let typed = async {
+            match &mut keyboard {
+                Some(keyboard) => keyboard.interrupted().await,
+                None => std::future::pending().await,
             }
         };
-        tokio::pin!(stopped);
-        let why = tokio::select! {
-            status = ended(&mut self.process, &mut self.chunks, &mut read) => {
+        let first = tokio::select! {
+            status = ended(&mut self.process, &mut self.chunks, &mut read) => Err(status),
+            signal = stop => Ok((Stopped::By(signal), Some(signal))),
+            () = over => Ok((Stopped::TimedOut, Some(Signal::Terminate))),
+            () = typed => Ok((Stopped::By(Signal::Interrupt), None)),
+        };
+        let (why, signal) = match first {
+            Ok(stopped) => stopped,
+            // What is typed reaches the program first.
+            Err(Ok(_)) if self.was_interrupted(keyboard.as_mut()).await => (Stopped::By(Signal::Interrupt), None),
+            Err(status) => {
                 let output_held = !drained(&mut self.chunks, LEFT_OPEN, &mut read).await;
                 self.leash.release();
                 return Ok(Ended { status: status?, stopped: None, output_held });
             }
-            why = &mut stopped => why,
         };
-        let status = self.stop(why.signal(), &mut read).await?;
+        let status = self.stop(signal, &mut read).await?;
         let output_held = !drained(&mut self.chunks, LEFT_OPEN_STOPPED, &mut read).await;
         Ok(Ended { status, stopped: Some(why), output_held })
     }
 
+    /// Whether a ^C was typed that nothing has reported yet.
+    async fn was_interrupted(&mut self, keyboard: Option<&mut Keyboard>) -> bool {
+        match keyboard {
+            Some(keyboard) if self.leash.ask() => {
+                Deadline::after(ANSWER).limit(keyboard.answer()).await.unwrap_or_default()
+            }
+            _ => false,
+        }
+    }
+
     /// Sends the signal, waits until the group has ended or the grace is over, and kills what is left of it.
-    async fn stop(&mut self, signal: Signal, read: &mut impl FnMut(Stream, &[u8])) -> io::Result<ProcessEnd> {
-        self.leash.signal(signal);
+    async fn stop(&mut self, signal: Option<Signal>, read: &mut impl FnMut(Stream, &[u8])) -> io::Result<ProcessEnd> {
+        if let Some(signal) = signal {
+            self.leash.signal(signal);
+        }
         let until = Deadline::after(self.grace);
         let mut insisted = false;
         let status = loop {

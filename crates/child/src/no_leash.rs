@@ -3,34 +3,48 @@
 use std::io;
 use std::process::Command;
 
-use crate::Signal;
+use crate::job::Job;
+use crate::keyboard::Keyboard;
+use crate::signal::Signal;
 
 /// Takes the place of a process group on systems without them.
 #[derive(Debug)]
-pub struct Leash(());
+pub(crate) struct Leash(());
 
 impl Leash {
     /// Makes nothing.
     ///
     /// # Errors
     /// Never.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new(_: Job) -> io::Result<Self> {
         Ok(Self(()))
     }
 
     /// Changes nothing.
-    pub(crate) fn tie(&self, _: &mut Command) {}
+    ///
+    /// # Errors
+    /// Never.
+    pub(crate) fn tie(&mut self, _: &mut Command) -> io::Result<Option<Keyboard>> {
+        Ok(None)
+    }
+
+    /// Notes nothing.
+    pub(crate) fn started(&mut self, _: Option<u32>) {}
+
+    pub(crate) fn ask(&mut self) -> bool {
+        false
+    }
 
     /// Sends nothing.
-    pub fn signal(&self, _: Signal) {}
+    pub(crate) fn signal(&self, _: Signal) {}
 
     pub(crate) fn has_members(&mut self) -> bool {
         false
     }
 
     /// Kills nothing.
-    pub fn kill(&mut self) {}
+    pub(crate) fn kill(&mut self) {}
 
     /// Changes nothing.
-    pub fn release(&mut self) {}
+    pub(crate) fn release(&mut self) {}
 }

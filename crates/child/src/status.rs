@@ -34,15 +34,6 @@ pub enum Stopped {
     TimedOut,
 }
 
-impl Stopped {
-    pub(crate) fn signal(self) -> Signal {
-        match self {
-            Self::By(signal) => signal,
-            Self::TimedOut => Signal::Terminate,
-        }
-    }
-}
-
 impl ProcessEnd {
     /// Whether it exited with code 0.
     #[must_use]

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use child::{Child, Ended, Insist, OutputMode, ProcessEnd, Signal, Stopped, Stream};
+use child::{Child, Ended, Insist, Job, OutputMode, ProcessEnd, Signal, Stopped, Stream};
 use deadline::Deadline;
 
 /// Longer than any test takes.
@@ -184,21 +184,20 @@ fn dropping_a_program_kills_its_group() {
 }
 
 /// This test's own binary, started once more as a supervisor that is killed.
-#[test]
-fn a_group_ends_with_a_supervisor_that_is_killed() {
+fn ends_with_its_supervisor(test: &str, job: Job) {
     const ROLE: &str = "CHILD_TEST_SUPERVISOR";
     #[expect(clippy::disallowed_methods, reason = "the test's binary reads its part from its environment")]
     let mut variables = std::env::vars_os();
     if variables.any(|(name, _)| name == ROLE) {
         on_a_runtime(async {
             let script = format!("trap '' INT TERM HUP; sleep {NEVER} & echo up; wait");
-            let child = Child::start(shell(&script), OutputMode::Inherited).unwrap();
+            let child = Child::start_as(job, shell(&script), OutputMode::Inherited).unwrap();
             child.wait(std::future::pending(), |_, _| ()).await.unwrap();
         });
         return;
     }
     let mut supervisor = Command::new(std::env::current_exe().unwrap());
-    supervisor.args(["--exact", "a_group_ends_with_a_supervisor_that_is_killed", "--nocapture"]);
+    supervisor.args(["--exact", test, "--nocapture"]);
     let mut supervisor = supervisor.env(ROLE, "1").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut output = BufReader::new(supervisor.stdout.take().unwrap());
     let mut line = String::new();
@@ -212,4 +211,36 @@ fn a_group_ends_with_a_supervisor_that_is_killed() {
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
+}
+
+#[test]
+fn a_group_ends_with_a_supervisor_that_is_killed() {
+    ends_with_its_supervisor("a_group_ends_with_a_supervisor_that_is_killed", Job::Background);
+}
+
+#[test]
+fn a_session_ends_with_a_supervisor_that_is_killed() {
+    ends_with_its_supervisor("a_session_ends_with_a_supervisor_that_is_killed", Job::Session);
+}
+
+#[test]
+fn a_program_in_its_own_session_has_no_terminal_and_is_stopped_with_its_group() {
+    let script = "trap '' TERM; sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.01; done' & \
+                  (: < /dev/tty) 2>/dev/null && echo terminal; wait; wait";
+    let ended = on_a_runtime(async {
+        let (begun, mut is_begun) = tokio::sync::mpsc::unbounded_channel();
+        let mut all = Vec::new();
+        let stop = async {
+            is_begun.recv().await;
+            Signal::Terminate
+        };
+        let child = Child::start_as(Job::Session, shell(script), OutputMode::Joined).unwrap();
+        let ended = child.grace(Duration::from_millis(100)).wait(stop, |_, bytes| {
+            all.extend_from_slice(bytes);
+            begun.send(()).unwrap();
+        });
+        (ended.await.unwrap(), String::from_utf8(all).unwrap())
+    });
+    // Nothing of the group is left: its output is closed.
+    assert_eq!((ended.0.status, ended.0.output_held, ended.1.as_str()), (ProcessEnd::Signal(9), false, "up\n"));
 }

@@ -35,6 +35,12 @@ impl Deadline {
         Self { at: Instant::now() + span, span }
     }
 
+    /// An instant `margin` before this one, for work that others have to follow in time.
+    #[must_use]
+    pub fn before(self, margin: Duration) -> Self {
+        Self { at: self.at.checked_sub(margin).unwrap_or(self.at), ..self }
+    }
+
     /// How much time is left; zero once it has passed.
     #[must_use]
     pub fn remaining(&self) -> Duration {
@@ -97,6 +103,14 @@ mod tests {
         let read = Deadline::after(Duration::from_millis(1)).limit_blocking(move || reader.read(&mut [0]).is_ok());
         assert_eq!(read, Err(Elapsed));
         assert_eq!(Deadline::after(Duration::from_mins(10)).limit_blocking(|| 7), Ok(7));
+    }
+
+    #[test]
+    fn an_earlier_instant_is_displayed_as_the_span_of_the_whole_run() {
+        let whole = Deadline::after(Duration::from_mins(10));
+        let earlier = whole.before(Duration::from_mins(9));
+        assert!(earlier.remaining() < Duration::from_mins(2), "{:?}", earlier.remaining());
+        assert_eq!(earlier.to_string(), "10m");
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod unreadable;
 
 pub use reader::Reader;
 pub use sink::{Action, Claim, Diagnostic, Location, Outcome, Sink, Test};
-pub use source::{Attributes, Item, Json, without_lone_surrogates};
+pub use source::{Attributes, Item, Json, without_escapes, without_lone_surrogates};
 pub use stream::{Document, Documents, EvidenceOnly, Prose, Reading, read};
 pub use table::{FORMATS, Format, Sniff, tried};
 pub use tally::{KEPT, Kept, TEXT, Tally};

@@ -56,18 +56,26 @@ pub(crate) struct Tap {
     numbers: HashSet<u64>,
     has_bailed_out: bool,
     has_begun: bool,
+    /// One point that passed is all there is so far, without version and plan.
+    is_bare: bool,
 }
 
 impl Reader for Tap {
     fn feed(&mut self, item: Item<'_>, sink: &mut dyn Sink) -> Result<(), Unreadable> {
         if let Item::Line(line) = item {
-            self.has_begun = true;
+            let is_first = !std::mem::replace(&mut self.has_begun, true);
+            let is_pass = point(line).is_some_and(|point| point.outcome == Outcome::Passed);
+            // `ok 1 fetched` may be what any program prints.
+            self.is_bare = if is_first { is_pass } else { self.is_bare && !begins(line) };
             self.line(line, sink);
         }
         Ok(())
     }
 
     fn end(&mut self, sink: &mut dyn Sink) -> Result<(), Unreadable> {
+        if self.is_bare {
+            return Err(Unreadable::new("one line that begins with `ok` is no TAP: the plan is missing"));
+        }
         self.end_stream(sink);
         Ok(())
     }

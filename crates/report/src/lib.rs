@@ -11,6 +11,7 @@
 //! report::text(&report, Style::of(environment, Screen::Other)) // or markdown(&report, room), json(&report)
 //! ```
 
+mod check;
 mod claims;
 mod compare;
 mod comparison;
@@ -30,13 +31,14 @@ mod status;
 mod texts;
 pub mod verdict;
 
+pub use check::{Check, Details, Leg};
 pub use compare::Digest;
 pub use comparison::Comparison;
 pub use diff::{Diff, Nearness};
 pub use evidence::{Changes, Evidence, Nature, Slow, Tests, Totals};
 pub use finding::Finding;
 pub use merge::Merger;
-pub use model::{Check, Counts, Details, Leg, Report, ReportedShard, Stage};
+pub use model::{Counts, Report, ReportedShard, Stage};
 pub use origin::{CodeOrigin, Producer};
 pub use record::{Event, Record, neutral};
 pub use recorder::Recorder;

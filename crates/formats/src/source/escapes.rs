@@ -8,7 +8,8 @@ const ESCAPE: char = '\u{1b}';
 const OPERATING_SYSTEM_COMMAND: usize = 4096;
 
 /// The text without escape sequences.
-pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn without_escapes(text: &str) -> Cow<'_, str> {
     if memchr::memchr(0x1b, text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }

@@ -12,7 +12,7 @@ mod xml;
 
 pub use attributes::Attributes;
 pub(crate) use attributes::number;
-pub(crate) use escapes::without_escapes;
+pub use escapes::without_escapes;
 pub use item::Item;
 pub use json::{Json, without_lone_surrogates};
 

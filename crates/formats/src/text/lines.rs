@@ -306,6 +306,13 @@ pub(super) fn unformatted(line: &str) -> Option<Diagnostic> {
     Some(Diagnostic::error("it is not formatted").at(Some(file(path.trim())?)))
 }
 
+/// `error TS18003: message`, which is about the configuration.
+pub(super) fn tsc_without_place(line: &str) -> Option<Diagnostic> {
+    let (code, message) = line.strip_prefix("error TS")?.split_once(": ")?;
+    let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
+    is_code.then(|| Diagnostic::error(message).rule(Some(format!("TS{code}").as_str())))
+}
+
 /// `sh/broken.sh: line 4: message`
 pub(super) fn bash(line: &str) -> Option<Diagnostic> {
     let (path, rest) = line.split_once(": line ")?;

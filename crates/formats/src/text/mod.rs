@@ -21,7 +21,7 @@ struct Shape {
 }
 
 /// The shapes of one line, in the order in which they are tried.
-const SHAPES: [Shape; 16] = [
+const SHAPES: [Shape; 17] = [
     // src/index.ts(45,9): error TS2322: …
     Shape { tool: None, read: lines::in_brackets },
     // /path/x.js: line 2, col 10, Error - … (no-unused-vars)
@@ -54,6 +54,8 @@ const SHAPES: [Shape; 16] = [
     Shape { tool: Some("dart"), read: lines::dart },
     // Would reformat: a.py
     Shape { tool: None, read: lines::unformatted },
+    // error TS18003: …
+    Shape { tool: Some("tsc"), read: lines::tsc_without_place },
 ];
 
 /// What programs print when nothing is wrong, and the program.

@@ -81,6 +81,7 @@ fn every_shape_of_one_line_is_understood() {
         ("Would reformat: src/a.py", "src/a.py error  it is not formatted"),
         ("ERROR: /w/a.py Imports are incorrectly sorted.", "/w/a.py error  Imports are incorrectly sorted."),
         ("[warn] src/a.js", "src/a.js error  it is not formatted"),
+        ("error TS18003: No inputs were found.", " error TS18003 No inputs were found."),
     ] {
         assert_eq!(shown(line), [found], "{line}");
     }
