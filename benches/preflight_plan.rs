@@ -1,8 +1,9 @@
 //! `preflight-report --plan` with 100 checks of `true`, beside just, task and GNU make, and a loop of `sh -c true`:
 //! `cargo bench --bench preflight_plan`.
 //!
-//! A number behind `--` is how many checks. Whole processes, best of five, all with two jobs if they can run jobs at once. Peers are looked for in the tools that `./check`
-//! installs (`DEPLOY_ACTION_TOOLS`, else `target/tools`) and on the `PATH`; those that are absent are left out with a word.
+//! A number behind `--` is how many checks. Whole processes, best of five, all with two jobs if they can run jobs at once. Peers are
+//! looked for in the tools that `./check` installs (`DEPLOY_ACTION_TOOLS`, else `target/tools`) and on the `PATH`; those that are absent
+//! are left out with a word.
 
 #![expect(
     clippy::print_stdout,

@@ -154,7 +154,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CODE", conflicts_with = "command", hide_short_help = true, help_heading = "Verdict")]
     pub(crate) command_exited: Option<i64>,
 
-    /// Time limit for the whole run, publishing included [default: none; 60s for publishing]
+    /// Time limit for the whole run; without it, publishing may take 60s [default: none]
     #[arg(long, value_name = "TIME", hide_short_help = true, help_heading = "Command")]
     pub(crate) deadline: Option<Deadline>,
 
