@@ -275,6 +275,8 @@ fn answers(daemon: &mut Child, port: u16) -> bool {
 /// Sessions have their own home and their own folder for temporary files. sshd takes the first value it finds.
 fn config(folder: &Path, port: u16, lines: &str, variables: &[(&str, &str)]) -> String {
     let folder = folder.display();
+    // Of this option, sshd takes the last value.
+    let startups = if lines.contains("MaxStartups") { "" } else { "MaxStartups 1000\n" };
     let own = [("HOME", format!("{folder}/home")), ("TMPDIR", format!("{folder}/tmp"))];
     let own = own.into_iter().filter(|(name, _)| variables.iter().all(|(given, _)| given != name));
     let given = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
@@ -294,7 +296,7 @@ fn config(folder: &Path, port: u16, lines: &str, variables: &[(&str, &str)]) -> 
          KbdInteractiveAuthentication no\n\
          PrintMotd no\n\
          LogLevel VERBOSE\n\
-         MaxStartups 1000\n\
+         {startups}\
          MaxSessions 1000\n\
          Subsystem sftp internal-sftp\n\
          "

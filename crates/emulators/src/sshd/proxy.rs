@@ -21,6 +21,8 @@ pub enum Trouble {
     Silence,
     /// It is served, that much later.
     Delay(Duration),
+    /// It is served, and each piece that either side sends takes that long: a machine or a network with far too much to do.
+    Slow(Duration),
     /// It ends in order after the server sent that many bytes.
     DropAfter(u64),
     /// It is reset after the server sent that many bytes.
@@ -114,7 +116,7 @@ async fn accept(socket: StdListener, shared: Arc<Shared>) {
 
 async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let trouble = *lock(&shared.trouble);
-    let (mut limit, mut stall_after) = (u64::MAX, u64::MAX);
+    let (mut limit, mut stall_after, mut pause) = (u64::MAX, u64::MAX, Duration::ZERO);
     match trouble {
         Some(Trouble::Refuse) => return reset(&client),
         Some(Trouble::Silence) => {
@@ -123,6 +125,7 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
             let _ = client.read_to_end(&mut rest).await;
             return;
         }
+        Some(Trouble::Slow(time)) => pause = time,
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::DropAfter(bytes) | Trouble::ResetAfter(bytes)) => limit = bytes,
         Some(Trouble::StallAfter(bytes)) => stall_after = bytes,
@@ -133,13 +136,13 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let (from_server, mut to_server) = server.split();
     let mut from_server = from_server.take(limit);
     let up = async {
-        pass(&mut from_client, &mut to_server, &shared, stall_after).await;
+        pass(&mut from_client, &mut to_server, &shared, (stall_after, pause)).await;
         let _ = to_server.shutdown().await;
         // The server still answers after the client's end; only its own end, or a cut, ends the connection.
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        () = pass(&mut from_server, &mut to_client, &shared, u64::MAX) => true,
+        () = pass(&mut from_server, &mut to_client, &shared, (u64::MAX, pause)) => true,
         () = up => true,
         () = shared.cut.notified() => false,
     };
@@ -149,12 +152,12 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
 }
 
 /// Passes bytes on until their source ends. While the network stalls, neither bytes nor an end get through; it begins to stall after
-/// `stall_after` bytes.
+/// `stall_after` bytes. Each piece takes `pause`.
 async fn pass(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     shared: &Shared,
-    stall_after: u64,
+    (stall_after, pause): (u64, Duration),
 ) {
     let mut stalled = shared.stalled.subscribe();
     let mut chunk = vec![0; 64 * 1024];
@@ -166,6 +169,7 @@ async fn pass(
         if before < stall_after && passed >= stall_after {
             shared.stalled.send_replace(true);
         }
+        tokio::time::sleep(pause).await;
         let _ = stalled.wait_for(|stalled| !stalled).await;
         if count == 0 || to.write_all(&chunk[..count]).await.is_err() {
             return;
