@@ -163,6 +163,9 @@ sd_watch() {
       sd_waited=$((sd_waited + 10))
     done
     [ ! -d "$sd_folder" ] || sd_clean
+    # What the loop waits for between two steps (a df that hangs) has inherited the lock. The relays ignore TERM.
+    trap '' TERM
+    kill -TERM 0
     kill -KILL $$
     exit
   done
@@ -244,6 +247,13 @@ sd_step() {
   # The script may end before the rest of its group, which has as long as it had.
   sd_waited=-5
   while [ "$sd_why" != ended ] && [ "$sd_state" != group_gone ] && [ "$sd_waited" -lt "$sd_grace" ]; do
+    sd_pause
+    sd_state=$(sd_group)
+  done
+  # On a busy host, who ends the step may have found our own processes only, of which none is left now.
+  sd_waited=0
+  while [ "$sd_why" != ended ] && [ "$sd_state" = group_alive ] && [ "$sd_waited" -lt 5 ]; do
+    sd_signal KILL
     sd_pause
     sd_state=$(sd_group)
   done
@@ -334,8 +344,8 @@ sd_shell='sh'
 ! command -v bash >/dev/null || sd_shell=bash
 
 # The relays: with SIGPIPE ignored and a second output, tee goes on reading when the client is gone, and a daemon lives.
-(exec 3<&- 4>&-; exec tee /dev/null) <"$sd_folder/out" >&7 &
-(exec 3<&- 7>&-; exec tee /dev/null) <"$sd_folder/err" >&4 &
+(trap '' TERM; exec 3<&- 4>&-; exec tee /dev/null) <"$sd_folder/out" >&7 &
+(trap '' TERM; exec 3<&- 7>&-; exec tee /dev/null) <"$sd_folder/err" >&4 &
 exec 5>"$sd_folder/out" 6>"$sd_folder/err"
 # A line of the client may have arrived already: the watchdog must not die of it before it has its trap.
 trap '' USR1

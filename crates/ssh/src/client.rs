@@ -10,6 +10,7 @@ use crate::evidence::CERTIFICATE;
 use crate::{HostKey, Target};
 
 /// What the configuration depends on.
+#[derive(Clone, Copy)]
 pub(crate) struct Policy<'a> {
     /// The only file of known hosts beside the system's; the user's own where it is `None`.
     pub(crate) known_hosts: Option<&'a Path>,
@@ -23,6 +24,8 @@ pub(crate) struct Policy<'a> {
     pub(crate) key_exchange: Option<KeyExchange>,
     /// The user's configuration; `~/.ssh/config` if `None`.
     pub(crate) user_configuration: Option<&'a Path>,
+    /// The client's version: an option that it does not know is an error to it.
+    pub(crate) version: (u32, u32),
 }
 
 /// How a connection's keys are agreed on.
@@ -41,10 +44,18 @@ pub enum UnknownHosts {
     Accept,
 }
 
+/// ssh's own default.
+const GLOBAL_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2";
+
 /// The text of the configuration file.
 pub(crate) fn configuration(policy: &Policy<'_>) -> String {
-    let known_hosts =
-        policy.known_hosts.map(|file| format!("UserKnownHostsFile {}\n", quoted(file))).unwrap_or_default();
+    // The system's own files, and no program: the user's configuration must not add a place to look for keys.
+    let command = if policy.version >= (8, 5) { "KnownHostsCommand none\n" } else { "" };
+    let known_hosts = policy.known_hosts.map(|file| {
+        format!("UserKnownHostsFile {}\nGlobalKnownHostsFile {GLOBAL_KNOWN_HOSTS}\n{command}", quoted(file))
+    });
+    let session =
+        if policy.version >= (8, 7) { "SessionType default\nStdinNull no\nForkAfterAuthentication no\n" } else { "" };
     // Only this key: an agent with more than five dies of MaxAuthTries.
     let key = policy.key.map(|(socket, public_key)| {
         format!("IdentityAgent {}\nIdentityFile {}\nIdentitiesOnly yes\n", quoted(socket), quoted(public_key))
@@ -59,9 +70,11 @@ pub(crate) fn configuration(policy: &Policy<'_>) -> String {
          ConnectTimeout {}\nServerAliveInterval 5\nServerAliveCountMax 4\n\
          ForwardAgent no\nForwardX11 no\nClearAllForwardings yes\n\
          PermitLocalCommand no\nRemoteCommand none\nRequestTTY no\nEscapeChar none\n\
+         NoHostAuthenticationForLocalhost no\nVerifyHostKeyDNS no\n\
          ControlMaster no\nControlPath none\n\
-         {known_hosts}{}{}Include {}\nInclude /etc/ssh/ssh_config\n",
+         {session}{}{}{}Include {}\nInclude /etc/ssh/ssh_config\n",
         policy.connect_seconds,
+        known_hosts.unwrap_or_default(),
         key.unwrap_or_default(),
         if policy.key_exchange.is_some() {
             "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org\n"
@@ -229,8 +242,12 @@ mod tests {
             unknown: UnknownHosts::Refuse,
             key_exchange: None,
             user_configuration: None,
+            version: (9, 2),
         };
         let text = configuration(&policy);
+        assert!(text.contains("KnownHostsCommand none") && text.contains("SessionType default"));
+        let old = configuration(&Policy { version: (8, 4), ..policy });
+        assert!(!old.contains("KnownHostsCommand") && !old.contains("SessionType"));
         let position = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
         for line in
             ["BatchMode yes", "StrictHostKeyChecking yes", "ForwardAgent no", "UserKnownHostsFile \"/t/known hosts\""]

@@ -6,6 +6,14 @@ pub(crate) fn fragment(text: &str) -> String {
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
+/// The function `sd_sum`, which computes the checksum of a file.
+const SUM: &str = include_str!("fragment/sum.sh");
+
+/// `text` after the functions that it needs.
+pub(crate) fn with_sums(text: &str) -> String {
+    fragment(SUM) + &fragment(text)
+}
+
 /// The SHA-256 of `bytes` in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@
 
 mod master;
 mod pipe;
+mod progress;
 mod route;
 mod session;
 mod way;
@@ -13,8 +14,9 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use deadline::{Deadline, Wait};
 use fault::{Fault, Result};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -24,13 +26,14 @@ use crate::agent::Agent;
 use crate::bootstrap::{CUT_OFF, command_line, program};
 use crate::client::{FINGERPRINTS, Files, KeyExchange, Policy, UnknownHosts, arguments, configuration, pins};
 use crate::evidence::{CERTIFICATE, host_key, is_logged_in, newly_known, plain_key, read_log, refusal};
-use crate::program::{is_installed, missing};
+use crate::program::{missing, version};
 use crate::pulse::Pulse;
 use crate::throttle::Throttle;
 use crate::wire::nonce;
 use crate::{Cause, HostKey, PrivateKey, Ready, Refusal, Target, Transport};
 use master::SHOW_KEY;
 pub use pipe::Pipe;
+use progress::{TOGETHER, stalled};
 use session::{OpenSession, Prologue};
 use way::{Way, Ways};
 
@@ -67,6 +70,8 @@ pub struct OpenSsh {
     connect_timeout: Duration,
     handshakes: Throttle,
     connections: AtomicU64,
+    /// How many logins are under way.
+    logins: AtomicU64,
     pulse: Pulse,
     name: String,
     ways: Ways,
@@ -82,8 +87,15 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long ssh takes to notice that a network swallows everything: only then is a silent login told from a lost connection.
 const SILENCE: Duration = Duration::from_secs(27);
 
-/// How long a handshake keeps others waiting.
+/// How long a handshake that makes no progress keeps others waiting.
 const HANDSHAKE: Duration = Duration::from_secs(3);
+
+/// How often a login may be dropped while others of ours are under way, before its tries are counted: it may have been one too many.
+const CROWDED: u32 = 16;
+
+/// How long a turn stays taken after its handshake was dropped. Without that, the hosts that wait would come one after the other in
+/// the moment in which the server is full, and use up their tries.
+const REST: Duration = PAUSES[0];
 
 impl OpenSsh {
     /// Writes the files that the client reads, and starts the agent if there is a key.
@@ -94,7 +106,7 @@ impl OpenSsh {
         let failed = |error: std::io::Error| {
             Fault::usage("cannot write ssh's configuration to a temporary folder").cause(error.to_string())
         };
-        is_installed(&settings.environment).await?;
+        let version = version(&settings.environment).await?;
         let folder = private_folder().map_err(failed)?;
         let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).map_err(failed);
         let agent = match &settings.key {
@@ -111,6 +123,7 @@ impl OpenSsh {
             unknown: settings.unknown_hosts,
             key_exchange: settings.key_exchange,
             user_configuration: settings.configuration.as_deref(),
+            version,
         };
         file("config", &configuration(&policy))?;
         file("fingerprints", FINGERPRINTS)?;
@@ -127,6 +140,7 @@ impl OpenSsh {
             connect_timeout: settings.connect_timeout,
             handshakes: Throttle::new(settings.handshakes),
             connections: AtomicU64::new(0),
+            logins: AtomicU64::new(0),
             pulse: Pulse::start().map_err(|error| Fault::usage("cannot start a thread").cause(error.to_string()))?,
             name: settings.name,
         })
@@ -148,33 +162,50 @@ impl OpenSsh {
         }
     }
 
-    /// One attempt, in its turn. A server that takes long is silent and does not compute: others need not wait for it.
-    async fn shake_hands(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, Refusal> {
-        let way = self.way(target).await?;
+    /// One attempt, in its turn. A server that is silent does not compute: others need not wait for it. One that goes on slowly does,
+    /// or this machine is busy, and more logins at the same time would only make all of them too slow.
+    /// A refusal comes with whether other logins of ours were under way.
+    async fn shake_hands(&self, target: &Target, unwanted: &[String]) -> Result<OpenSession, (Refusal, bool)> {
+        let way = self.way(target).await.map_err(|refusal| (refusal, true))?;
         // Held to the end: what is behind a bastion may be few machines, with limits of their own.
         let _behind = match &way.bastion {
             Some(bastion) => Some(bastion.handshakes.acquire().await),
             None => None,
         };
-        let Ok(slot) = self.handshakes.acquire().await else { return Err(unreachable("the run is over")) };
+        let Ok(slot) = self.handshakes.acquire().await else { return Err((unreachable("the run is over"), false)) };
         let together = slot.halvings();
-        let mut attempt = pin!(self.attempt(target, unwanted, &way));
-        let result = match tokio::time::timeout(HANDSHAKE, &mut attempt).await {
-            Ok(result) => result,
-            Err(_elapsed) => {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let log = self.folder.path().join(format!("log-{number}"));
+        self.logins.fetch_add(1, Ordering::Relaxed);
+        let mut attempt = pin!(self.attempt(target, unwanted, &way, number));
+        let (result, slot) = tokio::select! {
+            result = &mut attempt => (result, Some(slot)),
+            () = stalled(&log, HANDSHAKE) => {
                 drop(slot);
-                attempt.await
+                (attempt.await, None)
             }
         };
-        if result.as_ref().is_err_and(|refusal| refusal.cause == Cause::Dropped) {
+        let others = self.logins.fetch_sub(1, Ordering::Relaxed) > 1;
+        let refusal = match result {
+            Ok(session) => return Ok(session),
+            Err(refusal) => refusal,
+        };
+        if refusal.cause == Cause::Dropped {
             // A server, or a bastion before it, has had too many.
             self.handshakes.slow_down(together);
+            tokio::time::sleep(REST).await;
         }
-        result
+        drop(slot);
+        Err((refusal, others))
     }
 
-    async fn attempt(&self, target: &Target, unwanted: &[String], way: &Way) -> Result<OpenSession, Refusal> {
-        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+    async fn attempt(
+        &self,
+        target: &Target,
+        unwanted: &[String],
+        way: &Way,
+        number: u64,
+    ) -> Result<OpenSession, Refusal> {
         let log = self.folder.path().join(format!("log-{number}"));
         let nonce = nonce();
         let program = program(&nonce, &format!("{}.{}", self.name, &nonce[..12]), tenths(GRACE));
@@ -185,11 +216,16 @@ impl OpenSsh {
             return Err(unreachable("ssh has no pipes"));
         };
         // ssh's own limit covers each address of a name; this one covers the login too.
-        let limit = self.connect_timeout * 2;
-        let begun = tokio::time::timeout(limit, session.begin(program)).await;
+        let (limit, asked) = (self.connect_timeout * 2, Instant::now());
+        let _wait = Wait::begin(format!("the login to {}", target.name), Deadline::after(limit * TOGETHER));
+        let begun = tokio::select! {
+            begun = session.begin(program) => Some(begun),
+            () = stalled(&log, limit) => None,
+            () = tokio::time::sleep(limit * TOGETHER) => None,
+        };
         let text = read_log(&log);
         match begun {
-            Ok(Ok(ready)) => {
+            Some(Ok(ready)) => {
                 session.ready = Ready {
                     host_key: host_key(&text).as_deref().map(plain_key),
                     newly_known: newly_known(&text),
@@ -198,14 +234,15 @@ impl OpenSsh {
                 session.log = log;
                 Ok(session)
             }
-            Ok(Err(Prologue { unusable: Some(text_of_host), .. })) => {
+            Some(Err(Prologue { unusable: Some(text_of_host), .. })) => {
                 Err(Refusal { cause: Cause::Unusable, text: text_of_host, ..refusal(&text, "") })
             }
-            Ok(Err(prologue)) => Err(refusal(&text, &prologue.text).of(target).of_ended_login(prologue.code)),
-            Err(_elapsed) => {
+            Some(Err(prologue)) => Err(refusal(&text, &prologue.text).of(target).of_ended_login(prologue.code)),
+            None => {
+                let took = asked.elapsed();
                 let patience = if is_logged_in(&text) { SILENCE } else { Duration::ZERO };
                 let code = session.hang_up(patience).await;
-                Err(no_answer(&read_log(&log), code, limit))
+                Err(no_answer(&read_log(&log), code, took))
             }
         }
     }
@@ -246,18 +283,21 @@ impl Transport for OpenSsh {
     type Session = OpenSession;
 
     async fn connect(&self, target: &Target) -> Result<OpenSession, Refusal> {
-        let mut pauses = PAUSES.into_iter();
+        let (mut pauses, mut crowded) = (PAUSES.into_iter(), 0);
         let mut unwanted = Vec::new();
         let mut first_key: Option<Refusal> = None;
         loop {
-            let refusal = match self.shake_hands(target, &unwanted).await {
+            let (refusal, others) = match self.shake_hands(target, &unwanted).await {
                 Ok(session) => return Ok(session),
-                Err(refusal) => refusal,
+                Err(refused) => refused,
             };
-            if refusal.cause == Cause::Dropped
+            if refusal.cause == Cause::Dropped && others && crowded < CROWDED {
+                crowded += 1;
+                tokio::time::sleep(REST).await;
+            } else if refusal.cause == Cause::Dropped
                 && let Some(pause) = pauses.next()
             {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause - REST).await;
             } else if let Some(kind) = other_kind(target, &refusal, &unwanted) {
                 unwanted.push(kind);
                 first_key.get_or_insert(refusal);
@@ -298,14 +338,14 @@ fn tenths(time: Duration) -> u32 {
 
 /// A server that never let us in, or one that did and whose login has not started our program; `code` is how that login ended when
 /// its input did.
-fn no_answer(log: &str, code: Option<i32>, limit: Duration) -> Refusal {
+fn no_answer(log: &str, code: Option<i32>, took: Duration) -> Refusal {
     let cause = match code {
         _ if !is_logged_in(log) || refusal(log, "").cause == Cause::TimedOut => Cause::TimedOut,
         Some(code) if code == CUT_OFF => Cause::LoginReads,
         _ => Cause::LoginHangs,
     };
     let what = if cause == Cause::TimedOut { "no login" } else { "the login shell did not start our program" };
-    Refusal { cause, text: format!("{what} within {} s", limit.as_secs()), ..refusal(log, "") }
+    Refusal { cause, text: format!("{what} within {} s", took.as_secs()), ..refusal(log, "") }
 }
 
 fn unreachable(text: &str) -> Refusal {

@@ -1,14 +1,12 @@
 //! What is sent to every host: a file, or a folder as a tar stream, read and hashed once.
 
 use std::fs::{self, File, Metadata};
-use std::io::{Read, Write};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::io::Read;
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use fault::{Fault, Result};
-use tempfile::NamedTempFile;
-
 use crate::fragment::hexadecimal;
+use fault::{Fault, Result};
 
 /// Something to send, complete and checked.
 #[derive(Debug)]
@@ -38,7 +36,22 @@ pub enum PayloadKind {
 #[derive(Debug)]
 enum Content {
     Path(PathBuf),
-    Packed(NamedTempFile),
+    /// A file without a name: it ends with us, however we end.
+    Packed(File),
+}
+
+/// One host's reader of a packed folder.
+struct Packed<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Packed<'_> {
+    fn read(&mut self, chunk: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read_at(chunk, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 impl Payload {
@@ -74,11 +87,11 @@ impl Payload {
     ///
     /// # Errors
     /// The file cannot be opened any more.
-    pub fn open(&self) -> std::io::Result<File> {
-        match &self.content {
-            Content::Path(path) => File::open(path),
-            Content::Packed(file) => file.reopen(),
-        }
+    pub fn open(&self) -> std::io::Result<Box<dyn Read + Send + '_>> {
+        Ok(match &self.content {
+            Content::Path(path) => Box::new(File::open(path)?),
+            Content::Packed(file) => Box::new(Packed { file, at: 0 }),
+        })
     }
 
     fn pack(folder: &Path) -> Result<Self> {
@@ -88,20 +101,36 @@ impl Payload {
         if entries.is_empty() {
             return Err(Fault::usage(format!("the folder {} is empty", folder.display())));
         }
-        let mut packed = NamedTempFile::new().map_err(failed)?;
+        let packed = tempfile::tempfile().map_err(failed)?;
         let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
         {
-            let mut archive = tar::Builder::new(packed.as_file_mut());
-            archive.follow_symlinks(false);
+            let mut archive = tar::Builder::new(&packed);
             for entry in &entries {
-                archive.append_path_with_name(folder.join(entry), entry).map_err(failed)?;
+                append(&mut archive, folder, entry).map_err(failed)?;
                 digest.update(described(folder, entry).map_err(failed)?.as_bytes());
             }
-            archive.into_inner().and_then(Write::flush).map_err(failed)?;
+            archive.finish().map_err(failed)?;
         }
-        let (size, sum) = summed(&mut packed.reopen().map_err(failed)?).map_err(failed)?;
+        let (size, sum) = summed(&mut Packed { file: &packed, at: 0 }).map_err(failed)?;
         let digest = hexadecimal(digest.finish().as_ref());
         Ok(Self { kind: PayloadKind::Folder, size, sum, digest, mode: 0o755, content: Content::Packed(packed) })
+    }
+}
+
+/// Adds an entry without its owner: on a host it belongs to the user that unpacks it.
+fn append(archive: &mut tar::Builder<&File>, folder: &Path, entry: &Path) -> std::io::Result<()> {
+    let path = folder.join(entry);
+    let metadata = fs::symlink_metadata(&path)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(&metadata);
+    header.set_uid(0);
+    header.set_gid(0);
+    if metadata.is_symlink() {
+        archive.append_link(&mut header, entry, fs::read_link(&path)?)
+    } else if metadata.is_dir() {
+        archive.append_data(&mut header, entry, std::io::empty())
+    } else {
+        archive.append_data(&mut header, entry, File::open(&path)?)
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use fault::Kind;
 
-use crate::fragment::{fragment, sha256};
+use crate::fragment::{sha256, with_sums};
+use crate::refusal::refusal;
 use crate::{Guard, Holder, Lost, Session, Step, quote};
 
 const LOOK: &str = include_str!("fragment/preflight.sh");
@@ -261,7 +262,7 @@ impl Preflight {
             quote(&names.join(" ")),
             quote(&paths.join("\n")),
             quote(self.sudo.as_deref().unwrap_or_default()),
-            fragment(LOOK)
+            with_sums(LOOK)
         )
     }
 
@@ -318,32 +319,6 @@ fn free_bytes(row: &str) -> Option<(String, u64)> {
     let percent = words.iter().rposition(|word| word.ends_with('%'))?;
     let free: u64 = words.get(percent.checked_sub(1)?)?.parse().ok()?;
     Some((words[percent + 1..].join(" "), free * 1024))
-}
-
-/// What is wrong with a release, and what to do about it.
-fn refusal(base: &str, id: &str, why: &str) -> (String, Option<String>) {
-    if let Some(path) = why.strip_prefix("missing ") {
-        return (format!("the shared file {path} does not exist"), Some("create it on the host".to_owned()));
-    }
-    let (text, help) = match why {
-        "current_no_link" => {
-            (format!("{base}/current is not a link"), "move it away once; releases live in BASE/releases")
-        }
-        "current_elsewhere" => {
-            (format!("{base}/current does not lead into {base}/releases"), "point it to a release, or remove it")
-        }
-        "read_only" => (format!("{base} cannot be written"), "create it, and give it to the login user"),
-        "no_rename" => {
-            (format!("nothing on the host replaces a link in {base} by a rename"), "install GNU coreutils or perl")
-        }
-        "differs" => (format!("the hosts would go back to different releases: {id}"), "name one with --rollback-to ID"),
-        "no_previous" => {
-            (format!("there is no earlier good release in {base}"), "name one that is there: ls BASE/releases")
-        }
-        "absent" => (format!("there is no release {id} in {base}"), "name one that is there: ls BASE/releases"),
-        _ => (format!("the release could not be written to {base}"), "look at the host's disk"),
-    };
-    (text, Some(help.to_owned()))
 }
 
 #[cfg(test)]

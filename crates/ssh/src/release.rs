@@ -1,6 +1,6 @@
 //! Releases: a folder per deploy below `BASE/releases`, and the link `BASE/current`, replaced by a rename.
 
-use crate::fragment::fragment;
+use crate::fragment::with_sums;
 use crate::upload::{Authority, as_user};
 use crate::{Payload, Session, Unready, quote};
 
@@ -30,9 +30,9 @@ pub struct InstalledReleases {
     pub base: String,
     /// The release that is current.
     pub current: Option<String>,
-    /// The newest release whose checks passed.
+    /// The newest release whose checks passed, and that was not rolled back from.
     pub good: Option<String>,
-    /// The newest such release that is not current.
+    /// The newest such release that is older than the current one.
     pub other: Option<String>,
 }
 
@@ -88,13 +88,14 @@ impl Release {
             ),
         };
         // Folders that are new go again if nothing is left in them.
+        let shared = self.shared_folders(&found.base);
         let folders = format!(
-            "[ -d {base}/releases ] || echo {base}/releases >>\"$sd_folder/empty\"\n[ -d {base} ] || {{ sd_as mkdir {base}; echo {base} >>\"$sd_folder/empty\"; }}\n"
+            "{shared}[ -d {base}/releases ] || echo {base}/releases >>\"$sd_folder/empty\"\n[ -d {base} ] || {{ sd_as mkdir {base}; echo {base} >>\"$sd_folder/empty\"; }}\n"
         );
         let note = format!("{part}{folders}{}{lock}{target}", rows("", "\"$sd_folder/remove\""));
         session.ask(&format!("{}{note}", as_user(authority))).await?;
         let mut content = payload.open().map_err(|error| Unready::Lost(error.to_string()))?;
-        session.upload(&mut content).await?;
+        session.upload(&mut *content).await?;
         let mut words = vec!["unpack", id, &found.method, "$sd_part", &payload.sum, &self.run];
         words.extend(self.shared.iter().map(String::as_str));
         let answer = self.ask(session, authority, &found.base, &words, &format!("{part}{copy}")).await?;
@@ -109,6 +110,18 @@ impl Release {
         }
     }
 
+    /// Text that notes which shared folders are new, the innermost first.
+    fn shared_folders(&self, base: &str) -> String {
+        let shared = self.shared.iter().filter(|path| path.ends_with('/'));
+        let folders = shared.flat_map(|path| std::path::Path::new(path).ancestors()).map(std::path::Path::display);
+        let paths =
+            folders.map(|folder| format!("{base}/shared/{folder}")).map(|path| quote(path.trim_end_matches('/')));
+        let mut paths: Vec<String> = paths.collect();
+        paths.sort_by_key(|path| std::cmp::Reverse(path.len()));
+        paths.dedup();
+        paths.iter().map(|path| format!("[ -d {path} ] || echo {path} >>\"$sd_folder/empty\"\n")).collect()
+    }
+
     /// Whether the release to go back to is there.
     async fn check_there(
         &self,
@@ -119,8 +132,14 @@ impl Release {
     ) -> Result<(), Unready> {
         let there =
             format!("{}sd_as test -d {}/releases/{} && sd_say there\n", as_user(authority), quote(&found.base), id);
-        let answer = session.ask(&there).await?;
-        if answer.is_empty() { Err(self.refused(id, "absent")) } else { Ok(()) }
+        if session.ask(&there).await?.is_empty() {
+            return Err(self.refused(id, "absent"));
+        }
+        match self.ask(session, authority, &found.base, &["status", id, &found.method], "").await?.as_str() {
+            // A release that was rolled back from had passed its checks.
+            "good" | "left" => Ok(()),
+            _ => Err(self.refused(id, "not_good")),
+        }
     }
 
     /// Makes `id` current.
@@ -136,7 +155,7 @@ impl Release {
     ) -> Result<(), Unready> {
         // From now on the release is not ours to remove.
         let keep = format!(
-            "grep -v {} <\"$sd_folder/remove\" >\"$sd_folder/kept\"; mv -f \"$sd_folder/kept\" \"$sd_folder/remove\"\n",
+            "grep -v {} <\"$sd_folder/remove\" >\"$sd_folder/kept\"; mv -f \"$sd_folder/kept\" \"$sd_folder/remove\"; true >\"$sd_folder/empty\"\n",
             quote(&format!("/releases/{id}"))
         );
         let forget = authority.lock.map(|lock| format!("rm -f {}.staged\n", lock.path())).unwrap_or_default();
@@ -159,6 +178,10 @@ impl Release {
     ) -> Result<(), Unready> {
         let status = if good == Good::Yes { "good" } else { "bad" };
         self.ask(session, authority, &found.base, &["mark", id, &found.method, status, &self.run], "").await?;
+        let going_back = self.payload.is_none() && good == Good::Yes;
+        if let Some(left) = found.current.as_deref().filter(|_| going_back) {
+            self.ask(session, authority, &found.base, &["leave", id, &found.method, left, &self.run], "").await?;
+        }
         if good == Good::Yes {
             let keep = self.keep.to_string();
             let previous = found.good.as_deref().unwrap_or("-");
@@ -185,7 +208,7 @@ impl Release {
         let text = format!(
             "{}{before}sd_program={}\nsd_say release \"$(sd_as sh -c \"$sd_program\" ssh-deploy {} {} {})\"\n",
             as_user(authority),
-            quote(&fragment(RELEASE)),
+            quote(&with_sums(RELEASE)),
             words[0],
             quote(base),
             rest.join(" ")
@@ -198,7 +221,7 @@ impl Release {
 /// The program that looks after releases on a host: `sh FILE switch BASE ID METHOD` makes one current, and then prints `switched`.
 #[must_use]
 pub fn switch_program() -> String {
-    fragment(RELEASE)
+    with_sums(RELEASE)
 }
 
 /// Whether the checks of a release passed.

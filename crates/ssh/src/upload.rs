@@ -1,6 +1,6 @@
 //! Uploads: staged beside their destinations in preflight, and moved into place when the host's deploy begins.
 
-use crate::fragment::fragment;
+use crate::fragment::with_sums;
 use crate::payload::PayloadKind;
 use crate::{Lock, Payload, Session, Unready, quote};
 
@@ -54,7 +54,7 @@ impl Upload {
         };
         session.ask(&format!("{}{}{target}", self.head(authority), note(authority))).await?;
         let mut content = self.payload.open().map_err(|error| Unready::Lost(error.to_string()))?;
-        session.upload(&mut content).await?;
+        session.upload(&mut *content).await?;
         match self.ask(session, authority, "unpack", after).await?.as_str() {
             "checked" | "unchecked" => Ok(Staged::Ready),
             "damaged" => Err(Unready::Damaged(self.destination.clone())),
@@ -104,7 +104,7 @@ impl Upload {
             "sd_dest={}\ncase $sd_dest in /*) ;; *) sd_dest=$HOME/$sd_dest ;; esac\nsd_next=$sd_dest$sd_name\n{}sd_program={}\n",
             quote(self.destination.trim_end_matches('/')),
             as_user(authority),
-            quote(&fragment(FILES))
+            quote(&with_sums(FILES))
         )
     }
 }
@@ -117,10 +117,10 @@ fn note(authority: Authority<'_>) -> String {
     row("", "\"$sd_folder/remove\"") + &lock
 }
 
-/// A function that runs a program as the user that files belong to, with that user's own umask.
+/// A function that runs a program as the user that files belong to, with the login's own umask: sudo would pass on ours.
 pub(crate) fn as_user(authority: Authority<'_>) -> String {
     format!(
-        "sd_user={}\nsd_as() {{ if [ -n \"$sd_user\" ]; then sudo -n -u \"$sd_user\" \"$@\"; else (umask \"$sd_umask\"; \"$@\"); fi; }}\n",
+        "sd_user={}\nsd_as() {{ (umask \"$sd_umask\"; [ -z \"$sd_user\" ] || set -- sudo -n -u \"$sd_user\" \"$@\"; \"$@\"); }}\n",
         quote(authority.sudo.unwrap_or_default())
     )
 }

@@ -78,8 +78,13 @@ fn releases_are_switched_by_a_rename_forward_and_back_and_old_ones_are_removed()
         let server = Server::new(shell);
         let base = server.folder.path().join("my app");
         let current = || fs::read_to_string(base.join("current/page")).unwrap_or_default();
-        for (number, keeps) in [(1, vec!["1"]), (2, vec!["1", "2"]), (3, vec!["2", "3"])] {
-            let (mut started, folder, id) = (server.start(shell, 50), site(&number.to_string()), number.to_string());
+        let id_of = |number: u8| format!("2026010{number}T120000.000Z-abc");
+        // It is not ours, whatever its mark says.
+        fs::create_dir_all(base.join("releases/v1")).unwrap();
+        fs::write(base.join("releases/v1/.ssh-deploy-release"), "status=good\n").unwrap();
+        for (number, keeps) in [(1, vec![1]), (2, vec![1, 2]), (3, vec![2, 3])] {
+            let id = id_of(number);
+            let (mut started, folder) = (server.start(shell, 50), site(&id));
             let release = Release {
                 payload: Some(Payload::read(folder.path()).unwrap()),
                 base: "my app".to_owned(),
@@ -89,7 +94,8 @@ fn releases_are_switched_by_a_rename_forward_and_back_and_old_ones_are_removed()
             };
             block_on(async {
                 let found = release.look(&mut started, NOBODY_ELSE).await.unwrap();
-                assert_eq!(found.good, (number > 1).then(|| (number - 1).to_string()), "{shell}");
+                assert_eq!(found.good, (number > 1).then(|| id_of(number - 1)), "{shell}");
+                assert_eq!(found.other, (number > 2).then(|| id_of(number - 2)), "{shell}");
                 release.stage(&mut started, NOBODY_ELSE, &found, &id).await.unwrap();
                 assert_ne!(current(), id, "{shell}");
                 release.switch(&mut started, NOBODY_ELSE, &found, &id).await.unwrap();
@@ -102,6 +108,7 @@ fn releases_are_switched_by_a_rename_forward_and_back_and_old_ones_are_removed()
                 release.finish(&mut started, NOBODY_ELSE, &found, (&id, Good::Yes)).await.unwrap();
             });
             started.leave();
+            let keeps: Vec<String> = keeps.into_iter().map(id_of).chain(["v1".to_owned()]).collect();
             assert_eq!(names(&base.join("releases")), keeps, "{shell}");
         }
         assert_eq!(names(&base), ["current", "releases", "shared"], "{shell}");
@@ -119,12 +126,12 @@ fn a_release_that_is_staged_and_not_switched_to_leaves_nothing() {
             payload: Some(Payload::read(folder.path()).unwrap()),
             base: "app".to_owned(),
             keep: 5,
-            shared: Vec::new(),
+            shared: vec!["log/".to_owned(), "var/uploads/".to_owned()],
             run: "7.1".to_owned(),
         };
         block_on(async {
             let found = release.look(&mut started, NOBODY_ELSE).await.unwrap();
-            release.stage(&mut started, NOBODY_ELSE, &found, "1").await.unwrap();
+            release.stage(&mut started, NOBODY_ELSE, &found, "20260101T120000.000Z-abc").await.unwrap();
         });
         started.leave();
         assert!(names(server.folder.path()).is_empty(), "{shell}: {:?}", names(server.folder.path()));

@@ -3,13 +3,6 @@
 sd_do=$1 sd_dest=$2 sd_next=$3 sd_kind=$4 sd_digest=$5 sd_mode=$6
 sd_mark=.ssh-deploy-upload
 
-sd_sum() {
-  sd_text=$(sha256sum "$1" || shasum -a 256 "$1" || sha256 -q "$1" || openssl dgst -sha256 "$1")
-  for sd_word in $sd_text; do
-    [ "${#sd_word}" -ne 64 ] || { echo "$sd_word"; return; }
-  done
-}
-
 # absent, same, ours, foreign, no_parent
 sd_look() {
   sd_parent=${sd_dest%/*}
@@ -18,10 +11,11 @@ sd_look() {
   elif [ ! -e "$sd_dest" ] && [ ! -L "$sd_dest" ]; then echo absent
   elif [ "$sd_kind" = file ]; then
     if [ -d "$sd_dest" ]; then echo foreign
-    elif [ "$(sd_sum "$sd_dest")" = "$sd_digest" ]; then echo same
+    elif [ "$(sd_sum "$sd_dest")" = "$sd_digest" ] && [ -n "$(find "$sd_dest" -prune -perm "$sd_mode")" ]; then echo same
     else echo ours; fi
   elif [ -d "$sd_dest" ] && [ ! -L "$sd_dest" ] && read -r sd_row <"$sd_dest/$sd_mark"; then
-    if [ "$sd_row" = "$sd_digest" ]; then echo same; else echo ours; fi
+    # The mark is written last: what is newer was changed on the host.
+    if [ "$sd_row" = "$sd_digest" ] && [ -z "$(find "$sd_dest" -newer "$sd_dest/$sd_mark")" ]; then echo same; else echo ours; fi
   else echo foreign; fi
 }
 
@@ -32,7 +26,7 @@ sd_unpack() {
   if [ "$sd_kind" = file ]; then
     if ! chmod "$sd_mode" "$sd_next.part" || ! mv -f "$sd_next.part" "$sd_next"; then echo failed; return; fi
   else
-    if ! mkdir "$sd_next" || ! tar -xf "$sd_next.part" -C "$sd_next"; then echo failed; return; fi
+    if ! mkdir "$sd_next" || ! tar -xpof "$sd_next.part" -C "$sd_next"; then echo failed; return; fi
     rm -f "$sd_next.part"
   fi
   if [ -n "$sd_found" ]; then echo checked; else echo unchecked; fi
@@ -44,8 +38,13 @@ sd_place() {
     echo "$sd_digest" >"$sd_next/$sd_mark" || { echo failed; return; }
     [ ! -e "$sd_dest" ] || mv "$sd_dest" "$sd_next.old" || { echo failed; return; }
   fi
-  if mv -f "$sd_next" "$sd_dest"; then echo placed; else echo failed; fi
-  rm -rf "$sd_next.old"
+  if mv -f "$sd_next" "$sd_dest"; then
+    echo placed
+    rm -rf "$sd_next.old"
+  else
+    [ ! -e "$sd_next.old" ] || mv "$sd_next.old" "$sd_dest"
+    echo failed
+  fi
 }
 
 case $sd_do in

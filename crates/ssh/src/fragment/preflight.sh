@@ -1,11 +1,6 @@
 # Looks at what a deploy needs on this host, and reports it. Runs in the remote loop; what a function prints is discarded.
 # Set before this text: sd_files (names in the private folder), sd_paths (paths, one per line), sd_as (a user, or nothing).
 
-# The checksum of a file, by whatever computes one here.
-sd_sum() {
-  sha256sum "$1" || shasum -a 256 "$1" || sha256 -q "$1" || openssl dgst -sha256 "$1"
-}
-
 for sd_file in $sd_files; do
   sd_say file "$sd_file $(wc -c <"$sd_folder/$sd_file") $(sd_sum "$sd_folder/$sd_file")"
 done

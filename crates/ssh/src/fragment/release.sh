@@ -32,12 +32,33 @@ sd_find_how() {
   rm -rf "$sd_try"
 }
 
-# The releases whose checks passed, the newest first. An ID begins with its time.
-sd_good() {
-  # IDs are letters, digits and `-`; what has no mark of ours is skipped.
+# Our releases, the newest first. An ID begins with its time; a folder of another name is not ours.
+sd_releases() {
+  # IDs are letters, digits, `.` and `-`.
   # shellcheck disable=SC2012
   ls "$sd_all" | sort -r | while IFS= read -r sd_one; do
+    case $sd_one in [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T*) [ ! -e "$sd_all/$sd_one/$sd_mark" ] || echo "$sd_one" ;; esac
+  done
+}
+
+# The releases whose checks passed and that no rollback has left, the newest first.
+sd_good() {
+  sd_releases | while IFS= read -r sd_one; do
     [ "$(sd_status "$sd_one")" != good ] || echo "$sd_one"
+  done
+}
+
+# The newest good release that is older than $1; the newest of all if $1 is not ours.
+sd_before() {
+  sd_seen=yes
+  [ ! -e "$sd_all/$1/$sd_mark" ] || sd_seen=
+  sd_releases | while IFS= read -r sd_one; do
+    if [ "$sd_one" = "$1" ]; then
+      sd_seen=yes
+    elif [ -n "$sd_seen" ] && [ "$(sd_status "$sd_one")" = good ]; then
+      echo "$sd_one"
+      break
+    fi
   done
 }
 
@@ -70,7 +91,7 @@ sd_look() {
   sd_now=$(sd_current)
   sd_list=$(sd_good)
   sd_last=${sd_list%%"$sd_newline"*}
-  sd_other=$(sd_good | while IFS= read -r sd_one; do [ "$sd_one" = "$sd_now" ] || { echo "$sd_one"; break; }; done)
+  sd_other=$(sd_before "$sd_now")
   echo "ok $sd_how ${sd_now:--} ${sd_last:--} ${sd_other:--}"
 }
 
@@ -78,14 +99,11 @@ sd_look() {
 sd_unpack() {
   sd_part=$1 sd_digest=$2 sd_run=$3
   shift 3
-  sd_found=
-  for sd_word in $(sha256sum "$sd_part" || shasum -a 256 "$sd_part" || sha256 -q "$sd_part" || openssl dgst -sha256 "$sd_part"); do
-    [ "${#sd_word}" -ne 64 ] || sd_found=$sd_word
-  done
+  sd_found=$(sd_sum "$sd_part")
   [ -z "$sd_found" ] || [ "$sd_found" = "$sd_digest" ] || { echo damaged; return; }
   # A deploy that is resumed may find what its first attempt has left.
   rm -rf "${sd_all:?}/$sd_id"
-  if ! mkdir -p "$sd_all/$sd_id" || ! tar -xf "$sd_part" -C "$sd_all/$sd_id"; then echo failed; return; fi
+  if ! mkdir -p "$sd_all/$sd_id" || ! tar -xpof "$sd_part" -C "$sd_all/$sd_id"; then echo failed; return; fi
   for sd_name in "$@"; do
     case $sd_name in
       */) sd_name=${sd_name%/}; mkdir -p "$sd_base/shared/$sd_name" ;;
@@ -115,20 +133,29 @@ sd_prune() {
   sd_keep=$1 sd_previous=$2
   sd_now=$(sd_current)
   sd_kept=0 sd_bad=0
-  # IDs are letters, digits and `-`; what has no mark of ours is skipped.
-  # shellcheck disable=SC2012
-  ls "$sd_all" | sort -r | while IFS= read -r sd_one; do
-    [ -e "$sd_all/$sd_one/$sd_mark" ] || continue
-    if [ "$(sd_status "$sd_one")" = good ]; then
-      sd_kept=$((sd_kept + 1))
-      [ "$sd_kept" -gt "$sd_keep" ] || continue
-    else
-      sd_bad=$((sd_bad + 1))
-      [ "$sd_bad" -gt 1 ] || continue
-    fi
+  sd_releases | while IFS= read -r sd_one; do
+    case $(sd_status "$sd_one") in
+      # One that was rolled back from had passed its checks.
+      good | left)
+        sd_kept=$((sd_kept + 1))
+        [ "$sd_kept" -gt "$sd_keep" ] || continue
+        ;;
+      *)
+        sd_bad=$((sd_bad + 1))
+        [ "$sd_bad" -gt 1 ] || continue
+        ;;
+    esac
     [ "$sd_one" = "$sd_now" ] || [ "$sd_one" = "$sd_previous" ] || rm -rf "${sd_all:?}/$sd_one"
   done
   echo pruned
+}
+
+# Marks the release that was current, if the one that has become current is older: it was rolled back from, and is not good any more.
+sd_leave() {
+  case $sd_newline$(sd_releases)$sd_newline in
+    *"$sd_newline$1$sd_newline"*"$sd_id$sd_newline"*) sd_run=$2; sd_id=$1; sd_note left ;;
+  esac
+  echo 'left'
 }
 
 case $sd_do in
@@ -137,5 +164,6 @@ case $sd_do in
   switch) sd_switch ;;
   mark) sd_run=$2; sd_note "$1" && echo marked ;;
   prune) sd_prune "$@" ;;
-  list) sd_good; echo end ;;
+  status) sd_status "$sd_id" ;;
+  leave) sd_leave "$@" ;;
 esac

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Mutex, Semaphore};
 
+use super::progress::{TOGETHER, stalled};
 use crate::bastion::Jump;
 use crate::evidence::{read_log, refusal};
 use crate::{Cause, Refusal, RefusingBastion};
@@ -111,19 +112,21 @@ impl Bastion {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(stderr).process_group(0).kill_on_drop(true);
         let mut client = command.spawn().map_err(failed)?;
         let lifeline = client.stdin.take();
-        let begun = Instant::now();
-        while !socket.exists() {
-            let text = || refusal(&read_log(&log), &read_log(&said));
-            match client.try_wait() {
-                Ok(None) if begun.elapsed() < means.limit => tokio::time::sleep(INTERVAL).await,
-                Ok(None) => {
-                    let text_of_limit = format!("no login within {} s", means.limit.as_secs());
-                    return Err(self.refused(Refusal { cause: Cause::TimedOut, text: text_of_limit, ..text() }));
-                }
-                _ => return Err(self.with_pin(self.refused(text()), means).await),
+        let asked = Instant::now();
+        let there = tokio::select! {
+            there = until_there(&socket, &mut client) => Some(there),
+            () = stalled(&log, means.limit) => None,
+            () = tokio::time::sleep(means.limit * TOGETHER) => None,
+        };
+        let text = || refusal(&read_log(&log), &read_log(&said));
+        match there {
+            Some(true) => Ok(Master { client, lifeline, socket }),
+            Some(false) => Err(self.with_pin(self.refused(text()), means).await),
+            None => {
+                let text_of_limit = format!("no login within {} s", asked.elapsed().as_secs());
+                Err(self.refused(Refusal { cause: Cause::TimedOut, text: text_of_limit, ..text() }))
             }
         }
-        Ok(Master { client, lifeline, socket })
     }
 
     fn refused(&self, refusal: Refusal) -> Refusal {
@@ -158,6 +161,17 @@ impl Bastion {
             let _ended = tokio::time::timeout(FAREWELL, master.client.wait()).await;
         }
     }
+}
+
+/// Waits for the socket of a connection that is made; false if its client ends first.
+async fn until_there(socket: &Path, client: &mut Child) -> bool {
+    while !socket.exists() {
+        if !matches!(client.try_wait(), Ok(None)) {
+            return false;
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+    true
 }
 
 fn words(log: &Path, means: &Means<'_>) -> Vec<String> {
