@@ -5,12 +5,15 @@ mod connections;
 mod faults;
 mod files;
 mod fixtures;
+mod input;
 mod locks;
+mod logins;
 mod output;
 mod partitions;
 mod probes;
 mod releases;
 mod resume;
+mod rollout;
 mod running;
 mod signals;
 mod sudo;
@@ -173,6 +176,12 @@ fn a_value_reaches_the_command_and_is_nowhere_else() {
     assert!(seen.stderr.contains("got ***"), "{}", seen.stderr);
     let missing = step(&sshd).args([&host(&sshd), "--env", "NOT_THERE", "--", "true"]).run().exits(77);
     assert!(missing.log.contains("NOT_THERE"), "{}", missing.log);
+    // An empty value is a value, and more often a mistake.
+    let empty =
+        step(&sshd).env("EMPTY", "").args([&host(&sshd), "--env", "EMPTY", "--", "echo \"is${EMPTY-unset}empty\""]);
+    let seen = empty.run().exits(0);
+    assert!(seen.stderr.contains("│ isempty\n"), "{}", seen.stderr);
+    assert_eq!(seen.messages("warning"), ["EMPTY is empty, and the hosts get it so"]);
 }
 
 #[test]
@@ -247,91 +256,6 @@ fn another_shell_can_be_named_and_nothing_after_the_dashes_is_2() {
 }
 
 #[test]
-fn a_host_that_cannot_be_reached_may_be_left_out_and_is_reported() {
-    let Some(sshd) = Sshd::start() else { return };
-    let run = |option: &[&str]| {
-        step(&sshd).args([host(&sshd).as_str(), "127.0.0.1:1"]).args(option.iter().copied()).args(["--", "true"]).run()
-    };
-    for option in [&["--allow-unreachable", "1"][..], &["--retry-unreachable"]] {
-        let seen = run(option).exits(0);
-        assert!(seen.stdout.contains("1 not deployed") && seen.stdout.contains("1 passed"), "{}", seen.stdout);
-    }
-    run(&["--allow-unreachable", "0"]).exits(75);
-}
-
-#[test]
-fn the_whole_run_has_a_deadline_and_the_same_output_of_two_hosts_is_reported_once() {
-    let Some(one) = Sshd::start() else { return };
-    let Some(other) = Sshd::start() else { return };
-    let keys = [&one, &other].map(|sshd| std::fs::read_to_string(sshd.authorized_keys()).unwrap()).concat();
-    std::fs::write(other.authorized_keys(), keys).unwrap();
-    let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
-    let run = |arguments: &[&str]| step(&one).args(arguments.iter().copied()).stdin(list.clone()).run();
-    let seen = run(&["--deadline", "15s", "--", "sleep 86394"]).exits(3);
-    // The second on a machine that is too busy to begin within that time.
-    let texts = ["interrupted by the --deadline and was ended", "the --deadline arrived first"];
-    assert!(texts.iter().any(|text| seen.stdout.contains(text)), "{}", seen.stdout);
-    assert!(!runs("sleep\086394"));
-    let seen = run(&["--", "for i in 1 2 3; do echo line $i; done; exit 1"]).exits(1);
-    assert_eq!(seen.summary.matches("line 2").count(), 1, "{}", seen.summary);
-    assert!(seen.summary.contains("the same 3 lines as 127.0.0.1:"), "{}", seen.summary);
-}
-
-#[test]
-fn the_hosts_can_be_listed_for_a_matrix() {
-    let list = r#"[{"host":"10.0.0.1","name":"web1"},{"host":"10.0.0.2","port":2222,"name":"web2"}]"#;
-    let run =
-        |format: &str| Step::new("ssh-deploy").args(["--list", "--format", format]).stdin(list).run().exits(0).stdout;
-    assert_eq!(run("text"), "web1\nweb2\n");
-    let matrix = r#"{"include":[{"address":"10.0.0.1","host":"web1"},{"address":"10.0.0.2:2222","host":"web2"}]}"#;
-    assert_eq!(run("matrix").trim(), matrix);
-    Step::new("ssh-deploy").args(["--format", "matrix", "--", "true"]).stdin(list).run().exits(2);
-}
-
-#[test]
-fn with_rollback_all_every_changed_host_is_rolled_back_the_last_one_first() {
-    let Some(one) = Sshd::start() else { return };
-    let Some(other) = Sshd::start() else { return };
-    let keys = [&one, &other].map(|sshd| std::fs::read_to_string(sshd.authorized_keys()).unwrap()).concat();
-    std::fs::write(other.authorized_keys(), keys).unwrap();
-    let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
-    let log = one.home().join("order");
-    let command = format!("[ \"$HOME\" = {} ]", one.home().display());
-    let seen = step(&one)
-        .args(["--batch", "1", "--format", "json", "--rollback-all", "--rollback"])
-        .args([format!("echo $HOME >>{}", log.display()).as_str(), "--", &command])
-        .stdin(list)
-        .run()
-        .exits(1);
-    assert_eq!([0, 1].map(|index| seen.json()["hosts"][index]["rolled_back"].as_bool()), [Some(true), Some(true)]);
-    let order = std::fs::read_to_string(log).unwrap();
-    assert_eq!(order, format!("{}\n{}\n", other.home().display(), one.home().display()));
-}
-
-#[test]
-fn after_a_change_every_failure_is_1_and_the_summary_has_the_process_s_own_code() {
-    let Some(one) = Sshd::start() else { return };
-    let Some(other) = Sshd::start() else { return };
-    let keys = [&one, &other].map(|sshd| std::fs::read_to_string(sshd.authorized_keys()).unwrap()).concat();
-    std::fs::write(other.authorized_keys(), keys).unwrap();
-    let list = [&one, &other].map(|sshd| format!("{} {}\n", host(sshd), sshd.host_key())).concat();
-    let go = one.home().join("go");
-    let script = format!(
-        "echo begun; [ \"$HOME\" = {} ] || exit 0; while [ ! -e {} ]; do sleep 0.1; done",
-        one.home().display(),
-        go.display()
-    );
-    let mut started = step(&one).args(["--batch", "1", "--format", "json", "--", &script]).stdin(list).spawn();
-    started.send_stdin();
-    until(&mut started, "begun");
-    other.trouble(Trouble::ResetAfter(0));
-    other.cut();
-    std::fs::write(&go, "").unwrap();
-    let seen = started.finish().exits(1);
-    assert_eq!(seen.json()["exit_code"], 1);
-}
-
-#[test]
 fn a_connection_that_drops_in_the_middle_is_1_and_says_that_the_end_is_unknown() {
     let Some(sshd) = Sshd::start() else { return };
     let step = step(&sshd).args([&host(&sshd), "--format", "json", "--", "echo begun; sleep 86399"]);
@@ -372,51 +296,6 @@ fn a_daemon_that_keeps_the_output_does_not_hold_the_deploy_and_is_warned_about()
 }
 
 #[test]
-fn batches_stop_at_the_first_failure() {
-    let Some(sshd) = Sshd::start() else { return };
-    let (user, port, key) = (sshd.user(), sshd.port(), sshd.host_key());
-    let list = format!("{user}@127.0.0.1:{port} {key}\n{user}@localhost:{port} {key}\n");
-    let run = |arguments: &[&str]| {
-        step(&sshd).args(arguments).args(["--format", "json", "--", "exit 4"]).stdin(list.clone()).run().exits(1)
-    };
-    let reasons =
-        |seen: &Seen| [0, 1].map(|index| seen.json()["hosts"][index]["reason"]["code"].as_str().unwrap().to_owned());
-    assert_eq!(reasons(&run(&["--batch", "1"])), ["exit_code", "not_reached"]);
-    assert_eq!(reasons(&run(&[])), ["exit_code", "exit_code"]);
-}
-
-#[test]
-fn a_list_that_holds_no_hosts_is_2_and_says_why() {
-    for (input, text) in [
-        ("", "the list of hosts is empty"),
-        ("[]", "the list of hosts is empty"),
-        ("[secret]", "the mask of a secret value"),
-        ("04da6b54-80e4-46f7-96ec-b56ff0331ba9", "a GUID"),
-        ("web1\nweb1", "given twice"),
-        ("web1\n-oProxyCommand=x", "line 2 is no host"),
-        ("[{\"hots\":1}]", "it has no `host`"),
-        ("\"a\\nb\"", "a text of several lines"),
-    ] {
-        let seen = Step::new("ssh-deploy").args(["--", "true"]).stdin(input).run().exits(2);
-        assert!(seen.log.contains(text), "{input}: {}", seen.log);
-    }
-    Step::new("ssh-deploy").args(["--allow-empty", "--", "true"]).run().exits(0);
-    Step::new("ssh-deploy").arg("web1").run().exits(2);
-}
-
-#[test]
-fn an_error_is_in_the_json_document_too() {
-    let seen = Step::new("ssh-deploy").args(["--format", "json", "--", "true"]).stdin("[secret]").run().exits(2);
-    assert!(seen.json()["error"]["message"].as_str().unwrap().contains("line 1 is no host"), "{}", seen.stdout);
-}
-
-#[test]
-fn without_ssh_it_is_2_and_says_what_to_install() {
-    let seen = Step::new("ssh-deploy").env("PATH", "/nowhere").args(["web1", "--", "true"]).run().exits(2);
-    assert!(seen.log.contains("apt-get install openssh-client"), "{}", seen.log);
-}
-
-#[test]
 fn records_add_up_to_a_report() {
     let Some(sshd) = Sshd::start() else { return };
     let seen = step(&sshd).args([&host(&sshd), "--format", "jsonl", "--", "true"]).run().exits(0);
@@ -451,19 +330,4 @@ fn a_host_whose_checks_pass_is_done() {
     let Some(sshd) = Sshd::start() else { return };
     let arguments = ["--check", "web=true", "--check-interval", "1", "--rollback", "false", "--", "true"];
     step(&sshd).arg(host(&sshd)).args(arguments).run().exits(0);
-}
-
-#[test]
-fn a_part_without_hosts_succeeds_and_a_name_that_no_host_has_does_not() {
-    let list = r#"[{"host":"10.0.0.1","name":"web1"}]"#;
-    let run = |arguments: [&str; 2]| {
-        Step::new("ssh-deploy").args(arguments).args(["--format", "json", "--", "true"]).stdin(list).run()
-    };
-    assert_eq!(run(["--shard", "2/2"]).exits(0).json()["hosts"].as_array().map(Vec::len), Some(0));
-    assert!(
-        run(["--only", "web2"]).exits(2).json()["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("no host is named `web2`")
-    );
 }

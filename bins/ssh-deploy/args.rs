@@ -10,9 +10,9 @@ use clap::{Parser, ValueEnum};
 use cli::{Shard, Shared, Tool};
 use ssh::User;
 
-use crate::batches::{Batches, Share};
+use crate::gather::select::Only;
+use crate::plan::batches::{Batches, Share};
 use crate::plan::{Wait, pause};
-use crate::select::Only;
 use resuming::Resuming;
 pub(crate) use values::{Fence, Floor, HttpCheck, TcpCheck};
 use values::{account, floor, named, paths, release, release_name, shared, time_or_zero};
@@ -191,7 +191,7 @@ pub(crate) struct Running {
     pub(crate) timeout: Duration,
 
     /// Run the command, checks and rollback as this user, through `sudo -n`
-    #[arg(hide_short_help = true, long, value_name = "USER", num_args = 0..=1, require_equals = true, default_missing_value = "root", value_parser = account)]
+    #[arg(hide_short_help = true, long, value_name = "USER", num_args = 0..=1, require_equals = true, default_missing_value = "root", value_parser = account, conflicts_with = "pty")]
     pub(crate) sudo: Option<String>,
 
     /// Shell for the command, in place of `bash -eo pipefail`
@@ -261,7 +261,7 @@ pub(crate) struct Checks {
     pub(crate) rollback: Option<String>,
 
     /// If one host fails, roll back every changed host, in reverse order
-    #[arg(hide_short_help = true, long, requires = "rollback")]
+    #[arg(hide_short_help = true, long)]
     pub(crate) rollback_all: bool,
 
     /// How long a rollback may take, also without us

@@ -1,11 +1,12 @@
 //! What a host's end means: for the records, for the exit code, and for the person who has to act on it.
 
+pub(crate) mod diagnosis;
+
 use cli::Exit;
 use report::{Reason, Status};
 use ssh::{Cause, EndedBy, Ending, Group, Refusal, ScriptEnd, Target, Unready};
 
 use crate::deploy::Outcome;
-use crate::diagnosis;
 use crate::host_runner::{StepResult, Unhealthy};
 use crate::stop::{EndReason, StopReason, name};
 
@@ -67,6 +68,11 @@ pub(crate) fn classify(target: &Target, outcome: &Outcome) -> HostResult {
         Outcome::Refused(refusal) => refused(target, refusal),
         Outcome::Unreachable(refusal) => unreachable(target, refusal),
         Outcome::Unready(unready) => not_ready(unready),
+        Outcome::NotPlaced(Unready::Lost(text)) => {
+            let what = "the connection was lost while uploads were moved into place: some of them may be there";
+            let help = "look at the host before you deploy to it again";
+            HostResult::new(Status::Failed, Exit::Failed, "connection_lost", what).cause(text).help(help)
+        }
         Outcome::NotPlaced(unready) => HostResult { exit: Exit::Failed, ..not_ready(unready) },
         Outcome::HeldBack => HostResult::skipped("held_back", "not changed: another host is not ready"),
         Outcome::NotReached => HostResult::skipped("not_reached", "not changed: an earlier batch failed"),

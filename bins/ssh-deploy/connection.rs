@@ -27,7 +27,7 @@ pub(crate) fn settings(args: &Args, console: &Console, found: &Found, hosts: usi
     let key = found.0.get(name).map(|value| PrivateKey::repaired(name, value)).transpose()?;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(Settings {
-        environment: environment(args, console),
+        environment: ssh::environment(console.environment().iter(), &args.connection.ssh_env),
         known_hosts: known_hosts(args, found)?,
         key: key.map(|key| (key, found.0.get(PASSPHRASE).cloned())),
         unknown_hosts: if args.connection.accept_new { UnknownHosts::Accept } else { UnknownHosts::Refuse },
@@ -46,7 +46,8 @@ fn folder_name(args: &Args, console: &Console) -> String {
     let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
     let plain = |one: char| if one.is_ascii_alphanumeric() || "_-".contains(one) { one } else { '_' };
     let run: String = run.chars().map(plain).collect();
-    let name = args.locking.lock.as_deref().or(console.context().repository.as_deref());
+    let name = args.locking.lock.as_deref().filter(|name| !name.trim().is_empty());
+    let name = name.or(console.context().repository.as_deref());
     let lock = name.filter(|name| *name != "none").map_or_else(|| "none".to_owned(), Lock::file_name);
     format!(".ssh-deploy.{lock}.{run}-{}", ssh::random_word())
 }
@@ -107,30 +108,6 @@ fn append(path: &Path, lines: &[String]) -> std::io::Result<()> {
     }
     let open = if last == *b"\n" { "" } else { "\n" };
     file.write_all(format!("{open}{}\n", lines.join("\n")).as_bytes())
-}
-
-/// The part of our environment that ssh needs, and nothing else: it may run a `ProxyCommand`. `LANG` and `LC_*` are left out, because
-/// many systems' `ssh_config` sends them on to the host.
-fn environment(args: &Args, console: &Console) -> Vec<(String, String)> {
-    const NEEDED: [&str; 14] = [
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "TMPDIR",
-        "SSH_AUTH_SOCK",
-        "SSH_SK_PROVIDER",
-        "KRB5CCNAME",
-        "KRB5_CONFIG",
-        "XDG_CONFIG_HOME",
-        "XDG_RUNTIME_DIR",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-    ];
-    let wanted = |name: &str| NEEDED.contains(&name) || args.connection.ssh_env.iter().any(|one| one == name);
-    let environment = console.environment().iter().filter(|(name, _)| wanted(name));
-    environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Raises the limit of open files to `needed`, if the system allows it.

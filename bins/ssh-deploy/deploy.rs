@@ -12,6 +12,7 @@ mod undo;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use redact::Redactor;
 use ssh::{
     Ending, Holder, InstalledReleases, Output, Ready, Refusal, Remark, ScriptEnd, Session as _, Staged, State, Step,
     Transport, Unready,
@@ -131,6 +132,8 @@ pub(crate) trait Observer {
     fn begun(&self, host: usize);
     /// Something that follows the command begins.
     fn follows(&self, host: usize, what: &str);
+    /// Hides the values that the hosts are given in one stream, if they are given any.
+    fn redactor(&self) -> Option<Redactor>;
     /// A step on a host wrote something.
     fn output(&self, host: usize, output: Output<'_>);
     /// Work on a host is over, `elapsed` after it began.
@@ -186,13 +189,14 @@ impl<S> Connected<S> {
 }
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
-    /// Carries the plan out. The end of every host is reported to the observer exactly once.
-    pub(crate) async fn carry_out(&self) {
+    /// Carries the plan out. The end of every host is reported to the observer exactly once. Returns what has stopped the run: what
+    /// comes while it says goodbye to the hosts changes nothing any more.
+    pub(crate) async fn carry_out(&self) -> Option<StopReason> {
         let hosts: Vec<usize> = (0..self.plan.targets.len()).collect();
         let (mut connected, unreachable) = self.make_ready(&hosts).await;
         let all_ready = connected.len() + unreachable.len() == hosts.len();
         if all_ready && !self.plan.dry_run && self.stop.reason().is_none() {
-            self.roll_out(&mut connected).await;
+            self.roll_out(&mut connected, unreachable).await;
         } else {
             for one in &connected {
                 let outcome = match self.stop.reason() {
@@ -202,24 +206,17 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
                 };
                 self.observer.ended(one.host, &outcome, Duration::ZERO);
             }
+            self.leave_out(unreachable);
         }
-        self.retry(unreachable, all_ready).await;
+        let reason = self.stop.reason();
         join_all(connected.into_iter().map(|one| one.session.close())).await;
+        reason
     }
 
-    /// Tries the hosts that could not be reached once more, if that was asked for; reports the ends of the others.
-    async fn retry(&self, unreachable: Vec<(usize, Refusal)>, all_ready: bool) {
-        let again = self.plan.unreachable.retry && all_ready && !self.plan.dry_run && self.stop.reason().is_none();
+    /// Reports the hosts that the run has gone on without.
+    fn leave_out(&self, unreachable: Vec<(usize, Refusal)>) {
         for (host, refusal) in unreachable {
-            let (mut connected, still) =
-                if again { self.make_ready(&[host]).await } else { (Vec::new(), vec![(host, refusal)]) };
-            for one in &mut connected {
-                self.change_last(one).await;
-            }
-            for (host, refusal) in still {
-                self.observer.ended(host, &Outcome::Unreachable(refusal), Duration::ZERO);
-            }
-            join_all(connected.into_iter().map(|one| one.session.close())).await;
+            self.observer.ended(host, &Outcome::Unreachable(refusal), Duration::ZERO);
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Reads what a run needs: the hosts, the script, the key, the known hosts. Changes nothing, connects to no host.
 
+mod hashes;
+pub(crate) mod select;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
@@ -14,12 +17,11 @@ use ssh::{
 };
 
 use crate::args::{Args, Fence};
-use crate::fingerprint::Fingerprint;
-use crate::hashes;
+use crate::host_runner::probe::Probe;
 use crate::locking::LockPlan;
 use crate::plan::{Becomes, NamedCommand, Plan, PostDeploy, ReleasePlan, RollbackScope, Run, Unreachable};
-use crate::probe::Probe;
-use crate::select::selected;
+use crate::resume::fingerprint::Fingerprint;
+use select::selected;
 
 pub(crate) const KEY: &str = "SSH_PRIVATE_KEY";
 pub(crate) const PASSPHRASE: &str = "SSH_KEY_PASSPHRASE";
@@ -35,7 +37,7 @@ const LIST_LIMIT: u64 = 16 * 1024 * 1024;
 pub(crate) fn targets(args: &Args, console: &Console) -> Result<Vec<Target>> {
     let from_stdin = args.hosts.is_empty() || args.hosts == ["-"];
     let targets = if from_stdin {
-        inventory::parse(&standard_input(console)?)?
+        inventory::parse(&standard_input(args, console)?)?
     } else {
         args.hosts.iter().map(|host| inventory::of_line(host)).collect::<Result<_>>()?
     };
@@ -45,15 +47,24 @@ pub(crate) fn targets(args: &Args, console: &Console) -> Result<Vec<Target>> {
     selected(inventory::complete(targets, args.user.as_ref())?, &args.only, args.shard)
 }
 
-fn standard_input(console: &Console) -> Result<String> {
+fn standard_input(args: &Args, console: &Console) -> Result<String> {
     if console.stdin_is_terminal() {
         return Err(Fault::usage("no host is given").help("give hosts as arguments, or one per line on stdin"));
     }
-    let mut bytes = Vec::new();
-    // One byte more than allowed distinguishes a list that fits from one that was cut.
-    let read = std::io::stdin().take(LIST_LIMIT + 1).read_to_end(&mut bytes);
-    let size = read.map_err(|error| Fault::usage("cannot read the hosts from stdin").cause(error.to_string()))?;
-    if size as u64 > LIST_LIMIT {
+    let read = || {
+        let mut bytes = Vec::new();
+        // One byte more than allowed distinguishes a list that fits from one that was cut.
+        std::io::stdin().take(LIST_LIMIT + 1).read_to_end(&mut bytes).map(|_size| bytes)
+    };
+    let read = match args.deadline {
+        None => read(),
+        Some(deadline) => deadline.limit_blocking(read).map_err(|_late| {
+            Fault::incomplete("the list of hosts did not arrive before the --deadline")
+                .cause(format!("stdin was still open after {deadline}"))
+        })?,
+    };
+    let bytes = read.map_err(|error| Fault::usage("cannot read the hosts from stdin").cause(error.to_string()))?;
+    if bytes.len() as u64 > LIST_LIMIT {
         return Err(Fault::usage(format!("the list of hosts on stdin is longer than {LIST_LIMIT} bytes")));
     }
     String::from_utf8(bytes).map_err(|_binary| Fault::usage("the list of hosts on stdin is not text"))
@@ -75,15 +86,27 @@ pub(crate) async fn credentials(args: &Args, console: &Console) -> Result<Found>
         names.push(KNOWN_HOSTS);
     }
     names.extend(args.running.env.iter().map(String::as_str));
-    let credentials = Credentials::new(console.environment(), Deadline::after(Duration::from_mins(1)));
+    let limit = args.deadline.map_or(Duration::MAX, |deadline| deadline.remaining()).min(Duration::from_mins(1));
+    let credentials = Credentials::new(console.environment(), Deadline::after(limit));
     let found = credentials.find_all(&names, &|values| console.mask(values)).await?;
     let public = public.map(|lines| (KNOWN_HOSTS.to_owned(), lines.into()));
-    let found = Found(found.into_iter().map(|one| (one.name, one.value)).chain(public).collect());
+    let mut found = Found(found.into_iter().map(|one| (one.name, one.value)).chain(public).collect());
+    for (name, value) in empty_values(args, console, &found) {
+        console.warn(&format!("{name} is empty, and the hosts get it so"));
+        found.0.insert(name, value);
+    }
     let asked_for = args.running.env.iter().chain(&args.connection.key_env);
     match asked_for.into_iter().find(|name| !found.0.contains_key(*name)) {
         Some(name) => Err(credentials.missing(name)),
         None => Ok(found),
     }
+}
+
+/// The variables of `--env` that are there and empty, and for which Doppler has nothing: an empty value is a value.
+fn empty_values(args: &Args, console: &Console, found: &Found) -> Vec<(String, SecretString)> {
+    let wanted = |name: &str| args.running.env.iter().any(|one| one == name) && !found.0.contains_key(name);
+    let empty = console.environment().iter().filter(|(name, _)| wanted(name));
+    empty.map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
 
 /// What to do with the hosts.
@@ -102,6 +125,9 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         return Err(
             Fault::usage("there is nothing to roll back with").help("give --rollback COMMAND, or --release :BASE")
         );
+    }
+    if args.checks.rollback_all && args.checks.rollback.is_none() && release.is_none() {
+        return Err(Fault::usage("there is nothing to roll back with").help("give --rollback COMMAND, or --release"));
     }
     let deploys = args.files.rollback_to.is_none() && !args.resuming.only_rollback;
     let mut plan = Plan {
@@ -141,7 +167,9 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
 /// A usage fault for an option that needs a lock, without one.
 pub(crate) fn lock(args: &Args, console: &Console) -> Result<Option<LockPlan>> {
     let options = &args.locking;
-    let name = options.lock.as_deref().or(console.context().repository.as_deref()).filter(|name| *name != "none");
+    // A blank name is none given: an empty expression in a workflow arrives so.
+    let named = options.lock.as_deref().filter(|name| !name.trim().is_empty());
+    let name = named.or(console.context().repository.as_deref()).filter(|name| *name != "none");
     let Some(name) = name else {
         let fence = matches!(options.fence, Some(Fence::Number(_) | Fence::Run));
         if fence || options.require_clean || options.lock_status || options.unlock {
@@ -178,8 +206,18 @@ fn run(args: &Args, console: &Console) -> Result<Run> {
     Ok(Run { key, commit: context.sha.clone().unwrap_or_default(), deploy: String::new(), fence, clean })
 }
 
-/// What is sent to every host.
+/// What is sent to every host. All of it is staged before any of it is moved into place, so no destination may lie in another.
 fn uploads(args: &Args) -> Result<Vec<Upload>> {
+    let destinations: Vec<&Path> = args.files.upload.iter().map(|(_, destination)| Path::new(destination)).collect();
+    for (index, one) in destinations.iter().enumerate() {
+        let others = destinations.iter().enumerate().filter(|(other, _)| *other != index);
+        if let Some((_, other)) = others.into_iter().find(|(_, other)| one.starts_with(other)) {
+            let what = if one == other { "twice" } else { "into another upload" };
+            return Err(Fault::usage(format!("an upload goes {what}"))
+                .cause(format!("{} and {}", one.display(), other.display()))
+                .help("put both into one folder here, and upload that"));
+        }
+    }
     let upload = |(source, destination): &(String, String)| {
         Ok(Upload { payload: Payload::read(Path::new(source))?, destination: destination.clone() })
     };
@@ -238,6 +276,11 @@ fn command(args: &Args, console: &Console) -> Result<Step> {
         // An empty expression in a workflow arrives so: a deploy of nothing must not succeed.
         None if args.command.iter().all(|word| word.trim().is_empty()) => {
             return Err(Fault::usage("the command is empty").help("give it after `--`, or a file with --script"));
+        }
+        None if args.command.iter().any(|word| word.contains("\r\n")) => {
+            return Err(Fault::usage("the command has Windows line ends (CRLF)").help(
+                "save the file that it comes from with LF, and keep it so with `* text=auto eol=lf` in .gitattributes",
+            ));
         }
         None => Step::command("command", &args.command),
     };

@@ -2,15 +2,19 @@
 //!
 //! A check that passes must pass once more a moment later, because what has just started may be about to fail.
 
+pub(crate) mod probe;
+
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
+use deadline::{Deadline, Wait};
+use redact::Redactor;
 use runner::foreign::Lines;
 use ssh::{Ending, Output, ScriptEnd, Session, Source, Step, Target};
 
 use crate::plan::{NamedCommand, PostDeploy};
-use crate::probe::Probe;
 use crate::stop::{EndReason, Stop, StopReason, name};
+use probe::Probe;
 
 /// A check that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(crate) struct HostRunner<'a, S> {
     pub(crate) session: &'a mut S,
     pub(crate) stop: &'a Stop,
     pub(crate) target: &'a Target,
+    /// Makes what hides secrets in one stream.
+    pub(crate) redactor: Box<dyn Fn() -> Option<Redactor> + 'a>,
 }
 
 /// A health check.
@@ -93,6 +99,7 @@ impl<S: Session> HostRunner<'_, S> {
 
     /// Runs the rollback. At a signal we leave it to the host, which goes on with it.
     pub(crate) async fn roll_back(&mut self, step: &Step, limit: Duration, sink: impl FnMut(Output<'_>)) -> StepResult {
+        let _wait = Wait::begin(format!("the rollback of {}", self.target.name), Deadline::after(limit));
         let timed_out = Cell::new(false);
         let until_limit = async {
             tokio::time::sleep(limit).await;
@@ -135,6 +142,8 @@ impl<S: Session> HostRunner<'_, S> {
 
     async fn wait_for(&mut self, check: Check<'_>, post: &PostDeploy) -> Result<(), Unhealthy> {
         let begun = Instant::now();
+        let what = format!("the check {} of {}", check.name(), self.target.name);
+        let _wait = Wait::begin(what, Deadline::after(post.check_timeout));
         let mut earlier = None;
         loop {
             let left = post.check_timeout.saturating_sub(begun.elapsed());
@@ -169,7 +178,7 @@ impl<S: Session> HostRunner<'_, S> {
             Check::Command(check) => check,
             Check::Probe(probe) => return self.probe(probe, limit).await,
         };
-        let last = RefCell::new(LastLine::default());
+        let last = RefCell::new(LastLine::new(&self.redactor));
         let result = self.run_aside(&check.step, Some(limit), |output| last.borrow_mut().take(output)).await;
         let last = last.into_inner().finish();
         let text = if last.is_empty() { result.text() } else { last };
@@ -177,18 +186,26 @@ impl<S: Session> HostRunner<'_, S> {
     }
 }
 
-/// The last line of a step that is not blank.
-#[derive(Default)]
+/// The last line of a step that is not blank, without secrets.
 pub(crate) struct LastLine {
-    streams: [Lines; 2],
+    streams: [(Option<Redactor>, Lines); 2],
     last: String,
 }
 
 impl LastLine {
+    /// `redactor` makes what hides secrets in one stream.
+    pub(crate) fn new(redactor: impl Fn() -> Option<Redactor>) -> Self {
+        Self { streams: [(redactor(), Lines::default()), (redactor(), Lines::default())], last: String::new() }
+    }
+
     pub(crate) fn take(&mut self, output: Output<'_>) {
         if let Output::Bytes(source, bytes) = output {
-            let lines = self.streams[usize::from(source == Source::Stderr)].push(bytes);
-            self.keep(lines);
+            let (redactor, lines) = &mut self.streams[usize::from(source == Source::Stderr)];
+            let complete = match redactor {
+                Some(redactor) => lines.push(&redactor.push(bytes)),
+                None => lines.push(bytes),
+            };
+            self.keep(complete);
         }
     }
 
@@ -199,8 +216,11 @@ impl LastLine {
     }
 
     pub(crate) fn finish(mut self) -> String {
-        let open: Vec<Vec<u8>> = self.streams.iter_mut().filter_map(Lines::flush).collect();
-        self.keep(open);
+        for (redactor, mut lines) in std::mem::take(&mut self.streams) {
+            let mut rest = redactor.map(|redactor| lines.push(&redactor.finish())).unwrap_or_default();
+            rest.extend(lines.flush());
+            self.keep(rest);
+        }
         self.last
     }
 }

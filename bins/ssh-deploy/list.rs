@@ -1,16 +1,30 @@
 //! The hosts as a list, for people, programs and `strategy.matrix`.
 
+use cli::{Console, Exit};
 use fault::{Fault, Result};
 use serde_json::{Value, json};
 use ssh::Target;
 
-use crate::args::Format;
+use crate::args::{Args, Format};
+use crate::emit;
+use crate::log::Log;
 
-/// The list in `format`.
+/// Prints the list, or reports that there is nothing to do.
 ///
 /// # Errors
-/// A usage fault for a format that a list does not have.
-pub(crate) fn render(targets: &[Target], format: Format) -> Result<String> {
+/// A usage fault for a format that a list does not have, and a stdout that takes nothing.
+pub(crate) fn print(args: &Args, targets: &[Target], console: &Console) -> Result<Exit> {
+    if args.list {
+        console.print(render(targets, args.format)?)?;
+        return Ok(Exit::Success);
+    }
+    check_format(args.format)?;
+    console.status("no hosts: nothing to do");
+    Ok(emit::finish(Log::new(targets, None, args, || None, console), targets, None, args, console))
+}
+
+/// The list in `format`.
+fn render(targets: &[Target], format: Format) -> Result<String> {
     let entry = |target: &Target| json!({ "host": target.name, "address": target.address.to_string() });
     let entries: Vec<Value> = targets.iter().map(entry).collect();
     Ok(match format {

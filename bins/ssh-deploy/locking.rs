@@ -3,8 +3,11 @@
 //! All locks are tried at the same time. If one is held, all are released, and then taken one after the other in the order of the
 //! hosts' names: two runs over overlapping hosts cannot each hold what the other waits for.
 
+pub(crate) mod report;
+
 use std::time::{Duration, Instant};
 
+use deadline::{Deadline, Wait};
 use futures_util::future::join_all;
 use ssh::{EXPIRY, Lock, Locking, Lost, Session, Unready};
 
@@ -50,7 +53,7 @@ impl LockPlan {
         let mut order: Vec<usize> = (0..sessions.len()).collect();
         order.sort_by_key(|index| sessions[*index].0);
         for index in order {
-            if let Err(unready) = self.wait_for(sessions[index].1, deadline, stop).await {
+            if let Err(unready) = self.wait_for((sessions[index].0, sessions[index].1), deadline, stop).await {
                 return Err(vec![(index, unready)]);
             }
         }
@@ -58,8 +61,15 @@ impl LockPlan {
     }
 
     /// Waits for one host's lock until `deadline`. A lease without a sign of life for [`EXPIRY`] is taken over.
-    async fn wait_for<S: Session>(&self, session: &mut S, deadline: Instant, stop: &Stop) -> Result<(), Unready> {
+    async fn wait_for<S: Session>(
+        &self,
+        (name, session): (&str, &mut S),
+        deadline: Instant,
+        stop: &Stop,
+    ) -> Result<(), Unready> {
         let mut seen: Option<(String, Instant)> = None;
+        let until = Deadline::after(deadline.saturating_duration_since(Instant::now()));
+        let _wait = Wait::begin(format!("the deploy lock of {name}"), until);
         loop {
             let expired = seen.as_ref().filter(|(_, since)| since.elapsed() >= EXPIRY);
             let attempt = match expired {

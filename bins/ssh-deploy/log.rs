@@ -196,7 +196,8 @@ impl Observer for Log<'_> {
             count => format!("; no bash on {}: `sh -e` runs the command there", hosts(count)),
         };
         let time = self.reporter.elapsed().as_secs_f64();
-        self.reporter.status(&format!("{} ready in {time:.1} s{note}", hosts(state.hosts.len())));
+        let ready = state.hosts.iter().filter(|host| host.ready.is_some()).count();
+        self.reporter.status(&format!("{} ready in {time:.1} s{note}", hosts(ready)));
     }
 
     fn follows(&self, host: usize, what: &str) {
@@ -208,6 +209,10 @@ impl Observer for Log<'_> {
             host.evidence.get_or_insert(lines);
         }
         host.keep(format!("-- {what}"));
+    }
+
+    fn redactor(&self) -> Option<Redactor> {
+        (self.redact)()
     }
 
     fn output(&self, host: usize, output: Output<'_>) {
@@ -255,9 +260,14 @@ impl Observer for Log<'_> {
             host.resumed = outcome.resumed();
             (data(target, host), host.last_lines().join("\n"))
         };
-        if result.status == Status::Failed && !output.is_empty() {
-            let text = self.folded(target, output);
-            self.reporter.record(Event::Output { check: id(target), stream: None, text });
+        if result.status == Status::Failed {
+            let text = if output.is_empty() { output } else { self.folded(target, output) + "\n" };
+            let causes = result.causes.iter().map(|cause| format!("caused by: {cause}\n"));
+            let text =
+                text + &causes.chain(result.help.iter().map(|help| format!("help: {help}\n"))).collect::<String>();
+            if !text.is_empty() {
+                self.reporter.record(Event::Output { check: id(target), stream: None, text });
+            }
         }
         self.reporter.record(Event::CheckFinished {
             check: id(target),
@@ -344,6 +354,8 @@ fn data(target: &Target, host: &Host) -> Map<String, Value> {
         ("host_key", ready.and_then(|ready| ready.host_key.as_deref()).map(Value::from)),
         ("group", host.end.as_ref().and_then(|(result, _)| result.group).map(Value::from)),
         ("reached_seconds", host.reached.map(|time| json!(seconds(time)))),
+        ("causes", host.end.as_ref().map(|(result, _)| json!(result.causes))),
+        ("help", host.end.as_ref().and_then(|(result, _)| result.help.as_deref()).map(Value::from)),
         ("rolled_back", host.end.as_ref().and_then(|(result, _)| result.rolled_back).map(Value::from)),
         ("changed", Some(host.changed.into())),
         ("resumed", host.resumed.map(Value::from)),

@@ -1,15 +1,17 @@
 //! What a run does, decided before anything is done.
 
+pub(crate) mod batches;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
 use ssh::{Authority, Clean, Release, Step, Target, Upload};
 
-use crate::batches::Batches;
-use crate::fingerprint::Fingerprint;
+use crate::host_runner::probe::Probe;
 use crate::locking::LockPlan;
-use crate::probe::Probe;
+use crate::resume::fingerprint::Fingerprint;
 use crate::resume::{Resume, ResumedHost, Start};
+use batches::Batches;
 
 /// What to do.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! Everything here is a pure function over records; [`read`] has the effects. A host that is done is only checked again, every
 //! other is deployed to: with the release, the batches and the fence of the first attempt.
 
+pub(crate) mod fingerprint;
 pub(crate) mod read;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use ssh::Phase;
 
-use crate::fingerprint::Fingerprint;
+use fingerprint::Fingerprint;
 
 /// What a run does with the deploy that it resumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

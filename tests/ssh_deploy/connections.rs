@@ -93,6 +93,20 @@ fn the_configuration_of_ssh_may_be_a_file_of_the_repository_and_cannot_weaken_ou
     let seen = run(&sshd.known_hosts_line()).exits(0);
     assert!(seen.stdout.starts_with("web1  passed") && seen.stderr.contains("agent:none."), "{}", seen.stderr);
     run("# none").exits(77);
+    // Neither these, which would each let an unknown host in, or keep our program from being started.
+    for line in
+        ["NoHostAuthenticationForLocalhost yes", "KnownHostsCommand /bin/cat known", "GlobalKnownHostsFile known"]
+    {
+        let step = Step::new("ssh-deploy").ssh_key(&sshd).file("known", sshd.known_hosts_line() + "\n");
+        let line = line.replace("known", &step.folder().join("known").display().to_string());
+        let step = step.file("ssh_config", format!("{text}  {line}\n")).env("SSH_KNOWN_HOSTS", "# none");
+        step.args(["--ssh-config", "ssh_config", "web1", "--", "true"]).run().exits(77);
+    }
+    for line in ["SessionType none", "StdinNull yes", "ForkAfterAuthentication yes"] {
+        let step = Step::new("ssh-deploy").ssh_key(&sshd).file("ssh_config", format!("{text}  {line}\n"));
+        let step = step.env("SSH_KNOWN_HOSTS", sshd.known_hosts_line());
+        step.args(["--ssh-config", "ssh_config", "web1", "--", "true"]).run().exits(0);
+    }
     let missing = step(&sshd).args([host(&sshd).as_str(), "--ssh-config", "absent", "--", "true"]).run().exits(2);
     assert!(missing.log.contains("cannot read the configuration of ssh absent"), "{}", missing.log);
 }

@@ -1,6 +1,7 @@
 //! What goes wrong between us and a host, at every moment of a deploy: what is left there, and what the report claims.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
 
 use emulators::Sshd;
 
@@ -146,6 +147,26 @@ fn a_full_or_read_only_folder_for_temporary_files_is_not_used_and_a_long_one_is(
     let long = tempfile::Builder::new().prefix(&"x".repeat(101)).tempdir().unwrap();
     let Some(sshd) = Sshd::start_with("", &[("TMPDIR", &long.path().display().to_string())]) else { return };
     command(&sshd, "ls \"$TMPDIR\"/.ssh-deploy.*/command").run().exits(0);
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_runs_no_programs_is_good_enough_for_every_step() {
+    let Some(sshd) = Sshd::start() else { return };
+    let Some(_disk) = SmallDisk::of(&sshd, "200m,noexec") else { return };
+    let program = sshd.temporary().join("program");
+    std::fs::write(&program, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(Command::new(program).status().unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+    let script = "#!/bin/sh -e\necho in $TMPDIR, by $0; exit 7\n";
+    let step = json(&sshd).file("deploy.sh", script).args(["--script", "deploy.sh", "--release", "site:app"]);
+    let step = step.file("site/page", "text").args(["--rollback", "echo went back"]);
+    let seen = step.run().exits(1);
+    assert_eq!(
+        (only_host(&seen)["exit_code"].as_i64(), only_host(&seen)["rolled_back"].as_bool()),
+        (Some(7), Some(true))
+    );
+    let place = format!("by {}/.ssh-deploy.", sshd.temporary().display());
+    assert!(seen.stderr.contains(&place) && seen.stderr.contains("│ went back\n"), "{}", seen.stderr);
 }
 
 #[test]

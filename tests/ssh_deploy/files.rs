@@ -116,3 +116,55 @@ fn a_user_that_sudo_does_not_let_us_be_is_77_before_anything_changes() {
     assert_eq!(reason(&seen), "sudo_refused");
     assert!(seen.stderr.contains("NOPASSWD") && names(&sshd.home()).is_empty(), "{}", seen.stderr);
 }
+
+#[test]
+fn uploads_into_each_other_are_2_before_any_host_is_asked() {
+    let Some(sshd) = Sshd::start() else { return };
+    for (one, other, text) in
+        [("app", "app/.env", "into another upload"), ("app/x/", "app", "into another upload"), ("app", "app/", "twice")]
+    {
+        let step = step(&sshd).file("a", "a").args([&host(&sshd), "--upload", &format!("a:{one}")]);
+        let seen = step.args(["--upload", &format!("a:{other}"), "--", "true"]).run().exits(2);
+        assert!(seen.log.contains(text), "{}", seen.log);
+    }
+    assert_eq!(sshd.connections(), 0);
+    step(&sshd)
+        .file("a", "a")
+        .args([&host(&sshd), "--upload", "a:app", "--upload", "a:apple", "--", "true"])
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn what_was_changed_on_the_host_is_put_right_by_the_next_deploy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(sshd) = Sshd::start() else { return };
+    let run = |mode: u32| {
+        let step = json(&sshd).file("site/page", "page").file("tool", "#!/bin/sh\necho tool\n");
+        let tool = step.folder().join("tool");
+        std::fs::set_permissions(tool, std::fs::Permissions::from_mode(mode)).unwrap();
+        step.args(["--upload", "site:app", "--upload", "tool:tool", "--", "true"]).run().exits(0);
+    };
+    run(0o644);
+    std::fs::write(sshd.home().join("app/page"), "tampered").unwrap();
+    run(0o755);
+    assert_eq!(std::fs::read_to_string(sshd.home().join("app/page")).unwrap(), "page");
+    assert_eq!(std::fs::metadata(sshd.home().join("tool")).unwrap().permissions().mode() & 0o777, 0o755);
+    std::fs::remove_file(sshd.home().join("app/page")).unwrap();
+    run(0o755);
+    assert!(sshd.home().join("app/page").exists());
+}
+
+#[test]
+fn what_is_packed_here_has_no_name_and_ends_with_us() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step =
+        step(&sshd).file("site/.env", "DB_PASSWORD=hunter2-and-more").args([&host(&sshd), "--release", "site:app"]);
+    let temp = step.folder().parent().unwrap().join("temp");
+    let mut started = step.args(["--", "echo begun; sleep 86441"]).spawn();
+    super::until(&mut started, "begun");
+    let found = std::process::Command::new("grep").args(["-rl", "hunter2-and-more"]).arg(temp).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    super::signal(&started, "-TERM");
+    started.finish().exits(143);
+}

@@ -93,3 +93,29 @@ done; echo ' end'; echo ' end' >&2");
         "head -c 65530 /dev/zero | tr '\\0' x; echo \"$TOKEN\"; head -c 65520 /dev/zero | tr '\\0' x; printf '%s\\n%s end\\n' \"$TOKEN\" \"$TOKEN\"",
     );
 }
+
+#[test]
+fn a_secret_in_the_last_words_of_a_check_is_hidden_wherever_they_are_reported() {
+    let Some(sshd) = Sshd::start() else { return };
+    // Step looks for the value in both streams, the annotations, the summary and the files.
+    let check = "up=printf '401 for token %s' \"$TOKEN\"; false";
+    let step = json(&sshd).workflow_secret("TOKEN", "s3cr3t-Tok3n-Zq81xx").args(["--env", "TOKEN", "--check", check]);
+    let seen = step.args(["--check-timeout", "1s", "--check-interval", "1s", "--", "true"]).run().exits(1);
+    assert_eq!(seen.json()["hosts"][0]["causes"][0], "up: 401 for token ***");
+    assert!(seen.summary.contains("caused by: up: 401 for token"), "{}", seen.summary);
+}
+
+#[test]
+fn a_failure_has_its_cause_and_its_cure_in_the_records_and_in_the_summary() {
+    let Some(sshd) = Sshd::start() else { return };
+    let step = step(&sshd).args([&host(&sshd), "--format", "jsonl", "--", "echo a\nnot-there-at-all ci"]);
+    let seen = step.run().exits(1);
+    let end = seen.records().into_iter().find(|record| record["event"] == "check_finished").unwrap();
+    assert_eq!(end["data"]["causes"][0], "line 2: not-there-at-all ci");
+    assert!(end["data"]["help"].as_str().unwrap().contains("set PATH"), "{end}");
+    assert!(
+        seen.summary.contains("line 2: not-there-at-all ci") && seen.summary.contains("set PATH"),
+        "{}",
+        seen.summary
+    );
+}

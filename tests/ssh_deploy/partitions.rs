@@ -150,3 +150,20 @@ fn a_command_longer_than_the_pulse_allows_silence_is_not_ended() {
     let Some(sshd) = Sshd::start() else { return };
     command(&sshd, "sleep 24; echo end").run().exits(0);
 }
+
+#[test]
+fn a_program_of_preflight_that_hangs_does_not_keep_the_lock_of_a_run_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("df");
+    std::fs::write(&program, "#!/bin/sh\n: >\"$HOME/hangs\"\nexec sleep 86403\n").unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.path().display());
+    let Some(sshd) = Sshd::start_with("", &[("PATH", &path)]) else { return };
+    let mut started = json(&sshd).args(["--lock", "shop", "--", "true"]).spawn();
+    until_there(&sshd.home().join("hangs"));
+    assert!(!is_unlocked(&sshd));
+    signal(&started, "-KILL");
+    started.child.wait().unwrap();
+    until_gone("sleep\086403");
+    until_true(|| is_unlocked(&sshd));
+}

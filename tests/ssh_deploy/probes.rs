@@ -49,6 +49,10 @@ fn an_address_must_answer_with_its_status_and_text_and_a_port_must_accept() {
         assert_eq!(reason(&seen), "check_failed");
         assert!(seen.stderr.to_lowercase().contains(text), "{bad}: {}", seen.stderr);
     }
+    let secret = format!("web=http://user:hunter2-pass@{{host}}:{moved}/up?token=t0ken-in-query");
+    let seen = run(&["--check-http", &secret]).exits(1);
+    assert!(seen.stderr.contains(&format!(":{moved}/up answered 302")), "{}", seen.stderr);
+    assert!(!seen.stderr.contains("hunter2") && !seen.stderr.contains("t0ken"), "{}", seen.stderr);
     let seen = run(&["--check-tcp", "app=1"]).exits(1);
     assert!(seen.stderr.contains("app: port 1:"), "{}", seen.stderr);
 }

@@ -226,6 +226,31 @@ fn only_rollback_undoes_what_was_changed_and_leaves_the_rest() {
 }
 
 #[test]
+fn only_rollback_that_is_interrupted_is_finished_by_the_host_and_not_repeated() {
+    let Some(fleet) = Fleet::start(2) else { return };
+    let first = fleet.step(&["--batch", "1", "--max-failures", "2", "--", "true"]).run().exits(0);
+    let records = fleet.keep("first", &first);
+    let undo = ["--lock-wait", "2m", "--only-rollback", "--resume", &records];
+    let rollback = ["--rollback", "cd $HOME; echo undoing; sleep 3; echo undone >>undone"];
+    let mut started = fleet.step(&undo).args(rollback).spawn();
+    started.send_stdin();
+    until(&mut started, "undoing");
+    signal(&started, "-INT");
+    let seen = started.finish().exits(130);
+    // The first host was at it, the batch of the second had not begun.
+    assert_eq!(ends(&seen), [pair("cancelled", "rolled_back"), pair("cancelled", "")]);
+    let code = |seen: &Seen| {
+        let end = seen.records().into_iter().find(|record| record["event"] == "check_finished").unwrap();
+        end["reason"]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code(&seen), "rolling_back");
+    let later = fleet.keep("second", &seen);
+    let seen = fleet.step(&undo).args(["--resume", &later]).args(rollback).run().exits(0);
+    assert_eq!(ends(&seen), [pair("skipped", "left"), pair("passed", "rolled_back")]);
+    assert_eq!(fleet.counts_of("undone"), [1, 1]);
+}
+
+#[test]
 fn only_rollback_of_a_release_switches_back_where_it_is_current() {
     let Some(fleet) = Fleet::start(2) else { return };
     let release = |page: &str, more: &[&str]| {

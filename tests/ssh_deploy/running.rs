@@ -101,3 +101,24 @@ fn a_host_certificate_is_trusted_by_its_authority_and_its_key_by_its_fingerprint
     let print = print.split(' ').nth(1).unwrap().to_owned();
     run("# none", format!("{} {print}", host(&sshd))).exits(0);
 }
+
+#[test]
+fn what_cannot_be_done_together_is_2() {
+    for (arguments, text) in [
+        (&["web1", "--sudo", "--pty", "--", "true"][..], "cannot be used with"),
+        (&["web1", "--", "mkdir x\r\ncd x\r\n"], "Windows line ends"),
+    ] {
+        let seen = Step::new("ssh-deploy").args(arguments.iter().copied()).run().exits(2);
+        assert!(seen.log.contains(text), "{}", seen.log);
+    }
+}
+
+#[test]
+fn a_blank_name_of_the_lock_is_none() {
+    let Some(sshd) = Sshd::start() else { return };
+    let run = |step: Step| step.args([host(&sshd).as_str(), "--lock", "", "--", "true"]).run().exits(0);
+    run(step(&sshd));
+    assert!(!sshd.home().join(".ssh-deploy").exists());
+    run(step(&sshd).env("GITHUB_REPOSITORY", "acme/shop"));
+    assert!(sshd.home().join(".ssh-deploy/acme%2Fshop.lock").exists());
+}

@@ -92,19 +92,6 @@ impl Gathered {
 
     fn ssh_settings(&self, args: &SwarmArgs, console: &Console) -> Result<ssh::Settings> {
         use secrecy::ExposeSecret as _;
-        /// What ssh needs of our environment; it may run a `ProxyCommand`.
-        const NEEDED: [&str; 10] = [
-            "PATH",
-            "HOME",
-            "USER",
-            "LOGNAME",
-            "SHELL",
-            "TMPDIR",
-            "SSH_AUTH_SOCK",
-            "KRB5CCNAME",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-        ];
         let known_hosts = match &args.known_hosts {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
                 Fault::usage(format!("cannot read the known hosts {}", path.display())).cause(error.to_string())
@@ -113,9 +100,8 @@ impl Gathered {
         };
         let key =
             self.found("SSH_PRIVATE_KEY").map(|key| ssh::PrivateKey::repaired("SSH_PRIVATE_KEY", key)).transpose()?;
-        let environment = console.environment().iter().filter(|(name, _)| NEEDED.contains(name));
         Ok(ssh::Settings {
-            environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            environment: ssh::environment(console.environment().iter(), &[]),
             known_hosts,
             key: key.map(|key| (key, self.found("SSH_KEY_PASSPHRASE").cloned())),
             unknown_hosts: if args.accept_new { ssh::UnknownHosts::Accept } else { ssh::UnknownHosts::Refuse },

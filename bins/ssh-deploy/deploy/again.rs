@@ -48,14 +48,19 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let (host, post) = (one.host, &self.plan.post_deploy);
         let switch_back = one.switch_back.clone().filter(|_| one.switched);
         let good = one.release.as_ref().filter(|_| switch_back.is_some()).and_then(|(found, _)| found.good.clone());
-        let step = switch_back.or_else(|| one.rollback.clone())?;
+        let Some(step) = switch_back.or_else(|| one.rollback.clone()) else {
+            let (found, _) = one.release.as_ref().filter(|_| one.switched)?;
+            let text =
+                format!("there is no earlier good release: {}/current still leads to the one that failed", found.base);
+            return Some(StepResult::Failed(text));
+        };
         let title = good.as_ref().map_or_else(|| "rollback".to_owned(), |good| format!("switch back to {good}"));
         self.observer.follows(host, &title);
         // A connection that is lost by now is noticed before the step is sent, so that it is known not to have begun.
         if let Err(Lost(text)) = self.enter(one, Phase::Rollback).await {
             return Some(StepResult::Ended(ScriptEnd::NotStarted(text)));
         }
-        let last = RefCell::new(LastLine::default());
+        let last = RefCell::new(LastLine::new(|| self.observer.redactor()));
         let sink = |output: Output<'_>| {
             if matches!(output, Output::Bytes(Source::Stderr, _)) {
                 last.borrow_mut().take(output);

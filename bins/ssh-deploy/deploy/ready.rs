@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use deadline::{Deadline, Wait};
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 use ssh::{Clean, Guard, Preflight, Refusal, Session as _, State, Step, Transport, Unready};
 
 use super::{Connected, Deploy, Observer, Outcome};
+use crate::plan::Becomes;
 use crate::resume::{Action, decide};
 
 /// What connecting to a host came to.
@@ -72,7 +74,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         }
         let unreachable =
             refused.iter().filter(|(_, refusal, _)| refusal.cause.kind() == fault::Kind::Temporary).count();
-        let allowed = unreachable == refused.len() && self.plan.unreachable.allows(unreachable);
+        // A deploy to no host at all is no success.
+        let reaches_others = !connected.is_empty() || hosts.len() < self.plan.targets.len();
+        let allowed = unreachable == refused.len() && self.plan.unreachable.allows(unreachable) && reaches_others;
         if allowed {
             return (connected, refused.into_iter().map(|(host, refusal, _)| (host, refusal)).collect());
         }
@@ -113,6 +117,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
             if tries == 0 {
                 self.observer.waiting(host, &refusal);
             }
+            let until = Deadline::after(wait.limit.saturating_sub(begun.elapsed()));
+            let _wait = Wait::begin(format!("{} to come up", self.plan.targets[host].name), until);
             tokio::time::sleep(pause).await;
             tries += 1;
         }
@@ -196,7 +202,9 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         let resumed = self.plan.resumed(host);
         let ours = resumed.is_some() && state.deploy == run.deploy;
         let clean = if ours { Clean::Any } else { run.clean };
-        state.admit(run.fence, clean).map_err(Unready::Guarded)?;
+        // The way back is open whatever the number of the run that takes it.
+        let goes_back = self.plan.release.as_ref().is_some_and(|plan| !matches!(plan.becomes, Becomes::New(_)));
+        state.admit(run.fence.filter(|_| !goes_back), clean).map_err(Unready::Guarded)?;
         if !ours && resumed.is_some_and(|resumed| resumed.progress.has_changed()) {
             return Err(Unready::Guarded(Guard::Superseded(Box::new(state.clone()))));
         }

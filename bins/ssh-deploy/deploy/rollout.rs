@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use deadline::{Deadline, Wait};
 use futures_util::future::join_all;
-use ssh::{Ending, Lost, Output, Phase, ScriptEnd, Session as _, Staged, State, Transport, Unready};
+use ssh::{Ending, Lost, Output, Phase, Refusal, ScriptEnd, Session as _, Staged, State, Transport, Unready};
 use tokio::sync::Semaphore;
 
 use super::releases::{in_release, nothing_ran};
@@ -13,14 +14,19 @@ use crate::plan::RollbackScope;
 use crate::resume::Action;
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
-    /// Changes the hosts, batch after batch.
-    pub(super) async fn roll_out(&self, connected: &mut [Connected<T::Session>]) {
+    /// Changes the hosts, batch after batch; at the end those that could not be reached before, if that was asked for.
+    pub(super) async fn roll_out(
+        &self,
+        connected: &mut Vec<Connected<T::Session>>,
+        mut unreachable: Vec<(usize, Refusal)>,
+    ) {
         let slots = Semaphore::new(self.plan.jobs.unwrap_or(Semaphore::MAX_PERMITS));
         let batches = &self.plan.batches;
         let mut ends: Vec<(Outcome, Duration)> = Vec::new();
         let mut failures = 0;
         for (done, size) in batches.sizes.iter().enumerate() {
             if done > 0 {
+                let _wait = Wait::begin("the end of the --pause".to_owned(), Deadline::after(batches.pause));
                 self.stop.pause(batches.pause).await;
             }
             let batch = connected.iter_mut().skip(ends.len()).take(*size);
@@ -31,6 +37,20 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
                 break;
             }
         }
+        if self.plan.unreachable.retry && ends.len() == connected.len() {
+            for (host, refusal) in std::mem::take(&mut unreachable) {
+                if !batches.go_on(batches.sizes.len(), failures) || self.stop.reason().is_some() {
+                    unreachable.push((host, refusal));
+                } else if let Err(still) = self.try_again(host, connected).await {
+                    unreachable.extend(still);
+                } else if let Some(one) = connected.last_mut() {
+                    let (outcome, elapsed) = self.change(one, &slots).await;
+                    failures += usize::from(!outcome.is_done());
+                    ends.push((outcome, elapsed));
+                }
+            }
+        }
+        self.leave_out(unreachable);
         let changed = ends.len();
         if failures > 0 && self.plan.post_deploy.scope == RollbackScope::All && self.stop.reason().is_none() {
             self.roll_back_all(&mut connected[..changed], &mut ends).await;
@@ -60,12 +80,23 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         }
     }
 
-    /// Deploys to a host that could not be reached before.
-    pub(super) async fn change_last(&self, one: &mut Connected<T::Session>) {
-        let (outcome, elapsed) = self.change(one, &Semaphore::new(1)).await;
-        if self.plan.post_deploy.scope == RollbackScope::All {
-            self.observer.ended(one.host, &outcome, elapsed);
+    /// Makes a host ready that could not be reached before, and puts it behind the others; else returns it, unless its end is reported.
+    async fn try_again(
+        &self,
+        host: usize,
+        connected: &mut Vec<Connected<T::Session>>,
+    ) -> Result<(), Option<(usize, Refusal)>> {
+        let (mut found, mut still) = self.make_ready(&[host]).await;
+        let Some(one) = found.pop() else { return Err(still.pop()) };
+        connected.push(one);
+        // It may not become another release than those before it.
+        let failure = self.check_releases(connected).into_iter().find(|(other, _)| *other == host);
+        let Some((_, unready)) = failure else { return Ok(()) };
+        self.observer.ended(host, &Outcome::Unready(unready), Duration::ZERO);
+        if let Some(one) = connected.pop() {
+            one.session.close().await;
         }
+        Err(None)
     }
 
     /// Deploys to a host that is ready, in its turn. Its end is reported here, unless a later failure may still roll it back.
@@ -136,7 +167,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
 
     /// What runs steps on a host.
     pub(super) fn runner<'a>(&'a self, one: &'a mut Connected<T::Session>) -> HostRunner<'a, T::Session> {
-        HostRunner { session: &mut one.session, stop: self.stop, target: &self.plan.targets[one.host] }
+        let redactor = Box::new(move || self.observer.redactor());
+        HostRunner { session: &mut one.session, stop: self.stop, target: &self.plan.targets[one.host], redactor }
     }
 
     /// Moves the uploads into place and runs the command.
@@ -146,6 +178,8 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         }
         let Some(command) = &self.plan.command else { return Outcome::Ran(nothing_ran(), None) };
         let (host, step) = (one.host, in_release(one, command));
+        let what = format!("the command on {}", self.plan.targets[host].name);
+        let _wait = self.plan.timeout.map(|limit| Wait::begin(what, Deadline::after(limit)));
         let mut runner = self.runner(one);
         let sink = |output: Output<'_>| self.observer.output(host, output);
         let (ending, reason) = runner.run(&step, self.plan.timeout, sink).await;

@@ -13,10 +13,10 @@ use ssh::{
 };
 
 use super::{Deploy, Observer, Outcome};
-use crate::batches::{Batches, Share};
-use crate::fingerprint::Fingerprint;
 use crate::host_runner::{StepResult, Unhealthy};
+use crate::plan::batches::{Batches, Share};
 use crate::plan::{NamedCommand, Plan, PostDeploy, Run, Unreachable, Wait, pause};
+use crate::resume::fingerprint::Fingerprint;
 use crate::stop::{EndReason, Stop, StopReason};
 
 /// What each host does: `down` refuses the connection, `booting` does so twice, `full` cannot take its script, `stuck` runs until it is
@@ -143,6 +143,9 @@ impl Observer for Memory {
     }
     fn follows(&self, _host: usize, what: &str) {
         self.followed.borrow_mut().push(what.to_owned());
+    }
+    fn redactor(&self) -> Option<redact::Redactor> {
+        None
     }
     fn output(&self, _host: usize, _output: Output<'_>) {}
     fn ended(&self, host: usize, outcome: &Outcome, _elapsed: Duration) {

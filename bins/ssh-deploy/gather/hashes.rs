@@ -1,8 +1,8 @@
 //! The hashes of a run that is about to begin.
 
 use crate::args::Args;
-use crate::fingerprint::{Fingerprint, hash};
 use crate::plan::Plan;
+use crate::resume::fingerprint::{Fingerprint, hash};
 
 /// The hashes of a run.
 pub(crate) fn of(args: &Args, plan: &Plan) -> Fingerprint {

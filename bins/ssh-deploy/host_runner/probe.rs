@@ -63,14 +63,26 @@ async fn get(check: &HttpCheck, client: &reqwest::Client, target: &Target) -> Re
     let host = target.address.host.as_str();
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let url = check.url.replace("{host}", &host);
-    let answer = client.get(&url).send().await.map_err(|error| format!("{url}: {}", innermost(&error)))?;
+    let sent = client.get(&url).send().await;
+    // What is reported has neither a password nor a query: both may hold secrets.
+    let url = without_secrets(&url);
+    let answer = sent.map_err(|error| format!("{url}: {}", innermost(&error.without_url())))?;
     let status = answer.status().as_u16();
     if status != check.status {
         return Err(format!("{url} answered {status}, not {}", check.status));
     }
     let Some(text) = &check.text else { return Ok(()) };
-    let body = beginning(answer).await.map_err(|error| format!("{url}: {}", innermost(&error)))?;
+    let body = beginning(answer).await.map_err(|error| format!("{url}: {}", innermost(&error.without_url())))?;
     if body.contains(text.as_str()) { Ok(()) } else { Err(format!("{url} answered {status} without `{text}`")) }
+}
+
+/// A URL without the parts that may hold secrets.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// The first part of a body.

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use cli::{Console, Exit};
+use fault::Result;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use ssh::{Holder, Lock, Locking, OpenSsh, Refusal, Session, Target, Transport as _};
+use ssh::{Holder, Lock, Locking, OpenSsh, Refusal, Session, Settings, Target, Transport as _};
 
 use crate::args::{Args, Format};
+use crate::gather;
 use crate::stop::Stop;
 
 /// How long a lease must show no sign of life before it may be removed: two pulses of its holder, and some more.
@@ -23,22 +25,20 @@ enum Answer {
 }
 
 /// Asks every host, and prints one line per host. With `--unlock`, removes leases whose holder is gone.
-pub(crate) async fn report(
-    args: &Args,
-    targets: &[Target],
-    lock: &Lock,
-    transport: &OpenSsh,
-    stop: &Stop,
-    console: &Console,
-) -> Exit {
-    let answers = join_all(targets.iter().map(|target| ask(target, lock, transport, args.locking.unlock, stop))).await;
+pub(crate) async fn report(args: &Args, targets: &[Target], settings: Settings, console: &Console) -> Result<Exit> {
+    // Without a name it has ended with that fault.
+    let Some(plan) = gather::lock(args, console)? else { return Ok(Exit::Usage) };
+    let (stop, transport) = (Stop::watch(args.deadline)?, OpenSsh::prepare(settings).await?);
+    let ask = |target| ask(target, &plan.lock, &transport, args.locking.unlock, &stop);
+    let answers = join_all(targets.iter().map(ask)).await;
+    transport.close().await;
     let exits = answers.iter().map(|answer| exit(answer, args.locking.unlock));
     let exit = Exit::worst(exits);
     let _printed = console.print_or_warn(match args.format {
         Format::Json => format!("{}\n", document(targets, &answers, exit)),
         Format::Text | Format::Jsonl | Format::Matrix => text(targets, &answers),
     });
-    exit
+    Ok(exit)
 }
 
 async fn ask(target: &Target, lock: &Lock, transport: &OpenSsh, unlock: bool, stop: &Stop) -> Answer {

@@ -45,11 +45,12 @@ fn records(path: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The plan of a run that resumes `recorded`.
+/// The plan of a run that resumes `recorded`, if it resumes anything.
 ///
 /// # Errors
 /// A usage fault if the run is not the same deploy, or has a host that was not part of it.
-pub(crate) fn resumed(mut plan: Plan, recorded: Recorded, args: &Args, console: &Console) -> Result<Plan> {
+pub(crate) fn resumed(mut plan: Plan, recorded: Option<Recorded>, args: &Args, console: &Console) -> Result<Plan> {
+    let Some(recorded) = recorded else { return Ok(plan) };
     let mode = if args.resuming.only_rollback { Mode::Undo } else { Mode::GoOn };
     let differences = plan.fingerprint.differences(&recorded.start.fingerprint);
     // A rollback deploys nothing.
@@ -57,6 +58,10 @@ pub(crate) fn resumed(mut plan: Plan, recorded: Recorded, args: &Args, console: 
         let what = differences.join(" and other ");
         return Err(Fault::usage(format!("the deploy that is resumed had other {what}"))
             .help("give the same, or deploy anew, without --resume"));
+    }
+    if plan.lock.is_none() {
+        console
+            .warn("without a lock, the hosts do not know their last deploy: one that followed would be undone unseen");
     }
     let mut hosts = Vec::new();
     for target in std::mem::take(&mut plan.targets) {
