@@ -1,6 +1,7 @@
 //! `stage-run`: stages in order, known after a crash, resumed, undone.
 
 mod crashes;
+mod faults;
 mod homelab;
 mod interrupts;
 mod notices;

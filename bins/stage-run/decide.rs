@@ -122,7 +122,8 @@ fn unpassed(stages: &[Known], history: &RunHistory, anyway: bool) -> Result<Vec<
                 }
             }
             Standing::Skipped if history.promises(&stage.id) => {}
-            _ if !history.promises(&stage.id) && was.standing == Standing::NotBegun => {}
+            // A run of some stages does not run the others. A run of all stages also runs one that the plan did not have yet.
+            _ if !history.promises(&stage.id) && !history.whole && was.standing == Standing::NotBegun => {}
             _ => wanted.push(number),
         }
     }

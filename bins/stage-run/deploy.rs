@@ -1,7 +1,7 @@
 //! A run: stages in order, up to the first that does not pass; then what has to happen at the end.
 
 use cli::{Console, Exit};
-use fault::Result;
+use fault::{Fault, Result};
 use journal::Journal;
 use report::{Event, Reason, Status, Verdict};
 use run::{Records, Reporter, Stop};
@@ -15,12 +15,13 @@ use crate::folder::Runs;
 use crate::hash::hash;
 use crate::history::{self, RunHistory, Standing};
 use crate::loaded::Loaded;
+use crate::lonely::{self, Recorded};
 use crate::newest::{self, Newest};
 use crate::notices::Notices;
 use crate::ran::Ran;
 use crate::stage::{self, Done};
 use crate::step::Command;
-use crate::{lock, lonely, undo, values};
+use crate::{lock, undo, values};
 
 /// Runs the plan.
 ///
@@ -28,40 +29,49 @@ use crate::{lock, lonely, undo, values};
 /// Nothing ran: the lock is held, the request is refused, or the run cannot be kept.
 pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(None)?;
-    let _locks = lock::all(loaded, args, console).await?;
-    let newest = newest::find(loaded, args)?;
+    let Some(locks) = lock::all(loaded, args, console, &stop).await? else {
+        return Ok(lock::stopped(&stop, args, console));
+    };
+    let newest = newest::find(loaded)?;
     if let Some(newest) = &newest {
         newest.refuse_survivors()?;
     }
-    let known = loaded.known()?;
     let (request, until) = request(loaded, args)?;
+    let known = loaded.known(matches!(request, Request::Resume { .. }))?;
     let goes_on = newest.as_ref().filter(|newest| continues(&request, newest));
     let before = newest.as_ref().filter(|_| request == Request::New).or(goes_on).map(|newest| &newest.history);
-    let todo = decide::next(&known, before, &request, until).map_err(|refusal| refusal.fault(newest.as_ref()))?;
+    let todo =
+        decide::next(&known, before, &request, until).map_err(|refusal| refusal.fault(newest.as_ref(), loaded))?;
     warn_of_programs(loaded, &todo, console);
-    let had_failed = newest.as_ref().is_some_and(|newest| newest.history.result != Some(Verdict::Passed));
+    let had_failed = newest.as_ref().is_some_and(|newest| newest.history.failed);
     let (folder, mut journal) = if let Some(newest) = goes_on {
         (newest.folder.clone(), Journal::reopen(&newest.folder.journal(), &newest.folder.name())?.0)
     } else {
-        let runs = Runs::new(&loaded.root(args), &loaded.key);
+        let runs = Runs::new(&loaded.root, &loaded.key);
         runs.make()?;
         runs.create(loaded.plan.keep)?
     };
-    let promised = promised(loaded, &request, goes_on.is_some(), &todo);
-    journal.append(vec![started(loaded, &promised)])?;
+    let promise = promise(loaded, &request, goes_on, &todo);
+    if let Err(fault) = journal.append(vec![started(loaded, &promise)]) {
+        if goes_on.is_none() {
+            // Nothing began. Without its first record it would hide the run before it.
+            let _ = std::fs::remove_dir_all(&folder.path);
+        }
+        return Err(fault);
+    }
     if let Some(newest) = goes_on {
         say_what_passed(newest, loaded, console);
     }
     let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
     let plan = todo.iter().map(|item| format!("deploy/{}", known[item.stage].id));
     let reporter = Reporter::new(console, records, None, &loaded.title(), plan.collect());
-    let mut context = Context::new(loaded, &reporter, stop, &folder, Some(journal));
+    let mut context = Context::new(loaded, &reporter, stop, &folder, Some(journal), locks);
     context.verbose = args.verbose;
     context.values.borrow_mut().extend(values::read(&folder.values())?);
     let notices = Notices::new(loaded, &reporter, had_failed);
     notices.started(&folder.name()).await;
     let ran = conduct(&context, &known, &todo, args).await;
-    finish(&context, ran, &known, args, &notices).await
+    Ok(finish(&context, ran, &known, args, &notices).await)
 }
 
 fn request(loaded: &Loaded, args: &Args) -> Result<(Request, Option<usize>)> {
@@ -91,19 +101,29 @@ fn continues(request: &Request, newest: &Newest) -> bool {
     }
 }
 
-/// The stages that the run promises: all, unless a new run was asked for some only.
-fn promised(loaded: &Loaded, request: &Request, goes_on: bool, todo: &[Todo]) -> Vec<usize> {
-    match request {
-        Request::From(_) | Request::Only(_) if !goes_on => todo.iter().map(|item| item.stage).collect(),
-        _ => (0..loaded.plan.stages.len()).collect(),
-    }
+/// What a run promises.
+struct Promise {
+    stages: Vec<usize>,
+    /// All stages of the plan, also those that it does not have yet.
+    whole: bool,
 }
 
-fn started(loaded: &Loaded, promised: &[usize]) -> (Event, Map<String, serde_json::Value>) {
-    let plan = promised.iter().map(|stage| format!("deploy/{}", loaded.plan.stages[*stage].id)).collect();
+/// All stages, unless a new run was asked for some only. A run that goes on also promises what it has promised before.
+fn promise(loaded: &Loaded, request: &Request, goes_on: Option<&Newest>, todo: &[Todo]) -> Promise {
+    let whole = goes_on.map_or(*request == Request::New, |newest| newest.history.whole);
+    let is_promised = |stage: &usize| {
+        let before = goes_on.is_some_and(|newest| newest.history.promises(&loaded.plan.stages[*stage].id));
+        whole || before || todo.iter().any(|item| item.stage == *stage)
+    };
+    Promise { stages: (0..loaded.plan.stages.len()).filter(is_promised).collect(), whole }
+}
+
+fn started(loaded: &Loaded, promise: &Promise) -> (Event, Map<String, serde_json::Value>) {
+    let plan = promise.stages.iter().map(|stage| format!("deploy/{}", loaded.plan.stages[*stage].id)).collect();
     let event = Event::RunStarted { tool: Some("stage-run".to_owned()), title: Some(loaded.title()), plan };
     let mut facts = Map::new();
     facts.insert("target".to_owned(), hash(&[loaded.target_words()]).into());
+    facts.insert(history::WHOLE.to_owned(), promise.whole.into());
     facts.extend(loaded.commit.as_ref().map(|commit| ("commit".to_owned(), commit.as_str().into())));
     (event, journal::with_facts(Map::new(), facts))
 }
@@ -138,28 +158,88 @@ fn warn_of_programs(loaded: &Loaded, todo: &[Todo], console: &Console) {
 }
 
 /// Words of the shell that are no programs.
-const BUILTINS: [&str; 34] = [
-    ":", ".", "alias", "break", "case", "cd", "command", "continue", "declare", "echo", "eval", "exec", "exit",
-    "export", "false", "for", "function", "if", "local", "mapfile", "printf", "pushd", "read", "readonly", "set",
-    "shopt", "source", "test", "trap", "true", "type", "unset", "until", "while",
+const BUILTINS: [&str; 63] = [
+    ":",
+    ".",
+    "alias",
+    "bg",
+    "bind",
+    "break",
+    "builtin",
+    "caller",
+    "case",
+    "cd",
+    "command",
+    "compgen",
+    "continue",
+    "coproc",
+    "declare",
+    "dirs",
+    "disown",
+    "echo",
+    "enable",
+    "eval",
+    "exec",
+    "exit",
+    "export",
+    "false",
+    "fg",
+    "for",
+    "function",
+    "getopts",
+    "hash",
+    "help",
+    "if",
+    "jobs",
+    "kill",
+    "let",
+    "local",
+    "mapfile",
+    "popd",
+    "printf",
+    "pushd",
+    "pwd",
+    "read",
+    "readarray",
+    "readonly",
+    "return",
+    "select",
+    "set",
+    "shift",
+    "shopt",
+    "source",
+    "test",
+    "time",
+    "times",
+    "trap",
+    "true",
+    "type",
+    "typeset",
+    "ulimit",
+    "umask",
+    "unalias",
+    "unset",
+    "until",
+    "wait",
+    "while",
 ];
 
 /// Runs the stages, then the undos, then what always runs.
 async fn conduct(context: &Context<'_>, known: &[Known], todo: &[Todo], args: &Args) -> Ran {
     let mut ran = Ran { stages: Vec::new(), others: Vec::new(), pending: Vec::new(), broken: None };
-    if let Err(fault) = stages(context, known, todo, &mut ran).await {
-        ran.broken = Some(fault);
-    }
+    stages(context, known, todo, &mut ran).await;
     let failed = ran.stages.iter().any(|done| done.status == Status::Failed);
     if failed
         && args.undo_on_failure
         && context.stop.reason().is_none()
+        && may_undo(context, &ran)
         && let Err(fault) = undo::after_failure(context, known, &mut ran.others).await
     {
         ran.broken.get_or_insert(fault);
     }
     for always in &context.loaded.plan.always {
         let check = format!("always/{}", always.id);
+        let own = always.env.iter().map(|(name, value)| (name.clone(), value.clone()));
         let command = Command {
             check: &check,
             name: &always.name,
@@ -167,67 +247,74 @@ async fn conduct(context: &Context<'_>, known: &[Known], todo: &[Todo], args: &A
             attempt: 1,
             script: &always.run,
             dir: context.loaded.dir(always.dir.as_deref()),
-            env: always.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            env: context.env(own, Some(&always.name)),
             log: context.folder.log(&always.id, "always"),
             grace: HOOK_GRACE,
             timeout: Some(always.timeout),
             stop: context.stop_at_the_end(),
         };
-        ran.others.push(lonely::run(context, &command).await);
+        ran.others.push(lonely::run(context, &command, Recorded::IfPossible).await);
+    }
+    // What always runs may have made room.
+    if let Err(fault) = context.journal(Vec::new()) {
+        ran.broken
+            .get_or_insert(fault.help(format!("make room on the disk, then: {} --status", context.loaded.command)));
     }
     ran
+}
+
+/// Whether the undos may run: not beside a process of the stage.
+fn may_undo(context: &Context<'_>, ran: &Ran) -> bool {
+    let alive = ran.stages.iter().filter_map(|done| done.last.as_ref()).find(|last| !last.alive.is_empty());
+    if let Some(last) = alive {
+        let names = last.alive.join(", ");
+        context.reporter.warn(&format!("nothing was undone: processes of the stage that failed still run: {names}"));
+    }
+    alive.is_none()
 }
 
 /// How long hooks of the run and `always` stages may clean up after an interrupt.
 const HOOK_GRACE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Runs the stages up to the first that does not pass.
-async fn stages(context: &Context<'_>, known: &[Known], todo: &[Todo], ran: &mut Ran) -> Result<()> {
+async fn stages(context: &Context<'_>, known: &[Known], todo: &[Todo], ran: &mut Ran) {
     let plan = &context.loaded.plan;
     let hook = match &plan.before {
-        Some(script) => Some(lonely::run(context, &hook(context, "before", script)).await),
+        Some(script) => Some(lonely::run(context, &hook(context, "before", script), Recorded::First).await),
         None => None,
     };
-    let mut failed =
-        hook.as_ref().filter(|done| done.status != Status::Passed).map(|_| "the run's `before`".to_owned());
+    let failed = hook.as_ref().filter(|done| done.status != Status::Passed);
+    let mut stopped = failed.map(|_| "the run's `before` did not pass".to_owned());
     ran.others.extend(hook);
-    let mut broken = None;
     for item in todo {
         let stage = &plan.stages[item.stage];
-        if let Some(why) = failed.clone().or_else(|| context.stop.reason().map(|_| "the run".to_owned())) {
-            let (code, text) = match context.stop.reason() {
-                Some(reason) => ("interrupted", format!("not started: {reason}")),
-                None => ("needs_failed", format!("not started: `{why}` did not pass")),
-            };
-            let done = Done::not_run(&stage.id, &stage.name, Status::Skipped, Reason::new(code, text));
+        let reason = context.stop.reason().map(|reason| Reason::new("interrupted", format!("not started: {reason}")));
+        let failed = || stopped.as_ref().map(|why| Reason::new("needs_failed", format!("not started: {why}")));
+        if let Some(reason) = reason.or_else(failed) {
+            let done = Done::not_run(&stage.id, &stage.name, Status::Skipped, reason);
             context.reporter.record(stage::finished(&format!("deploy/{}", stage.id), &done));
             ran.stages.push(done);
             continue;
         }
-        let done = stage::run(context, stage, &known[item.stage], item.begin).await?;
+        let done = stage::run(context, stage, &known[item.stage], item.begin).await;
         if done.status == Status::Failed {
-            failed = Some(stage.name.clone());
+            stopped = Some(format!("`{}` did not pass", stage.name));
         }
         if let Some(disk) = &done.disk {
-            let message = format!("the log of stage `{}` cannot be written", stage.name);
-            broken = Some(
-                fault::Fault::temporary(message)
-                    .cause(disk.clone())
-                    .help("make room on the disk, then: stage-run --resume"),
-            );
-            failed.get_or_insert_with(|| stage.name.clone());
+            let what = format!("the journal or the log of stage `{}` cannot be written", stage.name);
+            stopped.get_or_insert_with(|| what.clone());
+            let help = format!("make room on the disk, then: {} --resume", context.loaded.command);
+            ran.broken = Some(Fault::temporary(what).cause(disk.clone()).help(help));
         }
         ran.stages.push(done);
     }
-    let standing = |id: &str| history(context, id);
     ran.pending = plan
         .stages
         .iter()
         .filter(|stage| !todo.iter().any(|item| plan.stages[item.stage].id == stage.id))
-        .filter(|stage| !standing(&stage.id))
+        .filter(|stage| !history(context, &stage.id))
         .map(|stage| stage.name.clone())
         .collect();
-    broken.map_or(Ok(()), Err)
 }
 
 /// Whether a stage that this call did not run has passed, was skipped, or is not promised.
@@ -245,8 +332,8 @@ fn hook<'c>(context: &'c Context<'_>, name: &'static str, script: &'c str) -> Co
         attempt: 1,
         script,
         dir: context.loaded.folder.clone(),
-        env: vec![("STAGE_RUN_RUN".to_owned(), context.folder.name())],
-        log: context.folder.log("run", name),
+        env: context.env([], None),
+        log: context.folder.hook_log(name),
         grace: HOOK_GRACE,
         timeout: None,
         stop: if name == "before" { context.stop.clone() } else { context.stop_at_the_end() },
@@ -254,36 +341,35 @@ fn hook<'c>(context: &'c Context<'_>, name: &'static str, script: &'c str) -> Co
 }
 
 /// Ends the run: its hook, its record, its messages, its result.
-async fn finish(
-    context: &Context<'_>,
-    mut ran: Ran,
-    known: &[Known],
-    args: &Args,
-    notices: &Notices<'_>,
-) -> Result<Exit> {
+async fn finish(context: &Context<'_>, mut ran: Ran, known: &[Known], args: &Args, notices: &Notices<'_>) -> Exit {
     let exit = exit(context, &ran);
     if let Some(script) = &context.loaded.plan.after {
         let mut command = hook(context, "after", script);
         let status = if exit == Exit::Success { Status::Passed } else { Status::Failed };
         command.env.extend(stage::result(status, None, context.reporter.elapsed()));
-        let done = lonely::run(context, &command).await;
+        let done = lonely::run(context, &command, Recorded::IfPossible).await;
         if let Some(reason) = done.reason.as_ref().filter(|_| done.status != Status::Passed) {
             // It fails nothing: the run is over.
             context.reporter.warn(&format!("the run's {}", reason.text));
         }
     }
+    let failed = ran.stages.iter().chain(&ran.others).any(|done| done.status == Status::Failed);
     let verdict = match exit {
         Exit::Success => Verdict::Passed,
         Exit::Incomplete => Verdict::Incomplete,
+        // The disk was full between two stages.
+        Exit::Temporary if !failed => Verdict::Incomplete,
         _ => Verdict::Failed,
     };
-    // A journal that cannot be written has been reported.
-    let _ = context.journal(vec![(Event::RunFinished { result: verdict, duration_seconds: None }, Map::new())]);
-    let next = next_line(&ran, known, args);
+    let finished = Event::RunFinished { result: verdict, duration_seconds: None };
+    if !context.happened(vec![(finished, Map::new())]) {
+        context.reporter.warn("the end of what ran is not in the journal: a later call takes it for half done");
+    }
+    let next = next_line(context.loaded, &ran, known);
     notices.ended(context, &ran, exit, next.as_deref()).await;
     let broken = ran.broken.take();
     emit::result(&Shown { context, ran: &ran, exit, next, broken: broken.as_ref() }, args);
-    Ok(exit)
+    exit
 }
 
 /// What the process ends with: an interrupt, else the worst of all.
@@ -301,22 +387,25 @@ fn exit(context: &Context<'_>, ran: &Ran) -> Exit {
 }
 
 /// The line that goes on, if something is left to do.
-fn next_line(ran: &Ran, known: &[Known], args: &Args) -> Option<String> {
-    let plan =
-        if args.plan.as_os_str() == "stages.toml" { String::new() } else { format!(" --plan {}", args.plan.display()) };
+fn next_line(loaded: &Loaded, ran: &Ran, known: &[Known]) -> Option<String> {
+    let command = &loaded.command;
+    let unclean = |done: &&Done| done.id.starts_with("undo/") && done.status == Status::Failed;
+    if ran.others.iter().any(|done| unclean(&done)) {
+        return Some(format!("{command} --undo --yes"));
+    }
     let half = ran.stages.iter().find(|done| {
         let code = done.reason.as_ref().map(|reason| reason.code.as_str());
         let again = known.iter().find(|stage| stage.id == done.id).is_some_and(|stage| stage.again);
         code == Some(history::HALF_DONE) && !again
     });
     if let Some(half) = half {
-        return Some(format!("stage-run{plan} --from {}", half.id));
+        return Some(format!("{command} --from {}", half.id));
     }
     let left = ran.stages.iter().any(|done| done.status == Status::Failed || is_left(done)) || !ran.pending.is_empty();
-    (left || ran.broken.is_some()).then(|| format!("stage-run{plan} --resume"))
+    (left || ran.broken.is_some()).then(|| format!("{command} --resume"))
 }
 
 fn is_left(done: &Done) -> bool {
     let code = done.reason.as_ref().map(|reason| reason.code.as_str());
-    done.status == Status::Skipped && matches!(code, Some("needs_failed" | "interrupted"))
+    done.status == Status::Skipped && matches!(code, Some("needs_failed" | "interrupted" | "not_recorded"))
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use cli::{Console, Exit};
 use fault::{Fault, Result};
-use formats::{EvidenceOnly, Prose};
+use plan::stages::Stage;
 use report::{Changes, Event, Reason, Status};
 use run::{Records, Reporter, Stop};
 
@@ -13,27 +13,33 @@ use crate::context::Context;
 use crate::emit::{self, Result as Shown};
 use crate::folder::RunFolder;
 use crate::loaded::Loaded;
-use crate::lock;
 use crate::ran::Ran;
 use crate::stage::{self, Done};
 use crate::step::{self, Command};
+use crate::{lock, newest, planned};
 
 /// Runs the plans.
 ///
 /// # Errors
-/// The lock is held, or the system refuses a supervisor.
+/// The lock is held, or a process of a run still lives.
 pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(None)?;
-    let _locks = lock::all(loaded, args, console).await?;
+    let Some(locks) = lock::all(loaded, args, console, &stop).await? else {
+        return Ok(lock::stopped(&stop, args, console));
+    };
+    if let Some(newest) = newest::find(loaded)? {
+        newest.refuse_survivors()?;
+    }
     // Nothing of a dry run is kept.
     let scratch = tempfile::tempdir()
         .map_err(|error| Fault::temporary("cannot make a temporary folder").cause(error.to_string()))?;
-    let folder = RunFolder { path: scratch.path().to_owned() };
+    let path = std::path::absolute(scratch.path()).unwrap_or_else(|_| scratch.path().to_owned());
+    let folder = RunFolder { path };
     let chosen = chosen(loaded, args)?;
     let records = if args.format == Format::Jsonl { Records::Print } else { Records::Keep };
     let plan = chosen.iter().map(|stage| format!("deploy/{}", loaded.plan.stages[*stage].id)).collect();
     let reporter = Reporter::new(console, records, None, &format!("{}: dry run", loaded.title()), plan);
-    let mut context = Context::new(loaded, &reporter, stop, &folder, None);
+    let mut context = Context::new(loaded, &reporter, stop, &folder, None, locks);
     context.verbose = args.verbose;
     let mut ran = Ran { stages: Vec::new(), others: Vec::new(), pending: Vec::new(), broken: None };
     let mut would_change = None;
@@ -41,16 +47,18 @@ pub(crate) async fn run(loaded: &Loaded, args: &Args, console: &Console) -> Resu
         if context.stop.reason().is_some() {
             break;
         }
-        let (done, changes) = plan_of(&context, number, would_change.as_deref(), args.no_destroy).await?;
+        let (done, changes) = plan_of(&context, number, would_change.as_deref(), args.no_destroy).await;
         if changes.is_some_and(|changes| changes.create + changes.update + changes.replace + changes.delete > 0) {
             would_change.get_or_insert_with(|| done.name.clone());
         }
         ran.stages.push(done);
     }
+    // A dry run without any plan proves nothing.
+    let nothing = ran.stages.iter().all(|done| done.status == Status::Skipped).then_some(Exit::Incomplete);
     let exit = context
         .stop
         .reason()
-        .map_or_else(|| Exit::worst(ran.stages.iter().map(|done| done.exit)), run::StopReason::exit);
+        .map_or_else(|| Exit::worst(ran.stages.iter().map(|done| done.exit).chain(nothing)), run::StopReason::exit);
     emit::result(&Shown { context: &context, ran: &ran, exit, next: None, broken: None }, args);
     Ok(exit)
 }
@@ -69,13 +77,16 @@ async fn plan_of(
     number: usize,
     would_change: Option<&str>,
     no_destroy: bool,
-) -> Result<(Done, Option<Changes>)> {
+) -> (Done, Option<Changes>) {
     let stage = &context.loaded.plan.stages[number];
     let check = format!("deploy/{}", stage.id);
-    let Some(script) = &stage.plan else {
-        let done = Done::not_run(&stage.id, &stage.name, Status::Skipped, Reason::new("no_plan", "skipped: no plan"));
-        context.reporter.record(stage::finished(&check, &done));
-        return Ok((done, None));
+    let script = match script(context, stage) {
+        Ok(script) => script,
+        Err(reason) => {
+            let done = Done::not_run(&stage.id, &stage.name, Status::Skipped, reason);
+            context.reporter.record(stage::finished(&check, &done));
+            return (done, None);
+        }
     };
     context.reporter.record(Event::CheckStarted { check: check.clone(), name: Some(stage.name.clone()) });
     context.reporter.progress().begin_timed(&check);
@@ -93,21 +104,16 @@ async fn plan_of(
         stop: context.stop.clone(),
     };
     let begun = Instant::now();
-    let ended = step::rehearse(context, &command).await?;
-    let changes = changes(&ended.log);
+    let ended = step::run(context, &command).await;
+    let changes = planned::of(&ended.log);
     let mut done = Done::not_run(&stage.id, &stage.name, Status::Passed, Reason::new("", ""));
     done.duration = begun.elapsed();
     done.reason = ended.result.reason("plan");
     (done.exit, done.exit_code) = (ended.result.exit(), ended.result.exit_code());
-    let deletes = changes.as_ref().map_or(0, |changes| changes.delete + changes.replace);
     if let (Some(reason), Some(earlier)) = (&mut done.reason, would_change) {
         reason.text = format!("cannot be known before `{earlier}` ran: {}", reason.text);
-    } else if done.reason.is_none() && deletes > 0 {
-        let text = format!("would delete or replace {deletes}");
-        context.reporter.warn(&format!("{}: {text}", stage.name));
-        if no_destroy {
-            (done.exit, done.reason) = (Exit::Failed, Some(Reason::new("destroys", text + " (--no-destroy)")));
-        }
+    } else if done.reason.is_none() {
+        judge(context, &mut done, changes.as_ref(), no_destroy);
     }
     if done.exit != Exit::Success {
         done.status = Status::Failed;
@@ -120,14 +126,33 @@ async fn plan_of(
         done.reason = changes.as_ref().map(|changes| Reason::new("changes", words(changes)));
     }
     done.last = Some(ended);
-    Ok((done, changes))
+    (done, changes)
 }
 
-/// What a plan in the log would change, if it is one that is known.
-fn changes(log: &std::path::Path) -> Option<Changes> {
-    let mut file = std::fs::File::open(log).ok()?;
-    let reading = formats::read(&mut file, Prose::Noise, &mut EvidenceOnly).ok()?;
-    reading.documents.into_iter().find_map(|document| document.tally.finish().0.changes)
+/// The stage's plan, or why it does not run.
+fn script<'s>(context: &Context<'_>, stage: &'s Stage) -> std::result::Result<&'s str, Reason> {
+    match &stage.when {
+        Some(when) if !when.holds(|subject| context.loaded.value(subject, context.console)) => {
+            Err(Reason::new("condition", format!("`when = {when}` does not hold")))
+        }
+        _ => stage.plan.as_deref().ok_or_else(|| Reason::new("no_plan", "skipped: no plan")),
+    }
+}
+
+/// Holds a plan that passed against `--no-destroy`. What cannot be read may delete anything.
+fn judge(context: &Context<'_>, done: &mut Done, changes: Option<&Changes>, no_destroy: bool) {
+    let (code, text) = match changes.map(|changes| changes.delete + changes.replace) {
+        Some(0) => return,
+        Some(deletes) => ("destroys", format!("would delete or replace {deletes}")),
+        None if no_destroy => {
+            ("unreadable", "its plan cannot be read: it is not known what would be deleted".to_owned())
+        }
+        None => return,
+    };
+    context.reporter.warn(&format!("{}: {text}", done.name));
+    if no_destroy {
+        (done.exit, done.reason) = (Exit::Failed, Some(Reason::new(code, text + " (--no-destroy)")));
+    }
 }
 
 fn words(changes: &Changes) -> String {

@@ -27,6 +27,8 @@ pub(crate) struct Result<'a> {
 /// Prints the result and writes the job summary.
 pub(crate) fn result(result: &Result<'_>, args: &Args) {
     let console = result.context.console;
+    // The lines before the result are written first.
+    result.context.relays.borrow_mut().clear();
     let mut report = result.context.reporter.finish();
     report.exit_code = Some(result.exit.code());
     report.rerun.clone_from(&result.next);
@@ -66,7 +68,10 @@ fn text(result: &Result<'_>) -> String {
             text += &foreign::line(&gutter, line);
             text.push('\n');
         }
-        let _ = writeln!(text, "log: {}", shown_path(&last.log, context));
+        // The logs of a dry run are gone when it has ended.
+        if context.keeps() {
+            let _ = writeln!(text, "log: {}", shown_path(&last.log, context));
+        }
     }
     if ran.others.iter().any(|done| done.id.starts_with("undo/") && done.status == Status::Failed) {
         let left: Vec<&str> =
@@ -112,7 +117,7 @@ fn document(result: &Result<'_>) -> Value {
         json!({
             "id": done.id, "name": done.name, "status": done.status, "reason": done.reason, "exit_code": done.exit_code,
             "duration_seconds": (done.duration.as_secs_f64() * 1000.0).round() / 1000.0,
-            "log": done.last.as_ref().map(|last| last.log.display().to_string()),
+            "log": done.last.as_ref().filter(|_| context.keeps()).map(|last| last.log.display().to_string()),
         })
     };
     let error = result.broken.cloned().or_else(|| failure(ran, result.exit)).map(|fault| cli::error_document(&fault));

@@ -33,8 +33,12 @@ impl Runs {
     /// Makes the folder, if it is not there: for its owner alone, and ignored by git.
     pub(crate) fn make(&self) -> Result<()> {
         let root = self.0.parent().unwrap_or(&self.0);
+        // A folder that is used for something else too keeps its own rules for git.
+        let entries = fs::read_dir(root).into_iter().flatten().flatten();
+        let is_ours = root.ends_with(NAME) || entries.count() == 0;
+        let ignored_at = if is_ours { root } else { &self.0 };
         let make = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        make(&self.0).and_then(|()| ignored(root)).map_err(|error| {
+        make(&self.0).and_then(|()| ignored(ignored_at)).map_err(|error| {
             Fault::temporary(format!("cannot make the folder `{}`", self.0.display()))
                 .cause(error.to_string())
                 .help("name another with --journal DIR")
@@ -95,15 +99,20 @@ impl RunFolder {
         self.path.join(JOURNAL)
     }
 
-    /// The log of a stage's step.
+    /// The log of a stage's step. No stage's id has a `+`, so that no file is another's.
     pub(crate) fn log(&self, stage: &str, step: &str) -> PathBuf {
-        let suffix = if step == crate::history::RUN { String::new() } else { format!(".{step}") };
+        let suffix = if step == crate::history::RUN { String::new() } else { format!("+{step}") };
         self.path.join(format!("{stage}{suffix}.log"))
     }
 
     /// The variables that stages have handed to later ones.
     pub(crate) fn values(&self) -> PathBuf {
-        self.path.join("values.env")
+        self.path.join("+values.env")
+    }
+
+    /// The log of a hook of the run.
+    pub(crate) fn hook_log(&self, name: &str) -> PathBuf {
+        self.path.join(format!("+{name}.log"))
     }
 }
 

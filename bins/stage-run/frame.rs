@@ -27,6 +27,8 @@ pub(crate) struct StartError {
     /// The exit code that shells have for it; `None`: it is the log that cannot be written.
     pub(crate) code: Option<i64>,
     pub(crate) text: String,
+    /// The system had no room for another process.
+    pub(crate) temporary: bool,
 }
 
 impl StartError {
@@ -36,11 +38,12 @@ impl StartError {
             io::ErrorKind::PermissionDenied => 126,
             _ => 125,
         };
-        Self { code: Some(code), text: error.to_string() }
+        let temporary = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory);
+        Self { code: Some(code), text: error.to_string(), temporary }
     }
 
     pub(crate) fn log(error: &io::Error) -> Self {
-        Self { code: None, text: error.to_string() }
+        Self { code: None, text: error.to_string(), temporary: true }
     }
 }
 
@@ -64,9 +67,12 @@ impl Frame {
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let (kind, payload) = match self {
             Self::Started { group } => (b'S', group.to_be_bytes().to_vec()),
-            Self::NotStarted(error) => {
-                (b'N', json!({ "code": error.code, "text": error.text }).to_string().into_bytes())
-            }
+            Self::NotStarted(error) => (
+                b'N',
+                json!({ "code": error.code, "text": error.text, "temporary": error.temporary })
+                    .to_string()
+                    .into_bytes(),
+            ),
             Self::Output(bytes) => {
                 // No copy of what may be gigabytes.
                 return write(out, b'O', bytes);
@@ -99,7 +105,8 @@ impl Frame {
             b'N' => {
                 let value: Value = serde_json::from_slice(&payload).ok()?;
                 let text = value["text"].as_str()?.to_owned();
-                Self::NotStarted(StartError { code: value["code"].as_i64(), text })
+                let temporary = value["temporary"].as_bool()?;
+                Self::NotStarted(StartError { code: value["code"].as_i64(), text, temporary })
             }
             b'E' => Self::Ended(End::of(&serde_json::from_slice(&payload).ok()?)?),
             _ => return None,
@@ -163,8 +170,8 @@ mod tests {
         };
         let frames = [
             Frame::Started { group: 70_000 },
-            Frame::NotStarted(StartError { code: Some(127), text: "no".to_owned() }),
-            Frame::NotStarted(StartError { code: None, text: "no".to_owned() }),
+            Frame::NotStarted(StartError { code: Some(127), text: "no".to_owned(), temporary: false }),
+            Frame::NotStarted(StartError { code: None, text: "no".to_owned(), temporary: true }),
             Frame::Output(b"a\0b".to_vec()),
             Frame::Output(Vec::new()),
             Frame::Ended(end(ProcessEnd::Code(3))),

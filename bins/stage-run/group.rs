@@ -1,6 +1,8 @@
 //! The processes of a stage: which are left, and whether a group of an earlier run still lives.
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process_group, test_kill_process, test_kill_process_group, waitpgid,
+};
 
 /// Makes the orphans of a stage our children, so that their end can be collected: in a container without an init process they would
 /// be zombies for ever, and a group of zombies never looks empty.
@@ -17,6 +19,28 @@ pub(crate) fn adopt_orphans() {}
 pub(crate) fn kill(group: Pid) {
     // It may be gone already.
     let _ = kill_process_group(group, Signal::KILL);
+}
+
+/// Sends SIGINT to the group `number`, and wakes its stopped processes, so that they can act on it.
+pub(crate) fn interrupt(number: u32) {
+    if let Some(group) = i32::try_from(number).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::INT);
+        let _ = kill_process_group(group, Signal::CONT);
+    }
+}
+
+/// Kills the group `number`.
+pub(crate) fn kill_number(number: u32) {
+    if let Some(group) = i32::try_from(number).ok().and_then(Pid::from_raw) {
+        kill(group);
+    }
+}
+
+/// Whether a process with this number lives. Also true for one that got the number after another's end.
+pub(crate) fn is_alive(number: u32) -> bool {
+    let process = i32::try_from(number).ok().and_then(Pid::from_raw);
+    // A process of another user may not be signalled, and is there.
+    process.is_some_and(|process| test_kill_process(process) != Err(rustix::io::Errno::SRCH))
 }
 
 /// Whether no process of the group is left. Collects the ends of those that are our children.

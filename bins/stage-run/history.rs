@@ -1,7 +1,7 @@
 //! What a journal says of each stage, as plain data. Pure.
 
 use journal::Round;
-use report::{Record, Status, Verdict};
+use report::{Status, Verdict};
 use serde_json::{Map, Value};
 
 /// The steps of a stage, as the journal names them.
@@ -14,6 +14,9 @@ pub(crate) const UNDO: &str = "undo";
 pub(crate) const INTERRUPTED: &str = "interrupted";
 /// The reason code of a stage that had to be killed: how far it came is not known.
 pub(crate) const HALF_DONE: &str = "half_done";
+
+/// The reason code of a stage whose deciding command could not be started.
+pub(crate) const NOT_STARTED: &str = "not_started";
 
 /// How far a stage has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,15 +86,34 @@ pub(crate) struct RunHistory {
     pub(crate) result: Option<Verdict>,
     /// Its last line was cut short.
     pub(crate) torn: bool,
+    /// It promises all stages of the plan.
+    pub(crate) whole: bool,
+    /// It has failed, or died, and has not passed since.
+    pub(crate) failed: bool,
+    /// The last thing that was asked of it is to be undone.
+    pub(crate) undone: bool,
+    /// The checks that ended since it was last started or resumed.
+    ended: Vec<String>,
 }
+
+/// The fact of a run that promises all stages.
+pub(crate) const WHOLE: &str = "whole";
 
 impl RunHistory {
     /// Adds up the journal.
     pub(crate) fn of(history: &journal::History) -> Self {
         let mut run = Self { rounds: journal::rounds(&history.records), torn: history.torn, ..Self::default() };
-        for Record { event, .. } in &history.records {
-            match event {
+        let mut has_started = false;
+        for record in &history.records {
+            match &record.event {
                 report::Event::RunStarted { plan, .. } => {
+                    // A process that died before it recorded an end has failed.
+                    run.failed |= has_started && run.result.is_none();
+                    has_started = true;
+                    run.whole |= journal::facts(record).get(WHOLE).and_then(Value::as_bool).unwrap_or(false);
+                    // An undo promises nothing.
+                    run.undone = plan.is_empty();
+                    run.ended.clear();
                     let new: Vec<_> = plan.iter().filter_map(|check| stage_of(check)).map(str::to_owned).collect();
                     for stage in new {
                         if !run.promised.contains(&stage) {
@@ -100,11 +122,25 @@ impl RunHistory {
                     }
                     run.result = None;
                 }
-                report::Event::RunFinished { result, .. } => run.result = Some(*result),
+                report::Event::RunFinished { result, .. } => {
+                    run.result = Some(*result);
+                    run.failed = match result {
+                        Verdict::Passed => false,
+                        Verdict::Failed => run.failed || !run.undone,
+                        Verdict::Incomplete => run.failed,
+                    };
+                }
+                report::Event::CheckFinished { check, .. } => run.ended.push(check.clone()),
                 _ => {}
             }
         }
+        run.failed |= has_started && run.result.is_none();
         run
+    }
+
+    /// Whether a check has ended since the run was last started or resumed.
+    pub(crate) fn has_ended(&self, check: &str) -> bool {
+        self.ended.iter().any(|ended| ended == check)
     }
 
     /// Whether a stage belongs to the run. Of a run whose first record was lost, every stage does.
@@ -164,6 +200,8 @@ fn standing(round: &Round) -> Standing {
         Some((Status::Passed, _)) => Standing::Passed,
         Some((Status::Skipped, _)) => Standing::Skipped,
         Some((_, reason)) => match reason.as_ref().map(|reason| reason.code.as_str()) {
+            // `run` passed, and what is left is `ready`, which was killed, or could not be started.
+            Some(HALF_DONE | NOT_STARTED) if round.passed(RUN) => Standing::ReadyDue,
             Some(HALF_DONE) => Standing::HalfDone,
             _ => Standing::Failed,
         },

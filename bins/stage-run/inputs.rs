@@ -20,7 +20,7 @@ const SKIPPED: [&str; 4] = [".git", ".stage-run", ".terraform", "node_modules"];
 /// The hash of a stage's `inputs`; without them of its `dir`; `None` if it has neither.
 ///
 /// # Errors
-/// [`fault::Kind::Usage`]: a glob matches nothing, or there are too many files. [`fault::Kind::Temporary`]: one cannot be read.
+/// [`fault::Kind::Usage`]: a glob is malformed, or there are too many files. [`fault::Kind::Temporary`]: one cannot be read.
 pub(crate) fn digest(plan: &Path, stage: &Stage) -> Result<Option<String>> {
     let folder = stage.dir.as_ref().map_or_else(|| plan.to_owned(), |dir| plan.join(dir));
     let files = if !stage.inputs.is_empty() {
@@ -63,6 +63,16 @@ pub(crate) fn digest(plan: &Path, stage: &Stage) -> Result<Option<String>> {
     Ok(Some(hex(context.finish().as_ref())))
 }
 
+/// The globs of a stage that match no file.
+pub(crate) fn unmatched<'s>(plan: &Path, stage: &'s Stage) -> Vec<&'s str> {
+    let folder = stage.dir.as_ref().map_or_else(|| plan.to_owned(), |dir| plan.join(dir));
+    let is_unmatched = |pattern: &&String| {
+        let path = glob::Pattern::escape(&folder.to_string_lossy()) + "/" + pattern;
+        glob::glob(&path).is_ok_and(|mut found| found.next().is_none())
+    };
+    stage.inputs.iter().filter(is_unmatched).map(String::as_str).collect()
+}
+
 fn matching(folder: &Path, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for pattern in &stage.inputs {
@@ -71,11 +81,8 @@ fn matching(folder: &Path, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
         };
         let path = glob::Pattern::escape(&folder.to_string_lossy()) + "/" + pattern;
         let found = glob::glob(&path).map_err(|error| wrong(&error))?.flatten().filter(|path| path.is_file());
-        let before = files.len();
+        // No match is no error: an earlier stage may make the files, and whoever undoes has none of them left.
         files.extend(found.filter_map(|path| path.strip_prefix(folder).ok().map(Path::to_owned)));
-        if files.len() == before {
-            return Err(wrong(&"no file matches"));
-        }
     }
     Ok(files)
 }

@@ -13,13 +13,16 @@ use crate::decide::Known;
 use crate::hash::hash;
 use crate::inputs;
 
+/// The beginning of the names of locks that several plans share.
+const NAMED: &str = "named-";
+
 /// A plan to copy.
 const EXAMPLE: &str = r#"write the plan `stages.toml`:
 
     [[stage]]
     name  = "infra"
     run   = "terraform -chdir=infra apply -auto-approve -input=false"
-    plan  = "terraform -chdir=infra plan -input=false"
+    plan  = "terraform -chdir=infra plan -json -input=false"
     undo  = "terraform -chdir=infra destroy -auto-approve"
     destroys = true
     again = true
@@ -42,6 +45,10 @@ pub(crate) struct Loaded {
     pub(crate) locks: Vec<String>,
     /// The commit that is checked out, if any.
     pub(crate) commit: Option<String>,
+    /// The folder that holds the runs, absolute.
+    pub(crate) root: PathBuf,
+    /// How this plan and journal are named on a command line.
+    pub(crate) command: String,
 }
 
 impl Loaded {
@@ -68,13 +75,25 @@ impl Loaded {
         let place = git(&folder, &["rev-parse", "--show-prefix"]).unwrap_or_default();
         let words: Vec<&str> = target.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
         let slugs: Vec<String> = target.iter().map(|(_, value)| plan::slug(value)).collect();
-        let id = hash(&[&[place.as_str(), &name], words.as_slice()].concat());
+        let own_root = folder.join(crate::folder::NAME);
+        // Absolute: commands run in folders of their own.
+        let root = args.journal.as_deref().map_or_else(|| Ok(own_root.clone()), std::path::absolute);
+        let root =
+            root.map_err(|error| Fault::usage("cannot find the folder of --journal").cause(error.to_string()))?;
+        // A folder beside the plan is that plan's. Another may be shared by plans of several repositories.
+        let origin = if root == own_root { None } else { origin(&folder) };
+        let place: Vec<&str> = std::iter::once(place.as_str()).chain(origin.as_deref()).collect();
+        let id = hash(&[place.as_slice(), &[&name], words.as_slice()].concat());
         let key = [&[plan::slug(&name)], slugs.as_slice(), &[id[..8].to_owned()]].concat().join("-");
         let own = hash(&[&[&*path.to_string_lossy()], words.as_slice()].concat());
-        let shared = plan.lock.iter().map(|lock| format!("named-{}", plan::slug(lock)));
-        let locks = std::iter::once(format!("{}-{}", plan::slug(&name), &own[..16])).chain(shared).collect();
+        // Two checkouts may keep their runs in one folder.
+        let kept = hash(&[&*root.to_string_lossy(), &key]);
+        let kept = (root != own_root).then(|| format!("{}-{}", plan::slug(&name), &kept[..16]));
+        let shared = plan.lock.iter().map(|lock| format!("{NAMED}{}", plan::slug(lock)));
+        let own = format!("{}-{}", plan::slug(&name), &own[..16]);
+        let locks = std::iter::once(own).chain(kept).chain(shared).collect();
         let commit = git(&folder, &["rev-parse", "HEAD"]);
-        Ok(Self { plan, folder, target, key, locks, commit })
+        Ok(Self { plan, folder, target, key, locks, commit, root, command: command(args) })
     }
 
     /// `homelab (DOPPLER_CONFIG=dev)`.
@@ -93,13 +112,13 @@ impl Loaded {
     ///
     /// # Errors
     /// The files that a stage depends on cannot be read.
-    pub(crate) fn known(&self) -> Result<Vec<Known>> {
+    pub(crate) fn known(&self, with_inputs: bool) -> Result<Vec<Known>> {
         let known = self.plan.stages.iter().map(|stage| {
             Ok(Known {
                 id: stage.id.clone(),
                 hash: commands(stage),
-                undo: stage.undo.as_ref().map(|undo| hash(&[undo])),
-                inputs: inputs::digest(&self.folder, stage)?,
+                undo: undo(stage),
+                inputs: if with_inputs { inputs::digest(&self.folder, stage)? } else { None },
                 again: stage.again,
                 destroys: stage.destroys,
             })
@@ -127,9 +146,9 @@ impl Loaded {
         }
     }
 
-    /// The folder that holds the runs of all plans beside this one.
-    pub(crate) fn root(&self, args: &Args) -> PathBuf {
-        args.journal.clone().unwrap_or_else(|| self.folder.join(crate::folder::NAME))
+    /// The locks of this plan and target alone.
+    pub(crate) fn own_locks(&self) -> impl Iterator<Item = &String> {
+        self.locks.iter().filter(|name| !name.starts_with(NAMED))
     }
 }
 
@@ -147,6 +166,43 @@ fn commands(stage: &Stage) -> String {
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let env: BTreeMap<_, _> = stage.env.iter().collect();
     hash(&[&stage.run, &optional(&stage.ready), &optional(&stage.before), &optional(&stage.dir), &format!("{env:?}")])
+}
+
+/// The undo that the journal holds: its command, where it runs, and with which variables.
+fn undo(stage: &Stage) -> Option<String> {
+    let env: BTreeMap<_, _> = stage.env.iter().collect();
+    let dir = stage.dir.clone().unwrap_or_default();
+    stage.undo.as_ref().map(|undo| hash(&[undo.as_str(), &dir, &format!("{env:?}")]))
+}
+
+/// What tells this repository from others in all its checkouts: where it comes from, else its first commits.
+fn origin(folder: &Path) -> Option<String> {
+    let remote = git(folder, &["config", "--get", "remote.origin.url"]).map(|url| {
+        // Credentials in the address, and the way to the host, differ between checkouts.
+        let place = url.split_once("://").map_or(url.as_str(), |(_, place)| place);
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place).replace(':', "/");
+        place.trim_end_matches('/').trim_end_matches(".git").to_lowercase()
+    });
+    let is_shallow = || git(folder, &["rev-parse", "--is-shallow-repository"]).is_none_or(|answer| answer != "false");
+    remote.or_else(|| if is_shallow() { None } else { git(folder, &["rev-list", "--max-parents=0", "HEAD"]) })
+}
+
+/// The command that names the same plan and journal again.
+fn command(args: &Args) -> String {
+    let mut words = vec!["stage-run".to_owned()];
+    if args.plan.as_os_str() != "stages.toml" {
+        words.extend(["--plan".to_owned(), quoted(&args.plan)]);
+    }
+    if let Some(journal) = &args.journal {
+        words.extend(["--journal".to_owned(), quoted(journal)]);
+    }
+    words.join(" ")
+}
+
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./+:@%,".contains(letter);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// What git prints, if it is there and succeeds.

@@ -2,17 +2,20 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cli::{Console, Deadline};
+use cli::{Console, Deadline, Exit};
 use deadline::Wait;
 use fault::{Fault, Result};
+use run::{Stop, StopReason};
 use rustix::fs::{FlockOperation, flock};
 
-use crate::args::Args;
+use crate::args::{Args, Format};
 use crate::loaded::Loaded;
+use crate::{group, newest};
 
 /// How often a lock that is held is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(200);
@@ -21,6 +24,13 @@ const TRY_EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
+}
+
+impl Lock {
+    /// Its descriptor, for the supervisor of a stage to keep.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
 }
 
 /// Where locks are.
@@ -34,8 +44,11 @@ pub(crate) fn folder(console: &Console) -> Result<PathBuf> {
     Ok(state.join("stage-run/locks"))
 }
 
-/// Takes the locks of the plan and target.
-pub(crate) async fn all(loaded: &Loaded, args: &Args, console: &Console) -> Result<Vec<Lock>> {
+/// Takes the locks of the plan and target; `None`: a signal arrived before they were free.
+///
+/// # Errors
+/// [`fault::Kind::Temporary`]: one is held, by another run or by a stage that outlived its run.
+pub(crate) async fn all(loaded: &Loaded, args: &Args, console: &Console, stop: &Stop) -> Result<Option<Vec<Lock>>> {
     let user = console.environment().get("USER").or_else(|| console.environment().get("LOGNAME")).unwrap_or("?");
     let who = format!(
         "process {} of {user}, since {:.0}{}",
@@ -43,7 +56,29 @@ pub(crate) async fn all(loaded: &Loaded, args: &Args, console: &Console) -> Resu
         jiff::Timestamp::now(),
         console.context().run_url().map(|url| format!(", {url}")).unwrap_or_default()
     );
-    take(&folder(console)?, &loaded.locks, &who, args.lock_wait, console).await
+    let folder = folder(console)?;
+    let taken = take(&folder, &loaded.locks, &who, args.lock_wait, console);
+    let taken = tokio::select! { taken = taken => taken, _ = stop.requested() => return Ok(None) };
+    match taken {
+        Ok(_) if stop.reason().is_some() => Ok(None),
+        Ok(locks) => Ok(Some(locks)),
+        Err(fault) => {
+            // The supervisor of a stage keeps the lock when its run is gone. Then it is the stage that is waited for.
+            if loaded.own_locks().any(|name| is_orphaned(&folder, name))
+                && let Some(newest) = newest::find(loaded)?
+            {
+                newest.refuse_survivors()?;
+            }
+            Err(fault)
+        }
+    }
+}
+
+/// What a run that was stopped before it began ends with.
+pub(crate) fn stopped(stop: &Stop, args: &Args, console: &Console) -> Exit {
+    let fault = Fault::temporary("the run was interrupted before it began").cause("nothing was run");
+    let _ = cli::report_fault(console, &fault, args.format == Format::Json);
+    stop.reason().map_or(Exit::Temporary, StopReason::exit)
 }
 
 /// Takes the locks `names`, in their order, or waits for them until the deadline.
@@ -113,6 +148,14 @@ impl Drop for Lock {
         // An empty file says that its last holder came to its end.
         let _ = self.file.set_len(0);
     }
+}
+
+/// Whether a lock is held, and the process that took it is gone: a stage of its run still ends.
+pub(crate) fn is_orphaned(folder: &Path, name: &str) -> bool {
+    is_held(folder, name).is_some_and(|holder| {
+        let number = holder.strip_prefix("process ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+        number.is_some_and(|number| !group::is_alive(number))
+    })
 }
 
 /// Who holds a lock, if it is held.

@@ -23,9 +23,12 @@ mod lock;
 mod lonely;
 mod newest;
 mod notices;
+mod planned;
 mod ran;
+mod relay;
 mod show;
 mod stage;
+mod status;
 mod step;
 mod supervise;
 mod undo;
@@ -50,7 +53,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
         return Ok(show::list(&loaded, args, console)?);
     }
     if args.status {
-        return Ok(show::status(&loaded, args, console)?);
+        return Ok(status::status(&loaded, args, console)?);
     }
     Ok(console.block_on(async {
         if args.notify_test {

@@ -4,7 +4,6 @@ use fault::{Fault, Result};
 use journal::History;
 use serde_json::Value;
 
-use crate::args::Args;
 use crate::decide::Refusal;
 use crate::folder::{RunFolder, Runs};
 use crate::group;
@@ -24,9 +23,14 @@ pub(crate) struct Newest {
 ///
 /// # Errors
 /// Its journal cannot be read.
-pub(crate) fn find(loaded: &Loaded, args: &Args) -> Result<Option<Newest>> {
-    let Some(folder) = Runs::new(&loaded.root(args), &loaded.key).newest() else { return Ok(None) };
-    let records = journal::history(&folder.journal())?;
+pub(crate) fn find(loaded: &Loaded) -> Result<Option<Newest>> {
+    let Some(folder) = Runs::new(&loaded.root, &loaded.key).newest() else { return Ok(None) };
+    let records = journal::history(&folder.journal()).map_err(|fault| {
+        let path = folder.path.display();
+        let advice =
+            format!("move `{path}` away: stage-run then no longer knows what that run did, and a new one can start");
+        if fault.kind == fault::Kind::Usage { fault.help(advice) } else { fault }
+    })?;
     Ok(Some(Newest { history: RunHistory::of(&records), folder, records }))
 }
 
@@ -62,19 +66,20 @@ impl Newest {
 
 impl Refusal {
     /// Why nothing runs, for people.
-    pub(crate) fn fault(&self, run: Option<&Newest>) -> Fault {
+    pub(crate) fn fault(&self, run: Option<&Newest>, loaded: &Loaded) -> Fault {
+        let command = &loaded.command;
         let name = run.map(|run| run.folder.name()).unwrap_or_default();
         match self {
             Self::NothingToResume { passed: false } => {
-                Fault::usage("there is no run to go on with").help("start one: stage-run")
+                Fault::usage("there is no run to go on with").help(format!("start one: {command}"))
             }
             Self::NothingToResume { passed: true } => {
-                Fault::usage(format!("run {name} has passed: there is nothing to go on with")).help("start a new one: stage-run")
+                Fault::usage(format!("run {name} has passed: there is nothing to go on with")).help(format!("start a new one: {command}"))
             }
             Self::HalfDone(stage) => Fault::usage(format!("stage `{stage}` of run {name} is half done"))
                 .cause("it began, and nobody knows how far it came")
                 .help(format!(
-                    "look at what it did, then run it again by name (stage-run --from {stage}), or undo the run (stage-run --undo); \
+                    "look at what it did, then run it again by name ({command} --from {stage}), or undo the run ({command} --undo); \
                      `again = true` in the plan lets it run again by itself"
                 )),
             Self::Changed { stage, what } => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cli::Exit;
-use fault::Result;
+use fault::{Fault, Result};
 use journal::{Step, StepEnd, step_finished, step_started, with_facts};
 use plan::stages::Stage;
 use report::{Event, Reason, Status};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::decide::{Begin, Known};
+use crate::folder::private_file;
 use crate::history::{BEFORE, READY, RUN};
 use crate::step::{self, Command, Ended, StepResult};
 use crate::{findings, inputs, values};
@@ -52,21 +53,20 @@ impl Done {
     }
 }
 
-/// Runs a stage to its end.
-///
-/// # Errors
-/// The journal cannot be written.
-pub(crate) async fn run(context: &Context<'_>, stage: &Stage, known: &Known, begin: Begin) -> Result<Done> {
+/// Runs a stage to its end. It does not begin if the journal cannot be written.
+pub(crate) async fn run(context: &Context<'_>, stage: &Stage, known: &Known, begin: Begin) -> Done {
     let check = format!("deploy/{}", stage.id);
-    if let Some(done) = left_out(context, stage, &check)? {
-        return Ok(done);
+    if let Some(done) = left_out(context, stage, &check) {
+        return done;
     }
-    context.journal(beginning(context, &check, known, begin))?;
+    if let Err(fault) = context.journal(beginning(context, &check, known, begin)) {
+        return not_recorded(context, stage, &check, &fault);
+    }
     context.reporter.record(Event::CheckStarted { check: check.clone(), name: Some(stage.name.clone()) });
     context.reporter.progress().begin_timed(&check);
     let clock = Instant::now();
     let part = Part { context, stage, check: &check };
-    let (name, ended) = part.commands(begin).await?;
+    let (name, ended) = part.commands(begin).await;
     let mut done = Done {
         id: stage.id.clone(),
         name: stage.name.clone(),
@@ -81,29 +81,41 @@ pub(crate) async fn run(context: &Context<'_>, stage: &Stage, known: &Known, beg
     if done.status == Status::Passed
         && let Err(fault) = part.take_values()
     {
-        let text = std::iter::once(fault.message).chain(fault.causes).collect::<Vec<_>>().join(": ");
-        (done.status, done.exit, done.reason) = (Status::Failed, Exit::Failed, Some(Reason::new("values", text)));
+        let text = std::iter::once(&fault.message).chain(&fault.causes).cloned().collect::<Vec<_>>().join(": ");
+        let is_disk = fault.kind == fault::Kind::Temporary;
+        done.disk = done.disk.or_else(|| is_disk.then(|| text.clone()));
+        done.exit = if is_disk { Exit::Temporary } else { Exit::Failed };
+        (done.status, done.reason) = (Status::Failed, Some(Reason::new("values", text)));
     }
-    part.after(&done).await?;
+    part.after(&done).await;
     context.reporter.progress().remove(&check);
-    part.end(&done)?;
-    Ok(done)
+    part.end(&done);
+    done
+}
+
+/// The stage as not begun, for want of a journal.
+fn not_recorded(context: &Context<'_>, stage: &Stage, check: &str, fault: &Fault) -> Done {
+    let reason = Reason::new("not_recorded", "not started: the journal cannot be written");
+    let mut done = Done::not_run(&stage.id, &stage.name, Status::Skipped, reason);
+    done.disk = Some(std::iter::once(&fault.message).chain(&fault.causes).cloned().collect::<Vec<_>>().join(": "));
+    context.reporter.record(finished(check, &done));
+    done
 }
 
 /// The stage as skipped, if its condition does not hold.
-fn left_out(context: &Context<'_>, stage: &Stage, check: &str) -> Result<Option<Done>> {
-    let Some(when) = &stage.when else { return Ok(None) };
+fn left_out(context: &Context<'_>, stage: &Stage, check: &str) -> Option<Done> {
+    let when = stage.when.as_ref()?;
     if when.holds(|subject| context.loaded.value(subject, context.console)) {
-        return Ok(None);
+        return None;
     }
     let reason = Reason::new("condition", format!("`when = {when}` does not hold"));
     let done = Done::not_run(&stage.id, &stage.name, Status::Skipped, reason);
-    context.journal(vec![
+    context.happened(vec![
         (Event::CheckStarted { check: check.to_owned(), name: None }, Map::new()),
         (finished(check, &done), Map::new()),
-    ])?;
+    ]);
     context.reporter.record(finished(check, &done));
-    Ok(Some(done))
+    Some(done)
 }
 
 /// What the journal holds before anything of the stage runs.
@@ -144,35 +156,37 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// Runs the commands that have to pass, until one does not. Returns the one that decided.
-    async fn commands(&self, begin: Begin) -> Result<(&'static str, Ended)> {
+    async fn commands(&self, begin: Begin) -> (&'static str, Ended) {
         let stage = self.stage;
         if begin == Begin::Run {
             if let Some(script) = &stage.before {
-                let ended = step::run(self.context, &self.command(BEFORE, script, 1)).await?;
+                let ended = step::run(self.context, &self.command(BEFORE, script, 1)).await;
                 if ended.result != StepResult::Passed {
-                    return Ok((BEFORE, ended));
+                    return (BEFORE, ended);
                 }
             }
-            let ended = self.attempts().await?;
+            let ended = self.attempts().await;
             if ended.result != StepResult::Passed || stage.ready.is_none() {
-                return Ok((RUN, ended));
+                return (RUN, ended);
             }
         }
         // A resumed stage may have lost its `ready` from the plan: then `run`, which has passed, is all of it.
         let script = stage.ready.as_deref().unwrap_or("true");
-        Ok((READY, step::run(self.context, &self.command(READY, script, 1)).await?))
+        (READY, step::run(self.context, &self.command(READY, script, 1)).await)
     }
 
     /// Runs `run`, again if it failed by itself.
-    async fn attempts(&self) -> Result<Ended> {
+    async fn attempts(&self) -> Ended {
         let (mut attempt, mut pause) = (1, FIRST_PAUSE);
         loop {
             // What a failed attempt wrote there is not handed on.
             let _ = std::fs::remove_file(self.values_file());
-            let ended = step::run(self.context, &self.command(RUN, &self.stage.run, attempt)).await?;
+            // Made here, for its owner alone: the shell would make it readable. If it cannot be made, the command learns that.
+            let _ = private_file(&self.values_file());
+            let ended = step::run(self.context, &self.command(RUN, &self.stage.run, attempt)).await;
             let again = ended.result.may_run_again() && attempt <= u64::from(self.stage.retries);
             if !again || ended.log_error.is_some() {
-                return Ok(ended);
+                return ended;
             }
             let why = ended.result.reason(RUN).map(|reason| reason.text).unwrap_or_default();
             self.context.reporter.status(&format!(
@@ -184,7 +198,7 @@ impl Part<'_> {
             ));
             self.context.stop.pause(pause).await;
             if self.context.stop.reason().is_some() {
-                return Ok(ended);
+                return ended;
             }
             (attempt, pause) = (attempt + 1, pause * 2);
         }
@@ -192,7 +206,7 @@ impl Part<'_> {
 
     fn command<'c>(&'c self, step: &'c str, script: &'c str, attempt: u64) -> Command<'c> {
         let (context, stage) = (self.context, self.stage);
-        let number = if attempt > 1 { format!(".{attempt}") } else { String::new() };
+        let number = if attempt > 1 { format!("+{attempt}") } else { String::new() };
         Command {
             check: self.check,
             name: &stage.name,
@@ -203,21 +217,17 @@ impl Part<'_> {
             env: self.env(),
             log: context.folder.log(&(stage.id.clone() + &number), step),
             grace: stage.grace,
-            timeout: stage.timeout.filter(|_| step == RUN || step == READY),
+            timeout: stage.timeout,
             stop: context.stop.clone(),
         }
     }
 
     /// Variables on top of the inherited ones: handed on by earlier stages, the stage's own, ours.
     fn env(&self) -> Vec<(String, String)> {
-        let ours = [
-            (values::VARIABLE, self.values_file().display().to_string()),
-            ("STAGE_RUN_STAGE", self.stage.name.clone()),
-            ("STAGE_RUN_RUN", self.context.folder.name()),
-        ];
         let own = self.stage.env.iter().map(|(name, value)| (name.clone(), value.clone()));
-        let handed = self.context.values.borrow().clone();
-        handed.into_iter().chain(own).chain(ours.map(|(name, value)| (name.to_owned(), value))).collect()
+        let mut env = self.context.env(own, Some(&self.stage.name));
+        env.push((values::VARIABLE.to_owned(), self.values_file().display().to_string()));
+        env
     }
 
     fn values_file(&self) -> PathBuf {
@@ -233,28 +243,31 @@ impl Part<'_> {
     }
 
     /// Runs the hook at the end of the stage. Its failure is a warning.
-    async fn after(&self, done: &Done) -> Result<()> {
-        let Some(script) = &self.stage.after else { return Ok(()) };
+    async fn after(&self, done: &Done) {
+        let Some(script) = &self.stage.after else { return };
         let mut command = self.command("after", script, 1);
         command.stop = self.context.stop_at_the_end();
         command.env.extend(result(done.status, done.last.as_ref(), done.duration));
-        let ended = step::run(self.context, &command).await?;
+        let ended = step::run_anyway(self.context, &command).await;
         if let Some(reason) = ended.result.reason("after") {
             self.context.reporter.warn(&format!("{}: {}", self.stage.name, reason.text));
         }
-        Ok(())
     }
 
     /// Records the end, with what is wrong in the log of a failed stage.
-    fn end(&self, done: &Done) -> Result<()> {
+    fn end(&self, done: &Done) {
         let mut facts = Map::new();
-        if done.status == Status::Passed
-            && let Some(digest) = inputs::digest(&self.context.loaded.folder, self.stage)?
-        {
+        if done.status == Status::Passed {
+            for pattern in inputs::unmatched(&self.context.loaded.folder, self.stage) {
+                self.context.reporter.warn(&format!("{}: no file matches its input `{pattern}`", self.stage.name));
+            }
             // As the stage left them: its own programs may write there.
-            facts.insert("inputs".to_owned(), digest.into());
+            match inputs::digest(&self.context.loaded.folder, self.stage) {
+                Ok(digest) => facts.extend(digest.map(|digest| ("inputs".to_owned(), digest.into()))),
+                Err(fault) => self.context.reporter.warn(&format!("{}; --resume will refuse", fault.message)),
+            }
         }
-        self.context.journal(vec![(finished(self.check, done), with_facts(Map::new(), facts))])?;
+        self.context.happened(vec![(finished(self.check, done), with_facts(Map::new(), facts))]);
         if done.status == Status::Failed
             && let Some(last) = &done.last
         {
@@ -266,7 +279,6 @@ impl Part<'_> {
         let why = done.reason.as_ref().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
         let text = format!("{}{why} ({})", done.status.name(), cli::shown(done.duration));
         self.context.reporter.event(&self.stage.name, &text);
-        Ok(())
     }
 }
 

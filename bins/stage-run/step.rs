@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use child::{ProcessEnd, Tail};
 use cli::Exit;
-use fault::Result;
+use fault::Fault;
 use journal::{Step, StepEnd, step_finished, step_running, step_started};
 use report::Reason;
 use run::{Stop, StopReason};
@@ -13,9 +13,9 @@ use serde_json::Map;
 
 use crate::context::Context;
 use crate::frame::End;
-use crate::group;
-use crate::history::{HALF_DONE, INTERRUPTED};
+use crate::history::{HALF_DONE, INTERRUPTED, NOT_STARTED};
 use crate::launch::{Cut, Launch, Observer, Outcome, launch};
+use crate::lock::Lock;
 use crate::supervise::Terms;
 
 /// How many lines of a failed command are shown at the end.
@@ -47,8 +47,10 @@ pub(crate) struct Ended {
     /// The last lines of its output.
     pub(crate) tail: Vec<Vec<u8>>,
     pub(crate) log: PathBuf,
-    /// Why its log is not complete.
+    /// Why its log, or the journal, is not complete.
     pub(crate) log_error: Option<String>,
+    /// Its processes that live on, though they were killed.
+    pub(crate) alive: Vec<String>,
 }
 
 /// What came of a command.
@@ -67,6 +69,8 @@ pub(crate) enum StepResult {
     NotStarted {
         code: i64,
         text: String,
+        /// Another time it may be started: the disk is full, or the system has no room for another process.
+        temporary: bool,
     },
     /// Its supervisor died.
     Unknown,
@@ -89,14 +93,16 @@ impl StepResult {
             Self::Passed => Exit::Success,
             Self::Failed(ProcessEnd::Code(75)) => Exit::Temporary,
             Self::Failed(ProcessEnd::Code(77)) => Exit::Permission,
+            Self::NotStarted { temporary: true, .. } => Exit::Temporary,
             Self::Cut { cut: Cut::Stop(reason), .. } => reason.exit(),
             _ => Exit::Failed,
         }
     }
 
-    /// Whether another attempt may help: it ended by itself, and not for lack of a permission.
+    /// Whether another attempt may help: it ended by itself, and not for lack of a permission. A shell reports with 128 + n that a
+    /// signal ended its command.
     pub(crate) fn may_run_again(&self) -> bool {
-        matches!(self, Self::Failed(ProcessEnd::Code(code)) if *code != 77)
+        matches!(self, Self::Failed(ProcessEnd::Code(code)) if *code != 77 && !(129..=192).contains(code))
     }
 
     /// Why it did not pass.
@@ -104,7 +110,10 @@ impl StepResult {
         let of = |text: String| if step == crate::history::RUN { text } else { format!("`{step}` {text}") };
         Some(match self {
             Self::Passed => return None,
-            Self::Failed(end @ ProcessEnd::Signal(_)) => Reason::new("signal", of(end.to_string())),
+            Self::Failed(end @ ProcessEnd::Signal(_)) => {
+                // It was another's signal: what the command had begun, it did not bring to an end.
+                Reason::new(HALF_DONE, of(format!("{end}: how far it came is not known")))
+            }
             Self::Failed(ProcessEnd::Code(code)) => {
                 let memory = if *code == 137 { ", probably out of memory" } else { "" };
                 let failed = if step == crate::history::RUN { "" } else { "failed with " };
@@ -123,65 +132,98 @@ impl StepResult {
                     Reason::new(if *cut == Cut::Timeout { "timeout" } else { INTERRUPTED }, of(why))
                 }
             }
-            Self::NotStarted { text, .. } => Reason::new("not_started", of(text.clone())),
+            Self::NotStarted { text, .. } => Reason::new(NOT_STARTED, of(text.clone())),
             Self::Unknown => Reason::new(HALF_DONE, of("lost its supervisor: its end is not known".to_owned())),
         })
     }
 }
 
-/// Runs the command. Its start is on the disk before it starts, and its end before this returns.
-///
-/// # Errors
-/// The journal cannot be written: nothing was started, or it was stopped.
-pub(crate) async fn run(context: &Context<'_>, command: &Command<'_>) -> Result<Ended> {
-    let step = Step { check: command.check.to_owned(), name: command.step.to_owned(), attempt: command.attempt };
-    context.journal(vec![step_started(&step, Map::new())])?;
-    let ended = launched(context, command, &step).await?;
-    let end = StepEnd { passed: ended.result == StepResult::Passed, exit_code: ended.result.exit_code() };
-    context.journal(vec![step_finished(&step, &end)])?;
-    Ok(ended)
+/// Runs the command. Its start is on the disk before it starts; if the journal cannot be written, it is not started.
+pub(crate) async fn run(context: &Context<'_>, command: &Command<'_>) -> Ended {
+    let step = step_of(command);
+    match context.journal(vec![step_started(&step, Map::new())]) {
+        Ok(()) => begun(context, command, &step, true).await,
+        Err(fault) => not_recorded(command, &fault),
+    }
 }
 
-/// Runs the command without the journal: for a dry run, which leaves no trace.
-///
-/// # Errors
-/// No supervisor can be started.
-pub(crate) async fn rehearse(context: &Context<'_>, command: &Command<'_>) -> Result<Ended> {
-    let step = Step { check: command.check.to_owned(), name: command.step.to_owned(), attempt: command.attempt };
-    launched(context, command, &step).await
+/// Runs the command even if the journal or its log cannot be written: a full disk must not keep a firewall open.
+pub(crate) async fn run_anyway(context: &Context<'_>, command: &Command<'_>) -> Ended {
+    let step = step_of(command);
+    context.happened(vec![step_started(&step, Map::new())]);
+    begun(context, command, &step, false).await
 }
 
-async fn launched(context: &Context<'_>, command: &Command<'_>, step: &Step) -> Result<Ended> {
+fn step_of(command: &Command<'_>) -> Step {
+    Step { check: command.check.to_owned(), name: command.step.to_owned(), attempt: command.attempt }
+}
+
+fn not_recorded(command: &Command<'_>, fault: &Fault) -> Ended {
+    let why = std::iter::once(&fault.message).chain(&fault.causes).map(String::as_str).collect::<Vec<_>>().join(": ");
+    let text = format!("was not started: {why}");
+    Ended {
+        result: StepResult::NotStarted { code: 125, text, temporary: true },
+        tail: Vec::new(),
+        log: command.log.clone(),
+        log_error: Some(why),
+        alive: Vec::new(),
+    }
+}
+
+/// Runs the command to its end, which is then in the journal, unless a process of it lives on.
+async fn begun(context: &Context<'_>, command: &Command<'_>, step: &Step, needs_log: bool) -> Ended {
+    let ended = launched(context, command, step, needs_log).await;
+    if ended.alive.is_empty() {
+        let end = StepEnd { passed: ended.result == StepResult::Passed, exit_code: ended.result.exit_code() };
+        context.happened(vec![step_finished(step, &end)]);
+    }
+    ended
+}
+
+async fn launched(context: &Context<'_>, command: &Command<'_>, step: &Step, needs_log: bool) -> Ended {
     let words =
         context.shell.words().iter().map(|word| (*word).to_owned()).chain([command.script.to_owned()]).collect();
-    let terms = Terms { grace: command.grace, log: command.log.clone(), log_limit: context.loaded.plan.log_limit };
+    let terms = Terms {
+        grace: command.grace,
+        log: command.log.clone(),
+        log_limit: context.loaded.plan.log_limit,
+        needs_log,
+        locks: context.locks.iter().map(Lock::descriptor).collect(),
+    };
     let launched = Launch { words, dir: &command.dir, env: command.env.clone(), terms, timeout: command.timeout };
     let mut watch = Watch { context, command, step, tail: Tail::new(LAST_LINES), open: Vec::new() };
-    let outcome = launch(&launched, &command.stop, context.insists, &mut watch).await?;
+    let outcome = launch(&launched, &command.stop, context.insists, &mut watch).await;
     watch.finish();
-    let tail = watch.tail.lines();
-    let (result, log_error) = match outcome {
+    let mut ended = Ended {
+        result: StepResult::Unknown,
+        tail: watch.tail.lines(),
+        log: command.log.clone(),
+        log_error: None,
+        alive: Vec::new(),
+    };
+    match outcome {
         Outcome::Ended { end, cut } => {
             warn_of_left(context, command, &end);
-            (result(&end, cut, command.grace), end.log_error)
+            ended.result = result(&end, cut, command.grace);
+            ended.log_error = end.log_error;
         }
         Outcome::NotStarted(error) => {
-            if let Some(code) = error.code {
-                (StepResult::NotStarted { code, text: format!("cannot be started: {}", error.text) }, None)
-            } else {
-                let text = format!("was not started: its log cannot be written: {}", error.text);
-                (StepResult::NotStarted { code: 125, text }, Some(error.text))
-            }
+            let log = error.code.is_none();
+            let why = if log { "was not started: its log cannot be written" } else { "cannot be started" };
+            let (code, text) = (error.code.unwrap_or(125), format!("{why}: {}", error.text));
+            ended.result = StepResult::NotStarted { code, text, temporary: log || error.temporary };
+            ended.log_error = log.then_some(error.text);
         }
-        Outcome::Unknown => (StepResult::Unknown, None),
-    };
-    Ok(Ended { result, tail, log: command.log.clone(), log_error })
+        Outcome::Unknown { alive } => ended.alive = alive,
+    }
+    ended
 }
 
 fn result(end: &End, cut: Option<Cut>, grace: Duration) -> StepResult {
     match cut {
         // Whatever its code: what was interrupted has not passed.
         Some(cut) => StepResult::Cut { cut, killed: end.killed, grace },
+        None if matches!(end.status, ProcessEnd::Signal(_)) => StepResult::Failed(end.status),
         None if end.signalled => StepResult::Unknown,
         None if end.status.is_success() => StepResult::Passed,
         None => StepResult::Failed(end.status),
@@ -223,11 +265,11 @@ impl Watch<'_> {
 }
 
 impl Observer for Watch<'_> {
-    fn started(&mut self, number: u32) -> Result<()> {
+    fn started(&mut self, number: u32, identity: &str) {
         let mut facts = Map::new();
         facts.insert("group".to_owned(), number.into());
-        facts.insert("process".to_owned(), group::identity(number).into());
-        self.context.note(vec![step_running(self.step, facts)])
+        facts.insert("process".to_owned(), identity.into());
+        self.context.note(vec![step_running(self.step, facts)]);
     }
 
     fn output(&mut self, bytes: &[u8]) {

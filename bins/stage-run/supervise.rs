@@ -6,9 +6,9 @@
 //! read. When its standard input ends before the command does, we are gone: it sends SIGINT, waits for the grace, then kills the group.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -37,17 +37,31 @@ pub(crate) struct Terms {
     pub(crate) grace: Duration,
     pub(crate) log: std::path::PathBuf,
     pub(crate) log_limit: u64,
+    /// Without its log the command is not started.
+    pub(crate) needs_log: bool,
+    /// The locks of the run. The supervisor keeps them: if `stage-run` dies, its stage still runs.
+    pub(crate) locks: Vec<RawFd>,
 }
 
 /// The supervisor of `words`, ready to be started. Its standard input and output are the caller's pipes.
 pub(crate) fn command(words: &[String], terms: &Terms) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program()?);
+    let locks = terms.locks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     command.arg0(NAME).arg(terms.grace.as_millis().to_string()).arg(terms.log_limit.to_string()).arg(&terms.log);
+    command.arg(if terms.needs_log { "log" } else { "" }).arg(locks);
     command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     inherit::pass_on_ignored(&mut command);
     // A ^C at the terminal is ours to pass on, and its end must not end the stage.
     inherit::new_session(&mut command);
+    inherit::leave_open(&mut command, terms.locks.clone());
     Ok(command)
+}
+
+/// This program. A deploy may replace its file, and the path then leads to nothing or to another version: Linux still knows the file that
+/// this process was started from.
+fn program() -> io::Result<std::path::PathBuf> {
+    let own = std::path::Path::new("/proc/self/exe");
+    if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
 /// The supervisor's whole life, if this process was started as one.
@@ -60,7 +74,16 @@ pub(crate) fn entry() -> Option<ExitCode> {
     let (Some(grace), Some(log_limit), Some(log)) = (number(words.next()), number(words.next()), words.next()) else {
         return Some(ExitCode::FAILURE);
     };
-    let terms = Terms { grace: Duration::from_millis(grace), log: log.into(), log_limit };
+    let (Some(needs_log), Some(locks)) = (words.next().map(|word| word == "log"), words.next()) else {
+        return Some(ExitCode::FAILURE);
+    };
+    let locks: Vec<RawFd> = locks.to_string_lossy().split(',').filter_map(|number| number.parse().ok()).collect();
+    // Held until this process ends. The command must not get them: what it leaves in the background would keep the run's lock.
+    let held: Vec<OwnedFd> = locks.iter().filter_map(|number| inherit::take(*number)).collect();
+    for lock in &held {
+        let _ = rustix::io::fcntl_setfd(lock, rustix::io::FdFlags::CLOEXEC);
+    }
+    let terms = Terms { grace: Duration::from_millis(grace), log: log.into(), log_limit, needs_log, locks };
     let words: Vec<OsString> = words.collect();
     Some(if supervise(&words, &terms).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -90,8 +113,9 @@ impl Reader {
 fn supervise(words: &[OsString], terms: &Terms) -> io::Result<()> {
     let reader = Reader(Arc::new(Mutex::new(Some(io::stdout()))));
     group::adopt_orphans();
-    let log = match File::options().read(true).write(true).create(true).truncate(true).open(&terms.log) {
-        Ok(file) => Log::new(file, terms.log_limit),
+    let (log, no_log) = match crate::folder::private_file(&terms.log) {
+        Ok(file) => (Some(Log::new(file, terms.log_limit)), None),
+        Err(error) if !terms.needs_log => (None, Some(error.to_string())),
         Err(error) => {
             reader.send(&Frame::NotStarted(StartError::log(&error)));
             return Err(error);
@@ -123,7 +147,7 @@ fn supervise(words: &[OsString], terms: &Terms) -> io::Result<()> {
     });
     let end = watch(group, terms.grace, &events);
     let log = copying.lock().ok().and_then(|mut log| log.take());
-    let log_error = log.as_ref().and_then(|log| log.error().map(ToString::to_string));
+    let log_error = log.as_ref().and_then(|log| log.error().map(ToString::to_string)).or(no_log);
     // A log that cannot be brought into order is still there.
     let _ = log.map(|mut log| log.settle(&terms.log));
     reader.send(&Frame::Ended(End { log_error, ..end }));
@@ -133,8 +157,8 @@ fn supervise(words: &[OsString], terms: &Terms) -> io::Result<()> {
 type SharedLog = Arc<Mutex<Option<Log>>>;
 
 /// Copies the output into the log and to the reader until every writer has closed it.
-fn copy(mut output: PipeReader, log: Log, reader: Reader, events: Sender<Event>) -> SharedLog {
-    let shared = Arc::new(Mutex::new(Some(log)));
+fn copy(mut output: PipeReader, log: Option<Log>, reader: Reader, events: Sender<Event>) -> SharedLog {
+    let shared = Arc::new(Mutex::new(log));
     let log = shared.clone();
     std::thread::spawn(move || {
         let mut buffer = vec![0; CHUNK];
@@ -145,8 +169,8 @@ fn copy(mut output: PipeReader, log: Log, reader: Reader, events: Sender<Event>)
                         && let Some(log) = log.as_mut()
                     {
                         log.write(&buffer[..length]);
-                        reader.send(&Frame::Output(buffer[..length].to_vec()));
                     }
+                    reader.send(&Frame::Output(buffer[..length].to_vec()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => break,
@@ -189,7 +213,11 @@ fn watch(group: Pid, grace: Duration, events: &Receiver<Event>) -> End {
         match events.recv_timeout(wait) {
             Ok(Event::Ended(ended)) => {
                 status = Some(ended);
-                if !signalled {
+                if !signalled && ended.signal().is_some() && !group::is_empty(group) {
+                    // A shell that was killed is not the end of the stage: its commands go on, and must not when others begin.
+                    send(group, Signal::INT);
+                    (signalled, until) = (true, Some(Instant::now() + grace));
+                } else if !signalled {
                     until = Some(Instant::now() + LEFT_OPEN);
                 }
             }

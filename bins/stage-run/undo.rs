@@ -5,21 +5,22 @@ use fault::{Fault, Result};
 use journal::Journal;
 use report::{Event, Reason, Status, Verdict};
 use run::{Records, Reporter, Stop};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use crate::args::{Args, Care, Format};
 use crate::context::Context;
 use crate::decide::{self, Known, Undo};
 use crate::emit::{self, Result as Shown};
-use crate::history::{self, RunHistory};
+use crate::history::{self, RunHistory, Standing};
 use crate::loaded::Loaded;
+use crate::lock;
+use crate::lonely::{self, Recorded};
 use crate::newest::{self, Newest};
 use crate::notices::Notices;
 use crate::ran::Ran;
 use crate::stage::Done;
 use crate::step::Command;
 use crate::values;
-use crate::{lock, lonely};
 
 /// `--undo`: shows what would be undone, or with `--yes` undoes it.
 ///
@@ -27,15 +28,21 @@ use crate::{lock, lonely};
 /// There is no run, it is refused, or the lock is held.
 pub(crate) async fn asked_for(loaded: &Loaded, args: &Args, console: &Console) -> Result<Exit> {
     let stop = Stop::watch(None)?;
-    let _locks = lock::all(loaded, args, console).await?;
-    let newest = newest::find(loaded, args)?.ok_or_else(|| Fault::usage("there is no run to undo"))?;
+    let Some(locks) = lock::all(loaded, args, console, &stop).await? else {
+        return Ok(lock::stopped(&stop, args, console));
+    };
+    let newest = newest::find(loaded)?.ok_or_else(|| Fault::usage("there is no run to undo"))?;
     newest.refuse_survivors()?;
-    let known = loaded.known()?;
+    let known = loaded.known(false)?;
     let anyway = args.undo == Some(Care::Anyway);
-    let undos = decide::undo(&known, &newest.history, false, anyway).map_err(|refusal| refusal.fault(Some(&newest)))?;
+    let undos =
+        decide::undo(&known, &newest.history, false, anyway).map_err(|refusal| refusal.fault(Some(&newest), loaded))?;
     if !args.yes {
         console.print(shown(loaded, &newest, &undos))?;
         return Err(Fault::usage("nothing was undone").help("add --yes to undo these stages"));
+    }
+    if !undos.iter().any(|one| matches!(one, Undo::Run(_))) {
+        return nothing(loaded, &newest, &undos, args, console);
     }
     let mut journal = Journal::reopen(&newest.folder.journal(), &newest.folder.name())?.0;
     // Without new promises: the run is open again until its end is recorded.
@@ -47,13 +54,12 @@ pub(crate) async fn asked_for(loaded: &Loaded, args: &Args, console: &Console) -
         Undo::Nothing(_) | Undo::Destroys(_) => None,
     });
     let reporter = Reporter::new(console, records, None, &format!("{}: undo", loaded.title()), plan.collect());
-    let mut context = Context::new(loaded, &reporter, stop, &newest.folder, Some(journal));
+    let mut context = Context::new(loaded, &reporter, stop, &newest.folder, Some(journal), locks);
     context.verbose = args.verbose;
     context.values.borrow_mut().extend(values::read(&newest.folder.values())?);
     let mut ran = Ran { stages: Vec::new(), others: Vec::new(), pending: Vec::new(), broken: None };
-    if let Err(fault) = carry_out(&context, &undos, &mut ran.others).await {
-        ran.broken = Some(fault);
-    }
+    carry_out(&context, &undos, &mut ran.others).await;
+    ran.broken = context.journal(Vec::new()).err();
     let exit = context.stop.reason().map_or_else(
         || {
             Exit::worst(
@@ -63,11 +69,37 @@ pub(crate) async fn asked_for(loaded: &Loaded, args: &Args, console: &Console) -
         run::StopReason::exit,
     );
     // What was undone has not passed, whatever it was before.
-    let _ = context.journal(vec![(Event::RunFinished { result: Verdict::Failed, duration_seconds: None }, Map::new())]);
-    let next = (exit != Exit::Success).then(|| "stage-run --undo --yes".to_owned());
-    Notices::new(loaded, &reporter, false).ended(&context, &ran, exit, next.as_deref()).await;
+    context.happened(vec![(Event::RunFinished { result: Verdict::Failed, duration_seconds: None }, Map::new())]);
+    let next = (exit != Exit::Success).then(|| format!("{} --undo --yes", loaded.command));
+    // A run that was undone has neither passed nor failed.
+    if exit != Exit::Success {
+        Notices::new(loaded, &reporter, false).ended(&context, &ran, exit, next.as_deref()).await;
+    }
     let broken = ran.broken.take();
     emit::result(&Shown { context: &context, ran: &ran, exit, next, broken: broken.as_ref() }, args);
+    Ok(exit)
+}
+
+/// Reports that nothing is left to undo, or that the plan has no undo for what is. The run stays what it is.
+fn nothing(loaded: &Loaded, newest: &Newest, undos: &[Undo], args: &Args, console: &Console) -> Result<Exit> {
+    let undone = loaded.plan.stages.iter().any(|stage| newest.history.stage(&stage.id).standing == Standing::Undone);
+    let name = newest.folder.name();
+    let (exit, text) = if undos.is_empty() || undone {
+        (Exit::Success, format!("nothing is left to undo of run {name}"))
+    } else {
+        (Exit::Incomplete, format!("nothing was undone: no stage that ran in run {name} has an `undo`"))
+    };
+    match args.format {
+        Format::Text => console.print(format!("{text}\n"))?,
+        Format::Json => {
+            let document = json!({
+                "schema_version": 1, "tool": console.tool(), "run": name, "title": loaded.title(),
+                "exit_code": exit.code(), "stages": [], "others": [], "pending": [], "next": null, "error": null,
+            });
+            console.print(format!("{document}\n"))?;
+        }
+        Format::Jsonl => console.status(&text),
+    }
     Ok(exit)
 }
 
@@ -80,14 +112,15 @@ pub(crate) async fn after_failure(context: &Context<'_>, known: &[Known], others
     match decide::undo(known, &history, true, false) {
         Ok(undos) => carry_out(context, &undos, others).await,
         Err(refusal) => {
-            context.reporter.warn(&format!("nothing was undone: {}", refusal.fault(None).message));
-            Ok(())
+            let fault = refusal.fault(None, context.loaded);
+            context.reporter.warn(&format!("nothing was undone: {}", fault.message));
         }
     }
+    Ok(())
 }
 
 /// Runs the undos; one that fails does not stop the others.
-async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>) -> Result<()> {
+async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>) {
     for one in undos {
         let (Undo::Run(number) | Undo::Nothing(number) | Undo::Destroys(number)) = one;
         let stage = &context.loaded.plan.stages[*number];
@@ -113,7 +146,7 @@ async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>
                     stop: context.stop.clone(),
                 };
                 context.reporter.progress().begin_timed(&check);
-                let done = lonely::run(context, &command).await;
+                let done = lonely::run(context, &command, Recorded::First).await;
                 context.reporter.progress().remove(&check);
                 let why = done.reason.as_ref().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
                 let word = if done.status == Status::Passed { "undone" } else { "not clean" };
@@ -125,14 +158,11 @@ async fn carry_out(context: &Context<'_>, undos: &[Undo], others: &mut Vec<Done>
         };
         others.push(done);
     }
-    Ok(())
 }
 
 fn env(context: &Context<'_>, stage: &plan::stages::Stage) -> Vec<(String, String)> {
     let own = stage.env.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let ours = [("STAGE_RUN_STAGE", stage.name.clone()), ("STAGE_RUN_RUN", context.folder.name())];
-    let handed = context.values.borrow().clone();
-    handed.into_iter().chain(own).chain(ours.map(|(name, value)| (name.to_owned(), value))).collect()
+    context.env(own, Some(&stage.name))
 }
 
 /// What `--undo` would do, for a person to read before `--yes`.

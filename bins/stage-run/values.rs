@@ -32,17 +32,30 @@ pub(crate) fn read(path: &Path) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
-/// Keeps the variables with the run.
+/// Keeps the variables with the run: each once, with its newest value.
 ///
 /// # Errors
-/// The file cannot be written.
-pub(crate) fn keep(path: &Path, pairs: &[(String, String)]) -> Result<()> {
-    if pairs.is_empty() {
+/// [`fault::Kind::Usage`]: they are more than are read again. [`fault::Kind::Temporary`]: the file cannot be written.
+pub(crate) fn keep(path: &Path, new: &[(String, String)]) -> Result<()> {
+    if new.is_empty() {
         return Ok(());
     }
-    if !path.exists() {
-        crate::folder::private_file(path)
-            .map_err(|error| Fault::temporary("cannot keep variables for later stages").cause(error.to_string()))?;
+    let mut all = read(path)?;
+    all.retain(|(name, _)| !new.iter().any(|(newer, _)| newer == name));
+    for (number, (name, value)) in new.iter().enumerate() {
+        if !new[number + 1..].iter().any(|(later, _)| later == name) {
+            all.push((name.clone(), value.clone()));
+        }
     }
-    append_pairs(path, pairs)
+    let cannot =
+        |error: std::io::Error| Fault::temporary("cannot keep variables for later stages").cause(error.to_string());
+    // Renamed when it is whole: a resumed run must find the old values or the new ones.
+    let fresh = path.with_extension("new");
+    crate::folder::private_file(&fresh).map_err(cannot)?;
+    append_pairs(&fresh, &all)?;
+    if fresh.metadata().map_err(cannot)?.len() > LIMIT {
+        let _ = std::fs::remove_file(&fresh);
+        return Err(Fault::usage("the variables for later stages take more than 1 MiB"));
+    }
+    std::fs::rename(&fresh, path).map_err(cannot)
 }

@@ -102,6 +102,7 @@ impl Log {
         let mut name = path.as_os_str().to_owned();
         name.push(".ordered");
         let mut ordered = File::create(&name)?;
+        ordered.set_permissions(self.file.metadata()?.permissions())?;
         io::copy(&mut self.reader(), &mut ordered)?;
         std::fs::rename(&name, path)
     }

@@ -1,6 +1,8 @@
 //! Open descriptors: whether two are the same, which to close, and how to own one that was passed by number.
 
 use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 /// Whether two descriptors share one open file description, as after `2>&1`: one offset, one order of writes. `None` if the system does
 /// not answer: only Linux has a call for it (`kcmp(2)`), and sandboxes may refuse it.
@@ -48,6 +50,26 @@ pub fn close_all_but(keep: &[RawFd]) {
         }
         from = end.saturating_add(1);
     }
+}
+
+/// Leaves the descriptors `numbers` open in the program that `command` starts, under the same numbers. They must stay open here until
+/// then.
+pub fn leave_open(command: &mut Command, numbers: Vec<RawFd>) {
+    let keep = move || {
+        for number in &numbers {
+            #[expect(unsafe_code, reason = "the flag must be cleared in the child alone")]
+            // SAFETY: fcntl is async-signal-safe, and takes numbers. One that is not open is an error.
+            if unsafe { libc::fcntl(*number, libc::F_SETFD, 0) } < 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    #[expect(unsafe_code, reason = "runs between fork and exec")]
+    // SAFETY: the closure makes system calls, and neither allocates nor locks.
+    unsafe {
+        command.pre_exec(keep)
+    };
 }
 
 /// Takes ownership of the descriptor `number`, which the parent left open for us. `None` if it is not open.

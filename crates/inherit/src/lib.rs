@@ -10,6 +10,6 @@ mod signals;
 
 #[cfg(target_os = "linux")]
 pub use descriptors::close_all_but;
-pub use descriptors::{is_same_description, take};
+pub use descriptors::{is_same_description, leave_open, take};
 pub use session::{from_the_background, new_session, new_session_told};
 pub use signals::{ignored_at_start, pass_on_ignored};

@@ -19,6 +19,10 @@ pub struct Journal {
     path: PathBuf,
     run: String,
     next: u64,
+    /// How many bytes the whole lines take.
+    whole: u64,
+    /// Bytes of a write that failed may follow the whole lines.
+    dirty: bool,
 }
 
 /// What a journal holds.
@@ -40,7 +44,7 @@ impl Journal {
     pub fn create(path: &Path, run: &str) -> Result<Self> {
         let file = private(File::options().read(true).append(true).create_new(true)).open(path);
         let file = file.map_err(|error| cannot("make", path, &error))?;
-        let journal = Self { file, path: path.to_owned(), run: run.to_owned(), next: 0 };
+        let journal = Self { file, path: path.to_owned(), run: run.to_owned(), next: 0, whole: 0, dirty: false };
         // Its name has to outlive a power cut too.
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| cannot("make", path, &error))?;
@@ -60,7 +64,8 @@ impl Journal {
             cut.map_err(|error| cannot("write", path, &error))?;
         }
         let next = history.records.last().map_or(0, |record| record.seq + 1);
-        Ok((Self { file, path: path.to_owned(), run: run.to_owned(), next }, history))
+        let (path, run, whole) = (path.to_owned(), run.to_owned(), history.whole);
+        Ok((Self { file, path, run, next, whole, dirty: false }, history))
     }
 
     /// Appends events, each with fields besides those of the event, in one write, and waits until they are on the disk.
@@ -74,18 +79,38 @@ impl Journal {
 
     /// Appends events without waiting for the disk: what they say is of no use after a power cut.
     ///
+    /// A full disk takes the beginning of a write. That part is removed again: the next record would continue its line, and the journal
+    /// could never be read again.
+    ///
     /// # Errors
     /// As [`Journal::append`].
     pub fn write(&mut self, events: Vec<(Event, Map<String, Value>)>) -> Result<()> {
-        let mut text = String::new();
+        let (mut text, mut next) = (String::new(), self.next);
         for (event, rest) in events {
             let run = self.run.clone();
-            let record = Record { run, shard: None, seq: self.next, at: Some(Timestamp::now()), event, rest };
-            self.next += 1;
+            let record = Record { run, shard: None, seq: next, at: Some(Timestamp::now()), event, rest };
+            next += 1;
             text += &record.line();
             text.push('\n');
         }
-        self.file.write_all(text.as_bytes()).map_err(|error| cannot("write", &self.path, &error))
+        self.clean().and_then(|()| self.file.write_all(text.as_bytes())).map_err(|error| {
+            self.dirty = true;
+            // If this fails too, the next write tries it first.
+            let _ = self.clean();
+            cannot("write", &self.path, &error)
+        })?;
+        self.next = next;
+        self.whole += text.len() as u64;
+        Ok(())
+    }
+
+    /// Removes what a failed write left behind the whole lines.
+    fn clean(&mut self) -> io::Result<()> {
+        if self.dirty {
+            self.file.set_len(self.whole)?;
+            self.dirty = false;
+        }
+        Ok(())
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Always {
     pub env: BTreeMap<String, String>,
     /// Its time.
     pub timeout: Duration,
+    /// Where it is in the file.
+    pub at: Spot,
 }
 
 impl Plan {
@@ -153,6 +155,12 @@ impl Plan {
                     stage.name, other.at.line
                 );
                 return Err(source.fault(stage.at, &message));
+            }
+        }
+        for (number, one) in self.always.iter().enumerate() {
+            if self.always[..number].iter().any(|other| other.id == one.id) {
+                let message = format!("two [[always]] have the name `{}`: give this one another", one.name);
+                return Err(source.fault(one.at, &message));
             }
         }
         Ok(self)
@@ -204,6 +212,7 @@ fn stage(mut section: Section<'_>) -> Result<Stage> {
 }
 
 fn always(mut section: Section<'_>) -> Result<Always> {
+    let at = section.at();
     let name = section.required("name")?;
     let always = Always {
         id: slug(&name.value),
@@ -212,6 +221,7 @@ fn always(mut section: Section<'_>) -> Result<Always> {
         dir: text(section.text("dir")?),
         env: variables(&mut section)?,
         timeout: section.time("timeout")?.unwrap_or(ALWAYS),
+        at,
     };
     section.end()?;
     Ok(always)
