@@ -278,7 +278,7 @@ impl Args {
     /// When commands are stopped: at the deadline, or early enough that the report can still be published.
     pub(crate) fn commands_deadline(&self) -> Option<Deadline> {
         let deadline = self.deadline?;
-        let margin = if self.publish.is_asked() { PUBLISHING.min(deadline.remaining() / 4) } else { Duration::ZERO };
+        let margin = if self.publish.is_asked() { PUBLISHING.min(deadline.remaining() / 2) } else { Duration::ZERO };
         Some(deadline.before(margin))
     }
 

@@ -126,12 +126,12 @@ async fn clean_after(
 /// Judges an attempt, and prints its log.
 async fn ended(run: &Run<'_>, check: &Check, attempt: Attempt, found: Vec<(Evidence, Vec<Kept>)>) -> Result<Once> {
     let Attempt { mut ran, log, started, cancelled, output_held } = attempt;
-    let cancelled = cancelled.then(|| match run.cancelled_by() {
-        Some(first) => Reason::new("fail_fast", format!("stopped because {first} failed first")),
-        None => {
-            let (code, text) = records::stopped_by(run);
-            Reason::new(code, text)
+    let cancelled = cancelled.then(|| {
+        if let Some(first) = run.cancelled_by() {
+            return Reason::new("fail_fast", format!("stopped because {first} failed first"));
         }
+        let (code, text) = records::stopped_by(run);
+        Reason::new(code, text)
     });
     let last = Try {
         status: Status::Failed,

@@ -84,7 +84,7 @@ fn a_run_that_is_interrupted_publishes_nothing_and_its_document_has_the_code_of_
 fn a_plan_whose_deadline_passes_is_published_in_time() {
     let github = GitHub::start();
     let plan = "[[stage]]\nname = \"a\"\n[[stage.check]]\nname = \"b\"\nrun = \"sleep 600\"\n";
-    let seen = run(&github, planned(&github, &["--deadline", "8s"], plan)).exits(3);
+    let seen = run(&github, planned(&github, &["--deadline", "20s"], plan)).exits(3);
     assert!(ours(&github)[0].contains("the --deadline passed"), "{:?}", ours(&github));
     assert!(ours(&github)[0].contains("exit code 3"), "{:?}", ours(&github));
     assert_eq!(count(&github, "POST /repos/*/check-runs"), 1, "{}", seen.stderr);
