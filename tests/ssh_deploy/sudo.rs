@@ -114,6 +114,8 @@ fn a_step_under_sudo_ends_when_its_client_is_killed() {
     let script = format!("touch {}; exec sleep 86434", begun.display());
     let mut started = host.step().args(["--sudo", "--", &script]).spawn();
     until_there(&begun);
+    // Only then is its end the host's work.
+    until_true(|| runs("sleep\086434"));
     signal(&started, "-KILL");
     started.child.wait().unwrap();
     until_gone("sleep\086434");

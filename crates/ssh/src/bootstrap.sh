@@ -63,7 +63,12 @@ sd_clean() {
 
 # Sends a signal to the step's process group. EPERM means that it runs under sudo, never that it is gone.
 sd_signal() {
-  sd_words=$(kill "-$1" "-$sd_pid" 2>&1 || kill "-$1" "$sd_pid" 2>&1) && return 0
+  if sd_words=$(kill "-$1" "-$sd_pid" 2>&1 || kill "-$1" "$sd_pid" 2>&1); then
+    # What the first KILL leaves is not ours, and our own zombies may stay in the group: they take every signal.
+    [ "$1$sd_killed" = KILLyes ] || { [ "$1" != KILL ] || sd_killed=yes; return 0; }
+    sudo -n kill -KILL -- "-$sd_pid"
+    return
+  fi
   case $sd_words in
     *ermitted*) sd_raised=yes; sudo -n kill "-$1" -- "-$sd_pid" ;;
     *) return 1 ;;
@@ -127,6 +132,7 @@ sd_end() {
   sd_waited=0
   case $sd_pid in '' | *[!0-9]*) return ;; esac
   sd_raised=
+  sd_killed=
   sd_signal TERM
   while [ "$(sd_group)" != group_gone ] && [ "$sd_waited" -lt $((sd_grace + 10)) ]; do
     if [ "$sd_waited" -ge "$sd_grace" ]; then
@@ -252,6 +258,7 @@ sd_step() {
   done
   # On a busy host, who ends the step may have found our own processes only, of which none is left now.
   sd_waited=0
+  sd_killed=
   while [ "$sd_why" != ended ] && [ "$sd_state" = group_alive ] && [ "$sd_waited" -lt 5 ]; do
     sd_signal KILL
     sd_pause
