@@ -297,7 +297,7 @@ impl Transport for OpenSsh {
             } else if refusal.cause == Cause::Dropped
                 && let Some(pause) = pauses.next()
             {
-                tokio::time::sleep(pause - REST).await;
+                tokio::time::sleep(pause.saturating_sub(REST)).await;
             } else if let Some(kind) = other_kind(target, &refusal, &unwanted) {
                 unwanted.push(kind);
                 first_key.get_or_insert(refusal);

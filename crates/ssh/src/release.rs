@@ -119,7 +119,9 @@ impl Release {
         let mut paths: Vec<String> = paths.collect();
         paths.sort_by_key(|path| std::cmp::Reverse(path.len()));
         paths.dedup();
-        paths.iter().map(|path| format!("[ -d {path} ] || echo {path} >>\"$sd_folder/empty\"\n")).collect()
+        let note =
+            |text: String, path: &String| text + &format!("[ -d {path} ] || echo {path} >>\"$sd_folder/empty\"\n");
+        paths.iter().fold(String::new(), note)
     }
 
     /// Whether the release to go back to is there.
