@@ -2,9 +2,16 @@
 
 mod bad_input;
 mod caches;
+mod cluster;
+mod flux;
+mod flux_story;
 mod http;
 mod image;
 mod kubernetes;
+mod kubernetes_api;
+mod limits;
+mod plan;
+mod secure;
 mod server;
 mod swarm;
 

@@ -4,6 +4,7 @@ mod command;
 mod docs;
 mod hides;
 mod hostile;
+mod notify;
 mod otlp;
 mod page;
 mod places;

@@ -4,7 +4,8 @@ mod crashes;
 mod faults;
 mod homelab;
 mod interrupts;
-mod notices;
+pub(crate) mod notices;
+mod triggers;
 mod undo;
 
 use std::path::{Path, PathBuf};

@@ -113,11 +113,11 @@ pub(crate) struct TimeArgs {
     #[arg(long, global = true, value_name = "TIME", value_parser = cli::time, default_value = "2s", hide_short_help = true)]
     pub(crate) interval: Duration,
 
-    /// Good looks in a row [http, image: 3]
+    /// Good looks in a row [http, image: 3; else 1]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) times: Option<u32>,
 
-    /// Time without a failure [swarm, kube, flux: 30s]
+    /// Time without a failure [swarm, kube, flux: 30s; else 0s]
     #[arg(long, global = true, value_name = "TIME", value_parser = cli::time)]
     pub(crate) stable: Option<Duration>,
 

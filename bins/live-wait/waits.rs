@@ -20,11 +20,8 @@ impl Request {
     pub(crate) fn want(&self, deadline: Duration) -> Want {
         let (times, stable) = self.target.enough();
         let time = &self.time;
-        // Either may be named for any target; the other one's default holds only if neither is.
-        let (times, stable) = match (time.times, time.stable) {
-            (None, None) => (times, stable),
-            (given, also) => (given.unwrap_or(1), also.unwrap_or_default()),
-        };
+        // Either may be named for any target, and takes nothing from the other: who asks for more looks does not ask for less time.
+        let (times, stable) = (time.times.unwrap_or(times), time.stable.unwrap_or(stable));
         Want { deadline, interval: time.interval, times, stable, grace: time.grace }
     }
 }

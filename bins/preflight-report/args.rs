@@ -10,6 +10,7 @@ use fault::{Fault, Result};
 use report::{FailOn, Flaky, Pattern, Policy};
 
 use crate::gather::{Operand, Plan};
+use crate::notice::NotifyArgs;
 use crate::plan::PlanOptions;
 use crate::publish::PublishArgs;
 
@@ -167,6 +168,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) publish: PublishArgs,
+
+    #[command(flatten)]
+    pub(crate) notice: NotifyArgs,
 
     #[command(flatten)]
     pub(crate) shared: Shared,

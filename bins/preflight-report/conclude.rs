@@ -46,6 +46,9 @@ pub(crate) fn conclude(
         comment = publishing.publish(&report)?;
     }
     emit::step_outputs(&report, comment.as_deref(), args, console)?;
+    if !publishing.is_preview() {
+        args.notice.send(&report, interrupted, console);
+    }
     Ok(exit)
 }
 

@@ -9,6 +9,7 @@ mod conclude;
 mod emit;
 mod finish;
 mod gather;
+mod notice;
 mod otlp;
 mod plan;
 mod publish;

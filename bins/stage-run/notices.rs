@@ -5,10 +5,9 @@ use std::time::Duration;
 use cli::{Console, Deadline, Exit};
 use credentials::Credentials;
 use fault::{Fault, Result};
-use notify::{Message, Outcome, Service};
+use notify::{Message, Outcome, Receiver, Service, sentence};
 use report::Status;
 use run::Reporter;
-use secrecy::SecretString;
 
 use crate::context::Context;
 use crate::loaded::Loaded;
@@ -93,12 +92,7 @@ impl<'a> Notices<'a> {
         if !self.wants(message.outcome) || self.loaded.plan.notify.services.is_empty() {
             return;
         }
-        let deadline = Deadline::after(TIME);
-        for (service, found) in addresses(self.loaded, self.reporter.console(), deadline).await {
-            let sent = match found {
-                Ok(address) => notify::send(service, &address, message, deadline).await,
-                Err(fault) => Err(fault),
-            };
+        for (_, sent) in deliver(self.loaded, self.reporter.console(), message).await {
             if let Err(fault) = sent {
                 self.reporter.warn(&sentence(&fault));
             }
@@ -106,26 +100,16 @@ impl<'a> Notices<'a> {
     }
 }
 
-/// The addresses: from the environment, else from Doppler; masked.
-async fn addresses(loaded: &Loaded, console: &Console, deadline: Deadline) -> Vec<(Service, Result<SecretString>)> {
-    let services = &loaded.plan.notify.services;
-    let names: Vec<&str> = services.iter().map(|(_, name)| name.as_str()).collect();
+async fn deliver(loaded: &Loaded, console: &Console, message: &Message) -> Vec<(Service, Result<()>)> {
+    let deadline = Deadline::after(TIME);
+    let receiver =
+        |(kind, variable): &(&str, String)| Some(Receiver { service: Service::of(kind)?, variable: variable.clone() });
+    let receivers: Vec<Receiver> = loaded.plan.notify.services.iter().filter_map(receiver).collect();
+    let names: Vec<&str> = receivers.iter().map(|receiver| receiver.variable.as_str()).collect();
     let credentials = Credentials::new(console.environment(), deadline);
     let found = credentials.find_all(&names, &|values| console.mask(values)).await;
-    let address = |kind: &str, name: &str| match &found {
-        Ok(found) => found.iter().find(|one| one.name == name).map(|one| one.value.clone()).ok_or_else(|| {
-            Fault::failed(format!("no message is sent to {kind}: `{name}` is set neither here nor in Doppler"))
-        }),
-        Err(fault) => Err(fault.clone().context(format!("no message is sent to {kind}"))),
-    };
-    services.iter().filter_map(|(kind, name)| Some((Service::of(kind)?, address(kind, name)))).collect()
-}
-
-fn sentence(fault: &Fault) -> String {
-    std::iter::once(fault.message.as_str())
-        .chain(fault.causes.iter().map(String::as_str))
-        .collect::<Vec<_>>()
-        .join(": ")
+    let found = found.map(|all| all.into_iter().map(|one| (one.name, one.value)).collect());
+    notify::deliver(&receivers, &found, message, deadline).await
 }
 
 /// `--notify-test`: sends one message to each service.
@@ -136,7 +120,6 @@ pub(crate) async fn test(loaded: &Loaded, console: &Console) -> Result<Exit> {
     if loaded.plan.notify.services.is_empty() {
         return Err(Fault::usage("the plan has no [notify]").help("add one: [notify] discord = \"NAME_OF_A_VARIABLE\""));
     }
-    let deadline = Deadline::after(TIME);
     let message = Message {
         title: loaded.title(),
         target: String::new(),
@@ -149,11 +132,7 @@ pub(crate) async fn test(loaded: &Loaded, console: &Console) -> Result<Exit> {
         next: None,
     };
     let mut ends = Vec::new();
-    for (service, found) in addresses(loaded, console, deadline).await {
-        let sent = match found {
-            Ok(address) => notify::send(service, &address, &message, deadline).await,
-            Err(fault) => Err(fault),
-        };
+    for (service, sent) in deliver(loaded, console, &message).await {
         match sent {
             Ok(()) => console.status(&format!("{}: sent", service.name())),
             Err(fault) => {

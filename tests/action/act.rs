@@ -10,6 +10,7 @@ mod example;
 mod play;
 mod readme;
 mod reusable;
+mod stages;
 
 /// Lines of our workflows that this version of act refuses; a copy without them is played.
 const REJECTED: [&str; 2] = ["queue: max", "deployment: ${{ inputs.deployment }}"];

@@ -88,6 +88,19 @@ fn man_pages_and_completions_need_no_other_argument() {
 }
 
 #[test]
+fn the_options_of_subcommands_are_in_the_man_page_and_the_completions() {
+    for kind in KINDS {
+        let text = Step::new("live-wait").args(["--generate", kind]).run().exits(0).stdout.replace('\\', "");
+        for option in ["from-header", "also", "except", "resolve-image", "reconcile"] {
+            assert!(text.contains(option), "{kind}: {option}");
+        }
+    }
+    let script = "source <(live-wait --generate bash); COMP_WORDS=(live-wait flux --rec); COMP_CWORD=2
+                  _live__wait live-wait --rec flux; echo \"${COMPREPLY[@]}\"";
+    assert_eq!(Step::script(script).run().exits(0).stdout, "--reconcile\n");
+}
+
+#[test]
 fn texts_for_a_reader_that_has_left_end_quietly() {
     let kinds = KINDS.map(|kind| format!("--generate {kind}"));
     for tool in TOOLS {

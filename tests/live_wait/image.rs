@@ -2,20 +2,22 @@
 
 use std::process::{Command, Stdio};
 
+use emulators::Kubernetes;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use super::cluster::recording;
 use super::{NEW, target, wait};
-use crate::support::{Served, peer};
+use crate::support::{Served, Step, peer};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// A registry with nothing in it.
-struct Registry(Served);
+pub(super) struct Registry(Served);
 
 impl Registry {
-    fn start(extra: &str) -> Option<Self> {
+    pub(super) fn start(extra: &str) -> Option<Self> {
         peer("docker-registry")?;
         // `{port}` is put into arguments only, so a shell writes the configuration.
         let text = format!(
@@ -30,6 +32,10 @@ impl Registry {
             program.display()
         );
         Served::start("sh", &["-c", &script], &[("OTEL_TRACES_EXPORTER", "none")]).map(Self)
+    }
+
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        self.0.address
     }
 
     fn name(&self) -> String {
@@ -69,7 +75,7 @@ impl Registry {
     }
 
     /// Pushes an image of one platform; its digest.
-    fn push(&self, name: &str, architecture: &str, revision: &str) -> String {
+    pub(super) fn push(&self, name: &str, architecture: &str, revision: &str) -> String {
         let label = json!({"org.opencontainers.image.revision": revision});
         let config = json!({"os": "linux", "architecture": architecture, "config": {"Labels": label}, "rootfs": {"type": "layers", "diff_ids": []}});
         let config = config.to_string();
@@ -110,6 +116,48 @@ fn a_tag_that_is_there_is_printed_with_its_digest() {
     let label = format!("org.opencontainers.image.revision={}", &NEW[..7]);
     let seen = step.args(["--label", &label, "--digest", &digest, "--format", "text"]);
     assert_eq!(seen.run().exits(0).stdout, format!("{name}@{digest}\n"));
+}
+
+/// The two lines of docs/live-wait.md, on a cluster that runs what the registry serves.
+#[test]
+fn the_pinned_reference_is_handed_on_through_a_file_to_what_has_to_run_it() {
+    let Some(registry) = Registry::start("") else { return };
+    let digest = registry.push("sha-1", "amd64", NEW);
+    registry.push("latest", "amd64", NEW);
+    let recorded = std::fs::read_to_string(recording("deployment-digest")).unwrap();
+    let runs = recorded.split("registry.test/demo@").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let recorded = recorded.replace("registry.test/demo", &registry.name());
+    let cluster = |running: &str| {
+        let kubernetes = Kubernetes::start(&recorded.replace(&runs, running));
+        let script = format!(
+            "live-wait image \"{}:sha-$COMMIT\" --also latest --platform linux/amd64 > pinned\n\
+             xargs live-wait kube deployment/web -n deployment-digest --stable 0.2s --interval 0.1s --deadline 2s --image < pinned",
+            registry.name()
+        );
+        let step = Step::script(&script).plain().env("COMMIT", "1").file("kubeconfig", kubernetes.kubeconfig());
+        (step.env("KUBECONFIG", "kubeconfig").knowing(kubernetes.secrets()).run(), kubernetes)
+    };
+    let (seen, _) = cluster(&digest);
+    assert!(seen.exits(0).stderr.contains("at the digest of"));
+    let (seen, _) = cluster(&format!("sha256:{}", "0".repeat(64)));
+    // xargs has one code for every failure of its command.
+    assert!(seen.exits(123).stderr.contains("runs sha256:0000"));
+}
+
+#[test]
+fn an_index_lists_what_can_be_pulled_or_is_not_live_for_it() {
+    let Some(registry) = Registry::start("") else { return };
+    let (amd, arm) = (registry.push("one", "amd64", NEW), registry.push("two", "arm64", NEW));
+    registry.index("multi", &[("amd64", &amd), ("arm64", &arm)]);
+    // As the cleaning of untagged versions does it.
+    let deleted = registry.curl(&["-X", "DELETE"], &format!("/v2/demo/manifests/{arm}"), b"");
+    assert!(deleted.contains(" 202 "), "{deleted}");
+    let name = format!("{}:multi", registry.name());
+    let asks = |platform: &str| wait("image").args([&name, "--platform", platform, "--deadline", "1s"]).run();
+    asks("linux/amd64").exits(0);
+    let found = target(&asks("linux/arm64").exits(3));
+    let why = found["reason"]["text"].as_str().unwrap();
+    assert!(why.contains("lists linux/arm64, and the manifest of it is not there"), "{found}");
 }
 
 #[test]
@@ -183,9 +231,8 @@ fn a_registry_with_a_login_takes_it_from_docker_s_file_a_helper_or_the_environme
         found["reason"]["text"].as_str().unwrap().contains("absent, or it is private and there is no login"),
         "{found}"
     );
-    let login = |step: crate::support::Step| {
-        step.env("REGISTRY_USERNAME", "user").workflow_secret("REGISTRY_PASSWORD", "hunter2-hunter2")
-    };
+    let login =
+        |step: Step| step.env("REGISTRY_USERNAME", "user").workflow_secret("REGISTRY_PASSWORD", "hunter2-hunter2");
     // It may be seen, and is not there: not yet.
     login(asks()).run().exits(3);
     asks().env("REGISTRY_USERNAME", "user").env("REGISTRY_PASSWORD", "wrong-wrong-wrong").run().exits(77);

@@ -3,7 +3,7 @@
 use super::{Project, until};
 use crate::support::Started;
 
-fn kill(started: Started) {
+pub(super) fn kill(started: Started) {
     let pid = i32::try_from(started.child.id()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
     started.finish().exits(137);

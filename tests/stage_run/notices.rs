@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use super::Project;
 
 /// A server on loopback that answers each request with `status`, and hands on what it was sent: path and body.
-fn server(status: &'static str) -> (String, mpsc::Receiver<(String, serde_json::Value)>) {
+pub(crate) fn server(status: &'static str) -> (String, mpsc::Receiver<(String, serde_json::Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (send, receive) = mpsc::channel();

@@ -56,7 +56,16 @@ fn of_text(text: &str, args: &Args) -> Result<Vec<Request>> {
             requests.push(request(table, at, &line, args)?);
         }
     }
-    if requests.is_empty() { Err(Fault::usage("it has no [[target]]")) } else { Ok(requests) }
+    if requests.is_empty() {
+        return Err(Fault::usage("it has no [[target]]"));
+    }
+    let takes_one = |request: &Request| matches!(request.target, TargetArgs::Http(_) | TargetArgs::Flux(_));
+    if args.revision.is_some() && !requests.iter().any(takes_one) {
+        // It would be looked at by nothing, and the wait would be green for any revision.
+        return Err(Fault::usage("--revision is given, and no target of kind http or flux is in it")
+            .help("name what the other kinds wait for with `image` or `label`"));
+    }
+    Ok(requests)
 }
 
 #[expect(clippy::too_many_lines, reason = "one pass over the keys of a target")]
@@ -135,8 +144,11 @@ fn with_times(target: TargetArgs, table: &DeTable<'_>, own: &crate::args::TimeAr
     if table.contains_key("grace") {
         time.grace = own.grace;
     }
-    if table.contains_key("times") || table.contains_key("stable") {
-        (time.times, time.stable) = (own.times, own.stable);
+    if table.contains_key("times") {
+        time.times = own.times;
+    }
+    if table.contains_key("stable") {
+        time.stable = own.stable;
     }
     Request { target, time }
 }

@@ -212,6 +212,11 @@ impl<'a> Publishing<'a> {
         self.args.require_publish
     }
 
+    /// Whether nothing is sent to anyone.
+    pub(crate) fn is_preview(&self) -> bool {
+        self.args.preview
+    }
+
     /// The exit code that `--require-publish` asks for, if something could not be published.
     pub(crate) fn exit(&self) -> Option<Exit> {
         self.voice.exit()

@@ -30,8 +30,10 @@ pub(crate) fn text(kind: Generate, mut command: Command, schema: &str) -> Vec<u8
     let mut text = Vec::new();
     let shell = match kind {
         Generate::Man => {
+            let parts: Vec<Command> = command.get_subcommands().filter(|part| !part.is_hide_set()).cloned().collect();
             // Writing to memory cannot fail.
             let _ = clap_mangen::Man::new(command).render(&mut text);
+            parts.into_iter().for_each(|part| subcommand(&name, part, &mut text));
             return text;
         }
         Generate::Bash => Shell::Bash,
@@ -41,6 +43,22 @@ pub(crate) fn text(kind: Generate, mut command: Command, schema: &str) -> Vec<u8
         Generate::Elvish => Shell::Elvish,
         Generate::Schema => return schema.into(),
     };
-    clap_complete::generate(shell, &mut command, name, &mut text);
+    clap_complete::generate(shell, &mut command, name.clone(), &mut text);
+    if shell == Shell::Bash && name.contains('-') {
+        // clap_complete 4 spells a program's name with a hyphen in two ways, and finds no subcommand's options then.
+        let (wrong, right) = (name.replace('-', "__subcmd__"), name.replace('-', "__"));
+        return String::from_utf8_lossy(&text).replace(&wrong, &right).into_bytes();
+    }
     text
+}
+
+/// Adds a subcommand to the page of its program: one page is what a package installs.
+fn subcommand(program: &str, command: Command, text: &mut Vec<u8>) {
+    let name = format!("{program} {}", command.get_name());
+    text.extend(format!(".SH \"{}\"\n", name.to_uppercase()).bytes());
+    let page = clap_mangen::Man::new(command.bin_name(name));
+    // Writing to memory cannot fail.
+    let _ = page.render_synopsis_section(text);
+    let _ = page.render_description_section(text);
+    let _ = page.render_options_section(text);
 }

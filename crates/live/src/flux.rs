@@ -50,7 +50,8 @@ pub struct Flux {
     kind: Kind,
     /// The preferred versions of the API groups, once they were read.
     versions: std::collections::BTreeMap<&'static str, String>,
-    requested: Option<Instant>,
+    /// When a reconciliation was last requested, and the annotation's value.
+    requested: Option<(Instant, String)>,
     /// The generation and revision at which it was applied: a later reconciliation of the same does not undo that.
     applied: Option<(i64, String)>,
     /// Answers of git, by the revision that was found.
@@ -94,7 +95,7 @@ impl Flux {
             Located { kind: self.kind, namespace: self.wanted.namespace.clone(), name: self.wanted.object.1.clone() };
         if self.kind.is_source() {
             let object = self.object(&target).await?;
-            self.request(&target, None).await?;
+            self.request((&target, &object), None).await?;
             return Ok(self
                 .judged_source(&target, &object)
                 .await?
@@ -138,9 +139,10 @@ impl Flux {
         let origin = model::source_of(located, &object);
         if let Some(origin) = &origin {
             let from = self.object(origin).await?;
-            self.request(origin, Some(located)).await?;
-            // What is applied already needs no source: it may have moved on.
+            self.request((origin, &from), Some(located)).await?;
+            // What is or was applied needs no source: it may have moved on.
             if !assess::has_applied(&object, &self.wanted.revision)
+                && !assess::was_applied(&object, &self.wanted.revision)
                 && let Some(look) = self.judged_source(origin, &from).await?
             {
                 return Err(look.into());
@@ -168,10 +170,30 @@ impl Flux {
             let lost = Look::new(State::Other(Some(crate::Lost::Superseded)), "superseded", text);
             return Err(lost.into());
         }
+        if let Step::Stop(look) = step {
+            return Err(self.with_workloads(look, &object).await.into());
+        }
         chain.take(step)?;
         self.applied = Some((object.metadata.generation, chain.revision.clone()));
         chain.workloads = model::inventory(&object);
         Ok(())
+    }
+
+    /// Adds what holds up the workloads of an attempt that was not applied yet: Flux itself names the workload, never the reason.
+    async fn with_workloads(&self, mut look: Look, object: &Object) -> Look {
+        let workloads = model::inventory(object);
+        let is_ours =
+            assess::is_attempted(object, &self.wanted.revision) && !assess::has_applied(object, &self.wanted.revision);
+        if !is_ours || workloads.is_empty() {
+            return look;
+        }
+        let found = kubernetes::together(&self.cluster, &workloads).await;
+        if found.state == State::Live {
+            return look;
+        }
+        look.what = format!("{}; {}", look.what, found.what);
+        look.evidence.extend(found.evidence);
+        look
     }
 
     /// Why a source does not have the revision, if it does not.
@@ -227,11 +249,24 @@ impl Flux {
         Ok(found)
     }
 
-    /// Requests a reconciliation of the source and then of what depends on it, as `flux reconcile --with-source` does.
-    async fn request(&mut self, origin: &Located, applier: Option<&Located>) -> std::result::Result<(), Stop> {
-        let is_due = self.requested.is_none_or(|at| at.elapsed() >= REQUEST_AGAIN);
-        if !self.wanted.reconcile || !is_due || self.applied.is_some() {
+    /// Requests a reconciliation of the source and of what depends on it, as `flux reconcile --with-source` does; later again of the
+    /// source, once it has handled the request and does not have the revision: it may have been pushed since.
+    async fn request(
+        &mut self,
+        (origin, source): (&Located, &Object),
+        applier: Option<&Located>,
+    ) -> std::result::Result<(), Stop> {
+        if !self.wanted.reconcile || self.applied.is_some() {
             return Ok(());
+        }
+        let again = self.requested.is_some();
+        if let Some((at, token)) = &self.requested {
+            let is_handled = source.status["lastHandledReconcileAt"] == token.as_str();
+            let has_it = assess::is_revision(&source.status["artifact"], &self.wanted.revision);
+            // A request during an attempt would begin it anew.
+            if at.elapsed() < REQUEST_AGAIN || !is_handled || has_it {
+                return Ok(());
+            }
         }
         // Any text that differs from the last one is a request.
         let now = std::time::SystemTime::now()
@@ -239,11 +274,11 @@ impl Flux {
             .unwrap_or_default()
             .as_nanos()
             .to_string();
-        for located in [Some(origin), applier].into_iter().flatten() {
+        for located in [Some(origin), applier.filter(|_| !again)].into_iter().flatten() {
             let path = self.path(located).await?;
             self.cluster.annotate(&path, "reconcile.fluxcd.io/requestedAt", &now).await?;
         }
-        self.requested = Some(Instant::now());
+        self.requested = Some((Instant::now(), now));
         Ok(())
     }
 

@@ -110,7 +110,9 @@ impl Http {
         self.rounds += 1;
         let mut first = self.url.clone();
         if self.settings.bypass_cache {
-            let unique = format!("{}{}", std::process::id(), self.rounds);
+            // Containers give every run the same process id; a cache must not know the query of another run.
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let unique = format!("{:x}-{}", now.as_nanos(), self.rounds);
             first.query_pairs_mut().append_pair("live-wait", &unique);
         }
         let mut level = match self.visits(&first, &[]).await {
@@ -146,7 +148,7 @@ impl Http {
                 break;
             }
         }
-        let mut look = answer::assess(&round, &self.settings.revision).spec(answer::addresses(&round));
+        let mut look = answer::assess(&round, &self.settings.revision);
         if self.settings.bypass_cache {
             look.evidence
                 .push("asked past caches, with a query of its own: what caches serve was not looked at".to_owned());
@@ -168,12 +170,9 @@ impl Http {
         if ask::proxy(&self.settings.proxies, url).is_some() {
             return Ok(vec![visit(None)]);
         }
-        let (host, port) = (host(url), url.port_or_known_default().unwrap_or(443));
-        let found = tokio::net::lookup_host((host.as_str(), port)).await;
-        let found = found.map_err(|error| format!("`{host}` does not resolve: {error}"))?;
-        let mut all: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-        all.sort_unstable();
-        all.dedup();
+        let host = host(url);
+        let found = crate::names::lookup(&host).await;
+        let mut all = found.map_err(|error| format!("`{host}` does not resolve: {error}"))?;
         all.retain(|ip| self.settings.family.takes(*ip));
         if all.is_empty() {
             Err(format!("`{host}` has no address of that kind"))
@@ -253,7 +252,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Domain(name)) => crate::names::is_localhost(name),
         None => false,
     }
 }

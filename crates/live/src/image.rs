@@ -56,6 +56,8 @@ struct Content {
     platforms: Vec<(String, BTreeMap<String, String>)>,
     /// The digests of an index's manifests.
     manifests: Vec<String>,
+    /// Platforms that an index lists and whose manifests are not there.
+    absent: Vec<String>,
 }
 
 /// What one look read.
@@ -119,7 +121,10 @@ impl Image {
         if self.contents.len() >= PLATFORMS {
             self.contents.clear();
         }
-        self.contents.insert(digest.clone(), content.clone());
+        // A manifest that is absent may still come.
+        if content.absent.is_empty() {
+            self.contents.insert(digest.clone(), content.clone());
+        }
         Ok((digest, content))
     }
 
@@ -141,6 +146,17 @@ impl Image {
             let platform = one.platform.name();
             let is_asked = self.wanted.platforms.is_empty()
                 || self.wanted.platforms.iter().any(|wanted| matches(wanted, &platform));
+            // Registries delete and replicate manifests one by one: an index may list what nobody can pull.
+            if is_asked && !self.wanted.platforms.is_empty() {
+                match self.registry.manifest(&one.digest, false).await {
+                    Ok(_) => {}
+                    Err(Refusal::Absent(_)) => {
+                        content.absent.push(platform);
+                        continue;
+                    }
+                    Err(other) => return Err(other),
+                }
+            }
             let labels = if needs_config && is_asked {
                 let document = self.document(&one.digest).await?;
                 self.config(document.config).await?.map(|(_, labels)| labels).unwrap_or_default()
@@ -199,6 +215,10 @@ fn assess(wanted: &Wanted, reading: &Reading) -> Look {
     if let Some(expected) = expected.filter(|expected| !expected.eq_ignore_ascii_case(digest)) {
         return other(format!("{} is {digest}, not {expected}", wanted.reference));
     }
+    if let Some(platform) = content.absent.first() {
+        let text = format!("{} lists {platform}, and the manifest of it is not there", wanted.reference);
+        return Look::not_yet("platform_missing", text);
+    }
     if content.is_index && content.platforms.is_empty() {
         return Look::not_yet(
             "empty_index",
@@ -211,6 +231,9 @@ fn assess(wanted: &Wanted, reading: &Reading) -> Look {
             "platform_missing",
             format!("{} is there, but not for {missing}; it has {}", wanted.reference, has.join(", ")),
         );
+    }
+    if let Some((name, _)) = wanted.labels.first().filter(|_| content.platforms.is_empty()) {
+        return other(format!("{} has no config, so no label {name}", wanted.reference));
     }
     for (name, value) in &wanted.labels {
         let asked = content.platforms.iter().filter(|(platform, _)| {

@@ -179,7 +179,7 @@ impl Tally {
             .or_else(|| self.crash_loop(want, last))
             .or_else(|| self.lasting_trouble(want, last))
             .or_else(|| self.lost_for_good(want, last))
-            .unwrap_or_else(|| if now < want.deadline { Verdict::Wait } else { self.expired(last) })
+            .unwrap_or_else(|| if now < want.deadline { Verdict::Wait } else { self.expired(want, last) })
     }
 
     fn live(&self, want: &Want, last: &Look) -> Option<Verdict> {
@@ -218,7 +218,7 @@ impl Tally {
         is_over.then(|| Verdict::over(End::Failed, code, last.what.clone()))
     }
 
-    fn expired(&self, last: &Look) -> Verdict {
+    fn expired(&self, want: &Want, last: &Look) -> Verdict {
         let end = match last.state {
             State::Trouble(End::Denied, _) => End::Denied,
             State::Trouble(End::Unreachable, _) if self.readings == 0 => End::Unreachable,
@@ -229,8 +229,22 @@ impl Tally {
             Some(reading) if !last.is_reading() => {
                 Verdict::over(end, code, format!("{reading} (and then: {})", last.what))
             }
-            _ => Verdict::over(end, code, last.what.clone()),
+            _ => Verdict::over(end, code, format!("{}{}", last.what, self.still_missing(want, last))),
         }
+    }
+
+    /// What a good look at the deadline lacked.
+    fn still_missing(&self, want: &Want, last: &Look) -> String {
+        let Some(streak) = &self.streak else { return String::new() };
+        let stable = want.stable.max(last.stable);
+        let seen = streak.until.saturating_sub(streak.since);
+        format!(
+            " (seen {} times over {} s; {} times over {} s are enough)",
+            streak.count,
+            seen.as_secs(),
+            want.times.max(1),
+            stable.as_secs()
+        )
     }
 
     /// The pause before the next look: `interval` from the first good look on, before that longer each time, and never past the moment

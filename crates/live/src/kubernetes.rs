@@ -190,6 +190,7 @@ pub(crate) async fn together(cluster: &Cluster, workloads: &[Workload]) -> Look 
     });
     let look = match worst {
         Some(look) if look.state != State::Live => look.evidence(lines),
+        _ if count == 1 => Look::live("its workload runs").evidence(lines),
         _ => Look::live(format!("its {count} workloads run")).evidence(lines),
     };
     Look { failures, ..look.spec(spec.join(" ")) }

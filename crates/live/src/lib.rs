@@ -10,6 +10,7 @@ pub mod image;
 mod judge;
 pub mod kubernetes;
 mod look;
+mod names;
 mod revision;
 pub mod swarm;
 mod watch;

@@ -4,11 +4,13 @@
 //! channel. [`send`] sends it. The address is a secret (with a webhook's address anyone can write to the channel), so no error holds it.
 
 mod body;
+mod deliver;
 mod message;
 mod send;
 mod service;
 
 pub use body::{Body, body};
+pub use deliver::{Receiver, deliver, sentence};
 pub use message::{Message, Outcome};
 pub use send::send;
 pub use service::Service;

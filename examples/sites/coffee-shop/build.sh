@@ -8,3 +8,5 @@ for page in src/*.html; do
     sed -e "s/{{ built }}/from ${page##*/}/" "$page" >"dist/${page##*/}"
     echo "built dist/${page##*/}"
 done
+# What live-wait asks for: the commit that was built.
+printf '{"commit":"%s"}\n' "${GITHUB_SHA:-unknown}" >dist/version.json

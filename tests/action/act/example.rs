@@ -31,6 +31,8 @@ fn the_workflow_of_the_example_deploys_as_it_is() {
     let played = played.shows("pulumi up --stack dev --yes with 28 characters").shows("Uploaded acme-api");
     assert!(played.called("secrets-env --only CLOUDFLARE_API_TOKEN,CLOUDFLARE_ACCOUNT_ID -- npx"));
     assert!(play.site("consult-coffee-shop").is_some());
+    assert!(played.called("live-wait http http://"), "{:?}", played.calls);
+    played.shows("live after");
     assert_eq!(fs::read_to_string("/opt/consult/release").unwrap(), "1\n");
 }
 

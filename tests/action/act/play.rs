@@ -19,7 +19,7 @@ const STAND_INS: [(&str, &str); 4] = [
     ("actions/setup-python", "runs:\n  using: composite\n  steps: [{shell: sh, run: 'true'}]\n"),
     (
         "actions/upload-artifact",
-        "inputs: {name: {}, path: {}, if-no-files-found: {}, retention-days: {}}
+        "inputs: {name: {}, path: {}, if-no-files-found: {}, retention-days: {}, include-hidden-files: {}}
 runs:
   using: composite
   steps:
@@ -247,8 +247,8 @@ impl Played {
     fn without_secrets(&self, sandbox: &Sandbox, store: &Path) {
         let mut files = vec![self.calls.join("\n")];
         for artifact in fs::read_dir(store).unwrap() {
-            for file in fs::read_dir(artifact.unwrap().path()).unwrap() {
-                let text = fs::read_to_string(file.unwrap().path()).unwrap();
+            for file in files_of(&artifact.unwrap().path()) {
+                let text = fs::read_to_string(file).unwrap();
                 assert!(!text.contains("\"event\":\"output\""), "an artifact has output");
                 files.push(text);
             }
@@ -291,11 +291,21 @@ impl Played {
     }
 }
 
+/// Every file below a folder.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_of(&path) } else { vec![path] }).collect()
+}
+
 /// The commits or tags by which our workflows and the example name an action.
 fn references(action: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for file in [".github/workflows/deploy.yml", "examples/.github/workflows/deploy.yml"] {
+    for file in [
+        ".github/workflows/deploy.yml",
+        "examples/.github/workflows/deploy.yml",
+        "examples/.github/workflows/stages.yml",
+    ] {
         let text = fs::read_to_string(root.join(file)).unwrap();
         let after = text.split(&format!("uses: {action}@")).skip(1).map(str::to_owned).collect::<Vec<_>>();
         found.extend(after.iter().filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned));

@@ -48,7 +48,7 @@ impl Chain {
 }
 
 /// The revision of a source, in the forms in which it may be asked for: an artifact of OCI names the commit that it was made of.
-fn is_revision(artifact: &serde_json::Value, wanted: &Revision) -> bool {
+pub(crate) fn is_revision(artifact: &serde_json::Value, wanted: &Revision) -> bool {
     let origin = artifact["metadata"]["org.opencontainers.image.revision"].as_str();
     let own = artifact["revision"].as_str();
     own.into_iter().chain(origin).any(|found| wanted.is(found))
@@ -127,7 +127,7 @@ pub(crate) fn kustomization(
     let shown = applied.clone().unwrap_or_else(|| "nothing yet".to_owned());
     let is_ours = has_applied(object, wanted) || as_good;
     let ready = object.condition("Ready").unwrap_or_default();
-    let attempted = object.status["lastAttemptedRevision"].as_str().is_some_and(|found| wanted.is(found));
+    let attempted = is_attempted(object, wanted);
     let stop = |look: Look| Step::Stop(Look { ours: attempted || is_ours, ..look });
     if object.spec["suspend"] == true && !is_ours {
         let text = format!("{located} is suspended, so {wanted} will not come; it has applied {shown}");
@@ -138,7 +138,7 @@ pub(crate) fn kustomization(
     }
     if attempted
         && !is_ours
-        && let Some(reason) = failure(object, &ready)
+        && let Some(reason) = failure(object, wanted, &ready)
     {
         return stop(Look::failed(
             Patience::Grace,
@@ -169,24 +169,48 @@ pub(crate) fn kustomization(
     stop(Look::not_yet("reconciling", format!("{located} has applied {shown}; {}", ready.text())))
 }
 
-/// Why an attempt failed, also in the moments in which it is tried again.
-fn failure(object: &Object, ready: &Condition) -> Option<String> {
+/// Why an attempt failed, also while it is tried again.
+///
+/// While it is tried again, for up to the whole `timeout`, `Ready` and `Healthy` are both unknown: then only the history has the end of
+/// the attempt before.
+fn failure(object: &Object, wanted: &Revision, ready: &Condition) -> Option<String> {
     if ready.status == "False" && FAILED.contains(&ready.reason.as_str()) {
         return Some(ready.text());
     }
-    let healthy = object.condition("Healthy").filter(|one| one.status == "False")?;
-    (ready.status == "Unknown").then(|| healthy.text())
+    if ready.status != "Unknown" {
+        return None;
+    }
+    if let Some(healthy) = object.condition("Healthy").filter(|one| one.status == "False") {
+        return Some(healthy.text());
+    }
+    let last = object.status["history"].as_array()?.iter().find(|entry| is_of(entry, wanted))?;
+    let status = last["lastReconciledStatus"].as_str().filter(|status| FAILED.contains(status))?;
+    let took = last["lastReconciledDuration"].as_str().and_then(|text| text.split_once('.')).map(|(whole, _)| whole);
+    let took = took.map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
+    Some(format!("{status}{took}, and it is tried again"))
+}
+
+/// Whether an entry of the history is of this revision.
+fn is_of(entry: &serde_json::Value, wanted: &Revision) -> bool {
+    entry["metadata"]["revision"].as_str().is_some_and(|found| wanted.is(found))
+}
+
+/// Whether the history proves that the revision was applied once.
+pub(crate) fn was_applied(object: &Object, wanted: &Revision) -> bool {
+    let history = object.status["history"].as_array();
+    let passed = |entry: &serde_json::Value| entry["lastReconciledStatus"] == "ReconciliationSucceeded";
+    history.into_iter().flatten().any(|entry| is_of(entry, wanted) && passed(entry))
+}
+
+/// Whether the last attempt was of this revision.
+pub(crate) fn is_attempted(object: &Object, wanted: &Revision) -> bool {
+    object.status["lastAttemptedRevision"].as_str().is_some_and(|found| wanted.is(found))
 }
 
 /// The revision was not applied: on the way, held up, or passed over.
 fn not_applied(located: &Located, object: &Object, wanted: &Revision, shown: &str, ready: &Condition) -> Look {
-    let history = object.status["history"].as_array();
-    let was_ours = history.into_iter().flatten().any(|entry| {
-        let revision = entry["metadata"]["revision"].as_str();
-        revision.is_some_and(|found| wanted.is(found)) && entry["lastReconciledStatus"] == "ReconciliationSucceeded"
-    });
     let text = format!("{located} has applied {shown}, not {wanted}");
-    if was_ours {
+    if was_applied(object, wanted) {
         return Look::new(
             State::Other(Some(Lost::Superseded)),
             "superseded",

@@ -1,6 +1,5 @@
 //! What one address answered, and what a round of them proves: pure.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::look::{Look, Patience, State};
@@ -50,8 +49,8 @@ impl Asked {
     /// One line of evidence.
     fn line(&self, wanted: &Revision) -> String {
         let what = match &self.answer {
-            Answer::Revision(found) if wanted.is(found) => format!("NEW {found}"),
-            Answer::Revision(found) => format!("OLD {found}"),
+            Answer::Revision(found) if wanted.is(found) => format!("NEW {}", shortened(found)),
+            Answer::Revision(found) => format!("OLD {}", shortened(found)),
             Answer::Status(status) => format!("status {status}"),
             Answer::Refused => "connection refused".to_owned(),
             Answer::NoRoute(why) => format!("not seen from here: {why}"),
@@ -84,7 +83,13 @@ pub(crate) fn assess(round: &[Asked], wanted: &Revision) -> Look {
         Look::unreachable(Patience::Grace, "no_route", "no address of it can be reached from this machine")
     } else if new == judged.len() {
         let what = if new == 1 { "its address answers".to_owned() } else { format!("all {new} addresses answer") };
-        Look::live(format!("{what} with {wanted}, seen from this machine"))
+        let unseen: Vec<&str> = round
+            .iter()
+            .filter(|one| matches!(one.answer, Answer::NoRoute(_)))
+            .map(|one| one.address.as_str())
+            .collect();
+        let unseen = if unseen.is_empty() { String::new() } else { format!("; not seen: {}", unseen.join(", ")) };
+        Look::live(format!("{what} with {wanted}, seen from this machine{unseen}"))
     } else {
         let worst = judged.iter().filter(|one| !is_new(one)).max_by_key(|one| weight(&one.answer));
         missing(worst.copied(), new, judged.len(), wanted)
@@ -125,14 +130,16 @@ fn missing(worst: Option<&Asked>, new: usize, judged: usize, wanted: &Revision) 
     }
 }
 
+/// The longest text of a server that is quoted.
+const QUOTED: usize = 80;
+
+/// The beginning of a server's text, for people.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(QUOTED).collect()
+}
+
 /// The headers that say why an answer may be old.
 pub(crate) const CACHE_HEADERS: [&str; 5] = ["age", "x-cache", "x-cache-status", "cf-cache-status", "via"];
-
-/// The addresses of a round, for its identity: other addresses are another round.
-pub(crate) fn addresses(round: &[Asked]) -> String {
-    let all: BTreeSet<&str> = round.iter().map(|one| one.address.as_str()).collect();
-    all.into_iter().collect::<Vec<_>>().join(" ")
-}
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +176,7 @@ mod tests {
         let look = round(&[("203.0.113.6", new()), ("2001:db8::1", no_route())]);
         assert_eq!(look.state, State::Live);
         assert!(look.evidence[1].contains("2001:db8::1: not seen from here"), "{look:?}");
+        assert!(look.what.ends_with("; not seen: 2001:db8::1"), "{look:?}");
         let look = round(&[("2001:db8::1", no_route())]);
         assert_eq!(look.state, State::Trouble(End::Unreachable, Patience::Grace));
     }
@@ -185,6 +193,18 @@ mod tests {
         let look = round(&[("203.0.113.6", new()), ("203.0.113.7", Answer::Status(401))]);
         assert_eq!(look.state, State::Trouble(End::Denied, Patience::Deadline));
         assert_eq!(round(&[("203.0.113.7", Answer::Status(503))]).state, State::NotYet);
+    }
+
+    #[test]
+    fn a_long_revision_is_compared_whole_and_shown_short() {
+        let long = format!("registry.example.com/acme/web@sha256:{}", "a".repeat(64));
+        let answer = |text: &str| [Asked::at("203.0.113.7".parse().unwrap(), Answer::Revision(text.to_owned()))];
+        let look = assess(&answer(&long), &long.parse().unwrap());
+        assert_eq!(look.state, State::Live);
+        let other = format!("{}b", &long[..long.len() - 1]);
+        let look = assess(&answer(&other), &long.parse().unwrap());
+        assert_eq!(look.state, State::Other(None));
+        assert!(look.what.len() < 110, "{}", look.what);
     }
 
     #[test]

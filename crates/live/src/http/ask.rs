@@ -10,15 +10,13 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::answer::{Answer, CACHE_HEADERS};
+use super::answer::{Answer, CACHE_HEADERS, shortened};
 use super::place::Place;
 
 /// How much of a body is read.
 const BODY: usize = 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(15);
-/// The longest header that is quoted.
-const QUOTED: usize = 80;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -34,6 +32,7 @@ pub(super) enum Reply {
 pub(super) struct Client {
     http: reqwest::Client,
     host: String,
+    address: Option<SocketAddr>,
 }
 
 impl Client {
@@ -61,7 +60,7 @@ impl Client {
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(|error| reason(&error))?;
-        Ok(Self { http, host: format!("{}://{host}", url.scheme()) })
+        Ok(Self { http, host: format!("{}://{host}", url.scheme()), address })
     }
 
     pub(super) fn serves(&self, url: &Url) -> bool {
@@ -81,7 +80,7 @@ impl Client {
         }
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) => return Reply::Answered(classify(&error), Vec::new()),
+            Err(error) => return Reply::Answered(classify(&error, self.address), Vec::new()),
         };
         let (status, headers) = (answer.status(), answer.headers().clone());
         let cache = cache_notes(&headers);
@@ -98,7 +97,7 @@ impl Client {
                     let cut = if is_cut { "; only the first 1 MiB of the body was read" } else { "" };
                     Answer::NoRevision(format!("status {}, but {why}{cut}", status.as_u16()))
                 },
-                |found| Answer::Revision(shortened(&found)),
+                Answer::Revision,
             ),
             Err(why) => Answer::Failed(why),
         };
@@ -134,10 +133,6 @@ fn cache_notes(headers: &HeaderMap) -> Vec<String> {
     CACHE_HEADERS.iter().filter_map(note).collect()
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(QUOTED).collect()
-}
-
 /// The first part of a body, and whether there was more.
 async fn body(mut answer: reqwest::Response) -> Result<(Vec<u8>, bool), String> {
     let mut body = Vec::new();
@@ -152,7 +147,7 @@ async fn body(mut answer: reqwest::Response) -> Result<(Vec<u8>, bool), String> 
 }
 
 /// What a request that got no answer came to.
-fn classify(error: &reqwest::Error) -> Answer {
+fn classify(error: &reqwest::Error, address: Option<SocketAddr>) -> Answer {
     let mut next: Option<&(dyn std::error::Error + 'static)> = error.source();
     while let Some(cause) = next {
         if cause.is::<rustls::Error>() {
@@ -161,9 +156,13 @@ fn classify(error: &reqwest::Error) -> Answer {
         if let Some(failed) = cause.downcast_ref::<io::Error>() {
             match failed.kind() {
                 io::ErrorKind::ConnectionRefused => return Answer::Refused,
-                io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::AddrNotAvailable => return Answer::NoRoute(failed.to_string()),
+                io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+                    return Answer::NoRoute(failed.to_string());
+                }
+                // A machine without IPv6 says so too. Over IPv4 it is a dead host, or a firewall that rejects.
+                io::ErrorKind::HostUnreachable if address.is_some_and(|one| one.is_ipv6()) => {
+                    return Answer::NoRoute(failed.to_string());
+                }
                 _ => {}
             }
             // `source` skips the error that an `io::Error` wraps.

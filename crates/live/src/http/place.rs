@@ -82,7 +82,9 @@ impl JsonPath {
         }
         match value {
             Value::String(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-            Value::Number(number) => Ok(number.to_string()),
+            Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+            // `1.10` and `1.1` are the same number and are not the same version.
+            Value::Number(number) => Err(format!("`{self}` is the number {number}: a version has to be a text")),
             _ => Err(format!("`{self}` is neither a text nor a number")),
         }
     }
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(read(&json(".commit"), body).unwrap(), "abc");
         assert_eq!(read(&json(".build.n"), body).unwrap(), "7");
         assert_eq!(read(&json(".items[0].rev"), body).unwrap(), "x");
+        assert!(read(&json(".v"), r#"{"v":1.10}"#).unwrap_err().contains("has to be a text"));
         for path in [".no", ".build", ".items[1].rev", ".commit.x"] {
             assert!(read(&json(path), body).unwrap_err().contains(path), "{path}");
         }

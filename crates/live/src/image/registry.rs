@@ -75,7 +75,11 @@ impl Registry {
             // One replica may answer new and the next one old.
             .pool_max_idle_per_host(0);
         if scheme == "http" {
+            let loopback = crate::names::LOOPBACK.map(|ip| std::net::SocketAddr::new(ip, 0));
             builder = builder.no_proxy().tls_certs_only([]);
+            if let Some(name) = base.domain().filter(|name| crate::names::is_localhost(name)) {
+                builder = builder.resolve_to_addrs(name, &loopback);
+            }
         }
         let http = builder.build().map_err(|error| http_reason(&error))?;
         Ok(Self { http, base, repository: reference.repository.clone(), login, authorization: None })

@@ -23,6 +23,7 @@ fn content() -> Content {
         is_index: true,
         platforms: vec![("linux/amd64".to_owned(), labels.clone()), ("linux/arm64/v8".to_owned(), labels)],
         manifests: vec![digest("b"), digest("c")],
+        absent: Vec::new(),
     }
 }
 
@@ -65,4 +66,15 @@ fn what_is_there_but_not_ours_is_named() {
     assert!(found.what.contains("is `abc1234`, not `0000000`"), "{}", found.what);
     let other = Wanted { digest: Some(digest("e")), ..wanted() };
     assert_eq!(look(&other, Ok(content()), Ok(digest("a"))).code, "other_digest");
+}
+
+#[test]
+fn a_platform_that_is_listed_without_its_manifest_and_a_label_without_a_config_prove_nothing() {
+    let listed = Content { absent: vec!["linux/amd64".to_owned()], ..content() };
+    let found = look(&wanted(), Ok(listed), Ok(digest("a")));
+    assert_eq!((found.state, found.code), (State::NotYet, "platform_missing"));
+    let label = Wanted { platforms: Vec::new(), ..wanted() };
+    let found = look(&label, Ok(Content::default()), Ok(digest("a")));
+    assert_eq!(found.state, State::Other(None));
+    assert!(found.what.contains("has no config"), "{}", found.what);
 }

@@ -62,19 +62,23 @@ fn other_image(object: &Object, images: &[WantedImage]) -> Option<String> {
         for image in object.images() {
             let found: Option<Reference> = image.parse().ok();
             let Some(found) = found.filter(|found| found.same_repository(&wanted.reference)) else { continue };
-            let same_tag = wanted.reference.digest.is_some() && wanted.reference.tag.is_none()
-                || found.tag_or_latest() == wanted.reference.tag_or_latest()
-                || (found.tag.is_none() && found.digest.is_some());
-            let other_digest = found
-                .digest
-                .as_ref()
-                .is_some_and(|digest| !wanted.digests.is_empty() && !wanted.digests.contains(digest));
-            if !same_tag || other_digest {
+            if !may_be(wanted, &found) {
                 return Some(format!("it is to run {image}, not {}", wanted.reference));
             }
         }
     }
     None
+}
+
+/// Whether an image of the spec may be the wanted one: the digest decides where the spec has one, else the tag, and then the pods' digest.
+fn may_be(wanted: &WantedImage, found: &Reference) -> bool {
+    let asks_digest_only = wanted.reference.digest.is_some() && wanted.reference.tag.is_none();
+    match &found.digest {
+        Some(digest) if !wanted.digests.is_empty() => wanted.digests.contains(digest),
+        // A digest alone says nothing of a tag: it may be any old image.
+        Some(_) => found.tag.is_some() && found.tag == wanted.reference.tag,
+        None => asks_digest_only || found.tag_or_latest() == wanted.reference.tag_or_latest(),
+    }
 }
 
 fn of_ours(workload: &Workload, object: &Object, reading: &Reading, images: &[WantedImage]) -> Look {
@@ -86,7 +90,8 @@ fn of_ours(workload: &Workload, object: &Object, reading: &Reading, images: &[Wa
     let lines: Vec<String> = new.iter().filter(|pod| !pod.is_ready()).take(5).map(|pod| pod_line(pod)).collect();
     let trouble = new.iter().find_map(|pod| pod_trouble(pod));
     let look = match found {
-        Rule::Done(wanted, note) => done(workload.kind, (wanted, &note), &new, images),
+        Rule::Done(_, note) if workload.kind == Kind::Job => job_done(object, note, &new, images),
+        Rule::Done(wanted, note) => done((wanted, &note), &new, images),
         Rule::Failed(patience, code, what) => Look::failed(patience, code, what),
         Rule::Going(code, what) => {
             if let Some((code, text)) = trouble {
@@ -100,11 +105,31 @@ fn of_ours(workload: &Workload, object: &Object, reading: &Reading, images: &[Wa
     Look { failures, ..look.evidence(lines) }
 }
 
-/// Rolled out by its status: the pods themselves must be ready, and run the digest.
-fn done(kind: Kind, (wanted, note): (i64, &str), new: &[&Pod], images: &[WantedImage]) -> Look {
-    if kind == Kind::Job {
-        return Look::live(note.to_owned());
+/// A complete job: if a digest is wanted and the spec names none, a pod that succeeded must have run it.
+fn job_done(object: &Object, note: String, pods: &[&Pod], images: &[WantedImage]) -> Look {
+    let is_open = |image: &str| {
+        let found: Option<Reference> = image.parse().ok();
+        found.filter(|found| found.digest.is_none()).is_some_and(|found| {
+            images.iter().any(|wanted| !wanted.digests.is_empty() && found.same_repository(&wanted.reference))
+        })
+    };
+    if !object.images().into_iter().any(is_open) {
+        return Look::live(note);
     }
+    let mut succeeded = pods.iter().filter(|pod| pod.status.phase == "Succeeded").peekable();
+    if succeeded.peek().is_none() {
+        return Look::not_yet("old_digest", format!("{note}, but no pod of it is left to name the digest that it ran"));
+    }
+    for pod in succeeded {
+        if let Some(what) = pod.containers().find_map(|container| other_digest(container, images)) {
+            return Look::not_yet("old_digest", format!("{note}, but its pod {} {what}", pod.metadata.name));
+        }
+    }
+    Look::live(note)
+}
+
+/// Rolled out by its status: the pods themselves must be ready, and run the digest.
+fn done((wanted, note): (i64, &str), new: &[&Pod], images: &[WantedImage]) -> Look {
     let note = if note.is_empty() { String::new() } else { format!("; {note}") };
     let ready = new.iter().filter(|pod| pod.is_ready()).count();
     if i64::try_from(ready).unwrap_or_default() < wanted {
@@ -188,7 +213,8 @@ fn pod_trouble(pod: &Pod) -> Option<(&'static str, String)> {
 fn failures(pod: &Pod) -> Vec<Failure> {
     let restarts = pod.containers().filter_map(|container| {
         let ended = container.last_state.terminated.as_ref().or(container.state.terminated.as_ref())?;
-        let is_failure = ended.exit_code != 0 && (container.restart_count > 0 || container.state.terminated.is_some());
+        // A container that was restarted ended when it should not have, whatever its exit code.
+        let is_failure = container.restart_count > 0 || (ended.exit_code != 0 && container.state.terminated.is_some());
         is_failure.then(|| Failure {
             id: format!("{} {} {}", pod.metadata.uid, container.name, container.restart_count),
             text: pod_line(pod),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::{Fault, Result};
+use futures_util::AsyncReadExt as _;
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde::Deserialize;
@@ -12,6 +13,9 @@ use serde::de::DeserializeOwned;
 /// How many objects are asked for at once, and the most in all.
 const PAGE: u32 = 500;
 const MOST: usize = 20_000;
+/// How much of a container's log is read, and how many lines are kept.
+const LOG: u64 = 65_536;
+const LINES: usize = 10;
 
 /// Where the cluster's address and credentials are.
 #[derive(Clone, Debug, Default)]
@@ -128,10 +132,14 @@ impl Cluster {
 
     /// The last lines of a container's log, at most 64 KiB.
     pub(crate) async fn log(&self, path: &str) -> std::result::Result<Vec<String>, Refusal> {
-        let path = format!("{path}&tailLines=10&limitBytes=65536");
+        let path = format!("{path}&tailLines=10&limitBytes={LOG}");
         let request = http::Request::get(&path).body(Vec::new()).map_err(|error| Refusal::Failed(error.to_string()))?;
-        let text = self.client.request_text(request).await.map_err(|error| refusal("GET", &path, &error))?;
-        Ok(text.lines().map(str::to_owned).collect())
+        let answer = self.client.request_stream(request).await.map_err(|error| refusal("GET", &path, &error))?;
+        // What is behind that need not keep to the limit: an aggregated API, a proxy.
+        let mut bytes = Vec::new();
+        let read = std::pin::pin!(answer).take(LOG).read_to_end(&mut bytes).await;
+        read.map_err(|error| Refusal::Failed(format!("GET {path}: {error}")))?;
+        Ok(String::from_utf8_lossy(&bytes).lines().take(LINES).map(str::to_owned).collect())
     }
 }
 

@@ -125,12 +125,12 @@ fn stateful_set(object: &Object, pods: &[&Pod], hash: &str) -> Rule {
         object.count("readyReplicas")
     );
     if i64::try_from(new).unwrap_or_default() >= wanted && object.count("readyReplicas") >= replicas {
-        let note = if partition > 0 {
-            format!("the partition {partition} keeps {} pods at the old revision", replicas - wanted)
-        } else {
-            String::new()
-        };
-        return Rule::Done(wanted, note);
+        let old = pods.len().saturating_sub(new);
+        if partition == 0 || old == 0 {
+            return Rule::Done(wanted, String::new());
+        }
+        let text = format!("its partition {partition} keeps {old} of {replicas} pods at the old revision");
+        return if wanted == 0 { nothing(&text) } else { Rule::Going("partition", text) };
     }
     if strategy["type"] == "OnDelete" {
         let text = format!("{count}; its update strategy is OnDelete: a pod is replaced only after it is deleted");

@@ -59,6 +59,14 @@ fn a_failure_of_ours_is_the_answer_also_while_it_is_tried_again() {
     }
     let again = [condition("Ready", "Unknown", "Progressing"), condition("Healthy", "False", "HealthCheckFailed")];
     assert_eq!(look(json!({}), status(OLD, NEW, &again)).unwrap_err().code, "flux_failed");
+    // While it is tried again, the real Flux has both conditions unknown; the history has the end of the attempt before.
+    let again = [condition("Ready", "Unknown", "Progressing"), condition("Healthy", "Unknown", "Progressing")];
+    let mut begun = status(OLD, NEW, &again);
+    assert_eq!(look(json!({}), begun.clone()).unwrap_err().code, "reconciling");
+    begun["history"] = json!([{"metadata": {"revision": NEW}, "lastReconciledStatus": "HealthCheckFailed", "lastReconciledDuration": "30.46s"}]);
+    let found = look(json!({}), begun).unwrap_err();
+    assert_eq!(found.code, "flux_failed");
+    assert!(found.what.ends_with("HealthCheckFailed after 30 s, and it is tried again"), "{}", found.what);
     // An old revision's failure says nothing of ours.
     let other = look(json!({}), status(OLD, OLD, &[condition("Ready", "False", "BuildFailed")])).unwrap_err();
     assert_eq!(other.state, State::Other(None));
