@@ -107,7 +107,7 @@ fn run(case: &Case) -> Seen {
     if variable("LIVE_WAIT_RECORD").is_some() {
         std::fs::write(recording(case.name), record(&real, case.name)).unwrap();
     }
-    kubectl(&real, &["delete", "namespace", case.name, "--wait=false"], "");
+    kubectl(&real, &["delete", "namespace", case.name, "--timeout=2m"], "");
     seen
 }
 

@@ -70,7 +70,7 @@ fn all_kinds_are_waited_for_at_once_and_the_worst_exit_code_wins() {
     );
     let step = plan(&text).file("kubeconfig", kubernetes.kubeconfig()).env("KUBECONFIG", "kubeconfig");
     let step =
-        step.args(["--revision", NEW, "--grace", "0.3s", "--deadline", "3s", "--interval", "0.1s", "--format", "json"]);
+        step.args(["--revision", NEW, "--grace", "0.3s", "--deadline", "8s", "--interval", "0.1s", "--format", "json"]);
     let seen = step.knowing(kubernetes.secrets()).run();
     let document = seen.json();
     let targets = document["targets"].as_array().unwrap();
