@@ -25,7 +25,7 @@ fn main() {
     output();
 }
 
-/// 50 stages of `true`, each tool with a file of its own kind.
+/// 50 stages of `true`, each tool with its kind of file.
 fn stages() {
     let folder = project();
     println!("{:44} {:>9} {:>9} {:>9}", "50 stages of true", "best", "middle", "peak");

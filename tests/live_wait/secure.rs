@@ -1,4 +1,4 @@
-//! HTTPS with an authority of one's own, and the proxy of the environment: for a URL and for a registry.
+//! HTTPS with an own authority, and the proxy of the environment: for a URL and for a registry.
 
 use emulators::Internet;
 

@@ -146,7 +146,7 @@ impl Image {
             let platform = one.platform.name();
             let is_asked = self.wanted.platforms.is_empty()
                 || self.wanted.platforms.iter().any(|wanted| matches(wanted, &platform));
-            // Registries delete and replicate manifests one by one: an index may list what nobody can pull.
+            // Registries delete and replicate manifests one by one: an index may list what cannot be pulled.
             if is_asked && !self.wanted.platforms.is_empty() {
                 match self.registry.manifest(&one.digest, false).await {
                     Ok(_) => {}
