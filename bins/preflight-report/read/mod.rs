@@ -225,7 +225,7 @@ fn without_report(input: &Input, found: &formats::Reading) -> std::result::Resul
     } else {
         "docs/preflight-report.md names for each program the option that writes a report"
     };
-    let fault = Fault::usage(text.clone()).cause(format!("it begins with: {begin}")).cause(tried()).help(help);
+    let fault = Fault::usage(text.clone()).cause(tried()).cause(format!("it begins with: {begin}")).help(help);
     unknown(fault, "report_unreadable", text)
 }
 
