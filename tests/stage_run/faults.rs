@@ -3,6 +3,7 @@
 mod disk;
 mod dry_runs;
 mod killed;
+mod promises;
 mod runs;
 mod undos;
 mod values;
