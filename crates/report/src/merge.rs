@@ -3,6 +3,8 @@
 //! Records are folded as they arrive ([`crate::fold`]); a record given twice counts once. Then the checks of all shards are
 //! brought together ([`crate::legs`]), and what the runs claim is held against them ([`crate::claims`]).
 
+mod attempts;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
@@ -59,11 +61,13 @@ impl Merger {
     pub fn finish(self, policy: &Policy) -> Report {
         // Large, and of no more use.
         drop(self.seen);
-        let (mut folds, notes) = without_superseded(self.folds);
-        folds.sort_by(|one, other| order(one).cmp(&order(other)));
+        let mut folds = self.folds;
         for fold in &mut folds {
             fold.settle(policy);
         }
+        let lost = if policy.all_shards { attempts::lost_shards(&folds) } else { Vec::new() };
+        let (mut folds, notes) = attempts::without_superseded(folds);
+        folds.sort_by(|one, other| order(one).cmp(&order(other)));
         let started_at = self.started_at;
         let stages = stages(&mut folds, started_at);
         let mut report = Report {
@@ -86,11 +90,11 @@ impl Merger {
         };
         report.disagreements = claims::disagreements(&folds, &report.stages);
         report.gaps = claims::gaps(&folds, &report);
+        report.gaps.extend(lost);
         report
     }
 }
 
-/// A hash of the record as it would be written. Two records of one run that differ have the same hash once in a lifetime.
 impl Report {
     /// Adds the records up. Their order does not matter, and a record given twice counts once.
     #[must_use]
@@ -101,6 +105,7 @@ impl Report {
     }
 }
 
+/// A hash of the record as it would be written. Two records of one run that differ have the same hash once in a lifetime.
 fn hash(record: &Record) -> u64 {
     struct Hash(DefaultHasher);
     impl io::Write for Hash {
@@ -118,37 +123,15 @@ fn hash(record: &Record) -> u64 {
     hash.0.finish()
 }
 
-/// A run that was repeated replaces its earlier attempt. `5ae7847.2` is the second attempt; what the same tool reported in the
-/// first does not count any more, and a remark names the attempt.
-fn without_superseded(folds: Vec<Fold>) -> (Vec<Fold>, Vec<String>) {
-    let mut highest: HashMap<_, u64> = HashMap::new();
-    let key = |fold: &Fold| {
-        let (commit, attempt) = fold.run.rsplit_once('.')?;
-        let first = |list: &[(_, String)]| list.iter().min().map(|(_, text)| text.clone());
-        let number: u64 = attempt.parse().ok()?;
-        Some(((commit.to_owned(), fold.shard.clone(), first(&fold.tools), first(&fold.titles)), number))
-    };
-    for (key, attempt) in folds.iter().filter_map(key) {
-        let highest = highest.entry(key).or_default();
-        *highest = attempt.max(*highest);
-    }
-    let mut notes = Vec::new();
-    let kept = folds.into_iter().filter(|fold| {
-        let Some((key, attempt)) = key(fold) else { return true };
-        let last = highest.get(&key).copied().unwrap_or(attempt);
-        if attempt < last {
-            notes.push(format!("attempt {attempt} of {} is replaced by attempt {last}", claims::name_of(fold)));
-        }
-        attempt == last
-    });
-    (kept.collect(), notes)
-}
-
 /// Shards in the order of their numbers, else of their names.
 fn order(fold: &Fold) -> (&str, (u64, u64), Option<&str>) {
-    let number = fold.shard.as_deref().and_then(|shard| shard.split_once('/'));
-    let number = number.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-    (&fold.run, number.unwrap_or_default(), fold.shard.as_deref())
+    (&fold.run, numbers(fold).unwrap_or_default(), fold.shard.as_deref())
+}
+
+/// Which part of how many a shard is: `2/8`. A shard may also be a name.
+fn numbers(fold: &Fold) -> Option<(u64, u64)> {
+    let (index, count) = fold.shard.as_deref()?.split_once('/')?;
+    Some((index.parse().ok()?, count.parse().ok()?))
 }
 
 fn unique<'a, T: 'a>(texts: impl Iterator<Item = &'a (T, String)>) -> Vec<String> {

@@ -62,6 +62,8 @@ pub struct Policy {
     pub may_skip: Vec<Pattern>,
     /// Whether a plan may destroy resources.
     pub no_destroy: bool,
+    /// Whether a shard that did not report at all is missed. A tool that is a shard itself knows nothing of the others.
+    pub all_shards: bool,
 }
 
 /// A check's name, or a pattern of names: `*` and `?` match within a part, `**` across parts.
@@ -175,19 +177,25 @@ impl Policy {
     pub fn judge(&self, check: &str, evidence: &mut [Evidence]) -> Judgement {
         name_empty(evidence);
         let mut worst: Option<(Status, Option<Reason>)> = None;
+        let mut problem = None;
         for piece in evidence.iter_mut() {
             let (status, reason) = self.alone(check, piece);
             piece.status = Some(status);
+            if problem.is_none() && status == Status::Failed && piece.from != EXIT_CODE {
+                problem = reason.as_ref().map(|reason| problem_of(piece, reason));
+            }
             if worst.as_ref().is_none_or(|(worst, _)| status > *worst) {
                 worst = Some((status, reason));
             }
         }
         let (mut status, mut reason) = worst.unwrap_or((Status::Missing, None));
-        if let Some((found, why)) = self.emptiness(check, evidence).filter(|(found, _)| *found > status) {
-            (status, reason) = (found, Some(why));
-        }
+        let empty = self.emptiness(check, evidence);
         if status == Status::Failed && evidence.iter().any(|piece| piece.from == EXIT_CODE) {
-            reason = disagreement(evidence).or(reason);
+            let empty = empty.as_ref().map(|(_, why)| why);
+            reason = disagreement(evidence, problem.as_deref(), empty).or(reason);
+        }
+        if let Some((found, why)) = empty.filter(|(found, _)| *found > status) {
+            (status, reason) = (found, Some(why));
         }
         Judgement { status, reason, note: note(evidence) }
     }
@@ -228,11 +236,11 @@ impl Policy {
         (Status::Passed, None)
     }
 
-    /// What it means that there is nothing in all of the evidence.
+    /// What it means that there is nothing in all reports of tests. A clean linter or the text beside them proves nothing about tests.
     fn emptiness(&self, check: &str, evidence: &[Evidence]) -> Option<(Status, Reason)> {
-        let pieces: Vec<&Evidence> = evidence.iter().filter(|piece| piece.from != EXIT_CODE).collect();
-        let only_tests = pieces.iter().all(|piece| piece.nature == Nature::Tests && piece.reason.is_none());
-        if pieces.is_empty() || !only_tests || self.may_be_empty(check) {
+        let is_about_tests = |piece: &&Evidence| piece.nature == Nature::Tests && piece.reason.is_none();
+        let pieces: Vec<&Evidence> = evidence.iter().filter(is_about_tests).collect();
+        if pieces.is_empty() || self.may_be_empty(check) {
             return None;
         }
         let tests = tests(evidence);
@@ -303,31 +311,37 @@ fn is_unproven(status: Status, reason: Option<&Reason>) -> bool {
         && reason.is_some_and(|reason| matches!(reason.code.as_str(), "all_skipped" | "job_skipped"))
 }
 
-/// A program that failed although its reports are clean, or succeeded although they are not.
-fn disagreement(evidence: &[Evidence]) -> Option<Reason> {
+/// A program that failed although its reports are clean or empty, or succeeded although they are not.
+fn disagreement(evidence: &[Evidence], problem: Option<&str>, empty: Option<&Reason>) -> Option<Reason> {
     let exit = evidence.iter().find(|piece| piece.from == EXIT_CODE)?;
     let worst = evidence.iter().filter(|piece| piece.from != EXIT_CODE).filter_map(|piece| piece.status).max()?;
     let ended = exit.reason.as_ref().map_or("exit code 0", |reason| reason.text.as_str());
-    match (exit.status?, worst) {
-        (Status::Failed, Status::Passed) => {
-            Some(Reason::new("report_disagrees", format!("{ended}, but the reports are clean")))
+    let disagrees = |text: &str| Some(Reason::new("report_disagrees", format!("{ended}, but {text}")));
+    match (exit.status?, worst, empty) {
+        (Status::Failed, Status::Passed, Some(empty)) => {
+            Some(Reason::new(empty.code.clone(), format!("{ended}, and {}", empty.text)))
         }
-        (Status::Passed, Status::Failed) => {
-            Some(Reason::new("report_disagrees", format!("{ended}, but {}", first_problem(evidence))))
-        }
+        (Status::Failed, Status::Passed, None) if evidence.iter().any(is_report) => disagrees("the reports are clean"),
+        (Status::Passed, Status::Failed, _) => disagrees(problem.unwrap_or("a report failed")),
         _ => None,
     }
 }
 
-fn first_problem(evidence: &[Evidence]) -> String {
-    let failed = evidence.iter().find(|piece| piece.from != EXIT_CODE && piece.status == Some(Status::Failed));
-    let Some(piece) = failed else { return "a report failed".to_owned() };
-    match &piece.reason {
-        Some(reason) => reason.text.clone(),
-        None if piece.tests.failed > 0 => format!("{} failed", count(piece.tests.failed, "test")),
-        None => {
-            format!("{} {} reported", count(piece.errors.max(1), "error"), if piece.errors > 1 { "are" } else { "is" })
-        }
+/// Evidence without a file that is no report: compiler text in a command's output, and what a plan looked for beside its command.
+const NO_REPORT: [&str; 2] = ["text", "clean-after"];
+
+/// Whether evidence is a report, which can be called clean.
+fn is_report(piece: &Evidence) -> bool {
+    piece.from != EXIT_CODE && (piece.path.is_some() || !NO_REPORT.contains(&piece.from.as_str()))
+}
+
+/// Why a piece fails, as a clause.
+fn problem_of(piece: &Evidence, reason: &Reason) -> String {
+    match reason.code.as_str() {
+        "tests_failed" => format!("{} failed", count(piece.tests.failed, "test")),
+        "findings" if reason.text.starts_with("1 ") => format!("{} is reported", reason.text),
+        "findings" => format!("{} are reported", reason.text),
+        _ => reason.text.clone(),
     }
 }
 
