@@ -1,9 +1,11 @@
 //! `preflight-report`, as a workflow's step and as a filter in a shell runs it.
 
+mod attempts;
 mod command;
 mod docs;
 mod hides;
 mod hostile;
+mod masks;
 mod notify;
 mod otlp;
 mod page;
@@ -17,6 +19,7 @@ mod published;
 mod reports;
 mod terminal;
 mod verdict;
+mod written;
 
 use serde_json::json;
 

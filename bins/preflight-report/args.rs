@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -295,6 +295,8 @@ impl Args {
             allow_empty: self.allow_empty.clone(),
             may_skip: self.may_skip.clone(),
             no_destroy: self.no_destroy,
+            // What runs a command may itself be one shard of several.
+            all_shards: self.command.is_empty() && self.planned.plan.is_none() && !self.publish.is_of_one_leg(),
         }
     }
 
@@ -306,6 +308,11 @@ impl Args {
     /// The checks that were promised.
     pub(crate) fn expected(&self) -> &[Pattern] {
         &self.expect
+    }
+
+    /// The globs of `--report`, and the file of `--log`.
+    pub(crate) fn files_of_command(&self) -> (&[String], Option<&Path>) {
+        (&self.report, self.log.as_deref())
     }
 
     /// Whether any rendering is made of the records themselves.

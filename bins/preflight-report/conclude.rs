@@ -5,17 +5,20 @@ use report::{Policy, Verdict};
 use run::StopReason;
 
 use crate::args::Args;
+use crate::emit::Emission;
+use crate::finish;
 use crate::publish::Publishing;
 use crate::read::Reading;
-use crate::{emit, finish};
 
 /// Makes the report of everything that was read, shows it, publishes it, and hands over the step's outputs. Returns how the process
 /// ends, which is also the exit code in the report. A run that a signal has `stopped` publishes nothing.
 ///
 /// If publishing is required, its outcome is a part of what is shown, so it comes first. Otherwise the report does not wait for GitHub.
 ///
+/// What cannot be written, or read beside the reports, makes the exit code worse and stops nothing else.
+///
 /// # Errors
-/// Stdout or a file cannot be written, or the baseline cannot be read.
+/// The event loop cannot be started.
 pub(crate) fn conclude(
     publishing: &Publishing<'_>,
     reading: &mut Reading,
@@ -29,9 +32,11 @@ pub(crate) fn conclude(
     if interrupted {
         publishing.interrupted();
     }
-    publishing.prepare(&mut report, args.title().is_some(), interrupted, |path| {
+    let unread = publishing.prepare(&mut report, args.title().is_some(), interrupted, |path| {
         finish::baseline(path, args, policy, console)
-    })?;
+    });
+    let mut emission = Emission::new(args, console, unread.into_iter().chain(reading.unread.take()).collect());
+    reading.records.iter_mut().for_each(|record| publishing.masks.hide_record(record));
     let is_first = publishing.is_required() && !interrupted;
     let mut comment = None;
     let mut exit = end(report.result(), stopped, None);
@@ -39,13 +44,13 @@ pub(crate) fn conclude(
         comment = publishing.publish(&report)?;
         exit = end(report.result(), stopped, publishing.exit());
     }
-    report.exit_code = (exit.code() != report.result().exit_code()).then_some(exit.code());
+    emission.worsen(&mut report, Some(exit));
     let preview = publishing.preview(&report).filter(|_| !interrupted);
-    emit::all(&report, reading, preview.as_deref(), args, console)?;
+    emission.all(&mut report, reading, preview.as_deref());
     if !is_first && !interrupted {
         comment = publishing.publish(&report)?;
     }
-    emit::step_outputs(&report, comment.as_deref(), args, console)?;
+    let exit = emission.end(&report, comment.as_deref());
     if !publishing.is_preview() {
         args.notice.send(&report, interrupted, console);
     }

@@ -1,8 +1,5 @@
 //! Writes: the report on stdout and into files, annotations on stderr, the job summary, the step's outputs.
 
-use std::io::Write as _;
-use std::path::Path;
-
 use cli::{Console, Exit};
 use fault::{Fault, Result};
 use report::{Annotations, Diff, Report, Screen, Style, Verdict};
@@ -10,50 +7,100 @@ use report::{Annotations, Diff, Report, Screen, Style, Verdict};
 use crate::args::{Args, Format};
 use crate::gather::{self, NotStarted};
 use crate::read::Reading;
+use crate::target::{self, Target};
 
 /// The most bytes of Markdown on stdout: what a job summary may hold.
 const MARKDOWN: usize = runner::file::SUMMARY_LIMIT;
 
-/// Writes everything but the step's outputs. With a `preview`, stdout gets that instead.
-///
-/// # Errors
-/// Stdout or a file cannot be written.
-pub(crate) fn all(
-    report: &Report,
-    reading: &Reading,
-    preview: Option<&str>,
-    args: &Args,
-    console: &Console,
-) -> anyhow::Result<()> {
-    for to in &args.write {
-        let text = rendered(report, reading, to.format, Style::PLAIN, console);
-        replace(&to.file, &text)?;
-    }
-    if args.format != Format::Text || preview.is_some() {
-        console.status(&format!("{}: {}", report.title, report.result().name()));
-    }
-    if let Some(preview) = preview {
-        console.print(preview)?;
-    } else if args.format == Format::Json {
-        print_json(report, console)?;
-    } else if !(reading.printed && args.format == Format::Jsonl) {
-        console.print(rendered(report, reading, args.format, style(console), console))?;
-    }
-    if args.format != Format::Annotations {
-        annotate(report, console);
-    }
-    console.summary(&args.shared, |room| report::markdown(report, room));
-    Ok(())
+/// The report on its way out. What cannot be written is remembered: the rest is written all the same, and the exit code is the worst of
+/// it all.
+pub(crate) struct Emission<'a> {
+    args: &'a Args,
+    console: &'a Console,
+    faults: Vec<Fault>,
 }
 
-/// Hands the step's outputs over.
-///
-/// # Errors
-/// The runner's file cannot be written.
-pub(crate) fn step_outputs(report: &Report, comment_url: Option<&str>, args: &Args, console: &Console) -> Result<()> {
-    match args.to.step_file() {
-        Some(file) => console.export(file, &outputs(report, comment_url)),
-        None => Ok(()),
+impl<'a> Emission<'a> {
+    /// `faults` are those that came before.
+    pub(crate) fn new(args: &'a Args, console: &'a Console, faults: Vec<Fault>) -> Self {
+        Self { args, console, faults }
+    }
+
+    /// Gives the report the exit code that the process will end with: the worst of its verdict, of the faults and of `other`.
+    /// Returns whether that changed it.
+    pub(crate) fn worsen(&self, report: &mut Report, other: Option<Exit>) -> bool {
+        let before = report.exit_code;
+        let faults = self.faults.iter().map(|fault| fault.kind.into());
+        let worst = Exit::worst(faults.chain(other).chain([exit(report)]));
+        report.exit_code = Some(worst.code()).filter(|code| *code != report.result().exit_code());
+        report.exit_code != before
+    }
+
+    /// Writes everything but the step's outputs. With a `preview`, stdout gets that instead.
+    pub(crate) fn all(&mut self, report: &mut Report, reading: &Reading, preview: Option<&str>) {
+        self.files(report, reading);
+        let (args, console) = (self.args, self.console);
+        if args.format != Format::Text || preview.is_some() {
+            console.status(&format!("{}: {}", report.title, report.result().name()));
+        }
+        if let Err(fault) = self.print(report, reading, preview) {
+            self.faults.push(fault);
+            if self.worsen(report, None) {
+                self.replace(report, reading);
+            }
+        }
+        if args.format != Format::Annotations {
+            annotate(report, console);
+        }
+        console.summary(&args.shared, |room| report::markdown(report, room));
+    }
+
+    /// Hands the step's outputs over and reports what could not be written. Returns how the process ends.
+    pub(crate) fn end(mut self, report: &Report, comment_url: Option<&str>) -> Exit {
+        if let Some(file) = self.args.to.step_file() {
+            self.faults.extend(self.console.export(file, &outputs(report, comment_url)).err());
+        }
+        let ends = self.faults.iter().map(|fault| cli::report_fault(self.console, fault, false));
+        Exit::worst(ends.chain([exit(report)]))
+    }
+
+    /// Writes the files of `--write`. They hold the exit code, so those that can be are written again if another one changes it.
+    fn files(&mut self, report: &mut Report, reading: &Reading) {
+        self.faults.extend(self.replace(report, reading));
+        self.worsen(report, None);
+        for to in &self.args.write {
+            if let Target::Stream(path) = Target::of(&to.file) {
+                let written = target::append(&path, &rendered(report, reading, to.format, Style::PLAIN, self.console));
+                self.faults.extend(written.err().map(|error| target::cannot_write(&to.file, &error)));
+            }
+        }
+        if !self.faults.is_empty() {
+            self.worsen(report, None);
+            self.replace(report, reading);
+        }
+    }
+
+    fn replace(&self, report: &Report, reading: &Reading) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for to in &self.args.write {
+            if let Target::File(path) = Target::of(&to.file) {
+                let written = target::replace(&path, &rendered(report, reading, to.format, Style::PLAIN, self.console));
+                faults.extend(written.err().map(|error| target::cannot_write(&to.file, &error)));
+            }
+        }
+        faults
+    }
+
+    fn print(&self, report: &Report, reading: &Reading, preview: Option<&str>) -> Result<()> {
+        let (format, console) = (self.args.format, self.console);
+        if let Some(preview) = preview {
+            return console.print(preview);
+        }
+        match format {
+            Format::Json => print_json(report, console),
+            Format::Jsonl if reading.printed => Ok(()),
+            _ => console.print(rendered(report, reading, format, style(console), console)),
+        }
     }
 }
 
@@ -70,21 +117,6 @@ fn print_json(report: &Report, console: &Console) -> Result<()> {
     });
     printed?;
     console.print(&waiting)
-}
-
-/// Writes a file as a whole: a reader sees the old one or the new one.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let cannot =
-        |error: std::io::Error| Fault::usage(format!("cannot write `{}`", path.display())).cause(error.to_string());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // A report is for everyone who may read the folder; a temporary file would be for its owner only.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = builder.tempfile_in(folder).map_err(cannot)?;
-    file.write_all(text.as_bytes()).map_err(cannot)?;
-    file.persist(path).map_err(|error| cannot(error.error))?;
-    Ok(())
 }
 
 fn rendered(report: &Report, reading: &Reading, format: Format, style: Style, console: &Console) -> String {
@@ -132,6 +164,18 @@ pub(crate) fn not_started(not_started: &NotStarted, args: &Args, console: &Conso
     // The exit code is the one that shells have for it, not the fault's own.
     let _ = cli::report_fault(console, &not_started.fault, args.format == Format::Json);
     not_started.exit
+}
+
+fn exit(report: &Report) -> Exit {
+    // A signal stopped the run, publishing was required and failed, or something could not be read or written.
+    let stopped = [Exit::Interrupted, Exit::Terminated];
+    let others = [Exit::Permission, Exit::Failed, Exit::Usage, Exit::Temporary, Exit::Incomplete];
+    let given = stopped.into_iter().chain(others).find(|exit| report.exit_code == Some(exit.code()));
+    given.unwrap_or(match report.result() {
+        Verdict::Passed => Exit::Success,
+        Verdict::Failed => Exit::Failed,
+        Verdict::Incomplete => Exit::Incomplete,
+    })
 }
 
 /// The step's outputs.

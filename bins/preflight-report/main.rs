@@ -14,6 +14,7 @@ mod otlp;
 mod plan;
 mod publish;
 mod read;
+mod target;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     }
     let policy = args.policy();
     let operands = args.operands()?;
+    target::check(args, &operands, console)?;
     let command = match args.plan()?.map(|plan| gather::run(&plan, console.environment())).transpose()? {
         Some(Err(not_started)) => return Ok(emit::not_started(&not_started, args, console)),
         Some(Ok(ran)) => Some(ran),
@@ -41,8 +43,15 @@ fn act(args: &Args, console: &Console) -> anyhow::Result<Exit> {
     let stopped = command.as_ref().and_then(|ran| ran.stopped);
     // The command has our standard input.
     let reads_nothing = command.is_some() && operands.is_empty();
-    let inputs = if reads_nothing { Vec::new() } else { gather::sources(&operands, console.stdin_is_terminal())? };
+    let inputs = if reads_nothing { Ok(Vec::new()) } else { gather::sources(&operands, console.stdin_is_terminal()) };
+    let (inputs, unread) = match inputs {
+        Ok(inputs) => (inputs, None),
+        // How the command ended must not be lost.
+        Err(fault) if command.is_some() => (Vec::new(), Some(fault)),
+        Err(fault) => return Err(fault.into()),
+    };
     let setting = read::Setting::new(args, console, &policy, publishing.masks.clone());
     let mut reading = read::all(inputs, command, &setting)?;
+    reading.unread = unread;
     conclude::conclude(&publishing, &mut reading, &policy, stopped, args, console)
 }

@@ -247,3 +247,39 @@ fn a_node_file_that_ends_the_process_is_red() {
     run(&format!("{test}\n{script}")).exits(1);
     run("import test from 'node:test'; test('a', () => {});\n").exits(0);
 }
+
+#[test]
+fn a_warning_in_the_output_does_not_stand_for_the_tests() {
+    let skipped = "<testsuite><testcase name=\"a\"><skipped/></testcase></testsuite>";
+    for (report, code, why) in [
+        ("<testsuite/>", 1, "no test ran"),
+        (skipped, 3, "all of 1 test were skipped"),
+        ("<testsuite tests=\"5\" failures=\"3\"/>", 1, "the report claims 5 tests, 3 of them failed"),
+    ] {
+        let script = format!("echo 'a.c:1:2: warning: x'; echo '{report}' > r.xml");
+        let seen = command(&["--format", "agent", "--report", "r.xml"], &script).run().exits(code);
+        assert!(seen.stdout.contains(why), "{}", seen.stdout);
+        let plan = format!(
+            "[[stage]]\nname = \"a\"\n[[stage.check]]\nname = \"b\"\nreport = \"r.xml\"\nrun = '''\n{script}\n'''\n"
+        );
+        let seen = step(["--plan", "p.toml", "--format", "agent"]).file("p.toml", plan).run().exits(code);
+        assert!(seen.stdout.contains(why), "{}", seen.stdout);
+    }
+}
+
+#[test]
+fn the_reason_names_what_failed_and_no_report_is_called_clean_that_is_not_there() {
+    let warns = command(&["--format", "agent", "--fail-on", "warning"], "echo 'a.c:1:2: warning: x'").run().exits(1);
+    assert!(warns.stdout.contains("exit code 0, but 1 warning is reported"), "{}", warns.stdout);
+    let text = command(&["--format", "json"], "echo 'a.c:1:2: warning: x'; exit 1").run().exits(1);
+    assert_eq!(text.json()["stages"][0]["checks"][0]["reason"]["text"], "exit code 1");
+    let empty = command(&["--format", "json", "--report", "r.xml"], "echo '<testsuite/>' > r.xml; exit 5").run();
+    assert_eq!(empty.json()["stages"][0]["checks"][0]["reason"]["text"], "exit code 5, and no test ran");
+}
+
+#[test]
+fn colours_leave_nothing_behind_in_the_agents_text() {
+    let script = "printf '\\033[2m Test Files \\033[22m \\033[1m\\033[31m1 failed\\033[39m\\n'; exit 1";
+    let seen = command(&["--format", "agent"], script).run().exits(1);
+    assert!(seen.stdout.contains("\n  | Test Files 1 failed\n"), "{}", seen.stdout);
+}

@@ -162,3 +162,20 @@ fn only_a_pass_is_cached_and_without_a_directory_nothing_is() {
     let seen = step(["--plan", "preflight.toml"]).cwd(folder.path()).run().exits(0);
     assert!(seen.stderr.contains("PREFLIGHT_REPORT_CACHE_DIR is not set"), "{}", seen.stderr);
 }
+
+#[test]
+fn a_command_that_fails_below_clean_after_has_no_report_to_disagree_with() {
+    let text =
+        "[[stage]]\nname = \"gate\"\n[[stage.check]]\nname = \"it\"\nbuiltin = \"clean-after\"\nrun = \"false\"\n";
+    let seen = Step::script("git init -q .; preflight-report --plan p.toml --format agent");
+    let seen = seen.file("p.toml", text).run().exits(1);
+    assert!(seen.stdout.starts_with("failed 1/1 checks: gate/it exit code 1\n"), "{}", seen.stdout);
+}
+
+#[test]
+fn the_line_to_run_again_names_what_can_make_the_run_red() {
+    let check = |name: &str, more: &str| format!("[[stage.check]]\nname = \"{name}\"\nrun = \"false\"\n{more}");
+    let text = format!("[[stage]]\nname = \"q\"\n{}{}", check("must", ""), check("may", "required = false\n"));
+    let seen = step(["--plan", "p.toml", "--format", "agent"]).file("p.toml", text).run().exits(1);
+    assert!(seen.stdout.contains("\nrerun: preflight-report --plan p.toml --only q/must\n"), "{}", seen.stdout);
+}

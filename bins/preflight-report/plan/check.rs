@@ -30,9 +30,12 @@ pub(super) async fn run(run: &Run<'_>, at: usize) -> (usize, Outcome) {
     // Stored only if the files are still those that it ran with.
     if let (Outcome::Passed, None, Some(cache), Some(key)) = (outcome, &finished.cached_at, &run.cache, key)
         && inputs::key(run, check).is_ok_and(|now| now == key)
-        && let Err(fault) = cache.put(&key, &finished.events)
     {
-        run.reporter.warn(&format!("{}: {}: {}", check.id, fault.message, fault.causes.join(": ")));
+        // The directory may be shared between jobs.
+        finished.events.iter_mut().for_each(|event| run.setting.masks.hide_event(event));
+        if let Err(fault) = cache.put(&key, &finished.events) {
+            run.reporter.warn(&format!("{}: {}: {}", check.id, fault.message, fault.causes.join(": ")));
+        }
     }
     (at, outcome)
 }

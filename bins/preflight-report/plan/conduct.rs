@@ -53,7 +53,9 @@ pub(super) fn conduct(
     let promised = loaded.chosen().map(|(_, check)| check.id.clone()).collect();
     let prints = args.format == Format::Jsonl;
     let records = if prints { Records::Print } else { Records::Keep };
-    let reporter = Reporter::new(console, records, None, &title.unwrap_or_else(|| TITLE.to_owned()), promised);
+    let title = title.unwrap_or_else(|| TITLE.to_owned());
+    let hidden = masks.clone();
+    let reporter = Reporter::changing(console, records, (&title, promised), move |record| hidden.hide_record(record));
     let (cancel, cancelled) = watch::channel(None);
     let (ends, stopped) = cli::block_on(async {
         let stop = Stop::watch(args.commands_deadline())?;

@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Args, publishing: &Publishing<'_>, console: &Console) -
     if args.planned.dry_run {
         return Ok(list::dry_run(&loaded, args, console)?);
     }
+    crate::target::check(args, &[], console)?;
     let ended = conduct::conduct(&loaded, args, &policy, &publishing.masks, console)?;
     let mut reading = ended.reading;
     conclude::conclude(publishing, &mut reading, &policy, ended.stopped, args, console)

@@ -162,6 +162,8 @@ pub(super) fn rerun(loaded: &Loaded, args: &Args, ends: &[(usize, End)]) -> Stri
         .iter()
         .filter(|(_, end)| matches!(end, Ok(Outcome::Failed | Outcome::Cancelled)))
         .map(|(at, _)| *at)
+        // What cannot fail the run does not need another one.
+        .filter(|at| loaded.plan.checks[*at].required)
         .collect();
     let chosen: Vec<String> = if bad.is_empty() || bad.len() > NAMED {
         args.planned.only.iter().map(|only| only.text().to_owned()).collect()

@@ -80,24 +80,21 @@ impl<'a> Publishing<'a> {
             target,
             voice: Voice::new(console, args.require_publish, is_read_only),
             writer: sticky::random(),
-            masks: Masks::default(),
+            masks: Masks::of(environment, &args.mask_env),
             deadline: deadline.map_or_else(OnceCell::new, OnceCell::from),
             pull: RefCell::new(None),
         })
     }
 
     /// Completes the report before it is shown: distrusts a document of an earlier job, removes what must stay hidden, and compares.
-    /// `baseline` reads the report that `--baseline` names. An interrupted run asks GitHub nothing.
-    ///
-    /// # Errors
-    /// The baseline cannot be read.
+    /// `baseline` reads what `--baseline` names; if it cannot, its fault is returned. An interrupted run asks GitHub nothing.
     pub(crate) fn prepare(
         &self,
         report: &mut Report,
         has_title: bool,
         interrupted: bool,
         baseline: impl FnOnce(&Path) -> anyhow::Result<Report>,
-    ) -> anyhow::Result<()> {
+    ) -> Option<Fault> {
         let title = report.title.clone();
         if self.args.from_json.is_some() {
             untrusted::distrust(report, &self.target);
@@ -108,19 +105,24 @@ impl<'a> Publishing<'a> {
         if self.args.is_asked() {
             report.source.commit = self.target.commit.clone().or(report.source.commit.take());
         }
-        if self.args.is_asked() || !self.args.mask_env.is_empty() {
-            hidden::hide(report, &self.masks, self.console.environment(), &self.args.mask_env);
-        }
+        self.masks.hide(report);
+        report.notes.extend(self.masks.excess());
+        let mut unread = None;
         if let Some(path) = &self.args.baseline {
-            let base = baseline(path)?;
-            report.compare(&Digest::of(&base, None), format!("`{}`", path.display()));
+            match baseline(path) {
+                Ok(base) => report.compare(&Digest::of(&base, None), format!("`{}`", path.display())),
+                Err(error) => {
+                    report.comparison = Some(Comparison::absent("the baseline cannot be read"));
+                    unread = Some(cli::fault_of(&error));
+                }
+            }
         } else if !interrupted && (self.args.wants_comment() || self.args.wants_check_run()) {
             self.compare(report);
         }
         if let Some(comparison) = &report.comparison {
             report.notes.push(comparison.sentence());
         }
-        Ok(())
+        unread
     }
 
     /// Compares with the check run on the merge base. If that cannot be read, the report says why.
@@ -175,6 +177,10 @@ impl<'a> Publishing<'a> {
     /// The event loop cannot be started.
     pub(crate) fn publish(&self, report: &Report) -> Result<Option<String>> {
         if !self.args.is_asked() || self.args.preview {
+            return Ok(None);
+        }
+        if let Some(excess) = self.masks.excess() {
+            self.voice.fault(&Fault::failed("nothing is published").cause(excess).help("register fewer masks"));
             return Ok(None);
         }
         let access = match self.access() {
@@ -234,9 +240,8 @@ impl<'a> Publishing<'a> {
         if !self.args.preview {
             return None;
         }
-        let key = self.key(report);
+        let (key, mut text) = (self.key(report), String::new());
         let commit = self.target.commit.clone().unwrap_or_else(|| "0".repeat(40));
-        let mut text = String::new();
         if self.args.wants_comment() {
             let place = match &self.target.pull {
                 Pull::Number(number) => format!("pull request #{number}"),

@@ -1,6 +1,6 @@
 //! The command line of publishing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fault::{Fault, Result};
@@ -73,6 +73,16 @@ impl PublishArgs {
         self.wants_comment() || self.wants_check_run() || self.wants_deployments()
     }
 
+    /// Whether the report is about one leg only, so that nothing is missed of the others.
+    pub(crate) fn is_of_one_leg(&self) -> bool {
+        self.leg.as_deref().is_some_and(|leg| !leg.trim().is_empty())
+    }
+
+    /// The file to compare with.
+    pub(crate) fn baseline(&self) -> Option<&Path> {
+        self.baseline.as_deref()
+    }
+
     /// Whether stdout gets a preview instead of the report.
     pub(crate) fn is_preview(&self) -> bool {
         self.preview
@@ -105,11 +115,7 @@ impl PublishArgs {
     /// # Errors
     /// [`fault::Kind::Usage`].
     pub(super) fn check(&self) -> Result<()> {
-        let needs_one = [
-            ("--leg", self.leg.is_some()),
-            ("--require-publish", self.require_publish),
-            ("--from-json", self.from_json.is_some()),
-        ];
+        let needs_one = [("--require-publish", self.require_publish), ("--from-json", self.from_json.is_some())];
         match needs_one.iter().find(|(_, is_given)| *is_given && !self.is_asked()) {
             None => Ok(()),
             Some((option, _)) => {

@@ -62,7 +62,7 @@ pub(crate) fn all(inputs: Vec<Input>, command: Option<Ran>, setting: &Setting) -
     }
     let succeeded = command.as_ref().is_some_and(|ran| ran.status.is_success());
     for (at, input) in inputs.iter().enumerate() {
-        one(input, setting, &foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+        one(input, setting, &foreign, &mut reading, &mut groups, &mut unknown, &mut no_report);
         // The exit code tells a clean linter from a crashed one, whose blank reports are the same.
         let is_clean = |last: &mut Unknown| {
             at >= own && succeeded && last.input == *input && last.reason.code == "nothing_reported"
@@ -120,15 +120,25 @@ fn one(
     groups: &mut Groups,
     unknown: &mut Vec<Unknown>,
     no_report: &mut usize,
-) -> Result<()> {
+) {
     let mut about = AboutChecks::new(setting, foreign, reading);
-    let found = formats::read(&mut setting.masks.watch(input.open(&setting.patience)?), Prose::Noise, &mut about);
-    let found = found.map_err(|error| {
-        let is_late = error.kind() == std::io::ErrorKind::TimedOut;
-        let fault = if is_late { Fault::incomplete } else { Fault::usage };
-        fault(format!("cannot read {}", input.title())).cause(error.to_string())
-    })?;
+    let found = input.open(&setting.patience).and_then(|opened| {
+        formats::read(&mut setting.masks.watch(opened), Prose::Noise, &mut about).map_err(|error| {
+            let is_late = error.kind() == std::io::ErrorKind::TimedOut;
+            let fault = if is_late { Fault::incomplete } else { Fault::usage };
+            fault(format!("cannot read {}", input.title())).cause(error.to_string())
+        })
+    });
     let (has_checks, broken) = about.finish(&input.title());
+    let found = match found {
+        Ok(found) => found,
+        Err(fault) => {
+            let text = format!("{} cannot be read: {}", input.title(), fault.causes.join(": "));
+            let code = if fault.kind == fault::Kind::Incomplete { "deadline" } else { "report_unreadable" };
+            unknown.push(Unknown { input: input.clone(), fault, reason: Reason::new(code, text) });
+            return;
+        }
+    };
     if let Some((line, cause)) = broken {
         let fault = Fault::usage(format!("cannot read {}, line {line}", input.title())).cause(cause.clone());
         let reason = Reason::new("report_unreadable", format!("line {line} cannot be read: {cause}"));
@@ -149,7 +159,7 @@ fn one(
         reading.notes.push(format!("{} holds coverage, which has no verdict: it is left out", input.title()));
     }
     if is_read {
-        return Ok(());
+        return;
     }
     let rest = formats::Reading { documents: Vec::new(), ..found };
     match without_report(input, &rest) {
@@ -157,7 +167,6 @@ fn one(
         Err(_) if input.is_incidental => *no_report += 1,
         Err(found) => unknown.push(*found),
     }
-    Ok(())
 }
 
 /// A report as a piece of evidence.

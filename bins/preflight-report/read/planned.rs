@@ -41,7 +41,7 @@ pub(crate) fn planned(
     if let Some(ran) = ran {
         let reports: Vec<Input> = ran.reports.files.iter().map(|path| command::input(&ran, path)).collect();
         for input in reports {
-            super::one(&input, setting, foreign, &mut reading, &mut groups, &mut unknown, &mut no_report)?;
+            super::one(&input, setting, foreign, &mut reading, &mut groups, &mut unknown, &mut no_report);
         }
         command::add(ran, setting, foreign, &mut reading, &mut groups)?;
     }

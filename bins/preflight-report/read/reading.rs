@@ -1,5 +1,6 @@
 //! What was read: records, and what could not be read.
 
+use fault::Fault;
 use jiff::Timestamp;
 use report::{Event, Merger, Record};
 use serde_json::{Map, Value};
@@ -19,6 +20,8 @@ pub(crate) struct Reading {
     pub(crate) rerun: Option<String>,
     /// Whether the records were printed as they came.
     pub(crate) printed: bool,
+    /// Why the operands could not be read beside a command.
+    pub(crate) unread: Option<Fault>,
     pub(super) keeps_records: bool,
     /// Whether any check was reported.
     pub(super) has_checks: bool,

@@ -26,7 +26,7 @@ pub(crate) struct Setting {
     pub(super) command_exited: Option<i64>,
     pub(super) keeps_records: bool,
     /// Masks that the inputs register are kept here.
-    pub(super) masks: Masks,
+    pub(crate) masks: Masks,
     pub(super) patience: Patience,
 }
 

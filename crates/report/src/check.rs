@@ -190,10 +190,21 @@ impl Check {
         if why == status { why } else { format!("{status}: {why}") }
     }
 
+    /// The finding that explains its status: the first, but a warning only if warnings are what it failed for.
+    pub(crate) fn cause(&self) -> Option<&Finding> {
+        let is_cause = |reason: &Reason| match reason.code.as_str() {
+            "findings" => true,
+            "report_disagrees" => self.exit_code == Some(0),
+            _ => false,
+        };
+        let first = self.findings.first()?;
+        (first.level == Level::Error || self.reason.as_ref().is_none_or(is_cause)).then_some(first)
+    }
+
     /// Why it has its status, in one line of foreign text: the first finding with its place, else the reason.
     #[must_use]
     pub fn why(&self) -> String {
-        if let Some(finding) = self.findings.first().filter(|_| self.legs.is_empty() || self.reason.is_none()) {
+        if let Some(finding) = self.cause().filter(|_| self.legs.is_empty() || self.reason.is_none()) {
             let test = finding.test.as_ref().map(|test| format!("{test}:"));
             let first = finding.message.lines().next().unwrap_or_default().to_owned();
             let parts = [finding.place(), finding.rule.clone(), test, Some(first)];

@@ -87,7 +87,7 @@ pub struct Report {
     pub producer: Option<Producer>,
     /// Where the code came from.
     pub source: CodeOrigin,
-    /// Instead of the verdict's own code: what the process ends with after a signal, or with 75 or 77.
+    /// Instead of the verdict's own code: what the process ends with after a signal, or with a worse code.
     pub exit_code: Option<u8>,
     /// The command that runs it again; only from the caller, never from an input.
     pub rerun: Option<String>,

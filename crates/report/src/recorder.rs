@@ -13,6 +13,7 @@ pub struct Recorder {
     records: Vec<Record>,
     /// The number of the next one.
     next: u64,
+    change: Option<Box<dyn Fn(&mut Record) + Send + Sync>>,
 }
 
 impl Recorder {
@@ -23,7 +24,14 @@ impl Recorder {
         shard: Option<String>,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
-        Self { run: run.into(), shard, clock: Box::new(clock), records: Vec::new(), next: 0 }
+        Self { run: run.into(), shard, clock: Box::new(clock), records: Vec::new(), next: 0, change: None }
+    }
+
+    /// Changes each record before it is kept, such as to remove secrets from it.
+    #[must_use]
+    pub fn changing(mut self, change: impl Fn(&mut Record) + Send + Sync + 'static) -> Self {
+        self.change = Some(Box::new(change));
+        self
     }
 
     /// Adds a record; the answer is for streaming it as a line of `--format jsonl`.
@@ -33,22 +41,26 @@ impl Recorder {
 
     /// Adds a record with more fields than the event has, such as the `name` of a check that did not start.
     pub fn record_with(&mut self, event: Event, rest: Map<String, Value>) -> &Record {
-        let at = self.records.len();
-        self.records.push(Record {
+        let record = Record {
             run: self.run.clone(),
             shard: self.shard.clone(),
             seq: self.next,
             at: Some((self.clock)()),
             event,
             rest,
-        });
+        };
         self.next += 1;
-        &self.records[at]
+        self.pass_on(record)
     }
 
-    /// Keeps a record of another program, as it is.
-    pub fn pass_on(&mut self, record: Record) {
+    /// Keeps a record of another program.
+    pub fn pass_on(&mut self, mut record: Record) -> &Record {
+        if let Some(change) = &self.change {
+            change(&mut record);
+        }
+        let at = self.records.len();
         self.records.push(record);
+        &self.records[at]
     }
 
     /// Everything recorded so far.

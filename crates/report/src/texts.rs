@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Check, Evidence, Report};
+use crate::{Check, Event, Evidence, Finding, Record, Report};
 
 impl Report {
     /// Replaces every text in the report, names and addresses included, by what `change` makes of it. Numbers, statuses and codes stay.
@@ -23,6 +23,57 @@ impl Report {
     }
 }
 
+impl Record {
+    /// Replaces every text in the record by what `change` makes of it, as [`Report::change_texts`] does.
+    pub fn change_texts(&mut self, change: &mut dyn FnMut(&str) -> String) {
+        let mut all = |text: &mut String| *text = change(text);
+        all(&mut self.run);
+        self.shard.iter_mut().for_each(&mut all);
+        in_event(&mut self.event, &mut all);
+        // The name of an event that is not known is among its fields.
+        let fields = self.rest.iter_mut().filter(|(key, _)| *key != "event");
+        fields.for_each(|(_, value)| in_value(value, &mut all));
+    }
+}
+
+impl Event {
+    /// Replaces every text in the event by what `change` makes of it.
+    pub fn change_texts(&mut self, change: &mut dyn FnMut(&str) -> String) {
+        in_event(self, &mut |text| *text = change(text));
+    }
+}
+
+fn in_event(event: &mut Event, all: &mut dyn FnMut(&mut String)) {
+    match event {
+        Event::RunStarted { tool, title, plan } => tool.iter_mut().chain(title).chain(plan).for_each(all),
+        Event::StageStarted { stage, name } => std::iter::once(stage).chain(name).for_each(all),
+        Event::StageFinished { stage, .. } => all(stage),
+        Event::CheckStarted { check, name } => std::iter::once(check).chain(name).for_each(all),
+        Event::Finding { check, finding } => {
+            all(check);
+            in_finding(finding, all);
+        }
+        Event::Evidence { check, evidence } => {
+            all(check);
+            in_evidence(evidence, all);
+        }
+        Event::CheckFinished { check, reason, url, data, .. } => {
+            all(check);
+            reason.iter_mut().map(|reason| &mut reason.text).chain(url).for_each(&mut *all);
+            data.values_mut().for_each(|value| in_value(value, all));
+        }
+        Event::Note { check, text } => check.iter_mut().chain([text]).for_each(all),
+        Event::Output { check, text, .. } => [check, text].into_iter().for_each(all),
+        Event::RunFinished { .. } | Event::Unknown => {}
+    }
+}
+
+fn in_finding(finding: &mut Finding, all: &mut dyn FnMut(&mut String)) {
+    all(&mut finding.message);
+    let others = [&mut finding.path, &mut finding.rule, &mut finding.test, &mut finding.detail, &mut finding.leg];
+    others.into_iter().flatten().for_each(all);
+}
+
 fn in_check(check: &mut Check, all: &mut dyn FnMut(&mut String)) {
     let mut id = String::from(&*check.id);
     all(&mut id);
@@ -36,11 +87,7 @@ fn in_check(check: &mut Check, all: &mut dyn FnMut(&mut String)) {
     names.chain(details.reason.iter_mut().map(|reason| &mut reason.text)).for_each(&mut *all);
     details.data.values_mut().for_each(|value| in_value(value, all));
     all(&mut details.output);
-    for finding in &mut details.findings {
-        all(&mut finding.message);
-        let others = [&mut finding.path, &mut finding.rule, &mut finding.test, &mut finding.detail, &mut finding.leg];
-        others.into_iter().flatten().for_each(&mut *all);
-    }
+    details.findings.iter_mut().for_each(|finding| in_finding(finding, all));
     details.evidence.iter_mut().for_each(|evidence| in_evidence(evidence, all));
     for leg in &mut details.legs {
         all(&mut leg.name);
@@ -81,8 +128,14 @@ mod tests {
             r#"{"v":1,"run":"SECRET","shard":"SECRET","event":"output","check":"SECRET/SECRET","text":"SECRET"}"#,
             r#"{"v":1,"run":"SECRET","shard":"SECRET","event":"check_finished","check":"SECRET/SECRET","status":"failed","url":"SECRET","reason":{"code":"x","text":"SECRET"},"data":{"a":"SECRET","b":["SECRET"]}}"#,
             r#"{"v":1,"run":"SECRET","shard":"SECRET","event":"note","text":"SECRET"}"#,
+            r#"{"v":1,"run":"SECRET","shard":"SECRET","event":"lock_taken","by":"SECRET","more":{"a":["SECRET"]}}"#,
         ];
-        let mut report = Report::of(&lines.map(|line| Record::parse(line).unwrap()));
+        let records = lines.map(|line| Record::parse(line).unwrap());
+        for mut record in records.clone() {
+            record.change_texts(&mut |text| text.replace("SECRET", "***"));
+            assert!(!record.line().contains("SECRET"), "{}", record.line());
+        }
+        let mut report = Report::of(&records);
         report.rerun = Some("SECRET".to_owned());
         report.disagreements.push("SECRET".to_owned());
         let shown = |report: &Report| format!("{report:?}");

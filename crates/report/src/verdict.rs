@@ -294,7 +294,7 @@ pub const EXIT_CODE: &str = "exit_code";
 /// How bad it is what is wrong with a source.
 fn of_problem(code: &str) -> Status {
     match code {
-        "nothing_reported" => Status::Missing,
+        "nothing_reported" | "deadline" => Status::Missing,
         _ => Status::Failed,
     }
 }

@@ -36,6 +36,17 @@ impl<'a> Reporter<'a> {
         Self::with_data(console, records, shard, (title, plan), Map::new())
     }
 
+    /// The same for a run whose records hold foreign text: `change` removes secrets from each of them before it is kept or printed.
+    #[must_use]
+    pub fn changing(
+        console: &'a Console,
+        records: Records,
+        (title, plan): (&str, Vec<String>),
+        change: impl Fn(&mut Record) + Send + Sync + 'static,
+    ) -> Self {
+        Self::begun(console, records, recorder(console, None).changing(change), (title, plan), Map::new())
+    }
+
     /// The same, with `data` of the tool's own in the first record, for those who go on with the run.
     #[must_use]
     pub fn with_data(
@@ -45,8 +56,16 @@ impl<'a> Reporter<'a> {
         (title, plan): (&str, Vec<String>),
         data: Map<String, Value>,
     ) -> Self {
-        let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
-        let recorder = Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now);
+        Self::begun(console, records, recorder(console, shard), (title, plan), data)
+    }
+
+    fn begun(
+        console: &'a Console,
+        records: Records,
+        recorder: Recorder,
+        (title, plan): (&str, Vec<String>),
+        data: Map<String, Value>,
+    ) -> Self {
         let reporter = Self {
             console,
             recorder: RefCell::new(recorder),
@@ -74,13 +93,14 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Adds a record of another program, as it is.
+    /// Adds a record of another program.
     pub fn pass_on(&self, record: Record) {
+        let mut recorder = self.recorder.borrow_mut();
+        let record = recorder.pass_on(record);
         if self.prints.get() {
             let line = record.line() + "\n";
             self.prints.set(self.progress.suspend(|| self.console.print_or_warn(line)));
         }
-        self.recorder.borrow_mut().pass_on(record);
     }
 
     /// Reports an event of an item.
@@ -141,6 +161,11 @@ impl<'a> Reporter<'a> {
         self.record(Event::RunFinished { result, duration_seconds: Some(seconds(self.elapsed())) });
         self.recorder.borrow().report()
     }
+}
+
+fn recorder(console: &Console, shard: Option<Shard>) -> Recorder {
+    let run = console.context().run_key().unwrap_or_else(|| "local".to_owned());
+    Recorder::new(run, shard.map(|shard| shard.to_string()), jiff::Timestamp::now)
 }
 
 /// Seconds to the millisecond, as records write them.

@@ -94,7 +94,9 @@ fn listed(names: &[impl AsRef<str>], total: u64) -> String {
 pub(super) fn lost_shards(folds: &[Fold]) -> Vec<String> {
     let mut seen: BTreeMap<(&str, Option<&str>, u64), BTreeSet<u64>> = BTreeMap::new();
     for fold in folds {
-        let Some((index, count)) = numbers(fold).filter(|(index, count)| (1..=*count).contains(index)) else { continue };
+        let Some((index, count)) = numbers(fold).filter(|(index, count)| (1..=*count).contains(index)) else {
+            continue;
+        };
         let commit = attempt(fold).map_or(fold.run.as_str(), |(commit, _)| commit);
         let tools = fold.tools.iter().map(|(_, tool)| Some(tool.as_str()));
         for tool in tools.chain(fold.tools.is_empty().then_some(None)) {

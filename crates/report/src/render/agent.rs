@@ -80,7 +80,7 @@ fn first_line(report: &Report) -> String {
 /// The findings of a check that is in the way, or its reason.
 fn check_lines(check: &Check) -> Vec<String> {
     let mut lines = Vec::new();
-    if check.findings.is_empty() || !check.legs.is_empty() {
+    if check.cause().is_none() || !check.legs.is_empty() {
         lines.push(cut(&harmless(&format!("{} {}", check.id, check.explained())), LINE));
     }
     lines.extend(check.findings.iter().map(|finding| cut(&harmless(&line(finding)), LINE)));
@@ -116,12 +116,16 @@ fn first_context(report: &Report) -> Option<Vec<String>> {
     (!shown.is_empty() && check.status == Status::Failed).then_some(shown)
 }
 
-/// One line without control characters, and without those that turn the direction of writing.
+/// One line without control characters, escape sequences and characters that turn the direction of writing.
 fn harmless(text: &str) -> String {
-    let turns = |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // What a sequence begins and ends with has to stay until the sequence is taken out as a whole.
+    let is_kept = |letter: char| matches!(letter, '\u{1b}' | '\u{7}' | '\n' | '\r');
+    let is_bad = |letter: char| letter.is_control() || format::turns_writing(letter);
     let plain: String =
-        text.chars().map(|letter| if letter.is_control() || turns(letter) { ' ' } else { letter }).collect();
-    one_line(&plain)
+        text.chars().map(|letter| if is_bad(letter) && !is_kept(letter) { ' ' } else { letter }).collect();
+    let line = one_line(&plain);
+    // A bell outside of a sequence.
+    if line.contains('␇') { one_line(&line.replace('␇', " ")) } else { line }
 }
 
 #[cfg(test)]
@@ -156,6 +160,19 @@ mod tests {
         lines.push(r#"{"v":1,"event":"run_finished","result":"failed"}"#.to_owned());
         let text = agent(&report(&lines.join("\n")));
         assert!(text.len() < 1024 && text.lines().next().unwrap().contains("src/index.ts:45"), "{text}");
+    }
+
+    #[test]
+    fn escape_sequences_leave_nothing_behind() {
+        let printed =
+            "\u{1b}[2m Test Files \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m\u{7}\u{1b}]0;title\u{7} end\n";
+        let report = report(&format!(
+            "{}\n{}\n{}",
+            r#"{"v":1,"event":"run_started","title":"T"}"#,
+            serde_json::json!({"v":1,"event":"output","check":"a/b","text":printed}),
+            r#"{"v":1,"event":"check_finished","check":"a/b","status":"failed"}"#,
+        ));
+        assert!(agent(&report).contains("\n  | Test Files 1 failed end\n"), "{}", agent(&report));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use runner::command::Annotation;
 
-use super::format::{cut, one_line};
+use super::format::{cut, one_line, straight};
 use crate::{Check, Diff, Finding, Level, Report, Stage, Status};
 
 /// The runner cuts a message at 4,096 characters.
@@ -55,14 +55,15 @@ impl Hidden {
 pub fn annotations(report: &Report, diff: &Diff) -> Annotations {
     let (mut first, mut others, mut hidden) = (Vec::new(), Vec::new(), Hidden::default());
     for (stage, check) in report.troubles() {
-        // The sentence about all legs comes before what one of them found.
-        if !check.legs.is_empty() {
+        // The sentence about all legs comes before what one of them found, and a reason before warnings beside it.
+        let is_told = !check.legs.is_empty() || check.cause().is_none();
+        if is_told {
             first.push(of_check(stage, check));
         }
         let mut findings = chosen(stage, check, diff, &mut hidden).into_iter();
-        first.extend(
-            findings.next().map(|(_, found)| found).or_else(|| check.legs.is_empty().then(|| of_check(stage, check))),
-        );
+        if check.cause().is_some() {
+            first.extend(findings.next().map(|(_, found)| found));
+        }
         others.extend(findings);
     }
     for (stage, check) in report.checks().filter(|(_, check)| check.status <= Status::Skipped && !check.is_trouble()) {
@@ -138,7 +139,7 @@ fn title(text: &str) -> String {
 }
 
 fn message(text: &str) -> String {
-    cut(&runner::foreign::lines(text), MESSAGE)
+    cut(&straight(&runner::foreign::lines(text)), MESSAGE)
 }
 
 #[cfg(test)]
@@ -171,6 +172,22 @@ mod tests {
                 "::error file=x.ts,line=9,title=A › one::R2 second",
             ]
         );
+    }
+
+    #[test]
+    fn a_check_that_failed_for_another_reason_than_its_warnings_has_an_error() {
+        let report = report(
+            r#"{"v":1,"event":"run_started","title":"T"}
+{"v":1,"event":"finding","check":"a/one","level":"warning","path":"x.ts","line":4,"message":"odd"}
+{"v":1,"event":"check_finished","check":"a/one","status":"failed","reason":{"code":"nothing_ran","text":"no test ran"}}
+{"v":1,"event":"run_finished","result":"failed"}"#,
+        );
+        let all = annotations(&report, &Diff::default());
+        let lines: Vec<_> = all.shown.iter().map(command::annotation).collect();
+        let expected = ["::error title=A › one::failed: no test ran", "::warning file=x.ts,line=4,title=A › one::odd"];
+        assert_eq!(lines, expected);
+        assert_eq!(report.reasons(), ["a/one failed: no test ran"]);
+        assert!(crate::agent(&report).starts_with("failed 1/1 checks: a/one no test ran\na/one failed: no test ran\n"));
     }
 
     #[test]

@@ -10,7 +10,23 @@ pub(crate) fn one_line(text: &str) -> String {
     let safe: Vec<String> = foreign::lines(text).lines().map(str::to_owned).collect();
     let joined = safe.join(" ");
     let words: Vec<&str> = joined.split_whitespace().collect();
-    foreign::line("", words.join(" ").as_bytes())
+    straight(&foreign::line("", words.join(" ").as_bytes()))
+}
+
+/// Whether a character turns the direction of writing, so that a reader takes the text around it for another one.
+pub(crate) fn turns_writing(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with those characters shown by their numbers.
+pub(crate) fn straight(text: &str) -> String {
+    if !text.contains(turns_writing) {
+        return text.to_owned();
+    }
+    let shown = |letter: char| {
+        if turns_writing(letter) { format!("⟨U+{:04X}⟩", u32::from(letter)) } else { letter.to_string() }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// At most `limit` characters, the end replaced by `…`.
@@ -31,7 +47,7 @@ pub(crate) fn tail(output: &str, limit: usize) -> Vec<String> {
     let lines: Vec<&str> = safe.lines().collect();
     let more = lines.len().saturating_sub(limit);
     let note = (left_out + more > 0).then(|| format!("… {} lines before", left_out + more));
-    note.into_iter().chain(lines[more..].iter().map(|line| cut(line, 400))).collect()
+    note.into_iter().chain(lines[more..].iter().map(|line| cut(&straight(line), 400))).collect()
 }
 
 /// The lines of a log around the first one that mentions the finding; `None` if none does.
@@ -43,7 +59,7 @@ pub(crate) fn around(log: &str, finding: &Finding, before: usize, after: usize) 
     let at = message.and_then(mentions).or_else(|| place.as_deref().and_then(mentions))?;
     let shown = &printed[at.saturating_sub(before)..printed.len().min(at + after + 1)];
     let safe = foreign::lines(&shown.join("\n"));
-    Some(safe.lines().map(|line| cut(line, 400)).collect())
+    Some(safe.lines().map(|line| cut(&straight(line), 400)).collect())
 }
 
 /// Times are measured in milliseconds; more digits would be noise of the arithmetic.
@@ -154,6 +170,12 @@ mod tests {
     #[test]
     fn foreign_text_becomes_one_line_that_is_no_command() {
         assert_eq!(one_line("  ::error::x\n\n  y \x1b[31mz"), "│ ::error::x y z");
+    }
+
+    #[test]
+    fn what_turns_the_writing_is_shown_by_its_number() {
+        assert_eq!(one_line("r\u{202e}x"), "r⟨U+202E⟩x");
+        assert_eq!(tail("a\u{2066}b\n", 2), ["a⟨U+2066⟩b"]);
     }
 
     #[test]

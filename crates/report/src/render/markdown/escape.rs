@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::render::format::one_line;
+use crate::render::format::{one_line, straight};
 
 /// Foreign text for a table's cell, a heading or a list item: one line, without markup and mentions.
 ///
@@ -34,7 +34,7 @@ pub fn code(text: &str) -> String {
 /// Foreign text as a block: a fence longer than any run of backticks in it, and no line that begins a workflow command.
 #[must_use]
 pub fn fence(text: &str) -> String {
-    let text = runner::foreign::lines(text);
+    let text = straight(&runner::foreign::lines(text));
     let mut longest = 0;
     let mut run = 0;
     for character in text.chars() {
