@@ -269,8 +269,9 @@ fn a_warning_in_the_output_does_not_stand_for_the_tests() {
 
 #[test]
 fn the_reason_names_what_failed_and_no_report_is_called_clean_that_is_not_there() {
-    let warns = command(&["--format", "agent", "--fail-on", "warning"], "echo 'a.c:1:2: warning: x'").run().exits(1);
-    assert!(warns.stdout.contains("exit code 0, but 1 warning is reported"), "{}", warns.stdout);
+    let warns = command(&["--format", "json", "--fail-on", "warning"], "echo 'a.c:1:2: warning: x'").run().exits(1);
+    let reason = &warns.json()["stages"][0]["checks"][0]["reason"];
+    assert_eq!(reason["text"], "exit code 0, but 1 warning is reported");
     let text = command(&["--format", "json"], "echo 'a.c:1:2: warning: x'; exit 1").run().exits(1);
     assert_eq!(text.json()["stages"][0]["checks"][0]["reason"]["text"], "exit code 1");
     let empty = command(&["--format", "json", "--report", "r.xml"], "echo '<testsuite/>' > r.xml; exit 5").run();
