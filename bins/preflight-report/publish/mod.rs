@@ -35,7 +35,6 @@ pub(crate) use hidden::Masks;
 pub(crate) use options::PublishArgs;
 use part::{Key, Turn};
 use sticky::Kept;
-use untrusted::check_document;
 use voice::Voice;
 
 /// GitHub's own, if the runner names no other.
@@ -66,7 +65,7 @@ impl<'a> Publishing<'a> {
     pub(crate) fn new(args: &'a PublishArgs, deadline: Option<Deadline>, console: &'a Console) -> Result<Self> {
         args.check()?;
         if let Some(document) = args.document() {
-            check_document(document)?;
+            untrusted::check_document(document)?;
         }
         let environment = console.environment();
         let payload = environment.get("GITHUB_EVENT_PATH").and_then(|path| std::fs::read_to_string(path).ok());
@@ -177,10 +176,6 @@ impl<'a> Publishing<'a> {
     /// The event loop cannot be started.
     pub(crate) fn publish(&self, report: &Report) -> Result<Option<String>> {
         if !self.args.is_asked() || self.args.preview {
-            return Ok(None);
-        }
-        if let Some(excess) = self.masks.excess() {
-            self.voice.fault(&Fault::failed("nothing is published").cause(excess).help("register fewer masks"));
             return Ok(None);
         }
         let access = match self.access() {
@@ -360,6 +355,9 @@ impl<'a> Publishing<'a> {
 
     /// GitHub, as the runner names it; `None` without a token.
     fn access(&self) -> Result<Option<Access>> {
+        if let Some(excess) = self.masks.excess() {
+            return Err(Fault::usage(excess).help("register fewer masks"));
+        }
         let environment = self.console.environment();
         let Some(token) = environment.get("GITHUB_TOKEN") else { return Ok(None) };
         let Some(repository) = self.console.context().repository.clone() else {

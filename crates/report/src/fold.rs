@@ -95,6 +95,12 @@ impl Fold {
         Self { run: run.to_owned(), shard: shard.map(str::to_owned), ..Self::default() }
     }
 
+    /// Which part of how many its shard is: `2/8`. A shard may also be a name.
+    pub(crate) fn numbers(&self) -> Option<(u64, u64)> {
+        let (index, count) = self.shard.as_deref()?.split_once('/')?;
+        Some((index.parse().ok()?, count.parse().ok()?))
+    }
+
     /// Takes a record of this run and shard.
     pub(crate) fn add(&mut self, record: Record) {
         let order = (Moment::of(record.at), record.seq, rank(&record.event));
@@ -345,6 +351,11 @@ impl Check {
         self.status = Status::Failed;
         self.reason = Some(Reason::new("report_disagrees", text));
     }
+}
+
+/// The first part of a check's id; a check without one belongs to `checks`.
+pub(crate) fn stage_of(check: &str) -> &str {
+    check.split_once('/').map_or("checks", |(stage, _)| stage)
 }
 
 pub(crate) fn longest(one: Option<f64>, other: Option<f64>) -> Option<f64> {

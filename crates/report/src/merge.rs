@@ -11,7 +11,7 @@ use std::io;
 
 use jiff::Timestamp;
 
-use crate::fold::{Fold, FoldedCheck, Moment, longest};
+use crate::fold::{Fold, FoldedCheck, Moment, longest, stage_of};
 use crate::legs;
 use crate::model::heading;
 use crate::{Check, CodeOrigin, Policy, Record, Report, ReportedShard, Stage, Status, Verdict, claims};
@@ -125,13 +125,7 @@ fn hash(record: &Record) -> u64 {
 
 /// Shards in the order of their numbers, else of their names.
 fn order(fold: &Fold) -> (&str, (u64, u64), Option<&str>) {
-    (&fold.run, numbers(fold).unwrap_or_default(), fold.shard.as_deref())
-}
-
-/// Which part of how many a shard is: `2/8`. A shard may also be a name.
-fn numbers(fold: &Fold) -> Option<(u64, u64)> {
-    let (index, count) = fold.shard.as_deref()?.split_once('/')?;
-    Some((index.parse().ok()?, count.parse().ok()?))
+    (&fold.run, fold.numbers().unwrap_or_default(), fold.shard.as_deref())
 }
 
 fn unique<'a, T: 'a>(texts: impl Iterator<Item = &'a (T, String)>) -> Vec<String> {
@@ -208,11 +202,6 @@ fn stages(folds: &mut [Fold], started_at: Option<Timestamp>) -> Vec<Stage> {
         key(one).cmp(&key(other)).then_with(|| one_id.cmp(other_id))
     });
     ordered.into_iter().map(|(id, stage)| finish_stage(&id, stage, folds, started_at)).collect()
-}
-
-/// The first part of a check's id; a check without one belongs to `checks`.
-fn stage_of(check: &str) -> &str {
-    check.split_once('/').map_or("checks", |(stage, _)| stage)
 }
 
 fn finish_stage(id: &str, gathered: Gathered, folds: &[Fold], started_at: Option<Timestamp>) -> Stage {

@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{numbers, stage_of};
-use crate::fold::Fold;
+use crate::fold::{Fold, stage_of};
 use crate::{Check, Status, Verdict, claims};
 
 /// How many checks or shards are named in a sentence.
@@ -94,7 +93,7 @@ fn listed(names: &[impl AsRef<str>], total: u64) -> String {
 pub(super) fn lost_shards(folds: &[Fold]) -> Vec<String> {
     let mut seen: BTreeMap<(&str, Option<&str>, u64), BTreeSet<u64>> = BTreeMap::new();
     for fold in folds {
-        let Some((index, count)) = numbers(fold).filter(|(index, count)| (1..=*count).contains(index)) else {
+        let Some((index, count)) = fold.numbers().filter(|(index, count)| (1..=*count).contains(index)) else {
             continue;
         };
         let commit = attempt(fold).map_or(fold.run.as_str(), |(commit, _)| commit);
