@@ -156,6 +156,7 @@ pub(crate) fn plan(args: &Args, console: &Console, found: &Found, targets: Vec<T
         dry_run: args.dry_run,
         targets,
     };
+    plan.destinations().check()?;
     plan.fingerprint = hashes::of(args, &plan);
     plan.run.deploy = plan.fingerprint.name(console.context().run_url().as_deref());
     Ok(plan)

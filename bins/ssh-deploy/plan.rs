@@ -5,7 +5,7 @@ pub(crate) mod batches;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use ssh::{Authority, Clean, Release, Step, Target, Upload};
+use ssh::{Authority, Clean, Destinations, Release, Step, Target, Upload};
 
 use crate::host_runner::probe::Probe;
 use crate::locking::LockPlan;
@@ -175,6 +175,14 @@ impl Plan {
     /// Who does what happens to files on a host.
     pub(crate) fn authority(&self) -> Authority<'_> {
         Authority { sudo: self.preflight.sudo.as_deref(), lock: self.lock.as_ref().map(|plan| &plan.lock) }
+    }
+
+    /// Where the run puts things on a host.
+    pub(crate) fn destinations(&self) -> Destinations {
+        Destinations {
+            uploads: self.uploads.iter().map(|upload| upload.destination.clone()).collect(),
+            base: self.release.as_ref().map(|plan| plan.release.base.clone()),
+        }
     }
 
     /// Every step of the run but the rollback: all are staged before the first host is changed.

@@ -168,3 +168,45 @@ fn what_is_packed_here_has_no_name_and_ends_with_us() {
     super::signal(&started, "-TERM");
     started.finish().exits(143);
 }
+
+#[test]
+fn uploads_that_meet_only_on_the_host_or_in_a_release_are_refused_before_anything_changes() {
+    let Some(sshd) = Sshd::start() else { return };
+    let home = sshd.home().display().to_string();
+    let run = |uploads: &[&str], more: &[&str]| {
+        let uploads = uploads.iter().flat_map(|upload| ["--upload", upload]);
+        let step = json(&sshd).file("dist/index", "1").file("dotenv", "KEY=1").args(uploads);
+        step.args(more.iter().copied()).args(["--", "touch $HOME/changed"]).run()
+    };
+    run(&["dotenv:srv/current/.env"], &["--release", "dist:srv"]).exits(2);
+    // Only the host knows where these lead.
+    std::fs::create_dir_all(sshd.home().join("app")).unwrap();
+    std::os::unix::fs::symlink("app", sshd.home().join("link")).unwrap();
+    let absolute = format!("dotenv:{home}/new/.env");
+    for (dist, dotenv) in [("dist:new", absolute.as_str()), ("dist:app/new", "dotenv:link/new/.env")] {
+        let seen = run(&[dist, dotenv], &[]).exits(1);
+        assert_eq!(reason(&seen), "destination_refused");
+        assert!(seen.stderr.contains("lead to one place"), "{}", seen.stderr);
+    }
+    let seen = run(&[&format!("dist:{home}/srv")], &["--release", "dist:srv"]).exits(1);
+    assert_eq!(reason(&seen), "destination_refused");
+    assert_eq!(names(&sshd.home()), ["app", "link"]);
+    assert!(names(&sshd.home().join("app")).is_empty());
+    // What is shared between releases has its place.
+    std::fs::create_dir_all(sshd.home().join("srv/shared")).unwrap();
+    run(&["dotenv:srv/shared/.env", "dist:app/new"], &["--release", "dist:srv"]).exits(0);
+    assert_eq!(std::fs::read_to_string(sshd.home().join("srv/shared/.env")).unwrap(), "KEY=1");
+}
+
+#[test]
+fn a_change_that_keeps_all_times_is_put_right_too() {
+    let Some(sshd) = Sshd::start() else { return };
+    let run = || json(&sshd).file("site/page", "page").args(["--upload", "site:app", "--", "true"]).run().exits(0);
+    run();
+    let page = sshd.home().join("app/page");
+    let modified = std::fs::metadata(&page).unwrap().modified().unwrap();
+    std::fs::write(&page, "else").unwrap();
+    std::fs::File::options().write(true).open(&page).unwrap().set_modified(modified).unwrap();
+    run();
+    assert_eq!(std::fs::read_to_string(page).unwrap(), "page");
+}

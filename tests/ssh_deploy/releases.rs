@@ -313,3 +313,18 @@ fn files_have_the_modes_of_here_and_the_owner_of_the_login_or_of_sudo() {
         assert_eq!(std::fs::metadata(base.join("releases")).unwrap().permissions().mode() & 0o777, 0o755);
     }
 }
+
+#[test]
+fn going_back_by_name_removes_nothing_and_what_fails_then_restores_what_was_live() {
+    let Some(sshd) = Sshd::start() else { return };
+    for text in ["one", "two", "three"] {
+        release(&sshd, text, &["--", "true"]).run().exits(0);
+    }
+    let first = releases(&sshd)[0].clone();
+    let step = step(&sshd).args([&host(&sshd), "--lock", "shop", "--release", ":app", "--rollback-to", &first]);
+    step.args(["--keep", "1"]).run().exits(0);
+    assert_eq!((page(&sshd).as_str(), releases(&sshd).len()), ("one", 3));
+    // The second one is good and newer, and was not live.
+    release(&sshd, "four", &["--activate", "grep -qv four index.html", "--", "true"]).run().exits(1);
+    assert_eq!(page(&sshd), "one");
+}

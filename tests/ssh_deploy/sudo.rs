@@ -129,3 +129,14 @@ fn a_sudo_that_wants_a_terminal_is_explained() {
     let seen = host.step().args(["--sudo", "--", "true"]).run().exits(77);
     assert!(reason_text(&seen).contains("sudo does not let us"), "{}", seen.stderr);
 }
+
+#[test]
+fn a_step_under_sudo_that_was_killed_leaves_no_script_behind() {
+    let Some(host) = SudoHost::start("") else { return };
+    let script = "trap '' TERM; echo begun; while :; do sleep 0.1; done # 86435";
+    let seen = host.step().args(["--sudo", "--timeout", "1s", "--", script]).run().exits(1);
+    assert_eq!(reason(&seen), "timeout");
+    let homes = host.sshd.temporary();
+    let search = format!("grep -rls 86435 /tmp/.ssh-deploy* /tmp/tmp.* {}", homes.display());
+    until_true(|| Command::new("sh").args(["-c", &search]).output().unwrap().stdout.is_empty());
+}

@@ -180,6 +180,7 @@ impl<T: Transport, O: Observer> Deploy<'_, T, O> {
         for remark in self.plan.preflight.look(&mut one.session, steps.iter()).await? {
             self.observer.remark(one.host, remark);
         }
+        self.plan.destinations().look(&mut one.session, self.plan.authority()).await?;
         for upload in &self.plan.uploads {
             one.staged.push(upload.stage(&mut one.session, self.plan.authority()).await?);
         }

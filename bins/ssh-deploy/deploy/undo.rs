@@ -8,9 +8,10 @@ use ssh::{InstalledReleases, Interpreter, Step, quote};
 use super::releases::variables;
 use crate::plan::Plan;
 
-/// How the script begins. Each part is a file, under the shell that it would have as a step; the message of the part that failed is
-/// the last line of stderr.
-const BEGIN: &str = r#"sd_own=$(mktemp -d) || exit 96
+/// How the script begins. Each part is a file beside the script, which the host removes even after SIGKILL, under the shell that it
+/// would have as a step; the message of the part that failed is the last line of stderr.
+const BEGIN: &str = r#"sd_own=$0.parts
+mkdir -p "$sd_own" || exit 96
 trap 'rm -rf "$sd_own"' EXIT
 trap 'exit 143' TERM
 sd_shell='sh -e'

@@ -7,7 +7,8 @@ use crate::resume::fingerprint::{Fingerprint, hash};
 /// The hashes of a run.
 pub(crate) fn of(args: &Args, plan: &Plan) -> Fingerprint {
     let script = plan.command.as_ref().map(|step| (&step.script, &step.interpreter, step.terminal));
-    let uploads: Vec<_> = plan.uploads.iter().map(|upload| (&upload.payload.digest, &upload.destination)).collect();
+    let sent = |one: &ssh::Upload| (one.payload.digest.clone(), one.payload.mode, one.destination.clone());
+    let uploads: Vec<_> = plan.uploads.iter().map(sent).collect();
     let release = plan.release.as_ref().map(|plan| &plan.release);
     let release = release.map(|one| (one.payload.as_ref().map(|payload| &payload.digest), &one.base, &one.shared));
     let checks = (&args.checks.check, &args.checks.check_http, &args.checks.check_tcp, &args.files.activate);

@@ -57,6 +57,14 @@ sd_clean() {
   while IFS= read -r sd_path; do
     rmdir "$sd_path" || sudo -n -u "$sd_user" rmdir "$sd_path"
   done <"$sd_folder/empty"
+  # What a step under sudo has left that was killed: only its user can remove it.
+  if read -r sd_user <"$sd_folder/as"; then
+    set +f
+    for sd_path in "${TMPDIR:-/tmp}/$sd_name".?????? /tmp/"$sd_name".??????; do
+      [ ! -d "$sd_path" ] || sudo -n -u "$sd_user" rm -rf "$sd_path"
+    done
+    set -f
+  fi
   [ -z "$sd_lease" ] || [ ! -e "$sd_lease/$sd_name" ] || rm -rf "$sd_lease"
   rm -rf "$sd_folder"
 }
@@ -238,7 +246,8 @@ sd_step() {
     set +f
     if [ -n "$sd_user" ]; then
       # Values, then the script, through a pipe: another user cannot read our folder, and sudo passes no variables on.
-      { sd_put "$sd_feed$sd_values"; cat "$sd_script"; } | sd_lead sudo -n -u "$sd_user" sh -c "$sd_receiver" "$@"
+      echo "$sd_user" >"$sd_folder/as"
+      { sd_put "$sd_feed$sd_values"; cat "$sd_script"; } | sd_lead sudo -n -u "$sd_user" sh -c "sd_name=$sd_name; $sd_receiver" "$@"
       exit
     fi
     eval "$sd_values"

@@ -8,6 +8,7 @@ mod agent;
 mod bastion;
 mod bootstrap;
 mod client;
+mod destinations;
 mod evidence;
 mod fragment;
 mod host_key;
@@ -32,6 +33,7 @@ mod upload;
 mod wire;
 
 pub use client::{KeyExchange, UnknownHosts};
+pub use destinations::Destinations;
 pub use evidence::{Cause, Refusal, RefusingBastion};
 pub use fragment::sha256;
 pub use host_key::HostKey;

@@ -60,7 +60,7 @@ pub enum Unready {
     Destination {
         /// The destination.
         path: String,
-        /// What it is: `foreign`, `no_parent`, `read_only`, `failed`.
+        /// What it is: `foreign`, `no_parent`, `read_only`, `failed`, `overlaps PATH`.
         why: String,
     },
     /// A release cannot be deployed.
@@ -165,7 +165,10 @@ impl Unready {
                 "foreign" => format!("{path} exists, and no upload of ours has made it"),
                 "no_parent" => format!("the folder of {path} does not exist"),
                 "read_only" => format!("the folder of {path} cannot be written"),
-                _ => format!("{path} could not be written"),
+                why => why.strip_prefix("overlaps ").map_or_else(
+                    || format!("{path} could not be written"),
+                    |other| format!("{path} and {other} lead to one place, or one of them inside of the other"),
+                ),
             },
             Self::Guarded(guard) => guard.text(),
             Self::Sudo { user, .. } => format!("sudo does not let us run commands as {user}"),
@@ -200,6 +203,7 @@ impl Unready {
             Self::Destination { why, .. } => match why.as_str() {
                 "foreign" => "a folder cannot be replaced atomically: use --release, or move it away once".to_owned(),
                 "no_parent" => "create it, and give it to the login user".to_owned(),
+                why if why.starts_with("overlaps ") => "put both into one SRC, or give each its own DEST".to_owned(),
                 _ => "give it to the login user, or upload with --sudo".to_owned(),
             },
             Self::Lost(_) | Self::Damaged(_) => return None,

@@ -184,7 +184,8 @@ impl Release {
         if let Some(left) = found.current.as_deref().filter(|_| going_back) {
             self.ask(session, authority, &found.base, &["leave", id, &found.method, left, &self.run], "").await?;
         }
-        if good == Good::Yes {
+        // --keep is an option of deploys: going back removes nothing.
+        if good == Good::Yes && self.payload.is_some() {
             let keep = self.keep.to_string();
             let previous = found.good.as_deref().unwrap_or("-");
             self.ask(session, authority, &found.base, &["prune", id, &found.method, &keep, previous], "").await?;

@@ -135,10 +135,11 @@ unset BASH_ENV sd_line
 trap 'case $- in *e*) printf \"%s: %s\\n\" \"$LINENO\" \"$BASH_COMMAND\" >\"$sd_line_file\" ;; esac' ERR
 ";
 
-/// What `sudo` starts: takes the values as lines of stdin into memory, then the script into a folder of its user, and runs it.
+/// What `sudo` starts: takes the values as lines of stdin into memory, then the script into a folder of its user, and runs it. After
+/// SIGKILL the loop removes that folder, which it knows by `sd_name`.
 const RECEIVER: &str = "\
 sd_umask=$(umask); umask 077
-sd_own=$(mktemp -d) || exit 97
+sd_own=$(mktemp -d \"${TMPDIR:-/tmp}/$sd_name.XXXXXX\") || exit 97
 trap 'rm -rf \"$sd_own\"' EXIT
 trap 'exit 143' TERM
 sd_text= sd_left=LINES

@@ -91,6 +91,8 @@ sd_look() {
   sd_now=$(sd_current)
   sd_list=$(sd_good)
   sd_last=${sd_list%%"$sd_newline"*}
+  # What is live is what a deploy that fails goes back to, if it is good.
+  case $sd_newline$sd_list$sd_newline in *"$sd_newline$sd_now$sd_newline"*) sd_last=$sd_now ;; esac
   sd_other=$(sd_before "$sd_now")
   echo "ok $sd_how ${sd_now:--} ${sd_last:--} ${sd_other:--}"
 }
