@@ -8,5 +8,5 @@ for page in src/*.html; do
     sed -e "s/{{ built }}/from ${page##*/}/" "$page" >"dist/${page##*/}"
     echo "built dist/${page##*/}"
 done
-# What live-wait asks for: the commit that was built.
-printf '{"commit":"%s"}\n' "${GITHUB_SHA:-unknown}" >dist/version.json
+# What live-wait asks for: the commit that was built. A build gets none of the runner's variables, so git is asked.
+printf '{"commit":"%s"}\n' "$(git rev-parse HEAD 2>/dev/null || echo unknown)" >dist/version.json
