@@ -65,7 +65,7 @@ impl NotifyArgs {
         });
         match sent {
             Ok(ends) => {
-                ends.iter().filter_map(|(_, end)| end.as_ref().err()).for_each(|fault| console.warn(&sentence(fault)))
+                ends.iter().filter_map(|(_, end)| end.as_ref().err()).for_each(|fault| console.warn(&sentence(fault)));
             }
             Err(fault) => console.warn(&sentence(&fault)),
         }

@@ -77,6 +77,7 @@ impl StageHistory {
 }
 
 /// What a journal says of a run.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunHistory {
     rounds: Vec<Round>,

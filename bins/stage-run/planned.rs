@@ -23,10 +23,10 @@ pub(crate) fn of(log: &Path) -> Option<Changes> {
 fn documents(log: &Path) -> Option<Changes> {
     let reading = formats::read(&mut File::open(log).ok()?, Prose::Noise, &mut EvidenceOnly).ok()?;
     let each = reading.documents.into_iter().filter_map(|document| document.tally.finish().0.changes);
-    each.reduce(add)
+    each.reduce(|sum, changes| add(sum, &changes))
 }
 
-fn add(one: Changes, other: Changes) -> Changes {
+fn add(one: Changes, other: &Changes) -> Changes {
     Changes {
         create: one.create + other.create,
         update: one.update + other.update,
@@ -42,7 +42,7 @@ fn sentences(log: File) -> Option<Changes> {
     let (mut line, mut sum) = (Vec::new(), None);
     while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         if let Some(changes) = sentence(&plain(&String::from_utf8_lossy(&line))) {
-            sum = Some(sum.map_or(changes.clone(), |sum| add(sum, changes)));
+            sum = Some(sum.map_or(changes.clone(), |sum| add(sum, &changes)));
         }
         line.clear();
     }

@@ -39,7 +39,7 @@ pub(crate) struct Relay {
     to: Arc<OwnedFd>,
     stopped: Arc<AtomicBool>,
     /// Whether the reader was given up.
-    writes: Option<JoinHandle<bool>>,
+    thread: Option<JoinHandle<bool>>,
 }
 
 impl Stream {
@@ -70,18 +70,18 @@ impl Relay {
         let stopped = Arc::new(AtomicBool::new(false));
         let (reader, writer) = io::pipe().ok()?;
         let (sink, seen) = (to.clone(), stopped.clone());
-        let writes = std::thread::Builder::new().spawn(move || pass_on(reader, &sink, &seen)).ok()?;
+        let thread = std::thread::Builder::new().spawn(move || pass_on(reader, &sink, &seen)).ok()?;
         watch(stopped.clone());
-        let relay = Self { stream, to, stopped, writes: Some(writes) };
+        let relay = Self { stream, to, stopped, thread: Some(thread) };
         stream.becomes(&writer).ok()?;
         Some(relay)
     }
 
     fn finish(&mut self) {
-        let Some(writes) = self.writes.take() else { return };
+        let Some(thread) = self.thread.take() else { return };
         // This closes the last writer of our pipe.
         let _ = self.stream.becomes(&self.to);
-        let given_up = writes.join().unwrap_or(true);
+        let given_up = thread.join().unwrap_or(true);
         // What is printed from now on must not block either.
         if (given_up || self.stopped.load(Ordering::Relaxed) && !has_room(&self.to, &self.stopped))
             && let Ok(nothing) = File::options().write(true).open("/dev/null")

@@ -91,9 +91,8 @@ impl StepResult {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Passed => Exit::Success,
-            Self::Failed(ProcessEnd::Code(75)) => Exit::Temporary,
+            Self::Failed(ProcessEnd::Code(75)) | Self::NotStarted { temporary: true, .. } => Exit::Temporary,
             Self::Failed(ProcessEnd::Code(77)) => Exit::Permission,
-            Self::NotStarted { temporary: true, .. } => Exit::Temporary,
             Self::Cut { cut: Cut::Stop(reason), .. } => reason.exit(),
             _ => Exit::Failed,
         }

@@ -80,7 +80,7 @@ impl Story {
         self.kubectl(&["apply", "-f", "-"], &object.to_string());
     }
 
-    /// The GitRepository and the Kustomization of this story; `more` is added to the Kustomization's spec.
+    /// The `GitRepository` and the Kustomization of this story; `more` is added to the Kustomization's spec.
     fn follow(&self, more: &Value) {
         let metadata = json!({"name": self.name, "namespace": "flux-system"});
         let url = variable("LIVE_WAIT_GIT_URL").unwrap_or_else(|| "http://127.0.0.1:8899".into());

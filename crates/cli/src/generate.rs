@@ -33,7 +33,9 @@ pub(crate) fn text(kind: Generate, mut command: Command, schema: &str) -> Vec<u8
             let parts: Vec<Command> = command.get_subcommands().filter(|part| !part.is_hide_set()).cloned().collect();
             // Writing to memory cannot fail.
             let _ = clap_mangen::Man::new(command).render(&mut text);
-            parts.into_iter().for_each(|part| subcommand(&name, part, &mut text));
+            for part in parts {
+                subcommand(&name, part, &mut text);
+            }
             return text;
         }
         Generate::Bash => Shell::Bash,

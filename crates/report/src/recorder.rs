@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::{Event, Record, Report};
 
+/// What changes a record before it is kept.
+type Change = Box<dyn Fn(&mut Record) + Send + Sync>;
+
 /// The records of one run of one tool. The clock is passed in, so a test decides the time.
 pub struct Recorder {
     run: String,
@@ -13,7 +16,7 @@ pub struct Recorder {
     records: Vec<Record>,
     /// The number of the next one.
     next: u64,
-    change: Option<Box<dyn Fn(&mut Record) + Send + Sync>>,
+    change: Option<Change>,
 }
 
 impl Recorder {

@@ -26,7 +26,7 @@ impl Destinations {
     /// # Errors
     /// A usage fault if one of them would replace or hide another.
     pub fn check(&self) -> Result<()> {
-        match self.conflict(|path| parts(path)) {
+        match self.conflict(parts) {
             Some((one, other)) => {
                 Err(Fault::usage(format!("two things go to one place: {one} and {other}")).help(OVERLAP))
             }

@@ -11,6 +11,9 @@ use crate::{Check, Status, Verdict, claims};
 /// How many checks or shards are named in a sentence.
 const NAMED: usize = 5;
 
+/// What is run again as one: a commit and a shard.
+type Part = (String, Option<String>);
+
 /// The commit and the attempt of a run's key: `5ae7847.2` is the second attempt.
 fn attempt(fold: &Fold) -> Option<(&str, u64)> {
     let (commit, attempt) = fold.run.rsplit_once('.')?;
@@ -19,7 +22,7 @@ fn attempt(fold: &Fold) -> Option<(&str, u64)> {
 
 /// Takes checks away that a later attempt of the same shard reported too, and says in a sentence which. The folds are settled.
 pub(super) fn without_superseded(folds: Vec<Fold>) -> (Vec<Fold>, Vec<String>) {
-    let mut places: HashMap<(String, Option<String>), Vec<(u64, usize)>> = HashMap::new();
+    let mut places: HashMap<Part, Vec<(u64, usize)>> = HashMap::new();
     for (at, fold) in folds.iter().enumerate() {
         if let Some((commit, attempt)) = attempt(fold) {
             places.entry((commit.to_owned(), fold.shard.clone())).or_default().push((attempt, at));
@@ -84,9 +87,9 @@ fn supersede(fold: &mut Fold, attempt: u64, later: &HashMap<Box<str>, u64>) -> O
 
 /// The first few of `total` names.
 fn listed(names: &[impl AsRef<str>], total: u64) -> String {
-    let named: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
-    let more = total.saturating_sub(named.len() as u64);
-    if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
+    let shown: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
+    let more = total.saturating_sub(shown.len() as u64);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
 /// The shards of which nothing came, although another one knows how many there are; one sentence for each tool.
