@@ -190,7 +190,7 @@ impl<S> Connected<S> {
 
 impl<T: Transport, O: Observer> Deploy<'_, T, O> {
     /// Carries the plan out. The end of every host is reported to the observer exactly once. Returns what has stopped the run: what
-    /// comes while it says goodbye to the hosts changes nothing any more.
+    /// comes while it closes the connections changes nothing any more.
     pub(crate) async fn carry_out(&self) -> Option<StopReason> {
         let hosts: Vec<usize> = (0..self.plan.targets.len()).collect();
         let (mut connected, unreachable) = self.make_ready(&hosts).await;

@@ -175,7 +175,7 @@ fn undo(stage: &Stage) -> Option<String> {
     stage.undo.as_ref().map(|undo| hash(&[undo.as_str(), &dir, &format!("{env:?}")]))
 }
 
-/// What tells this repository from others in all its checkouts: where it comes from, else its first commits.
+/// What distinguishes this repository from others in all its checkouts: where it comes from, else its first commits.
 fn origin(folder: &Path) -> Option<String> {
     let remote = git(folder, &["config", "--get", "remote.origin.url"]).map(|url| {
         // Credentials in the address, and the way to the host, differ between checkouts.

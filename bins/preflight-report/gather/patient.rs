@@ -1,4 +1,4 @@
-//! Reads what may never come to its end, a pipe or a FIFO, until the deadline, and says what it waits for.
+//! Reads what may never come to its end, a pipe or a FIFO, until the deadline, and reports what it waits for.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -29,7 +29,7 @@ struct Patient {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     at: usize,
-    told: bool,
+    is_reported: bool,
 }
 
 /// Opens `path`, or standard input. Files are read directly.
@@ -53,7 +53,7 @@ pub(super) fn open(path: Option<&Path>, title: String, patience: &Patience) -> i
         // The reader may have given up, here and below.
         Err(error) => drop(send.send(Err(error))),
     });
-    Ok(Box::new(Patient { title, patience: patience.clone(), chunks, chunk: Vec::new(), at: 0, told: false }))
+    Ok(Box::new(Patient { title, patience: patience.clone(), chunks, chunk: Vec::new(), at: 0, is_reported: false }))
 }
 
 fn pump(mut reader: impl Read, send: &SyncSender<io::Result<Vec<u8>>>) {
@@ -86,8 +86,8 @@ impl Patient {
             match self.chunks.recv_timeout(left.map_or(LONG, |left| left.min(LONG))) {
                 Ok(chunk) => return chunk.map(Some),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) if left.is_none_or(|left| left > LONG) && !self.told => {
-                    self.told = true;
+                Err(RecvTimeoutError::Timeout) if left.is_none_or(|left| left > LONG) && !self.is_reported => {
+                    self.is_reported = true;
                     let until = left.map(|left| {
                         format!(", for another {} at most", cli::shown(Duration::from_secs(left.as_secs())))
                     });

@@ -50,7 +50,7 @@ pub(super) fn add(
             kept.retain(|(_, found)| !reports && (has_failed || found.level == Level::Warning));
             evidence = text_evidence(&evidence, &kept);
         } else if document.unreadable.is_some() && evidence.errors == 0 {
-            // Output need not be a report: what only looks like one says nothing.
+            // Output need not be a report: what only looks like one is no evidence.
             continue;
         }
         groups.add(Piece::new(&this, evidence, kept));
